@@ -1,0 +1,255 @@
+//! The grammar of requests: where the next argument stands in the bytes received so far.
+//!
+//! ```text
+//!   request    = multibulk | inline
+//!   multibulk  = "*" count CRLF  { "$" length CRLF  byte × length  any any }
+//!   inline     = text LF          read by `split`
+//! ```
+//!
+//! The one function of this module looks at bytes and moves a [`Cursor`]; it neither owns nor copies any. It stops where
+//! bytes are missing and goes on from there when more have come: nothing is looked at twice but a length line of a few
+//! bytes, since a longer one remembers how far it was searched. An error leaves the cursor where it was, so that the same
+//! bytes may be judged again under other limits.
+//!
+//! Every rule here is Redis's, also the lenient ones: of a line end only CR is compared, and the two bytes after a bulk are
+//! skipped unseen. A count of 0 or less is a request of nothing, skipped in silence.
+
+use std::ops::Range;
+
+use memchr::memchr;
+
+use crate::args::Span;
+use crate::big_bulk::LINE_END_BYTES;
+use crate::limits::{
+    BIG_BULK_BYTES, Limits, Stage, UNAUTHENTICATED_ARGS_MAX, UNAUTHENTICATED_BULK_BYTES_MAX,
+};
+use crate::number::{parse_integer, short_count};
+use crate::protocol_error::ProtocolError;
+
+/// How far the bytes have been understood.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cursor {
+    /// The first byte of the request under way.
+    pub(crate) base: usize,
+    /// The next byte to look at.
+    pub(crate) pos: usize,
+    /// So many bytes from `pos` on are known to hold no line end.
+    pub(crate) scanned: usize,
+    /// Arguments still to come; 0 between requests.
+    pub(crate) missing: u32,
+    /// The length of the argument whose header has been read, while its bytes are incomplete.
+    pub(crate) body: Option<u32>,
+}
+
+/// What the next bytes are.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The last argument of a request: it ends at the cursor.
+    Request,
+    /// A request of nothing, to be skipped.
+    Nothing,
+    /// A line of an inline request, without its line end; it ends at the cursor.
+    Inline(Range<usize>),
+    /// The header of a bulk of this many bytes, which is to get a buffer of its own.
+    BigBulk(usize),
+    /// Not enough bytes to say.
+    Incomplete,
+}
+
+/// Understands bytes from the cursor on, up to the end of a request or to the next thing that needs more than a look.
+pub(crate) fn advance(
+    buf: &[u8],
+    cursor: &mut Cursor,
+    limits: &Limits,
+    spans: &mut Vec<Span>,
+) -> Result<Found, ProtocolError> {
+    if cursor.missing == 0 {
+        match buf.get(cursor.pos) {
+            None => return Ok(Found::Incomplete),
+            Some(b'*') => {}
+            Some(_) => return inline_line(buf, cursor, limits),
+        }
+        match multibulk_count(buf, cursor, limits)? {
+            None => return Ok(Found::Incomplete),
+            Some(0) => return Ok(Found::Nothing),
+            Some(count) => cursor.missing = count,
+        }
+    }
+    arguments(buf, cursor, limits, spans)
+}
+
+/// Reads arguments until the request is complete, bytes are missing, or a big bulk begins.
+#[inline]
+fn arguments(
+    buf: &[u8],
+    cursor: &mut Cursor,
+    limits: &Limits,
+    spans: &mut Vec<Span>,
+) -> Result<Found, ProtocolError> {
+    while cursor.missing > 0 {
+        let len = match cursor.body {
+            Some(len) => len as usize,
+            None => match bulk_length(buf, cursor, limits)? {
+                None => return Ok(Found::Incomplete),
+                Some(len) if len >= BIG_BULK_BYTES => return Ok(Found::BigBulk(len)),
+                Some(len) => len,
+            },
+        };
+        let end = cursor.pos + len + LINE_END_BYTES;
+        if end > buf.len() {
+            cursor.body = Some(len as u32);
+            return Ok(Found::Incomplete);
+        }
+        spans.push(Span::slice(cursor.pos - cursor.base, len));
+        cursor.pos = end;
+        cursor.body = None;
+        cursor.missing -= 1;
+    }
+    Ok(Found::Request)
+}
+
+/// Reads `*count` and moves past it. A count of 0 or less is a request of nothing.
+#[inline]
+fn multibulk_count(
+    buf: &[u8],
+    cursor: &mut Cursor,
+    limits: &Limits,
+) -> Result<Option<u32>, ProtocolError> {
+    let allowed = match limits.stage {
+        Stage::Authenticated => limits.args_max,
+        Stage::Unauthenticated => limits.args_max.min(UNAUTHENTICATED_ARGS_MAX),
+    };
+    if let Some((count, taken)) = short_count(&buf[cursor.pos + 1..])
+        && count as usize <= allowed
+    {
+        cursor.pos += 1 + taken;
+        cursor.scanned = 0;
+        return Ok(Some(count));
+    }
+    multibulk_count_carefully(buf, cursor, limits)
+}
+
+#[cold]
+fn multibulk_count_carefully(
+    buf: &[u8],
+    cursor: &mut Cursor,
+    limits: &Limits,
+) -> Result<Option<u32>, ProtocolError> {
+    let Some(end) = line_end(
+        buf,
+        cursor,
+        b'\r',
+        limits,
+        ProtocolError::TooBigMultibulkCount,
+    )?
+    else {
+        return Ok(None);
+    };
+    let count = parse_integer(&buf[cursor.pos + 1..end])
+        .filter(|&count| count <= limits.args_max.min(i32::MAX as usize) as i64)
+        .ok_or(ProtocolError::InvalidMultibulkLength)?;
+    if limits.stage == Stage::Unauthenticated && count > UNAUTHENTICATED_ARGS_MAX as i64 {
+        return Err(ProtocolError::UnauthenticatedMultibulkLength);
+    }
+    cursor.pos = end + LINE_END_BYTES;
+    cursor.scanned = 0;
+    Ok(Some(u32::try_from(count).unwrap_or(0)))
+}
+
+/// Reads `$length` and moves past it.
+#[inline]
+fn bulk_length(
+    buf: &[u8],
+    cursor: &mut Cursor,
+    limits: &Limits,
+) -> Result<Option<usize>, ProtocolError> {
+    if let Some([b'$', line @ ..]) = buf.get(cursor.pos..)
+        && let Some((len, taken)) = short_count(line)
+        && (len as usize) < BIG_BULK_BYTES
+        && len as usize <= limits.bulk_bytes_max
+        && fits(cursor.pos + 1 + taken + len as usize, cursor, limits)
+    {
+        cursor.pos += 1 + taken;
+        cursor.scanned = 0;
+        return Ok(Some(len as usize));
+    }
+    bulk_length_carefully(buf, cursor, limits)
+}
+
+#[cold]
+fn bulk_length_carefully(
+    buf: &[u8],
+    cursor: &mut Cursor,
+    limits: &Limits,
+) -> Result<Option<usize>, ProtocolError> {
+    let Some(end) = line_end(buf, cursor, b'\r', limits, ProtocolError::TooBigBulkCount)? else {
+        return Ok(None);
+    };
+    if buf[cursor.pos] != b'$' {
+        return Err(ProtocolError::ExpectedBulk {
+            got: buf[cursor.pos],
+        });
+    }
+    let len = parse_integer(&buf[cursor.pos + 1..end])
+        .and_then(|len| usize::try_from(len).ok())
+        .filter(|&len| len <= limits.bulk_bytes_max.min(u32::MAX as usize))
+        .ok_or(ProtocolError::InvalidBulkLength)?;
+    if limits.stage == Stage::Unauthenticated && len > UNAUTHENTICATED_BULK_BYTES_MAX {
+        return Err(ProtocolError::UnauthenticatedBulkLength);
+    }
+    let past = end + LINE_END_BYTES;
+    let in_buffer = if len < BIG_BULK_BYTES { len } else { 0 };
+    if !fits(past + in_buffer, cursor, limits) {
+        return Err(ProtocolError::TooBigRequest);
+    }
+    cursor.pos = past;
+    cursor.scanned = 0;
+    Ok(Some(len))
+}
+
+/// Whether a request that reaches up to `end` is still within the limit of bytes in the read buffer.
+#[inline]
+fn fits(end: usize, cursor: &Cursor, limits: &Limits) -> bool {
+    // The line end of the last argument is the slack that keeps offsets below `u32::MAX`.
+    end - cursor.base + LINE_END_BYTES <= limits.request_bytes_max.min(u32::MAX as usize)
+}
+
+/// Finds the next line of an inline request and moves past it.
+fn inline_line(buf: &[u8], cursor: &mut Cursor, limits: &Limits) -> Result<Found, ProtocolError> {
+    let Some(end) = line_end(buf, cursor, b'\n', limits, ProtocolError::TooBigInline)? else {
+        return Ok(Found::Incomplete);
+    };
+    let start = cursor.pos;
+    let text_end = if end > start && buf[end - 1] == b'\r' {
+        end - 1
+    } else {
+        end
+    };
+    cursor.pos = end + 1;
+    cursor.scanned = 0;
+    Ok(Found::Inline(start..text_end))
+}
+
+/// Finds the end of the line at the cursor. One that stands beyond the limit is an error even if it is there, so that the
+/// answer does not depend on how the bytes were cut on their way.
+fn line_end(
+    buf: &[u8],
+    cursor: &mut Cursor,
+    byte: u8,
+    limits: &Limits,
+    too_long: ProtocolError,
+) -> Result<Option<usize>, ProtocolError> {
+    let from = cursor.pos + cursor.scanned;
+    let line_bytes = memchr(byte, &buf[from..]).map_or(buf.len(), |at| from + at) - cursor.pos;
+    if line_bytes > limits.inline_bytes_max {
+        return Err(too_long);
+    }
+    let end = cursor.pos + line_bytes;
+    // After CR one more byte is awaited.
+    let needed = if byte == b'\r' { end + 1 } else { end };
+    if needed >= buf.len() {
+        cursor.scanned = line_bytes;
+        return Ok(None);
+    }
+    Ok(Some(end))
+}
