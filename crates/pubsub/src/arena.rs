@@ -10,8 +10,8 @@
 use std::mem;
 use std::num::NonZeroU32;
 
-/// Slots kept when an arena empties, so that one subscriber coming and going does not allocate each time.
-const KEPT_SLOTS: usize = 64;
+/// Slots kept when everything leaves, so that one subscriber coming and going does not allocate each time.
+pub(crate) const KEPT_SLOTS: usize = 64;
 
 /// The number of an occupied slot. `Option<Id>` is four bytes too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +54,10 @@ impl<T> Arena<T> {
 
     pub(crate) fn len(&self) -> usize {
         self.used
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.used == 0
     }
 
     pub(crate) fn insert(&mut self, value: T) -> Id {

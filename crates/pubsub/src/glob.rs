@@ -27,11 +27,15 @@
 //!
 //! How it stays cheap: an element other than `*` takes exactly one byte. So when the run of elements after a star has
 //! matched once, leftmost, no other place for it can help what comes later, and only the *last* star seen need ever be
-//! retried. That bounds the work by text × longest run between two stars, whatever the number of stars.
+//! retried; what follows the last star of all has one place it can be, the end. That bounds the work by text × longest run
+//! between two stars, whatever the number of stars, and by text + pattern where no run is long.
 
 mod anchors;
+#[cfg(test)]
+mod cost;
 mod pattern;
 
+pub(crate) use anchors::{Anchors, Shape};
 pub use pattern::Pattern;
 
 /// The most `*` a matching pattern may have, counting a run of them once and the run at the end not at all.
@@ -117,7 +121,14 @@ fn walk(pattern: &[u8], text: &[u8], case: Case, meter: &mut impl Meter) -> bool
             if stars > STARS_MAX {
                 return false;
             }
-            retry = Some(Retry { rest, from: at });
+            match elements_to_the_end(rest, meter) {
+                // The end of the pattern fits the end of the text or nothing: there is one place to try.
+                Some(elements) => match text.len().checked_sub(elements) {
+                    Some(start) if start >= at => (at, retry) = (start, None),
+                    _ => return false,
+                },
+                None => retry = Some(Retry { rest, from: at }),
+            }
             continue;
         }
         if let Some(behind) = take_one(rest, byte, case, meter) {
@@ -135,6 +146,22 @@ fn walk(pattern: &[u8], text: &[u8], case: Case, meter: &mut impl Meter) -> bool
 fn skip_stars(pattern: &[u8]) -> &[u8] {
     let stars = pattern.iter().take_while(|&&byte| byte == b'*').count();
     &pattern[stars..]
+}
+
+/// How many elements, one byte of text each, the rest of the pattern has; `None` if there is another star.
+#[inline]
+fn elements_to_the_end(mut rest: &[u8], meter: &mut impl Meter) -> Option<usize> {
+    let mut elements = 0;
+    loop {
+        meter.step();
+        rest = match *rest {
+            [] => return Some(elements),
+            [b'*', ..] => return None,
+            [b'[', ref class @ ..] => each_member(class, |_| meter.step()),
+            [b'\\', _, ref behind @ ..] | [_, ref behind @ ..] => behind,
+        };
+        elements += 1;
+    }
 }
 
 /// Matches `byte` against the first element of `rest`, which is no star, and returns what is behind that element.

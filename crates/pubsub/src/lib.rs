@@ -5,8 +5,10 @@
 
 mod arena;
 pub mod glob;
+mod index;
 mod pubsub;
 mod register;
 mod seeded;
+mod trie;
 
 pub use pubsub::{Counts, PubSub, Subscriber, Via};

@@ -2,9 +2,16 @@
 
 use std::hash::Hash;
 
+use smallvec::SmallVec;
+
+use crate::arena::Id;
 use crate::glob::{self, Pattern};
-use crate::register::{Joined, Parted, Register};
+use crate::index::PatternIndex;
+use crate::register::{Gone, Joined, Parted, Register};
 use crate::seeded::Seeded;
+
+/// How many patterns may match one channel before a publish allocates.
+const MATCHES_INLINE: usize = 32;
 
 /// What may stand for a subscriber: any small, copyable, comparable name, such as a connection's number.
 pub trait Subscriber: Copy + Eq + Ord + Hash {}
@@ -53,6 +60,7 @@ impl Counts {
 pub struct PubSub<S> {
     channels: Register<S>,
     patterns: Register<S>,
+    index: PatternIndex,
     shard_channels: Register<S>,
 }
 
@@ -78,6 +86,7 @@ impl<S: Subscriber> PubSub<S> {
         Self {
             channels: Register::new(seeded),
             patterns: Register::new(seeded),
+            index: PatternIndex::default(),
             shard_channels: Register::new(seeded),
         }
     }
@@ -94,12 +103,20 @@ impl<S: Subscriber> PubSub<S> {
 
     /// Subscribes to every channel that matches a [glob pattern](crate::glob). Returns whether that is new.
     pub fn psubscribe(&mut self, who: S, pattern: &[u8]) -> bool {
-        self.patterns.subscribe(who, pattern) != Joined::Already
+        let joined = self.patterns.subscribe(who, pattern);
+        if let Joined::First(id) = joined {
+            self.index.insert(id, |id| self.patterns.name(id));
+        }
+        joined != Joined::Already
     }
 
     /// Leaves a pattern, named by the same bytes. Returns whether it was subscribed to.
     pub fn punsubscribe(&mut self, who: S, pattern: &[u8]) -> bool {
-        !matches!(self.patterns.unsubscribe(who, pattern), Parted::Never)
+        let parted = self.patterns.unsubscribe(who, pattern);
+        if let Parted::Last(Gone { id, name }) = &parted {
+            self.index.remove(*id, name);
+        }
+        !matches!(parted, Parted::Never)
     }
 
     /// Subscribes to a shard channel: a space of names of its own, which patterns do not see. Returns whether that is
@@ -116,7 +133,8 @@ impl<S: Subscriber> PubSub<S> {
     /// Ends all subscriptions of a subscriber, at a cost proportional to their number.
     pub fn forget(&mut self, who: S) {
         self.channels.forget(who, drop);
-        self.patterns.forget(who, drop);
+        self.patterns
+            .forget(who, |Gone { id, name }| self.index.remove(id, &name));
         self.shard_channels.forget(who, drop);
     }
 
@@ -158,16 +176,26 @@ impl<S: Subscriber> PubSub<S> {
                 deliveries += 1;
             }
         }
-        for (topic, pattern) in self.patterns.topics() {
-            if !glob::matches(pattern, channel) {
-                continue;
-            }
+        for (_, topic) in self.matching_patterns(channel) {
+            let pattern = self.patterns.name(topic);
             for who in self.patterns.subscribers(topic) {
                 deliver(who, Via::Pattern(pattern));
                 deliveries += 1;
             }
         }
         deliveries
+    }
+
+    /// The patterns that match, with their births, oldest first.
+    fn matching_patterns(&self, channel: &[u8]) -> SmallVec<[(u64, Id); MATCHES_INLINE]> {
+        let mut matching = SmallVec::new();
+        self.index.candidates(channel, |id| {
+            if glob::matches(self.patterns.name(id), channel) {
+                matching.push((self.index.birth(id), id));
+            }
+        });
+        matching.sort_unstable();
+        matching
     }
 
     /// Calls `deliver` for each subscriber of a shard channel, in the order they subscribed, and returns how many there
@@ -223,6 +251,7 @@ impl<S: Subscriber> PubSub<S> {
     pub fn memory_bytes(&self) -> usize {
         self.channels.memory_bytes()
             + self.patterns.memory_bytes()
+            + self.index.memory_bytes()
             + self.shard_channels.memory_bytes()
     }
 }

@@ -21,10 +21,10 @@
 
 use std::hash::BuildHasher;
 
-use hashbrown::{HashMap, HashTable, hash_map};
+use hashbrown::{HashMap, HashTable};
 
 use crate::Subscriber;
-use crate::arena::{Arena, Chain, Chained, Id, Links};
+use crate::arena::{Arena, Chain, Chained, Id, KEPT_SLOTS, Links};
 use crate::seeded::Seeded;
 
 /// Something one can subscribe to, and who did.
@@ -154,13 +154,13 @@ impl<S: Subscriber> Register<S> {
         let Some(subscription) = self.find_pair(who, topic) else {
             return Parted::Never;
         };
-        let hash_map::EntryRef::Occupied(mut own) = self.subscribers.entry_ref(&who) else {
-            unreachable!("a subscription's owner is a subscriber")
-        };
-        own.get_mut()
-            .unlink::<Own, _>(&mut self.subscriptions, subscription);
-        if own.get().is_empty() {
-            own.remove();
+        let own = self
+            .subscribers
+            .get_mut(&who)
+            .expect("a subscription's owner is a subscriber");
+        own.unlink::<Own, _>(&mut self.subscriptions, subscription);
+        if own.is_empty() {
+            self.subscribers.remove(&who);
         }
         match self.detach(subscription) {
             Some(gone) => Parted::Last(gone),
@@ -290,17 +290,33 @@ impl<S: Subscriber> Register<S> {
     /// Takes a subscription out of everything but its subscriber's chain.
     fn detach(&mut self, id: Id) -> Option<Gone> {
         let Subscription { who, topic, .. } = *self.subscriptions.at(id);
-        remove(&mut self.by_pair, self.seeded.hash_one((topic, who)), id);
+        take(&mut self.by_pair, self.seeded.hash_one((topic, who)), id);
         let of_topic = &mut self.topics.at_mut(topic).subscriptions;
         of_topic.unlink::<OfTopic, _>(&mut self.subscriptions, id);
         let last = of_topic.is_empty();
         self.subscriptions.remove(id);
+        if self.subscriptions.is_empty() {
+            self.release();
+        }
         last.then(|| self.close(topic))
+    }
+
+    /// Gives back what a past crowd needed, now that nobody is left. The topic about to close is still in `by_name`.
+    fn release(&mut self) {
+        if self.by_pair.capacity() > KEPT_SLOTS {
+            self.by_pair = HashTable::new();
+        }
+        if self.subscribers.capacity() > KEPT_SLOTS {
+            self.subscribers = HashMap::with_hasher(self.seeded);
+        }
     }
 
     fn close(&mut self, id: Id) -> Gone {
         let hash = self.seeded.hash_one(self.name(id));
-        remove(&mut self.by_name, hash, id);
+        take(&mut self.by_name, hash, id);
+        if self.by_name.is_empty() && self.by_name.capacity() > KEPT_SLOTS {
+            self.by_name = HashTable::new();
+        }
         self.active.unlink::<Active, _>(&mut self.topics, id);
         let name = self.topics.remove(id).name;
         self.name_bytes -= name.len();
@@ -308,7 +324,7 @@ impl<S: Subscriber> Register<S> {
     }
 }
 
-fn remove(table: &mut HashTable<Id>, hash: u64, id: Id) {
+fn take(table: &mut HashTable<Id>, hash: u64, id: Id) {
     match table.find_entry(hash, |&other| other == id) {
         Ok(entry) => entry.remove(),
         Err(_) => unreachable!("a table names every live slot"),
