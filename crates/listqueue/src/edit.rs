@@ -254,6 +254,10 @@ impl List {
             }
             at = run.end;
         }
+        for i in kept..to {
+            let body = std::mem::replace(&mut self.blocks[i].body, Body::hole());
+            self.retire(body);
+        }
         self.blocks.drain(kept..to);
         // What was an end may have got a neighbour.
         for i in from..kept {

@@ -37,6 +37,8 @@ mod list;
 mod range;
 mod search;
 mod slice;
+#[cfg(test)]
+mod tests;
 mod trim;
 
 pub use element::{Element, End, Place};

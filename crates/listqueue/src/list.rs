@@ -199,7 +199,7 @@ impl List {
         self.listpack -= listpack;
         if left == 0 {
             self.drop_block(end);
-        } else if self.blocks.len() == 1 {
+        } else {
             self.shrink_lone_block();
         }
         self.encoding = self.encoding.shrunk(self.listpack_bytes());
@@ -372,10 +372,8 @@ impl List {
     /// Moves the last few elements of a list out of a full-size buffer.
     #[inline]
     pub(crate) fn shrink_lone_block(&mut self) {
-        if let Some(Block {
-            body: Body::Packed(packed),
-            ..
-        }) = self.blocks.front()
+        if self.blocks.len() == 1
+            && let Body::Packed(packed) = &self.blocks[0].body
         {
             let capacity = packed.capacity();
             if capacity > LONE_BLOCK_BYTES_KEPT && packed.live_len() <= capacity / 8 {
@@ -414,6 +412,11 @@ impl List {
             self.allocated += buffer.len();
             self.spare = Some(buffer);
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn spare_bytes(&self) -> usize {
+        self.spare.as_ref().map_or(0, |spare| spare.len())
     }
 
     pub(crate) fn release_spare(&mut self) {

@@ -43,9 +43,7 @@ impl List {
             }
         }
         self.len -= dropped;
-        if self.blocks.len() == 1 {
-            self.shrink_lone_block();
-        }
+        self.shrink_lone_block();
         self.encoding = self.encoding.shrunk(self.listpack_bytes());
         dropped
     }
