@@ -1,0 +1,205 @@
+//! One connection, read and written by its owner: no task, no matching of replies, nothing dropped.
+//!
+//! A `Link` is what a tool wants that shows a server's words as they come: requests are queued and flushed, values are received
+//! in the order of the wire, replies and pushes alike, and a reader who pauses holds back the server by the socket alone.
+//! A program that shares a connection between tasks wants a [`Client`](crate::Client), which is built on this.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::{Buf, BytesMut};
+use rbq_resp::{Proto, Value, ValueDecoder, encode_request};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::error::{Error, Result};
+use crate::greeting::{self, Greeted};
+use crate::stream::{self, Stream};
+use crate::{Options, Request, Target};
+
+/// Requests are written out from this size on, so that a long pipeline does not gather in memory.
+const WRITE_BYTES: usize = 64 * 1024;
+
+/// A connection to one server.
+pub struct Link {
+    pub(crate) stream: Stream,
+    pub(crate) decoder: ValueDecoder,
+    pub(crate) out: BytesMut,
+    greeted: Greeted,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("greeted", &self.greeted)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    /// Connects and greets: `HELLO` or `AUTH`, the client's name, `SELECT`.
+    ///
+    /// # Errors
+    /// [`Error::Connect`], [`Error::Auth`], [`Error::Handshake`], or what may end any connection.
+    pub async fn connect(target: &Target, options: &Options) -> Result<Self> {
+        within(target, options, async {
+            let mut link = Self::open(target, options).await?;
+            link.greet(target, options).await?;
+            Ok(link)
+        })
+        .await
+    }
+
+    /// Connects and says nothing: the session is the server's default one, RESP2 and database 0.
+    ///
+    /// # Errors
+    /// [`Error::Connect`].
+    pub async fn connect_silently(target: &Target, options: &Options) -> Result<Self> {
+        within(target, options, Self::open(target, options)).await
+    }
+
+    /// A link over a stream that is already there, such as one end of a [`tokio::io::duplex`]. Nothing is sent.
+    pub fn over<S>(stream: S, options: &Options) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        Self::from_stream(Box::new(stream), options)
+    }
+
+    /// Speaks the protocol, the credentials, the name and the database that target and options ask for.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn greet(&mut self, target: &Target, options: &Options) -> Result<()> {
+        self.greeted = greeting::greet(self, target, options).await?;
+        Ok(())
+    }
+
+    /// The protocol the greeting settled on.
+    #[must_use]
+    pub fn proto(&self) -> Proto {
+        self.greeted.proto
+    }
+
+    /// The server's number for this connection, as `CLIENT ID` tells it, if the greeting told it (RESP3).
+    #[must_use]
+    pub fn client_id(&self) -> Option<i64> {
+        self.greeted.client_id
+    }
+
+    /// Puts a request into the output; [`flush`](Self::flush) sends it. An empty request is nothing.
+    pub fn queue(&mut self, request: &Request) {
+        if !request.is_empty() {
+            encode_request(request.iter(), &mut self.out);
+        }
+    }
+
+    /// The bytes queued and not yet sent.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Sends everything queued. Cancellation-safe: what was sent is off the queue, the rest stays on it.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn flush(&mut self) -> Result<()> {
+        while self.out.has_remaining() {
+            let written = self
+                .stream
+                .write_buf(&mut self.out)
+                .await
+                .map_err(Error::closed_by)?;
+            if written == 0 {
+                return Err(Error::Closed(None));
+            }
+        }
+        self.stream.flush().await.map_err(Error::closed_by)
+    }
+
+    /// The next value on the wire, reply or push. Cancellation-safe: no byte is lost.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] at the end of the stream, [`Error::Protocol`] for bytes that are no value or break a limit.
+    pub async fn receive(&mut self) -> Result<Value> {
+        loop {
+            if let Some(value) = self.decoder.next().map_err(Error::protocol)? {
+                return Ok(value);
+            }
+            let read = self.stream.read_buf(self.decoder.space()).await;
+            if read.map_err(Error::closed_by)? == 0 {
+                return Err(Error::Closed(None));
+            }
+        }
+    }
+
+    /// Sends one request and returns the next value that is no push; pushes before it are dropped, so this is not for a
+    /// subscriber. Error replies are values here.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush) and [`receive`](Self::receive).
+    pub async fn call(&mut self, request: impl Into<Request>) -> Result<Value> {
+        self.queue(&request.into());
+        self.flush().await?;
+        loop {
+            match self.receive().await? {
+                Value::Push(_) => {}
+                reply => return Ok(reply),
+            }
+        }
+    }
+
+    /// What has already arrived, without waiting: a value, nothing, or the news that the connection has ended.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub async fn receive_now(&mut self) -> Result<Option<Value>> {
+        let mut receive = std::pin::pin!(self.receive());
+        poll_fn(|cx| match receive.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(result.map(Some)),
+            Poll::Pending => Poll::Ready(Ok(None)),
+        })
+        .await
+    }
+
+    /// Whether enough is queued that flushing pays.
+    #[must_use]
+    pub fn wants_flush(&self) -> bool {
+        self.out.len() >= WRITE_BYTES
+    }
+
+    async fn open(target: &Target, options: &Options) -> Result<Self> {
+        let stream = stream::open(&target.endpoint)
+            .await
+            .map_err(|error| Error::Connect {
+                endpoint: target.endpoint.clone(),
+                source: Arc::new(error),
+            })?;
+        Ok(Self::from_stream(stream, options))
+    }
+
+    fn from_stream(stream: Stream, options: &Options) -> Self {
+        Self {
+            stream,
+            decoder: ValueDecoder::new(options.reply_limits),
+            out: BytesMut::new(),
+            greeted: Greeted::SILENT,
+        }
+    }
+}
+
+async fn within<T>(
+    target: &Target,
+    options: &Options,
+    connecting: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    match timeout(options.connect_timeout, connecting).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::Connect {
+            endpoint: target.endpoint.clone(),
+            source: Arc::new(std::io::ErrorKind::TimedOut.into()),
+        }),
+    }
+}
