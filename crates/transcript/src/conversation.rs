@@ -111,10 +111,21 @@ impl Action {
 pub struct Expected {
     /// Who receives it.
     pub client: Client,
+    /// When, among the replies to that client.
+    pub turn: Turn,
     /// What it must look like.
     pub pattern: Pattern,
     /// The lines it takes in the file, as indices into [`Script::lines`].
     pub lines: Range<usize>,
+}
+
+/// When a reply comes, among those to the same client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// `ann: …`: as the next one.
+    Next,
+    /// `ann~ …`: before or after its neighbours that are written so, too.
+    Any,
 }
 
 /// A redis-server version, as far as conversations tell versions apart.

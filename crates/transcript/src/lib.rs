@@ -39,7 +39,8 @@
 //!
 //! What a client received because of a step stands below it, one reply a line, in the order that client received
 //! them. Between clients there is no order: over sockets nobody can observe one. No line means: nothing came, the
-//! client waits.
+//! client waits. Where a server may choose the order of a client's replies (who iterates a hash table does), they are
+//! written `ann~ reply`; such neighbours may change places among themselves.
 //!
 //! | RESP | Written | | RESP | Written |
 //! |---|---|---|---|---|
@@ -113,7 +114,7 @@ mod tcp;
 
 pub use bless::bless;
 pub use conversation::{
-    Action, Conversation, Difference, Expected, Script, Skip, Step, Venue, Version,
+    Action, Conversation, Difference, Expected, Script, Skip, Step, Turn, Venue, Version,
 };
 pub use corpus::{Corpus, CorpusError};
 pub use coverage::{Coverage, differences};

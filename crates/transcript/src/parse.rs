@@ -6,7 +6,7 @@ use rbq_resp::split_args;
 use thiserror::Error;
 
 use crate::{
-    conversation::{Action, Conversation, Difference, Expected, Script, Step},
+    conversation::{Action, Conversation, Difference, Expected, Script, Step, Turn},
     lexer::{Cursor, Problem},
     pattern::Pattern,
     stage::Client,
@@ -126,7 +126,10 @@ impl Parser<'_> {
             return Err("a line begins with a client's name, `at`, `==`, `@` or `#`".into());
         }
         if let Some(reply) = rest.strip_prefix(':') {
-            return self.expected(name, reply);
+            return self.expected(name, Turn::Next, reply);
+        }
+        if let Some(reply) = rest.strip_prefix('~') {
+            return self.expected(name, Turn::Any, reply);
         }
         let client = self.client(name);
         match rest.trim() {
@@ -172,7 +175,7 @@ impl Parser<'_> {
         }))
     }
 
-    fn expected(&mut self, name: &str, first: &str) -> Result<(), Problem> {
+    fn expected(&mut self, name: &str, turn: Turn, first: &str) -> Result<(), Problem> {
         let begin = self.at - 1;
         let mut text = first.to_owned();
         while let Some(more) = self.continuation(&text) {
@@ -191,6 +194,7 @@ impl Parser<'_> {
             .ok_or("a reply stands after a step")?;
         step.expected.push(Expected {
             client,
+            turn,
             pattern,
             lines,
         });

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use rbq_resp::split_args;
 
 use crate::{
-    conversation::{Action, Conversation, Script, Step},
+    conversation::{Action, Conversation, Expected, Script, Step, Turn},
     matching::Bindings,
     render::render_event,
     stage::{Actor, Awaited, Client, Event, Protocol, Stage, StageError},
@@ -165,14 +165,12 @@ impl Player<'_> {
             .resp3
             .iter()
             .any(|name| name == self.conversation.name(client));
-        self.stage.connect(
-            client,
-            if resp3 {
-                Protocol::Resp3
-            } else {
-                Protocol::Resp2
-            },
-        )?;
+        let protocol = if resp3 {
+            Protocol::Resp3
+        } else {
+            Protocol::Resp2
+        };
+        self.stage.connect(client, protocol)?;
         self.links[client.0] = Link::Open;
         Ok(())
     }
@@ -181,22 +179,13 @@ impl Player<'_> {
         let mut waiting: Vec<Option<(Client, Event)>> = events.into_iter().map(Some).collect();
         let mut played = PlayedStep::default();
         for (index, expected) in step.expected.iter().enumerate() {
-            let mut next = waiting.iter_mut();
-            let next =
-                next.find(|event| matches!(event, Some((client, _)) if *client == expected.client));
-            let event = next.and_then(Option::take).map(|(_, event)| event);
-            let right = event
-                .as_ref()
-                .is_some_and(|event| self.bindings.matches(&expected.pattern, event));
+            let places = places(&step.expected[index..]);
+            let (event, verdict) = self.take(expected, places, &mut waiting);
             played.answers.push(Answer {
                 client: expected.client,
                 event,
                 expected: Some(index),
-                verdict: if right {
-                    Verdict::Right
-                } else {
-                    Verdict::Wrong
-                },
+                verdict,
             });
         }
         let mut unexpected: Vec<(Client, Event)> = waiting.into_iter().flatten().collect();
@@ -211,6 +200,40 @@ impl Player<'_> {
             }));
         played
     }
+
+    /// Takes the event an expected reply is held against: of the client's next `places` the first that matches, or
+    /// its very next.
+    fn take(
+        &mut self,
+        expected: &Expected,
+        places: usize,
+        waiting: &mut [Option<(Client, Event)>],
+    ) -> (Option<Event>, Verdict) {
+        let to_client = |event: &&mut Option<(Client, Event)>| matches!(event, Some((client, _)) if *client == expected.client);
+        let mut candidates: Vec<_> = waiting.iter_mut().filter(to_client).take(places).collect();
+        let matching = candidates.iter().position(|event| {
+            event
+                .as_ref()
+                .is_some_and(|(_, event)| self.bindings.matches(&expected.pattern, event))
+        });
+        let taken = candidates
+            .get_mut(matching.unwrap_or(0))
+            .and_then(|event| event.take());
+        let verdict = matching.map_or(Verdict::Wrong, |_| Verdict::Right);
+        (taken.map(|(_, event)| event), verdict)
+    }
+}
+
+/// Among how many of its client's next events the first of these replies may be.
+fn places(expected: &[Expected]) -> usize {
+    let first = &expected[0];
+    if first.turn == Turn::Next {
+        return 1;
+    }
+    let same_client = expected.iter().filter(|reply| reply.client == first.client);
+    same_client
+        .take_while(|reply| reply.turn == Turn::Any)
+        .count()
 }
 
 impl Played {

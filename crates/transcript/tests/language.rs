@@ -13,7 +13,7 @@ use rbq_transcript::{
 };
 
 /// A server with one mailbox: `PUT text` answers 1 and wakes whoever waits in `TAKE ms`; `ID` answers a stream ID;
-/// `SAME x` answers x; `QUIT` closes.
+/// `SAME x` answers x, `TELL x y` both; `QUIT` closes.
 #[derive(Default)]
 struct Toy {
     now_ms: u64,
@@ -59,6 +59,7 @@ impl Stage for Toy {
                 .push((client, self.now_ms + ms.parse::<u64>().unwrap())),
             ["ID"] => self.tell(client, bulk("1526919030474-55")),
             ["SAME", text] => self.tell(client, bulk(text)),
+            ["TELL", words @ ..] => words.iter().for_each(|word| self.tell(client, bulk(word))),
             ["QUIT"] => self.sent.push((client, Event::Closed)),
             _ => self.tell(
                 client,
@@ -141,6 +142,16 @@ fn between_clients_the_order_of_replies_is_free() {
         diff("ann  TAKE 9\nbob  PUT x\nann: [mail, x]\nbob: 1\n"),
         ""
     );
+}
+
+#[test]
+fn replies_that_may_change_places_may_not_change_otherwise() {
+    let told = |words: &str| diff(&format!("ann  TELL {words}\nann~ b\nann~ a\nann: c\n"));
+    assert_eq!(told("a b c"), "");
+    assert_eq!(told("b a c"), "");
+    for wrong in ["a c b", "c a b", "a a c", "a b", "a b c c"] {
+        assert_ne!(told(wrong), "", "{wrong}");
+    }
 }
 
 #[test]
