@@ -61,7 +61,8 @@ impl List {
     }
 
     /// An empty list whose full blocks take `block_bytes`, and whose elements of that length or more keep a
-    /// buffer of their own. Clamped to 64 bytes .. 16 KiB. Nothing a reader can see depends on it.
+    /// buffer of their own. Clamped to 64 bytes .. 16 KiB and rounded up to what an allocator hands out.
+    /// Nothing a reader can see depends on it.
     pub fn with_block_bytes(block_bytes: usize) -> Self {
         List {
             blocks: VecDeque::new(),
@@ -69,7 +70,9 @@ impl List {
             allocated: 0,
             listpack: 0,
             spare: None,
-            block_bytes: block_bytes.clamp(*BLOCK_BYTES_RANGE.start(), *BLOCK_BYTES_RANGE.end()),
+            block_bytes: size_class(
+                block_bytes.clamp(*BLOCK_BYTES_RANGE.start(), *BLOCK_BYTES_RANGE.end()),
+            ),
             encoding: RedisEncoding::Listpack,
         }
     }
@@ -434,7 +437,7 @@ fn capacity_for(size: usize, full: usize) -> usize {
     }
     let waste = |capacity: usize| (capacity % size) * 1024 / capacity;
     (4..=8)
-        .map(|quarters| full * quarters / 4)
+        .map(|quarters| size_class(full * quarters / 4))
         .filter(|&capacity| capacity >= size)
         .min_by_key(|&capacity| waste(capacity))
         .unwrap_or(2 * full)
