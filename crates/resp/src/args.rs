@@ -22,21 +22,12 @@ impl Span {
     /// An argument at `at` in the bytes of its request. Both fit: the decoder bounds a request to 4 GiB.
     #[inline]
     pub(crate) fn slice(at: usize, len: usize) -> Span {
-        debug_assert!(
-            at + len <= u32::MAX as usize && len != Span::SHARED as usize,
-            "requests are bounded to 4 GiB"
-        );
-        Span {
-            at: at as u32,
-            len: len as u32,
-        }
+        debug_assert!(at + len <= u32::MAX as usize && len != Span::SHARED as usize, "requests are bounded to 4 GiB");
+        Span { at: at as u32, len: len as u32 }
     }
 
     pub(crate) fn shared(number: usize) -> Span {
-        Span {
-            at: u32::try_from(number).expect("a request has at most 2^31-1 arguments"),
-            len: Span::SHARED,
-        }
+        Span { at: u32::try_from(number).expect("a request has at most 2^31-1 arguments"), len: Span::SHARED }
     }
 
     #[inline]
@@ -70,16 +61,12 @@ impl Args {
 
     #[inline]
     pub(crate) fn mark(&self) -> Mark {
-        Mark {
-            spans: self.spans.len(),
-            shared: self.shared.len(),
-        }
+        Mark { spans: self.spans.len(), shared: self.shared.len() }
     }
 
     /// Adds a big bulk to the request that began at `start`.
     pub(crate) fn push_shared(&mut self, bulk: Bytes, start: Mark) {
-        self.spans
-            .push(Span::shared(self.shared.len() - start.shared));
+        self.spans.push(Span::shared(self.shared.len() - start.shared));
         self.shared.push(bulk);
     }
 
@@ -97,8 +84,9 @@ impl Args {
         self.shared.shrink_to(Args::KEPT / 64);
     }
 
-    /// Bytes of the tables themselves.
-    pub(crate) fn capacity_bytes(&self) -> usize {
-        self.spans.capacity() * size_of::<Span>() + self.shared.capacity() * size_of::<Bytes>()
+    /// Bytes of the tables and of the big bulks in them.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let tables = self.spans.capacity() * size_of::<Span>() + self.shared.capacity() * size_of::<Bytes>();
+        tables + self.shared.iter().map(Bytes::len).sum::<usize>()
     }
 }

@@ -44,10 +44,7 @@ impl Batch {
 
     /// Where the arguments of request number `index` begin and end.
     pub(crate) fn bounds(&self, index: usize) -> (Entry, Mark) {
-        let end = self
-            .entries
-            .get(index + 1)
-            .map_or_else(|| self.args.mark(), |next| next.start);
+        let end = self.entries.get(index + 1).map_or_else(|| self.args.mark(), |next| next.start);
         (self.entries[index], end)
     }
 

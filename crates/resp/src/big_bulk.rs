@@ -6,8 +6,10 @@
 //! Growth starts at the smallest that holds what is there and doubles only when that is full; the last step fits.
 //!
 //! ```text
-//!   bulk of 100,000 bytes    25,001 ──► 50,001 ──► 100,002 = bulk and its CRLF
+//!   bulk of 100,000 bytes    25,000 ──► 50,001 ──► 100,002 = bulk and its line end
 //! ```
+//!
+//! So the space that is offered ends exactly where the bulk ends, and what follows it arrives in the read buffer.
 
 use bytes::{Bytes, BytesMut};
 
@@ -17,10 +19,12 @@ use crate::limits::BIG_BULK_BYTES;
 pub(crate) const LINE_END_BYTES: usize = 2;
 
 /// A bulk whose length is known and whose bytes are arriving.
-#[derive(Debug)]
 pub(crate) struct BigBulk {
     buf: BytesMut,
-    len: usize,
+    /// Length of the bulk with its line end.
+    whole: usize,
+    /// How often the buffer will still double: its size is the whole, halved so many times.
+    doublings: u32,
 }
 
 impl BigBulk {
@@ -28,17 +32,22 @@ impl BigBulk {
     pub(crate) fn new(len: usize, received: &[u8]) -> BigBulk {
         let whole = len + LINE_END_BYTES;
         let wanted = received.len().max(BIG_BULK_BYTES);
-        let mut capacity = whole;
-        while capacity / 2 > wanted {
-            capacity = capacity.div_ceil(2);
+        let mut doublings = 0;
+        while whole >> (doublings + 1) >= wanted {
+            doublings += 1;
         }
-        let mut buf = BytesMut::with_capacity(capacity);
+        let mut buf = BytesMut::with_capacity(whole >> doublings);
         buf.extend_from_slice(received);
-        BigBulk { buf, len }
+        BigBulk { buf, whole, doublings }
     }
 
     pub(crate) fn is_complete(&self) -> bool {
-        self.buf.len() >= self.len + LINE_END_BYTES
+        self.buf.len() >= self.whole
+    }
+
+    /// Length of the bulk with its line end.
+    pub(crate) fn whole(&self) -> usize {
+        self.whole
     }
 
     pub(crate) fn received(&self) -> usize {
@@ -49,32 +58,35 @@ impl BigBulk {
         self.buf.capacity()
     }
 
-    /// Where the next bytes go. Has spare capacity while the bulk is incomplete.
+    /// Where the next bytes go. Has spare capacity; call it while the bulk is incomplete.
     pub(crate) fn space(&mut self) -> &mut BytesMut {
-        if self.buf.len() == self.buf.capacity() {
-            let missing = (self.len + LINE_END_BYTES).saturating_sub(self.buf.len());
-            // The vector below doubles at least, so this asks for exactly the next of the planned sizes.
-            self.buf.reserve(missing.min(self.buf.capacity()));
+        let len = self.buf.len();
+        if len == self.buf.capacity() {
+            while self.doublings > 0 && self.whole >> self.doublings <= len {
+                self.doublings -= 1;
+            }
+            // At least twice the capacity there is, so it is also what the vector below grows to, and no more.
+            self.buf.reserve((self.whole >> self.doublings) - len);
         }
         &mut self.buf
     }
 
     /// Bytes that were read beyond the line end of this bulk; they begin the next argument or request.
     pub(crate) fn take_overrun(&mut self) -> BytesMut {
-        let whole = self.len + LINE_END_BYTES;
-        if self.buf.len() <= whole {
+        if self.buf.len() <= self.whole {
             return BytesMut::new();
         }
-        // Copied, as splitting would keep both parts in one allocation; it is a few bytes, by the choice of sizes.
-        let overrun = BytesMut::from(&self.buf[whole..]);
-        self.buf.truncate(whole);
+        // Copied, as splitting would keep both parts in one allocation. Only an owner who writes more than the space it was
+        // offered gets here.
+        let overrun = BytesMut::from(&self.buf[self.whole..]);
+        self.buf.truncate(self.whole);
         overrun
     }
 
     /// The bulk without its line end. As in Redis the two bytes after a bulk are not looked at.
     pub(crate) fn finish(mut self) -> Bytes {
         debug_assert!(self.is_complete(), "only a complete bulk is finished");
-        self.buf.truncate(self.len);
+        self.buf.truncate(self.whole - LINE_END_BYTES);
         self.buf.freeze()
     }
 }
@@ -85,38 +97,30 @@ mod tests {
 
     #[test]
     fn a_promise_costs_little_and_a_complete_bulk_fits() {
-        for len in [
-            BIG_BULK_BYTES,
-            20_000,
-            65_536,
-            100_000,
-            1 << 20,
-            1_234_567,
-            10 << 20,
-        ] {
-            let mut bulk = BigBulk::new(len, b"");
-            assert!(
-                bulk.capacity() <= 2 * BIG_BULK_BYTES + LINE_END_BYTES,
-                "{len}: {}",
-                bulk.capacity()
-            );
+        let lens = [BIG_BULK_BYTES, 20_000, 65_536, 100_000, 1 << 20, 1_234_567, 10 << 20];
+        for (len, received) in lens.into_iter().flat_map(|len| [(len, 0), (len, 1), (len, len / 3), (len, len + 1)]) {
+            let mut bulk = BigBulk::new(len, &vec![b'x'; received]);
+            assert!(bulk.capacity() <= 2 * BIG_BULK_BYTES.max(received) + LINE_END_BYTES, "{len}: {}", bulk.capacity());
             while !bulk.is_complete() {
                 let space = bulk.space();
-                let take = (space.capacity() - space.len()).clamp(1, 4096);
-                space.extend_from_slice(&vec![b'x'; take]);
-                let received = bulk.received();
-                assert!(
-                    bulk.capacity() <= (2 * received).max(2 * BIG_BULK_BYTES + LINE_END_BYTES),
-                    "{len}: {received}"
-                );
+                let take = (space.capacity() - space.len()).min(4096);
+                assert!(take > 0);
+                space.resize(space.len() + take, b'x');
+                let bound = 2 * bulk.received().max(BIG_BULK_BYTES) + LINE_END_BYTES;
+                assert!(bulk.capacity() <= bound, "{len}: {} > {bound}", bulk.capacity());
             }
-            assert!(
-                bulk.capacity() <= len + LINE_END_BYTES + len / 1024 + 1,
-                "{len}: {}",
-                bulk.capacity()
-            );
-            bulk.take_overrun();
-            assert_eq!(bulk.finish().len(), len);
+            assert_eq!((bulk.received(), bulk.capacity()), (bulk.whole(), bulk.whole()));
+            assert_eq!(bulk.finish(), vec![b'x'; len]);
         }
+    }
+
+    #[test]
+    fn bytes_beyond_the_end_are_given_back() {
+        let mut bulk = BigBulk::new(BIG_BULK_BYTES, b"");
+        bulk.space().extend_from_slice(&vec![b'x'; BIG_BULK_BYTES]);
+        bulk.space().extend_from_slice(b"\r\nPING");
+        assert_eq!(bulk.take_overrun(), "PING");
+        assert_eq!(bulk.take_overrun(), "");
+        assert_eq!(bulk.finish(), vec![b'x'; BIG_BULK_BYTES]);
     }
 }

@@ -51,11 +51,10 @@ pub struct Decoder {
     partial: Args,
     /// The big bulk under way. While it is incomplete, nothing lies in `buf` beyond the cursor.
     big: Option<BigBulk>,
-    /// Bytes of big bulks in the request under way, and in the batch that has not been released.
-    partial_big_bytes: usize,
-    batch_big_bytes: usize,
-    /// Bytes of the request under way that did not stay in the read buffer.
-    aside_bytes: usize,
+    /// Bytes of big bulks, with their line ends, that did not go through the read buffer: in the request under way, with
+    /// all that is promised of the last; and in the batch that has not been released.
+    partial_aside: usize,
+    batch_aside: usize,
     /// How much room to make for the next read.
     read_bytes: usize,
 }
@@ -78,9 +77,8 @@ impl Decoder {
             cursor: Cursor::default(),
             partial: Args::default(),
             big: None,
-            partial_big_bytes: 0,
-            batch_big_bytes: 0,
-            aside_bytes: 0,
+            partial_aside: 0,
+            batch_aside: 0,
             read_bytes: READ_BYTES_MIN,
         }
     }
@@ -95,11 +93,7 @@ impl Decoder {
     pub fn space(&mut self) -> &mut BytesMut {
         self.settle_big();
         if self.big.as_ref().is_some_and(|big| !big.is_complete()) {
-            return self
-                .big
-                .as_mut()
-                .expect("checked on the line above")
-                .space();
+            return self.big.as_mut().expect("checked on the line above").space();
         }
         let spare = self.buf.capacity() - self.buf.len();
         if spare == 0 && self.buf.capacity() > 0 {
@@ -127,12 +121,7 @@ impl Decoder {
     /// # Errors
     /// When the bytes are broken and this call has added no request: the requests before the broken one come first. The
     /// error stays until other limits are set; the owner replies with it and closes the connection.
-    pub fn decode(
-        &mut self,
-        batch: &mut Batch,
-        commands_max: usize,
-        bytes_max: usize,
-    ) -> Result<(), ProtocolError> {
+    pub fn decode(&mut self, batch: &mut Batch, commands_max: usize, bytes_max: usize) -> Result<(), ProtocolError> {
         let before = batch.len();
         if before == 0 {
             self.reclaim();
@@ -150,10 +139,7 @@ impl Decoder {
     }
 
     /// The requests of a batch in the order they came.
-    pub fn requests<'a>(
-        &'a self,
-        batch: &'a Batch,
-    ) -> impl ExactSizeIterator<Item = Request<'a>> + use<'a> {
+    pub fn requests<'a>(&'a self, batch: &'a Batch) -> impl ExactSizeIterator<Item = Request<'a>> + use<'a> {
         (0..batch.len()).map(move |index| self.request(batch, index))
     }
 
@@ -166,11 +152,7 @@ impl Decoder {
     pub fn request<'a>(&'a self, batch: &'a Batch, index: usize) -> Request<'a> {
         let (Entry { base, start }, end) = batch.bounds(index);
         let Args { spans, shared } = &batch.args;
-        Request::new(
-            &self.buf[base..],
-            &spans[start.spans..end.spans],
-            &shared[start.shared..end.shared],
-        )
+        Request::new(&self.buf[base..], &spans[start.spans..end.spans], &shared[start.shared..end.shared])
     }
 
     /// Forgets the requests of `batch` and frees their bytes. Allocations are kept for the next batch, but an outsized buffer
@@ -180,11 +162,12 @@ impl Decoder {
         self.reclaim();
     }
 
-    /// Gives back the read buffer if it is empty: for a connection that has nothing to say for now.
+    /// Gives back what is empty, for a connection that has nothing to say for now.
     pub fn shrink(&mut self) {
         self.reclaim();
         if self.buf.is_empty() {
             self.buf = BytesMut::new();
+            self.partial = Args::default();
             self.read_bytes = READ_BYTES_MIN;
         }
     }
@@ -193,19 +176,15 @@ impl Decoder {
     /// bounds.
     #[must_use]
     pub fn buffered(&self) -> usize {
-        let big = self.big.as_ref().map_or(0, BigBulk::received);
-        self.buf.len() - self.head + big + self.partial_big_bytes + self.batch_big_bytes
+        let promised = self.big.as_ref().map_or(0, BigBulk::whole);
+        let received = self.big.as_ref().map_or(0, BigBulk::received);
+        self.buf.len() - self.head + self.batch_aside + self.partial_aside + received - promised
     }
 
-    /// Bytes of memory taken: the read buffer, the big bulk under way, and the request under way.
+    /// Bytes of memory taken: the read buffer, the big bulk under way, and the arguments so far of the request under way.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        let big = self.big.as_ref().map_or(0, BigBulk::capacity);
-        self.buf.capacity()
-            + big
-            + self.partial.capacity_bytes()
-            + self.partial_big_bytes
-            + self.batch_big_bytes
+        self.buf.capacity() + self.big.as_ref().map_or(0, BigBulk::capacity) + self.partial.memory_bytes()
     }
 
     /// Reads one request. One that is whole goes to the batch directly; of one that is not, the arguments so far are set
@@ -231,12 +210,11 @@ impl Decoder {
         };
         if matches!(step, Ok(Step::Request)) {
             let Cursor { base, pos, .. } = self.cursor;
-            batch.push(
-                Entry { base, start },
-                pos - base + std::mem::take(&mut self.aside_bytes),
-            );
-            self.batch_big_bytes += std::mem::take(&mut self.partial_big_bytes);
+            let aside = std::mem::take(&mut self.partial_aside);
+            batch.push(Entry { base, start }, pos - base + aside);
+            self.batch_aside += aside;
             self.cursor.base = pos;
+            self.cursor.dead = 0;
         }
         step
     }
@@ -269,9 +247,10 @@ impl Decoder {
         self.big = Some(BigBulk::new(len, &self.buf[pos..pos + received]));
         if pos + received == self.buf.len() {
             self.buf.truncate(pos);
-            self.aside_bytes += len + LINE_END_BYTES;
+            self.partial_aside += len + LINE_END_BYTES;
         } else {
             self.cursor.pos += received;
+            self.cursor.dead += received;
         }
     }
 
@@ -281,9 +260,7 @@ impl Decoder {
         match self.big.take_if(|big| big.is_complete()) {
             None => false,
             Some(big) => {
-                let bulk = big.finish();
-                self.partial_big_bytes += bulk.len();
-                args.push_shared(bulk, start);
+                args.push_shared(big.finish(), start);
                 self.cursor.missing -= 1;
                 true
             }
@@ -319,16 +296,12 @@ impl Decoder {
             }
         }
         self.buf[line.start..line.start + text.len()].copy_from_slice(&text);
-        Ok(if args.spans.len() == mark.spans {
-            Step::Nothing
-        } else {
-            Step::Request
-        })
+        Ok(if args.spans.len() == mark.spans { Step::Nothing } else { Step::Request })
     }
 
     /// Drops the bytes of released requests, and the buffer if it is outsized.
     fn reclaim(&mut self) {
-        self.batch_big_bytes = 0;
+        self.batch_aside = 0;
         self.head = self.cursor.base;
         let live = self.buf.len() - self.head;
         // Never more bytes move than were released since the last move, so the cost of all moves is linear.

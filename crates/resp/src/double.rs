@@ -26,10 +26,7 @@ impl DoubleText {
     const BYTES_MAX: usize = 32;
 
     fn new() -> DoubleText {
-        DoubleText {
-            bytes: [0; DoubleText::BYTES_MAX],
-            len: 0,
-        }
+        DoubleText { bytes: [0; DoubleText::BYTES_MAX], len: 0 }
     }
 }
 
@@ -44,10 +41,7 @@ impl Deref for DoubleText {
 impl fmt::Write for DoubleText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let end = self.len + text.len();
-        self.bytes
-            .get_mut(self.len..end)
-            .ok_or(fmt::Error)?
-            .copy_from_slice(text.as_bytes());
+        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
         self.len = end;
         Ok(())
     }
@@ -96,12 +90,7 @@ fn write_double(value: f64, text: &mut DoubleText) -> fmt::Result {
     let (mantissa, exponent) = scientific.split_once('e').expect("`{:e}` has an exponent");
     let exponent: i32 = exponent.parse().expect("`{:e}` has a decimal exponent");
     let (first, rest) = mantissa.split_at(1);
-    lay_out(
-        first,
-        rest.strip_prefix('.').unwrap_or_default(),
-        exponent,
-        text,
-    )
+    lay_out(first, rest.strip_prefix('.').unwrap_or_default(), exponent, text)
 }
 
 /// Writes the digits `first` and `rest`, of which the first has the weight `10^exponent`.
@@ -118,11 +107,7 @@ fn lay_out(first: &str, rest: &str, exponent: i32, text: &mut DoubleText) -> fmt
     } else {
         let point = if rest.is_empty() { "" } else { "." };
         let sign = if exponent < 0 { '-' } else { '+' };
-        write!(
-            text,
-            "{first}{point}{rest}e{sign}{}",
-            exponent.unsigned_abs()
-        )
+        write!(text, "{first}{point}{rest}e{sign}{}", exponent.unsigned_abs())
     }
 }
 

@@ -43,16 +43,8 @@ impl<'a> Encoder<'a> {
     #[inline]
     fn head(&mut self, kind: u8, count: usize) {
         match count {
-            0..=9 => self
-                .out
-                .extend_from_slice(&[kind, digit(count), b'\r', b'\n']),
-            10..=99 => self.out.extend_from_slice(&[
-                kind,
-                digit(count / 10),
-                digit(count % 10),
-                b'\r',
-                b'\n',
-            ]),
+            0..=9 => self.out.extend_from_slice(&[kind, digit(count), b'\r', b'\n']),
+            10..=99 => self.out.extend_from_slice(&[kind, digit(count / 10), digit(count % 10), b'\r', b'\n']),
             _ => self.line(kind, itoa::Buffer::new().format(count).as_bytes()),
         }
     }

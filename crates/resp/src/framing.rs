@@ -20,9 +20,7 @@ use memchr::memchr;
 
 use crate::args::Span;
 use crate::big_bulk::LINE_END_BYTES;
-use crate::limits::{
-    BIG_BULK_BYTES, Limits, Stage, UNAUTHENTICATED_ARGS_MAX, UNAUTHENTICATED_BULK_BYTES_MAX,
-};
+use crate::limits::{BIG_BULK_BYTES, Limits, Stage, UNAUTHENTICATED_ARGS_MAX, UNAUTHENTICATED_BULK_BYTES_MAX};
 use crate::number::{parse_integer, short_count};
 use crate::protocol_error::ProtocolError;
 
@@ -37,6 +35,8 @@ pub(crate) struct Cursor {
     pub(crate) scanned: usize,
     /// Arguments still to come; 0 between requests.
     pub(crate) missing: u32,
+    /// Bytes between `base` and `pos` that belong to big bulks, and were copied to buffers of their own.
+    pub(crate) dead: usize,
     /// The length of the argument whose header has been read, while its bytes are incomplete.
     pub(crate) body: Option<u32>,
 }
@@ -80,12 +80,7 @@ pub(crate) fn advance(
 
 /// Reads arguments until the request is complete, bytes are missing, or a big bulk begins.
 #[inline]
-fn arguments(
-    buf: &[u8],
-    cursor: &mut Cursor,
-    limits: &Limits,
-    spans: &mut Vec<Span>,
-) -> Result<Found, ProtocolError> {
+fn arguments(buf: &[u8], cursor: &mut Cursor, limits: &Limits, spans: &mut Vec<Span>) -> Result<Found, ProtocolError> {
     while cursor.missing > 0 {
         let len = match cursor.body {
             Some(len) => len as usize,
@@ -110,11 +105,7 @@ fn arguments(
 
 /// Reads `*count` and moves past it. A count of 0 or less is a request of nothing.
 #[inline]
-fn multibulk_count(
-    buf: &[u8],
-    cursor: &mut Cursor,
-    limits: &Limits,
-) -> Result<Option<u32>, ProtocolError> {
+fn multibulk_count(buf: &[u8], cursor: &mut Cursor, limits: &Limits) -> Result<Option<u32>, ProtocolError> {
     let allowed = match limits.stage {
         Stage::Authenticated => limits.args_max,
         Stage::Unauthenticated => limits.args_max.min(UNAUTHENTICATED_ARGS_MAX),
@@ -130,19 +121,8 @@ fn multibulk_count(
 }
 
 #[cold]
-fn multibulk_count_carefully(
-    buf: &[u8],
-    cursor: &mut Cursor,
-    limits: &Limits,
-) -> Result<Option<u32>, ProtocolError> {
-    let Some(end) = line_end(
-        buf,
-        cursor,
-        b'\r',
-        limits,
-        ProtocolError::TooBigMultibulkCount,
-    )?
-    else {
+fn multibulk_count_carefully(buf: &[u8], cursor: &mut Cursor, limits: &Limits) -> Result<Option<u32>, ProtocolError> {
+    let Some(end) = line_end(buf, cursor, b'\r', limits, ProtocolError::TooBigMultibulkCount)? else {
         return Ok(None);
     };
     let count = parse_integer(&buf[cursor.pos + 1..end])
@@ -158,11 +138,7 @@ fn multibulk_count_carefully(
 
 /// Reads `$length` and moves past it.
 #[inline]
-fn bulk_length(
-    buf: &[u8],
-    cursor: &mut Cursor,
-    limits: &Limits,
-) -> Result<Option<usize>, ProtocolError> {
+fn bulk_length(buf: &[u8], cursor: &mut Cursor, limits: &Limits) -> Result<Option<usize>, ProtocolError> {
     if let Some([b'$', line @ ..]) = buf.get(cursor.pos..)
         && let Some((len, taken)) = short_count(line)
         && (len as usize) < BIG_BULK_BYTES
@@ -177,18 +153,12 @@ fn bulk_length(
 }
 
 #[cold]
-fn bulk_length_carefully(
-    buf: &[u8],
-    cursor: &mut Cursor,
-    limits: &Limits,
-) -> Result<Option<usize>, ProtocolError> {
+fn bulk_length_carefully(buf: &[u8], cursor: &mut Cursor, limits: &Limits) -> Result<Option<usize>, ProtocolError> {
     let Some(end) = line_end(buf, cursor, b'\r', limits, ProtocolError::TooBigBulkCount)? else {
         return Ok(None);
     };
     if buf[cursor.pos] != b'$' {
-        return Err(ProtocolError::ExpectedBulk {
-            got: buf[cursor.pos],
-        });
+        return Err(ProtocolError::ExpectedBulk { got: buf[cursor.pos] });
     }
     let len = parse_integer(&buf[cursor.pos + 1..end])
         .and_then(|len| usize::try_from(len).ok())
@@ -210,8 +180,9 @@ fn bulk_length_carefully(
 /// Whether a request that reaches up to `end` is still within the limit of bytes in the read buffer.
 #[inline]
 fn fits(end: usize, cursor: &Cursor, limits: &Limits) -> bool {
-    // The line end of the last argument is the slack that keeps offsets below `u32::MAX`.
-    end - cursor.base + LINE_END_BYTES <= limits.request_bytes_max.min(u32::MAX as usize)
+    let held = end + LINE_END_BYTES - cursor.base;
+    // Offsets have 32 bits, dead bytes or not; the limit itself must not depend on how the bytes were cut.
+    held <= u32::MAX as usize && held - cursor.dead <= limits.request_bytes_max
 }
 
 /// Finds the next line of an inline request and moves past it.
@@ -220,11 +191,7 @@ fn inline_line(buf: &[u8], cursor: &mut Cursor, limits: &Limits) -> Result<Found
         return Ok(Found::Incomplete);
     };
     let start = cursor.pos;
-    let text_end = if end > start && buf[end - 1] == b'\r' {
-        end - 1
-    } else {
-        end
-    };
+    let text_end = if end > start && buf[end - 1] == b'\r' { end - 1 } else { end };
     cursor.pos = end + 1;
     cursor.scanned = 0;
     Ok(Found::Inline(start..text_end))

@@ -53,10 +53,7 @@ impl Limits {
     /// Under these limits decode one request at a time (`commands_max` of 1) and call
     /// [`Decoder::set_limits`](crate::Decoder::set_limits) once `AUTH` succeeded: a pipeline of `AUTH` and a big request is
     /// legal, and its second request must be judged as the request of a client that is no stranger any more.
-    pub const UNAUTHENTICATED: Limits = Limits {
-        stage: Stage::Unauthenticated,
-        ..Limits::DEFAULT
-    };
+    pub const UNAUTHENTICATED: Limits = Limits { stage: Stage::Unauthenticated, ..Limits::DEFAULT };
 }
 
 impl Default for Limits {
@@ -79,10 +76,6 @@ pub struct ScanLimits {
 
 impl Default for ScanLimits {
     fn default() -> ScanLimits {
-        ScanLimits {
-            depth_max: 128,
-            frame_bytes_max: 1024 * 1024 * 1024,
-            line_bytes_max: 64 * 1024,
-        }
+        ScanLimits { depth_max: 128, frame_bytes_max: 1024 * 1024 * 1024, line_bytes_max: 64 * 1024 }
     }
 }

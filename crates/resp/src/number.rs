@@ -28,11 +28,7 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
         }
         value = value.checked_mul(10)?.checked_sub(i64::from(digit))?;
     }
-    if negative {
-        Some(value)
-    } else {
-        value.checked_neg()
-    }
+    if negative { Some(value) } else { value.checked_neg() }
 }
 
 /// Digits that [`short_count`] looks at. Longer ones are rare enough for the careful way.
@@ -112,19 +108,7 @@ mod tests {
             answered += usize::from(expected.is_some());
         }
         assert!(answered > 100_000);
-        for line in [
-            "",
-            "1",
-            "12",
-            "1\r",
-            "-1\r\n",
-            "01\r\n",
-            "00\r\n",
-            "1x\r\n",
-            "\r\n",
-            "1\n\n",
-            "1234567\r\n",
-        ] {
+        for line in ["", "1", "12", "1\r", "-1\r\n", "01\r\n", "00\r\n", "1x\r\n", "\r\n", "1\n\n", "1234567\r\n"] {
             assert_eq!(short_count(line.as_bytes()), None, "{line:?}");
         }
         assert_eq!(short_count(b"0\r\n"), Some((0, 3)));

@@ -36,10 +36,7 @@ mod tests {
 
     #[test]
     fn every_byte_is_shown_as_redis_shows_it_and_reads_back() {
-        assert_eq!(
-            quote(b"a b\"\\\n\r\t\x07\x08\x00\x7f\xff~"),
-            r#""a b\"\\\n\r\t\a\b\x00\x7f\xff~""#
-        );
+        assert_eq!(quote(b"a b\"\\\n\r\t\x07\x08\x00\x7f\xff~"), r#""a b\"\\\n\r\t\a\b\x00\x7f\xff~""#);
         let every: Vec<u8> = (0..=255).collect();
         assert_eq!(split_args(quote(&every).as_bytes()), Ok(vec![every]));
         assert_eq!(quote(b""), r#""""#);

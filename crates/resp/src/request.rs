@@ -74,11 +74,7 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     #[inline]
     pub(crate) fn new(bytes: &'a [u8], spans: &'a [Span], shared: &'a [Bytes]) -> Request<'a> {
-        Request {
-            bytes,
-            spans,
-            shared,
-        }
+        Request { bytes, spans, shared }
     }
 
     /// How many arguments there are, the command name among them.
@@ -99,9 +95,7 @@ impl<'a> Request<'a> {
     #[inline]
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Bulk<'a>> {
-        self.spans
-            .get(index)
-            .map(|span| span.resolve(self.bytes, self.shared))
+        self.spans.get(index).map(|span| span.resolve(self.bytes, self.shared))
     }
 
     /// The bytes of argument number `index`.
@@ -111,21 +105,13 @@ impl<'a> Request<'a> {
     #[inline]
     #[must_use]
     pub fn arg(&self, index: usize) -> &'a [u8] {
-        self.spans[index]
-            .resolve(self.bytes, self.shared)
-            .as_slice()
+        self.spans[index].resolve(self.bytes, self.shared).as_slice()
     }
 
     /// All arguments in order.
     #[inline]
-    pub fn iter(
-        &self,
-    ) -> impl DoubleEndedIterator<Item = Bulk<'a>> + ExactSizeIterator + Clone + use<'a> {
-        let Request {
-            bytes,
-            spans,
-            shared,
-        } = *self;
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Bulk<'a>> + ExactSizeIterator + Clone + use<'a> {
+        let Request { bytes, spans, shared } = *self;
         spans.iter().map(move |span| span.resolve(bytes, shared))
     }
 
@@ -133,10 +119,7 @@ impl<'a> Request<'a> {
     #[inline]
     #[must_use]
     pub fn skip(&self, count: usize) -> Request<'a> {
-        Request {
-            spans: self.spans.get(count..).unwrap_or_default(),
-            ..*self
-        }
+        Request { spans: self.spans.get(count..).unwrap_or_default(), ..*self }
     }
 
     /// The lengths of all arguments together.
@@ -148,10 +131,7 @@ impl<'a> Request<'a> {
     /// A copy that outlives the read buffer. Big bulks are shared, not copied.
     #[must_use]
     pub fn to_owned(&self) -> OwnedRequest {
-        let mut builder = Builder::with_capacity(
-            self.len(),
-            self.iter().map(|bulk| small_len(bulk.len())).sum(),
-        );
+        let mut builder = Builder::with_capacity(self.len(), self.iter().map(|bulk| small_len(bulk.len())).sum());
         for bulk in self.iter() {
             match bulk {
                 Bulk::Slice(bytes) => builder.push(bytes),
@@ -170,9 +150,7 @@ impl fmt::Debug for Request<'_> {
 
 impl PartialEq for Request<'_> {
     fn eq(&self, other: &Request<'_>) -> bool {
-        self.iter()
-            .map(Bulk::as_slice)
-            .eq(other.iter().map(Bulk::as_slice))
+        self.iter().map(Bulk::as_slice).eq(other.iter().map(Bulk::as_slice))
     }
 }
 
@@ -207,17 +185,9 @@ impl OwnedRequest {
     /// Bytes that this request keeps alive, itself among them; a big bulk counts whole although others may share it.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let spilled = if self.spans.spilled() {
-            self.spans.capacity() * size_of::<Span>()
-        } else {
-            0
-        };
+        let spilled = if self.spans.spilled() { self.spans.capacity() * size_of::<Span>() } else { 0 };
         let shared: usize = self.shared.iter().map(Bytes::len).sum();
-        size_of::<OwnedRequest>()
-            + self.bytes.len()
-            + spilled
-            + self.shared.capacity() * size_of::<Bytes>()
-            + shared
+        size_of::<OwnedRequest>() + self.bytes.len() + spilled + self.shared.capacity() * size_of::<Bytes>() + shared
     }
 }
 
@@ -242,11 +212,7 @@ struct Builder {
 
 impl Builder {
     fn with_capacity(args: usize, bytes: usize) -> Builder {
-        Builder {
-            bytes: Vec::with_capacity(bytes),
-            spans: SmallVec::with_capacity(args),
-            shared: Vec::new(),
-        }
+        Builder { bytes: Vec::with_capacity(bytes), spans: SmallVec::with_capacity(args), shared: Vec::new() }
     }
 
     fn push(&mut self, arg: &[u8]) {
@@ -266,11 +232,7 @@ impl Builder {
     }
 
     fn finish(self) -> OwnedRequest {
-        OwnedRequest {
-            bytes: self.bytes.into_boxed_slice(),
-            spans: self.spans,
-            shared: self.shared,
-        }
+        OwnedRequest { bytes: self.bytes.into_boxed_slice(), spans: self.spans, shared: self.shared }
     }
 }
 

@@ -51,13 +51,7 @@ impl FrameScanner {
     /// A scanner at the first byte of a reply.
     #[must_use]
     pub fn new(limits: ScanLimits) -> FrameScanner {
-        FrameScanner {
-            limits,
-            pos: 0,
-            scanned: 0,
-            body: None,
-            open: Vec::new(),
-        }
+        FrameScanner { limits, pos: 0, scanned: 0, body: None, open: Vec::new() }
     }
 
     /// Looks at what is new in `bytes`, which begin with the first byte of the reply and hold what earlier calls saw. Returns
@@ -120,31 +114,16 @@ impl FrameScanner {
 
     /// Goes into an aggregate and says whether it ended the reply, being empty.
     fn open(&mut self, kind: u8, len: usize) -> Result<bool, FrameError> {
-        let values = if matches!(kind, b'%' | b'|') {
-            len.checked_mul(2).ok_or(FrameError::TooLarge)?
-        } else {
-            len
-        };
-        self.promise(
-            values
-                .checked_mul(VALUE_BYTES_MIN)
-                .ok_or(FrameError::TooLarge)?,
-        )?;
-        let kind = if kind == b'|' {
-            OpenKind::Attribute
-        } else {
-            OpenKind::Value
-        };
+        let values = if matches!(kind, b'%' | b'|') { len.checked_mul(2).ok_or(FrameError::TooLarge)? } else { len };
+        self.promise(values.checked_mul(VALUE_BYTES_MIN).ok_or(FrameError::TooLarge)?)?;
+        let kind = if kind == b'|' { OpenKind::Attribute } else { OpenKind::Value };
         if values == 0 {
             return Ok(kind == OpenKind::Value && self.value_ends());
         }
         if self.open.len() >= usize::from(self.limits.depth_max) {
             return Err(FrameError::TooDeep);
         }
-        self.open.push(Open {
-            missing: values,
-            kind,
-        });
+        self.open.push(Open { missing: values, kind });
         Ok(false)
     }
 
@@ -167,11 +146,7 @@ impl FrameScanner {
     /// Refuses a reply as soon as it promises to become too large.
     fn promise(&self, bytes: usize) -> Result<(), FrameError> {
         let end = self.pos.checked_add(bytes).ok_or(FrameError::TooLarge)?;
-        if end > self.limits.frame_bytes_max {
-            Err(FrameError::TooLarge)
-        } else {
-            Ok(())
-        }
+        if end > self.limits.frame_bytes_max { Err(FrameError::TooLarge) } else { Ok(()) }
     }
 
     /// Finds the CR of the next CR LF. A CR alone belongs to the text.
@@ -209,9 +184,7 @@ fn length(text: &[u8]) -> Result<Option<usize>, FrameError> {
     }
     match parse_integer(text) {
         Some(-1) => Ok(None),
-        Some(len) => usize::try_from(len)
-            .map(Some)
-            .map_err(|_| FrameError::InvalidLength),
+        Some(len) => usize::try_from(len).map(Some).map_err(|_| FrameError::InvalidLength),
         None => Err(FrameError::InvalidLength),
     }
 }

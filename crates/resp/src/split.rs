@@ -32,14 +32,8 @@ pub fn split_args(line: &[u8]) -> Result<Vec<Vec<u8>>, UnbalancedQuotes> {
 
 /// Reads the first argument of `line`, appends it to `text`, and returns what follows it; `None` if only blanks are left.
 /// The appended bytes are never more than the bytes read.
-pub(crate) fn split_one<'a>(
-    line: &'a [u8],
-    text: &mut Vec<u8>,
-) -> Result<Option<&'a [u8]>, UnbalancedQuotes> {
-    let start = line
-        .iter()
-        .position(|&byte| !is_blank(byte))
-        .unwrap_or(line.len());
+pub(crate) fn split_one<'a>(line: &'a [u8], text: &mut Vec<u8>) -> Result<Option<&'a [u8]>, UnbalancedQuotes> {
+    let start = line.iter().position(|&byte| !is_blank(byte)).unwrap_or(line.len());
     let mut rest = &line[start..];
     if matches!(rest, [] | [0, ..]) {
         return Ok(None);
@@ -62,9 +56,7 @@ fn double_quoted<'a>(mut rest: &'a [u8], text: &mut Vec<u8>) -> Result<&'a [u8],
         rest = match rest {
             [] | [0, ..] => return Err(UnbalancedQuotes),
             [b'"', after @ ..] => return Ok(after),
-            [b'\\', b'x', high, low, after @ ..]
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
+            [b'\\', b'x', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 text.push(hex_digit(*high) << 4 | hex_digit(*low));
                 after
             }
@@ -132,10 +124,7 @@ mod tests {
     use super::*;
 
     fn split(line: &[u8]) -> Result<Vec<String>, UnbalancedQuotes> {
-        Ok(split_args(line)?
-            .into_iter()
-            .map(|arg| arg.escape_ascii().to_string())
-            .collect())
+        Ok(split_args(line)?.into_iter().map(|arg| arg.escape_ascii().to_string()).collect())
     }
 
     #[test]
@@ -149,10 +138,7 @@ mod tests {
             (br#""" ''"#, &["", ""]),
             (br#"a"b c" d"#, &["ab c", "d"]),
             (br#"'b c'"#, &["b c"]),
-            (
-                br#""\x41\xfF\x0g\n\r\t\b\a\q\\\"""#,
-                &[r#"A\xffx0g\n\r\t\x08\x07q\\\""#],
-            ),
+            (br#""\x41\xfF\x0g\n\r\t\b\a\q\\\"""#, &[r#"A\xffx0g\n\r\t\x08\x07q\\\""#]),
             (br#"'\n\'\\x'"#, &[r"\\n\'\\\\x"]),
             (b"a\0b c", &["a"]),
             (b"a \0b c", &["a"]),
@@ -165,23 +151,10 @@ mod tests {
 
     #[test]
     fn open_quotes_and_text_after_a_closing_quote_are_refused() {
-        for line in [
-            &br#"""#[..],
-            br#"'"#,
-            br#""a"#,
-            br#"a 'b"#,
-            br#""a"b"#,
-            br#"'a'b"#,
-            br#""a\""#,
-            br#""a\"#,
-            b"\"a\0\"",
-        ] {
-            assert_eq!(
-                split(line),
-                Err(UnbalancedQuotes),
-                "{}",
-                line.escape_ascii()
-            );
+        for line in
+            [&br#"""#[..], br#"'"#, br#""a"#, br#"a 'b"#, br#""a"b"#, br#"'a'b"#, br#""a\""#, br#""a\"#, b"\"a\0\""]
+        {
+            assert_eq!(split(line), Err(UnbalancedQuotes), "{}", line.escape_ascii());
         }
     }
 }

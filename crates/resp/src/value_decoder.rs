@@ -30,11 +30,7 @@ impl ValueDecoder {
     /// A decoder that has seen no byte.
     #[must_use]
     pub fn new(limits: ScanLimits) -> ValueDecoder {
-        ValueDecoder {
-            scanner: FrameScanner::new(limits),
-            buf: BytesMut::new(),
-            failed: None,
-        }
+        ValueDecoder { scanner: FrameScanner::new(limits), buf: BytesMut::new(), failed: None }
     }
 
     /// Where the next bytes from the socket go. It has spare capacity.
@@ -54,10 +50,7 @@ impl ValueDecoder {
     ///
     /// # Errors
     /// [`FrameError`] if the bytes are broken or beyond the limits, and the same again at every later call.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "an iterator's end would say that no reply can come any more"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "an iterator's end would say that no reply can come any more")]
     pub fn next(&mut self) -> Result<Option<Value>, FrameError> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -132,8 +125,7 @@ fn pairs(frame: &mut Bytes, len: usize) -> Result<Vec<(Value, Value)>, FrameErro
 }
 
 fn take_line(frame: &mut Bytes) -> Bytes {
-    let end =
-        memchr::memmem::find(frame, b"\r\n").expect("the scanner found the end of every line");
+    let end = memchr::memmem::find(frame, b"\r\n").expect("the scanner found the end of every line");
     let line = frame.split_to(end);
     frame.advance(LINE_END_BYTES);
     line
@@ -146,9 +138,7 @@ fn take_body(frame: &mut Bytes, len: usize) -> Bytes {
 }
 
 fn count(text: &[u8]) -> usize {
-    parse_integer(text)
-        .and_then(|len| usize::try_from(len).ok())
-        .expect("the scanner read this length")
+    parse_integer(text).and_then(|len| usize::try_from(len).ok()).expect("the scanner read this length")
 }
 
 fn lossy(text: &[u8]) -> String {
@@ -161,9 +151,7 @@ fn parse<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
 
 /// An integer value may have a `+` and leading zeros, by the letter of RESP3; a length may not.
 fn integer(text: &[u8]) -> Result<i64, FrameError> {
-    parse_integer(text)
-        .or_else(|| parse(text))
-        .ok_or(FrameError::InvalidScalar("integer"))
+    parse_integer(text).or_else(|| parse(text)).ok_or(FrameError::InvalidScalar("integer"))
 }
 
 fn boolean(text: &[u8]) -> Result<bool, FrameError> {
@@ -175,10 +163,7 @@ fn boolean(text: &[u8]) -> Result<bool, FrameError> {
 }
 
 fn big_number(text: &[u8]) -> Result<String, FrameError> {
-    let digits = text
-        .strip_prefix(b"-")
-        .or_else(|| text.strip_prefix(b"+"))
-        .unwrap_or(text);
+    let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(FrameError::InvalidScalar("big number"));
     }
@@ -188,10 +173,7 @@ fn big_number(text: &[u8]) -> Result<String, FrameError> {
 fn verbatim(body: Bytes) -> Result<Value, FrameError> {
     match body.get(..4) {
         Some([format @ .., b':']) if format.iter().all(u8::is_ascii_graphic) => {
-            Ok(Value::Verbatim {
-                format: lossy(format),
-                text: body.slice(4..),
-            })
+            Ok(Value::Verbatim { format: lossy(format), text: body.slice(4..) })
         }
         _ => Err(FrameError::InvalidScalar("verbatim string")),
     }
