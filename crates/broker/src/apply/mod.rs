@@ -1,0 +1,64 @@
+//! The one function that changes durable state.
+//!
+//! It sees one group, the op, the stamp and a sink for the answer: no configuration, no clock, no memory figure, no
+//! client. The live path, replay of the log and a replica all come through here, so they cannot differ. An op first
+//! purges the expired keys it names; then it does all of its work or, on an error, nothing.
+
+mod keys;
+mod list;
+mod string;
+mod work;
+
+use rbq_resp::Sink;
+pub(crate) use work::Work;
+
+use crate::effects::Effects;
+use crate::group::Group;
+use crate::op::{Op, Stamp};
+
+/// Applies `op` to `group`, writes its answer to `sink` and says what it did.
+pub fn apply<'a, S: Sink>(group: &mut Group, op: &Op<'a>, stamp: Stamp, sink: &mut S) -> Effects<'a> {
+    let mut work = Work::new(&mut group.dbs, stamp, sink);
+    if let Err(error) = run(&mut work, op) {
+        work.sink.error(&error.to_string());
+    }
+    let effects = work.effects;
+    if effects.dirty > 0 {
+        group.index += 1;
+    }
+    effects
+}
+
+fn run<'a, S: Sink>(work: &mut Work<'_, 'a, S>, op: &Op<'a>) -> Result<(), crate::error::Error> {
+    match *op {
+        Op::KeyDelete { keys } => keys::delete(work, keys),
+        Op::KeyExpire { key, deadline_ms } => keys::expire(work, key, deadline_ms),
+        Op::KeyDeadline { key, deadline_ms, when } => keys::set_deadline(work, key, deadline_ms, when),
+        Op::KeyPersist { key } => keys::persist(work, key),
+        Op::KeyRename { from, to, exists, reply } => keys::rename(work, from, to, exists, reply),
+        Op::KeyCopy { from, to, to_db, exists } => keys::copy(work, from, to, to_db, exists),
+        Op::KeyMove { key, to_db } => keys::move_to(work, key, to_db),
+        Op::Flush { scope } => keys::flush(work, scope),
+        Op::SwapDb { first, second } => keys::swap(work, first, second),
+        Op::StringSet { key, value, when, deadline, reply } => string::set(work, key, value, when, deadline, reply),
+        Op::StringSetMany { pairs, exists } => string::set_many(work, pairs, exists),
+        Op::StringTake { key } => string::take(work, key),
+        Op::StringDeadline { key, deadline } => string::set_deadline(work, key, deadline),
+        Op::StringAppend { key, value } => string::append(work, key, value),
+        Op::StringSetRange { key, offset, value } => string::set_range(work, key, offset, value),
+        Op::StringAdd { key, delta } => string::add(work, key, delta),
+        Op::StringAddFloat { key, delta } => string::add_float(work, key, delta),
+        Op::ListPush { key, end, when, elements } => list::push(work, key, end, when, elements),
+        Op::ListPop { key, end, count } => list::pop(work, key, end, count),
+        Op::ListPopFirst { keys, end, count, reply } => list::pop_first(work, keys, end, count, reply),
+        Op::ListMove { from, to, from_end, to_end } => list::move_one(work, from, to, from_end, to_end),
+        Op::ListMoveMany { from, to, from_end, to_end, count, amount, order } => {
+            list::move_many(work, list::Route { from, to, from_end, to_end }, count, amount, order)
+        }
+        Op::ListInsert { key, place, pivot, element } => list::insert(work, key, place, pivot, element),
+        Op::ListSet { key, index, element } => list::set(work, key, index, element),
+        Op::ListRemove { key, count, element } => list::remove(work, key, count, element),
+        Op::ListTrim { key, start, stop } => list::trim(work, key, start, stop),
+        Op::ListStore { key, ref elements } => list::store(work, key, elements),
+    }
+}

@@ -1,0 +1,110 @@
+//! Who may run what now: every check between a request and its command, in Redis's order.
+
+use rbq_resp::{Request, quote};
+
+use super::{Broker, Pause};
+use crate::catalog::{Known, catalog};
+use crate::command::Flags;
+use crate::error::Error;
+use crate::session::ClientId;
+
+/// How much of a client's own words an error repeats.
+const ECHO_BYTES_MAX: usize = 128;
+
+impl Broker {
+    /// The command a request names.
+    pub(super) fn look_up(request: Request<'_>) -> Result<&'static Known, Error> {
+        let name = request.arg(0);
+        let Some(known) = catalog().find(name) else { return Err(unknown_command(request)) };
+        let known = match request.get(1) {
+            Some(sub) if !known.subcommands.is_empty() => match catalog().find_sub(known, &sub) {
+                Some(sub) => sub,
+                None => return Err(unknown_subcommand(known, &sub)),
+            },
+            _ => known,
+        };
+        if known.arity.admits(request.len()) { Ok(known) } else { Err(Error::Arity(&known.full_name)) }
+    }
+
+    /// Whether this client may run this command now.
+    pub(super) fn admit(&self, client: ClientId, known: &'static Known) -> Result<(), Error> {
+        let session = self.session(client);
+        if !session.authenticated && !known.flags.has(Flags::NO_AUTH) {
+            return Err(Error::NoAuth);
+        }
+        if session.transaction.is_some() && known.flags.has(Flags::NO_MULTI) {
+            return Err(Error::Fixed("ERR Command not allowed inside a transaction"));
+        }
+        if self.adds_memory(client, known) && self.over_memory() {
+            return Err(Error::OutOfMemory);
+        }
+        if session.in_subscribed_mode() && !known.flags.has(Flags::SUBSCRIBED) {
+            return Err(Error::err(format_args!(
+                "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
+                 context",
+                known.full_name
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether CLIENT PAUSE holds this command back.
+    pub(super) fn is_held(&self, client: ClientId, known: &'static Known) -> bool {
+        let changes = |flags: Flags| flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE);
+        match self.pause {
+            None => false,
+            Some(Pause { all: true, .. }) => true,
+            Some(Pause { all: false, .. }) => {
+                let queue = self.session(client).transaction.as_ref().filter(|_| known.name == "EXEC");
+                changes(known.flags)
+                    || queue
+                        .is_some_and(|transaction| transaction.queue.iter().any(|(queued, _)| changes(queued.flags)))
+            }
+        }
+    }
+
+    /// Whether memory is at its limit.
+    pub(crate) fn over_memory(&self) -> bool {
+        let limit = self.settings.maxmemory.0;
+        limit > 0 && self.facts.memory_used > limit
+    }
+
+    fn adds_memory(&self, client: ClientId, known: &'static Known) -> bool {
+        let transaction = self.session(client).transaction.as_ref();
+        known.flags.has(Flags::DENY_OOM)
+            || (known.name == "EXEC" && transaction.is_some_and(|transaction| transaction.deny_oom))
+    }
+}
+
+fn unknown_command(request: Request<'_>) -> Error {
+    let mut args = String::new();
+    for arg in request.skip(1).iter() {
+        if args.len() >= ECHO_BYTES_MAX {
+            break;
+        }
+        let room = ECHO_BYTES_MAX - args.len();
+        args.push('\'');
+        args.push_str(&echo(&arg, room));
+        args.push_str("' ");
+    }
+    Error::err(format_args!(
+        "unknown command '{}', with args beginning with: {args}",
+        echo(request.arg(0), ECHO_BYTES_MAX)
+    ))
+}
+
+fn unknown_subcommand(container: &Known, name: &[u8]) -> Error {
+    Error::err(format_args!("unknown subcommand '{}'. Try {} HELP.", echo(name, ECHO_BYTES_MAX), container.name))
+}
+
+/// A client's own words, cut and without anything that could end the line or garble a terminal.
+fn echo(bytes: &[u8], bytes_max: usize) -> String {
+    let cut = &bytes[..bytes.len().min(bytes_max)];
+    let text = String::from_utf8_lossy(cut);
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The same as a quoted string, for MONITOR.
+pub(super) fn quoted(bytes: &[u8]) -> String {
+    quote(bytes)
+}

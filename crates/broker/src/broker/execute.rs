@@ -1,0 +1,231 @@
+//! From a request to its reply.
+
+use rbq_resp::{Request, Sink};
+
+use super::{Broker, Turn};
+use crate::args::Args;
+use crate::catalog::Known;
+use crate::command::{Flags, Run, Submit};
+use crate::effects::Outcome;
+use crate::error::Error;
+use crate::op::Stamp;
+use crate::output::{Gate, Output, Reply};
+use crate::session::{ClientId, ReplyMode};
+use crate::time::Now;
+
+/// What the driver does after a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Goes on with the client's next request.
+    Continue,
+    /// Stops until the client's reply comes by mail.
+    Park,
+    /// The command was not run: a pause holds it back. Tries it again once the mail says so.
+    Hold,
+    /// Sends what there is and closes.
+    Close,
+}
+
+/// Where a command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// As a client's request.
+    Live,
+    /// Inside an EXEC: it may not wait.
+    Exec,
+    /// Again, for a parked client.
+    Retry,
+}
+
+impl Broker {
+    /// Runs one request of a client, at `now`, and writes its reply to `out`.
+    pub fn execute(&mut self, client: ClientId, request: Request<'_>, now: Now, out: &mut Output) -> Flow {
+        let mark = out.mark();
+        self.session_mut(client).active_at = now;
+        let flow = self.turn(client, request, now, out);
+        if flow != Flow::Hold {
+            self.stats.commands_processed += 1;
+        }
+        let session = self.session_mut(client);
+        match session.reply_mode {
+            ReplyMode::On => {}
+            ReplyMode::Off => out.rewind(mark),
+            ReplyMode::SkipNext => session.reply_mode = ReplyMode::Skip,
+            ReplyMode::Skip => {
+                out.rewind(mark);
+                session.reply_mode = ReplyMode::On;
+            }
+        }
+        self.log.commit(&self.groups[0]);
+        if self.log.is_enabled() {
+            out.gate(mark, self.gate_for(client, request));
+        }
+        self.serve_ready(now);
+        flow
+    }
+
+    /// Tells how long the last command took, for statistics, the slow log and the latency monitor.
+    pub fn account(&mut self, client: ClientId, request: Request<'_>, started: Now, ended: Now) {
+        let Some(known) = self.ran.take() else { return };
+        let usec = ended.monotonic_us.saturating_sub(started.monotonic_us);
+        self.stats.commands[known.number].record(usec);
+        let slower_than = self.settings.slowlog_log_slower_than.0;
+        if slower_than >= 0 && usec as i64 >= slower_than && !known.flags.has(Flags::SKIP_SLOWLOG) {
+            let max_len = self.settings.slowlog_max_len.0 as usize;
+            let session = &self.sessions[client.slot as usize];
+            self.slowlog.add(session, request, started, usec, max_len);
+        }
+        let threshold_ms = self.settings.latency_monitor_threshold.0;
+        if threshold_ms > 0 && usec / 1000 >= threshold_ms as u64 {
+            let event = if known.flags.has(Flags::FAST) { "fast-command" } else { "command" };
+            self.latency.add(event, ended.unix_ms() / 1000, usec / 1000);
+        }
+    }
+
+    fn turn(&mut self, client: ClientId, request: Request<'_>, now: Now, out: &mut Output) -> Flow {
+        self.ran = None;
+        let proto = self.session(client).proto;
+        let mut reply = Reply::new(out, proto);
+        let known = match Self::look_up(request) {
+            Ok(known) => known,
+            Err(error) => {
+                self.refuse(client, None, &error, &mut reply);
+                return Flow::Continue;
+            }
+        };
+        if let Err(error) = self.admit(client, known) {
+            self.refuse(client, Some(known), &error, &mut reply);
+            return Flow::Continue;
+        }
+        if self.session(client).transaction.is_some() && !known.flags.has(Flags::IMMEDIATE) {
+            self.enqueue(client, known, request, &mut reply);
+            return Flow::Continue;
+        }
+        if self.pause.is_some() && self.is_held(client, known) {
+            self.session_mut(client).paused = true;
+            return Flow::Hold;
+        }
+        self.run(client, known, request, now, &mut reply, Mode::Live)
+    }
+
+    /// Runs a command that was admitted.
+    pub(crate) fn run(
+        &mut self,
+        client: ClientId,
+        known: &'static Known,
+        request: Request<'_>,
+        now: Now,
+        reply: &mut Reply<'_>,
+        mode: Mode,
+    ) -> Flow {
+        self.ran = Some(known);
+        self.session_mut(client).last_command = Some(known);
+        if !known.flags.has(Flags::SKIP_MONITOR) && mode != Mode::Retry {
+            self.show_monitors(client, request, now);
+        }
+        let errors = reply.output().errors();
+        let flow = self.run_as(client, known, request, now, reply, mode).unwrap_or_else(|error| {
+            reply.error(&error.to_string());
+            Flow::Continue
+        });
+        if reply.output().errors() > errors {
+            self.stats.error(reply.output().last_error());
+            self.stats.commands[known.number].failed += 1;
+        }
+        flow
+    }
+
+    fn run_as(
+        &mut self,
+        client: ClientId,
+        known: &'static Known,
+        request: Request<'_>,
+        now: Now,
+        reply: &mut Reply<'_>,
+        mode: Mode,
+    ) -> Result<Flow, Error> {
+        let mut args = Args::new(request, known.words());
+        let stamp = Stamp { db: self.session(client).db, now_ms: now.unix_ms() };
+        match known.run {
+            Run::Write(parse) => {
+                let op = parse(&mut args, &Submit { stamp, now, settings: &self.settings, command: known })?;
+                let empty = op.empty_reply();
+                if self.submit(stamp, &op, reply).outcome == Outcome::Empty {
+                    empty.write(reply);
+                }
+            }
+            Run::Read(read) => self.look(client, now, |view| read(&mut args, view, reply))?,
+            Run::Derive(derive) => {
+                if let Some(op) = self.look(client, now, |view| derive(&mut args, view, reply))? {
+                    self.submit(stamp, &op, reply);
+                }
+            }
+            Run::Block(parse) => {
+                let blocking = parse(&mut args, &Submit { stamp, now, settings: &self.settings, command: known })?;
+                return self.block(client, known, request, blocking, now, reply, mode);
+            }
+            Run::Act(act) => {
+                let mut turn = Turn { broker: self, client, now, command: known, flow: Flow::Continue, mode };
+                act(&mut turn, &mut args, reply)?;
+                return Ok(turn.flow);
+            }
+            Run::Container => return Err(Error::Arity(&known.full_name)),
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Refuses a request before it ran; between MULTI and EXEC that dooms the transaction.
+    fn refuse(&mut self, client: ClientId, known: Option<&'static Known>, error: &Error, reply: &mut Reply<'_>) {
+        let mut text = error.to_string();
+        if let Some(known) = known {
+            self.stats.commands[known.number].rejected += 1;
+        }
+        let is_exec = known.is_some_and(|known| known.name == "EXEC");
+        if is_exec && self.session(client).transaction.is_some() {
+            text = format!("EXECABORT Transaction discarded because of: {}", text.trim_start_matches("ERR "));
+            self.session_mut(client).transaction = None;
+            self.unwatch(client);
+        } else if let Some(transaction) = &mut self.session_mut(client).transaction {
+            transaction.aborted = true;
+        }
+        self.stats.error(&text);
+        reply.error(&text);
+    }
+
+    /// The newest log position that this request's reply may tell of.
+    fn gate_for(&self, client: ClientId, request: Request<'_>) -> Gate {
+        let Some(known) = self.ran else { return self.gate_of(client) };
+        let positions = known.key_positions(request);
+        if positions.is_empty() {
+            return self.log.position();
+        }
+        let db = self.session(client).db;
+        positions.iter().map(|&position| self.log.gate(db, request.arg(position))).max().unwrap_or(Gate::OPEN)
+    }
+
+    /// Shows a request to everybody in MONITOR.
+    pub(crate) fn show_monitors(&mut self, client: ClientId, request: Request<'_>, now: Now) {
+        if !self.monitors.is_empty() {
+            self.feed_monitors(client, request, now);
+        }
+    }
+
+    #[cold]
+    fn feed_monitors(&mut self, client: ClientId, request: Request<'_>, now: Now) {
+        use std::fmt::Write;
+        let session = self.session(client);
+        let (seconds, micros) = (now.unix_us / 1_000_000, now.unix_us % 1_000_000);
+        let mut line = format!("{seconds}.{micros:06} [{} {}]", session.db, session.peer.addr);
+        for arg in request.iter() {
+            write!(line, " {}", super::admit::quoted(&arg)).expect("writing to a string does not fail");
+        }
+        for monitor in self.monitors.clone() {
+            let envelope = self.mail.envelope(|out| {
+                out.push(b'+');
+                out.extend_from_slice(line.as_bytes());
+                out.extend_from_slice(b"\r\n");
+            });
+            self.mail.send(monitor, &envelope, Gate::OPEN);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The broker: every session, every key, every channel, behind one `&mut self`.
+//!
+//! ```text
+//!   execute ─► admit ─► queue (MULTI) | run ─┬─ Write   parse ─► submit ─► apply ─► settle
+//!                                            ├─ Read    View
+//!                                            ├─ Block   submit | read, or park
+//!                                            └─ Act     Turn
+//!           ─► commit the log record ─► gate the reply ─► serve who waits for what became ready
+//! ```
+//!
+//! It has no clock, socket, thread or lock. A driver owns one, feeds it requests with the time, and hands on what
+//! it leaves in [`Mail`] and [`Action`]s. Everything a client can see is decided in here, so that the same
+//! conversation gives the same answers in a test without a socket, in a simulation, and in the server.
+
+mod admit;
+mod execute;
+mod host;
+mod park;
+mod publish;
+mod settle;
+mod submit;
+mod tick;
+mod transaction;
+mod turn;
+mod view;
+
+use std::collections::VecDeque;
+
+pub use execute::Flow;
+pub(crate) use execute::Mode;
+use hashbrown::HashSet;
+pub use host::{Action, HostFacts};
+use rbq_pubsub::PubSub;
+use slab::Slab;
+pub use turn::Turn;
+pub use view::View;
+
+use crate::catalog::Known;
+use crate::group::Group;
+use crate::keyspace::Db;
+use crate::latency::Latency;
+use crate::log::OpLog;
+use crate::mail::Mail;
+use crate::output::Gate;
+use crate::session::{ClientId, Peer, Session};
+use crate::settings::Settings;
+use crate::slowlog::SlowLog;
+use crate::stats::Stats;
+use crate::time::Now;
+use crate::value::Value;
+use crate::waiters::{Key, Waiters, Watchers};
+
+/// CLIENT PAUSE in force.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pause {
+    /// When it ends, in monotonic microseconds.
+    pub(crate) until_us: u64,
+    /// Whether reads are held back too.
+    pub(crate) all: bool,
+}
+
+/// What came off the keyspace and takes long to drop.
+#[derive(Debug, Default)]
+pub struct Garbage {
+    values: Vec<Value>,
+    dbs: Vec<Db>,
+}
+
+/// The whole broker.
+pub struct Broker {
+    pub(crate) groups: Vec<Group>,
+    pub(crate) sessions: Slab<Session>,
+    pub(crate) pubsub: PubSub<ClientId>,
+    pub(crate) waiters: Waiters,
+    pub(crate) watchers: Watchers,
+    /// Configuration in force.
+    pub settings: Settings,
+    /// Counters.
+    pub stats: Stats,
+    pub(crate) slowlog: SlowLog,
+    pub(crate) latency: Latency,
+    pub(crate) log: OpLog,
+    pub(crate) pause: Option<Pause>,
+    pub(crate) monitors: Vec<ClientId>,
+    pub(crate) active_expire: bool,
+    pub(crate) facts: HostFacts,
+    pub(crate) started: Now,
+    pub(crate) random: u64,
+    mail: Mail,
+    actions: Vec<Action>,
+    garbage: Garbage,
+    ready: VecDeque<Key>,
+    ready_set: HashSet<Key>,
+    seen_expired: Vec<(Key, u64)>,
+    next_id: u64,
+    /// The command that ran last, for [`account`](Self::account).
+    ran: Option<&'static Known>,
+}
+
+impl Broker {
+    /// An empty broker. `seed` varies hashing and RANDOMKEY; it should be unpredictable where clients are not
+    /// trusted.
+    pub fn new(settings: Settings, seed: u64, now: Now) -> Self {
+        let databases = settings.databases.0.clamp(1, 256);
+        let databases = u8::try_from(databases).unwrap_or(u8::MAX);
+        Self {
+            groups: vec![Group::new(0, databases, seed)],
+            sessions: Slab::new(),
+            pubsub: PubSub::with_seed(seed),
+            waiters: Waiters::new(seed),
+            watchers: Watchers::new(seed),
+            settings,
+            stats: Stats::default(),
+            slowlog: SlowLog::default(),
+            latency: Latency::default(),
+            log: OpLog::new(seed),
+            pause: None,
+            monitors: Vec::new(),
+            active_expire: true,
+            facts: HostFacts::default(),
+            started: now,
+            random: seed | 1,
+            mail: Mail::default(),
+            actions: Vec::new(),
+            garbage: Garbage::default(),
+            ready: VecDeque::new(),
+            ready_set: HashSet::new(),
+            seen_expired: Vec::new(),
+            next_id: 1,
+            ran: None,
+        }
+    }
+
+    /// A new connection.
+    pub fn connect(&mut self, peer: Peer, now: Now) -> ClientId {
+        let slot = self.sessions.vacant_key();
+        let id = ClientId { id: self.next_id, slot: slot as u32 };
+        self.next_id += 1;
+        let authenticated = peer.trusted || self.settings.requirepass.0.is_empty();
+        self.sessions.insert(Session::new(id, peer, authenticated, now));
+        self.stats.connections_received += 1;
+        id
+    }
+
+    /// A connection is gone: whatever it waited for, watched or listened to is forgotten.
+    pub fn disconnect(&mut self, client: ClientId) {
+        if let Some(parked) = self.session_mut(client).parked.take() {
+            self.waiters.leave(client, &parked);
+        }
+        self.unwatch(client);
+        self.pubsub.forget(client);
+        self.monitors.retain(|other| *other != client);
+        self.sessions.remove(client.slot as usize);
+    }
+
+    /// The session of a connected client.
+    pub fn session(&self, client: ClientId) -> &Session {
+        &self.sessions[client.slot as usize]
+    }
+
+    /// The session of a connected client.
+    pub fn session_mut(&mut self, client: ClientId) -> &mut Session {
+        &mut self.sessions[client.slot as usize]
+    }
+
+    /// The session of this client, if it is still connected.
+    pub fn find_session(&self, id: u64) -> Option<&Session> {
+        self.sessions.iter().map(|(_, session)| session).find(|session| session.id.id == id)
+    }
+
+    /// Every session, in order of their IDs.
+    pub fn sessions(&self) -> Vec<&Session> {
+        let mut sessions: Vec<&Session> = self.sessions.iter().map(|(_, session)| session).collect();
+        sessions.sort_unstable_by_key(|session| session.id);
+        sessions
+    }
+
+    /// The one group of a standalone broker.
+    pub fn group(&self) -> &Group {
+        &self.groups[0]
+    }
+
+    /// What commands sent to others since the last call. The driver hands it on and [clears](Mail::clear) it before
+    /// it lets go of the broker.
+    pub fn mail(&mut self) -> &mut Mail {
+        &mut self.mail
+    }
+
+    /// What the driver is asked to do.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Whether [`take_actions`](Self::take_actions) or [`take_garbage`](Self::take_garbage) has something.
+    pub fn has_chores(&self) -> bool {
+        !self.actions.is_empty() || !self.garbage.values.is_empty() || !self.garbage.dbs.is_empty()
+    }
+
+    /// Large values that came off, for the driver to drop on another thread.
+    pub fn take_garbage(&mut self) -> Garbage {
+        std::mem::take(&mut self.garbage)
+    }
+
+    /// Asks the driver for something.
+    pub(crate) fn ask(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    /// The op log.
+    pub fn log(&mut self) -> &mut OpLog {
+        &mut self.log
+    }
+
+    /// The next of a fixed sequence of pseudo-random numbers (xorshift64).
+    pub(crate) fn next_random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+
+    /// The newest gate a client was behind: what it publishes goes behind that too.
+    pub(crate) fn gate_of(&self, _client: ClientId) -> Gate {
+        self.log.position()
+    }
+}

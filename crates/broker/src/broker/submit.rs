@@ -1,0 +1,88 @@
+//! The standalone driver of ops: apply under `&mut self`, log what was dirty, let the followers follow.
+
+use rbq_resp::Sink;
+
+use super::{Broker, View};
+use crate::apply::apply;
+use crate::effects::Outcome;
+use crate::op::{FlushScope, Op, Stamp};
+use crate::session::ClientId;
+use crate::time::Now;
+use crate::waiters::Key;
+
+/// How a submitted op came out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Submitted {
+    pub(crate) outcome: Outcome,
+    pub(crate) recheck_ms: Option<u64>,
+}
+
+impl Broker {
+    /// Applies an op and everything that follows from it.
+    pub(crate) fn submit(&mut self, stamp: Stamp, op: &Op<'_>, sink: &mut impl Sink) -> Submitted {
+        self.break_swept_watches(stamp, op);
+        let effects = apply(&mut self.groups[0], op, stamp, sink);
+        if effects.dirty > 0 {
+            self.log.add(stamp, op);
+        }
+        let submitted = Submitted { outcome: effects.outcome, recheck_ms: effects.recheck_ms };
+        self.settle(effects);
+        submitted
+    }
+
+    /// A flush or a swap modifies every watched key that is there before it, or comes to be there by it.
+    fn break_swept_watches(&mut self, stamp: Stamp, op: &Op<'_>) {
+        if self.watchers.is_empty() {
+            return;
+        }
+        let group = &self.groups[0];
+        let is_live = |db: u8, key: &[u8]| group.db(db).live(key, stamp.now_ms).is_some();
+        let broken = match *op {
+            Op::Flush { scope: FlushScope::Selected } => {
+                self.watchers.of_dbs(|db, key| db == stamp.db && is_live(db, key))
+            }
+            Op::Flush { scope: FlushScope::All } => self.watchers.of_dbs(is_live),
+            Op::SwapDb { first, second } => self
+                .watchers
+                .of_dbs(|db, key| (db == first || db == second) && (is_live(first, key) || is_live(second, key))),
+            _ => return,
+        };
+        for client in broken {
+            self.sessions[client.slot as usize].watch_broken = true;
+        }
+    }
+
+    /// Lets `read` look at durable state, then purges the expired keys it stumbled over.
+    pub(crate) fn look<R>(&mut self, client: ClientId, now: Now, read: impl FnOnce(&mut View<'_>) -> R) -> R {
+        let session = &self.sessions[client.slot as usize];
+        let stamp = Stamp { db: session.db, now_ms: now.unix_ms() };
+        let keeps_idle_time = session.no_touch;
+        let mut expired = std::mem::take(&mut self.seen_expired);
+        let mut missed = Vec::new();
+        let mut view = View {
+            group: &self.groups[0],
+            stamp,
+            now,
+            settings: &self.settings,
+            expired: &mut expired,
+            missed: &mut missed,
+            stats: &mut self.stats,
+            keeps_idle_time,
+        };
+        let result = read(&mut view);
+        self.notify_missed(&missed);
+        for (key, deadline_ms) in expired.drain(..) {
+            self.purge(&key, deadline_ms, now);
+        }
+        self.seen_expired = expired;
+        result
+    }
+
+    /// Purges a key whose time has come, unless a pause holds every change back.
+    pub(crate) fn purge(&mut self, (db, key): &Key, deadline_ms: u64, now: Now) {
+        if self.pause.is_none() {
+            let stamp = Stamp { db: *db, now_ms: now.unix_ms() };
+            self.submit(stamp, &Op::KeyExpire { key, deadline_ms }, &mut rbq_resp::NullSink);
+        }
+    }
+}

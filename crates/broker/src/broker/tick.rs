@@ -1,0 +1,74 @@
+//! What happens because time passes: waits end, keys expire, pauses are over.
+
+use super::Broker;
+use crate::mail::Letter;
+use crate::session::ClientId;
+use crate::time::Now;
+use crate::waiters::Key;
+
+/// Keys purged in one tick: about a millisecond's work, after which others get their turn.
+const EXPIRED_KEYS_MAX: usize = 500;
+
+impl Broker {
+    /// Does what is due at `now`. The driver calls it when [`next_tick_us`](Self::next_tick_us) says so.
+    pub fn tick(&mut self, now: Now) {
+        self.end_pause(now);
+        while let Some(client) = self.waiters.due(now.monotonic_us) {
+            self.wake_due(client, now);
+            self.serve_ready(now);
+        }
+        if self.pause.is_none() && self.active_expire {
+            self.purge_expired(now);
+        }
+        self.log.commit(&self.groups[0]);
+        self.serve_ready(now);
+    }
+
+    /// When something is due next, in monotonic microseconds: a wait, a pause, a key's deadline.
+    pub fn next_tick_us(&self, now: Now) -> Option<u64> {
+        let pause_us = self.pause.map(|pause| pause.until_us);
+        let purges = self.pause.is_none() && self.active_expire;
+        let expiry_ms = self.group().dbs.iter().filter_map(|db| db.next_deadline_ms()).min().filter(|_| purges);
+        let expiry_us =
+            expiry_ms.map(|at_ms| now.monotonic_us + at_ms.saturating_mul(1000).saturating_sub(now.unix_us));
+        [self.waiters.next_timer_us(), pause_us, expiry_us].into_iter().flatten().min()
+    }
+
+    fn wake_due(&mut self, client: ClientId, now: Now) {
+        let Some(parked) = &self.session(client).parked else { return };
+        if parked.deadline_us.is_some_and(|deadline_us| deadline_us <= now.monotonic_us) {
+            return self.give_up(client);
+        }
+        self.retry(client, now);
+    }
+
+    fn purge_expired(&mut self, now: Now) {
+        let mut expired: Vec<(Key, u64)> = Vec::new();
+        for (number, db) in self.group().dbs.iter().enumerate() {
+            let room = EXPIRED_KEYS_MAX - expired.len();
+            expired.extend(db.expired(now.unix_ms()).take(room).map(|entry| {
+                let deadline_ms = entry.deadline_ms().expect("an expired key had a deadline");
+                ((number as u8, entry.key.clone()), deadline_ms)
+            }));
+        }
+        for (key, deadline_ms) in expired {
+            self.purge(&key, deadline_ms, now);
+        }
+    }
+
+    fn end_pause(&mut self, now: Now) {
+        if self.pause.is_some_and(|pause| pause.until_us <= now.monotonic_us) {
+            self.resume();
+        }
+    }
+
+    /// Ends CLIENT PAUSE: everybody who was held back tries again, in order of their IDs.
+    pub(crate) fn resume(&mut self) {
+        self.pause = None;
+        let held: Vec<ClientId> = self.sessions().iter().filter(|session| session.paused).map(|s| s.id).collect();
+        for client in held {
+            self.session_mut(client).paused = false;
+            self.mail.post(client, Letter::Resume);
+        }
+    }
+}

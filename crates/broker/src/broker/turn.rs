@@ -1,0 +1,38 @@
+//! What a command that works on sessions, subscriptions or settings gets to work with.
+
+use super::{Broker, Flow, Mode};
+use crate::catalog::Known;
+use crate::session::{ClientId, Session};
+use crate::time::Now;
+
+/// One client's turn at the broker.
+pub struct Turn<'t> {
+    /// The broker, whole.
+    pub broker: &'t mut Broker,
+    /// Whose turn it is.
+    pub client: ClientId,
+    /// The moment of the command.
+    pub now: Now,
+    /// The command.
+    pub command: &'static Known,
+    /// What the driver does after it.
+    pub flow: Flow,
+    pub(crate) mode: Mode,
+}
+
+impl Turn<'_> {
+    /// The client's session.
+    pub fn session(&self) -> &Session {
+        self.broker.session(self.client)
+    }
+
+    /// The client's session.
+    pub fn session_mut(&mut self) -> &mut Session {
+        self.broker.session_mut(self.client)
+    }
+
+    /// Whether the command runs inside an EXEC.
+    pub fn in_exec(&self) -> bool {
+        self.mode == Mode::Exec
+    }
+}

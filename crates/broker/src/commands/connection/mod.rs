@@ -1,0 +1,5 @@
+//! The connection.
+
+use crate::command::Command;
+
+pub(super) const COMMANDS: &[&Command] = &[];

@@ -1,0 +1,26 @@
+//! `LSET key index element`: replace an element.
+
+use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
+use crate::op::Op;
+
+pub(super) const COMMAND: Command = Command {
+    name: "LSET",
+    group: Family::List,
+    summary: "Sets the value of an element in a list by its index.",
+    since: "1.0.0",
+    complexity: "O(N) where N is the length of the list. Setting either the first or the last element of the list is O(1).",
+    arity: Arity::Exactly(4),
+    flags: Flags::WRITE.with(Flags::DENY_OOM),
+    keys: &[KeySpec::one(1, touch::UPDATE)],
+    args: &[Arg::key("key"), Arg::integer("index"), Arg::string("element")],
+    example: "
+        ann  RPUSH mail one two
+        ann: 2
+        ann  LSET mail -1 three
+        ann: +OK
+        ann  LSET mail 7 four
+        ann: -ERR index out of range
+    ",
+    run: Run::Write(|args, _| Ok(Op::ListSet { key: args.key()?, index: args.integer()?, element: args.bulk()? })),
+    ..Command::BASE
+};

@@ -1,0 +1,5 @@
+//! Strings.
+
+use crate::command::Command;
+
+pub(super) const COMMANDS: &[&Command] = &[];

@@ -1,0 +1,215 @@
+//! One database: keys, their values and their deadlines.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+
+use super::index::Index;
+use super::slab::Slab;
+use crate::value::Value;
+
+/// A key and what it holds.
+#[derive(Debug)]
+pub struct Entry {
+    /// The key.
+    pub key: Box<[u8]>,
+    /// Its value.
+    pub value: Value,
+    deadline_ms: Option<std::num::NonZeroU64>,
+    hash: u64,
+    /// When it was last used, in seconds of the driver's wall clock: soft state, for OBJECT IDLETIME.
+    pub used_s: Cell<u32>,
+}
+
+impl Entry {
+    /// When the key expires, in Unix milliseconds.
+    pub fn deadline_ms(&self) -> Option<u64> {
+        self.deadline_ms.map(Into::into)
+    }
+
+    /// Whether its time has come.
+    pub fn is_expired(&self, now_ms: u64) -> bool {
+        self.deadline_ms.is_some_and(|deadline| deadline.get() <= now_ms)
+    }
+}
+
+/// What a look at a key found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// The key lives in this slot.
+    Live(u32),
+    /// It is there, but its time has come: to be purged before an op, to be hidden from a read.
+    Expired(u32),
+    /// It is not there.
+    Missing,
+}
+
+/// One of the numbered databases.
+#[derive(Debug)]
+pub struct Db {
+    entries: Slab<Entry>,
+    index: Index,
+    deadlines: BTreeSet<(u64, u32)>,
+    len: usize,
+    hasher: FixedState,
+}
+
+impl Db {
+    /// An empty database. `seed` varies the hash so that nobody can choose colliding keys; it changes nothing that
+    /// can be observed.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            entries: Slab::default(),
+            index: Index::default(),
+            deadlines: BTreeSet::new(),
+            len: 0,
+            hasher: FixedState::with_seed(seed),
+        }
+    }
+
+    /// An empty database that hashes as this one does.
+    pub fn emptied(&self) -> Self {
+        Self {
+            entries: Slab::default(),
+            index: Index::default(),
+            deadlines: BTreeSet::new(),
+            len: 0,
+            hasher: self.hasher.clone(),
+        }
+    }
+
+    /// How many keys there are, expired ones that were not purged yet included, as DBSIZE counts.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many keys have a deadline.
+    pub fn deadlines_len(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// Looks for a key.
+    #[inline]
+    pub fn find(&self, key: &[u8], now_ms: u64) -> Found {
+        match self.slot(key) {
+            None => Found::Missing,
+            Some(slot) if self.entry(slot).is_expired(now_ms) => Found::Expired(slot),
+            Some(slot) => Found::Live(slot),
+        }
+    }
+
+    fn slot(&self, key: &[u8]) -> Option<u32> {
+        if self.len == 0 {
+            return None;
+        }
+        self.index.find(self.hash(key), |slot| *self.entry(slot).key == *key)
+    }
+
+    /// The entry in a slot that is known to be in use.
+    #[inline]
+    pub fn entry(&self, slot: u32) -> &Entry {
+        self.entries.get(slot).expect("the slot is in use")
+    }
+
+    /// The entry in a slot that is known to be in use.
+    #[inline]
+    pub fn entry_mut(&mut self, slot: u32) -> &mut Entry {
+        self.entries.get_mut(slot).expect("the slot is in use")
+    }
+
+    /// The entry of a key that is there and has not expired.
+    pub fn live(&self, key: &[u8], now_ms: u64) -> Option<&Entry> {
+        match self.find(key, now_ms) {
+            Found::Live(slot) => Some(self.entry(slot)),
+            _ => None,
+        }
+    }
+
+    /// Adds a key that is known to be absent.
+    pub fn insert(&mut self, key: &[u8], value: Value, deadline_ms: Option<u64>, now_ms: u64) -> u32 {
+        let hash = self.hash(key);
+        let used_s = Cell::new((now_ms / 1000) as u32);
+        let slot = self.entries.insert(Entry { key: key.into(), value, deadline_ms: None, hash, used_s });
+        let entries = &self.entries;
+        self.index.insert(hash, slot, |slot| entries.get(slot).expect("every indexed slot is in use").hash);
+        self.len += 1;
+        self.set_deadline(slot, deadline_ms);
+        slot
+    }
+
+    /// Removes an entry.
+    pub fn remove(&mut self, slot: u32) -> Entry {
+        self.set_deadline(slot, None);
+        let entry = self.entries.remove(slot);
+        self.index.remove(entry.hash, slot);
+        self.len -= 1;
+        entry
+    }
+
+    /// Sets or clears a deadline. Zero counts as the first millisecond of the epoch, which is past anyway.
+    pub fn set_deadline(&mut self, slot: u32, deadline_ms: Option<u64>) {
+        let new = deadline_ms.map(|ms| std::num::NonZeroU64::new(ms).unwrap_or(std::num::NonZeroU64::MIN));
+        let old = std::mem::replace(&mut self.entry_mut(slot).deadline_ms, new);
+        if let Some(old) = old {
+            self.deadlines.remove(&(old.get(), slot));
+        }
+        if let Some(new) = new {
+            self.deadlines.insert((new.get(), slot));
+        }
+    }
+
+    /// The earliest deadline of any key.
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.deadlines.first().map(|&(deadline_ms, _)| deadline_ms)
+    }
+
+    /// Keys whose time has come, earliest first.
+    pub fn expired(&self, now_ms: u64) -> impl Iterator<Item = &Entry> {
+        self.deadlines.range(..=(now_ms, u32::MAX)).map(|&(_, slot)| self.entry(slot))
+    }
+
+    /// Average time to live of the keys that have a deadline, in milliseconds, from a sample of the nearest ones.
+    pub fn ttl_average_ms(&self, now_ms: u64) -> u64 {
+        const SAMPLE: usize = 100;
+        let (sum, count) = self.deadlines.iter().take(SAMPLE).fold((0u64, 0u64), |(sum, count), &(deadline_ms, _)| {
+            (sum + deadline_ms.saturating_sub(now_ms), count + 1)
+        });
+        sum.checked_div(count).unwrap_or(0)
+    }
+
+    /// All entries in slot order.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        (0..self.entries.slots()).filter_map(|slot| self.entries.get(slot))
+    }
+
+    /// One step of a SCAN: visits at least `slots` slots from `cursor` on, and returns the next cursor, zero at the
+    /// end. A key that is there from the first step to the last is visited exactly once.
+    pub fn scan<'a>(&'a self, cursor: u64, slots: u64, mut visit: impl FnMut(&'a Entry)) -> u64 {
+        let end = u64::from(self.entries.slots());
+        let stop = cursor.saturating_add(slots).min(end);
+        for slot in cursor..stop {
+            if let Some(entry) = self.entries.get(slot as u32) {
+                visit(entry);
+            }
+        }
+        if stop >= end { 0 } else { stop }
+    }
+
+    /// Some entry, chosen by `random`: from a random slot on, the first in use.
+    pub fn pick(&self, random: u64) -> Option<&Entry> {
+        let slots = self.entries.slots();
+        let start = (random % u64::from(slots.max(1))) as u32;
+        (start..slots).chain(0..start).find_map(|slot| self.entries.get(slot))
+    }
+
+    fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+}

@@ -1,0 +1,48 @@
+//! Which keys an op names, before it is applied: what routing, WATCH bookkeeping, the log's gates and later access
+//! control ask. It must name exactly what `apply` touches; a table-wide test holds the two together.
+
+use super::Op;
+
+impl<'a> Op<'a> {
+    /// Calls `visit` with every key this op reads or writes, and its database where that is not the stamp's.
+    pub fn keys(&self, mut visit: impl FnMut(Option<u8>, &'a [u8])) {
+        match *self {
+            Op::KeyDelete { keys } | Op::ListPopFirst { keys, .. } => {
+                keys.iter().for_each(|key| visit(None, key.as_slice()));
+            }
+            Op::StringSetMany { pairs, .. } => {
+                pairs.iter().step_by(2).for_each(|key| visit(None, key.as_slice()));
+            }
+            Op::KeyExpire { key, .. }
+            | Op::KeyDeadline { key, .. }
+            | Op::KeyPersist { key }
+            | Op::StringSet { key, .. }
+            | Op::StringTake { key }
+            | Op::StringDeadline { key, .. }
+            | Op::StringAppend { key, .. }
+            | Op::StringSetRange { key, .. }
+            | Op::StringAdd { key, .. }
+            | Op::StringAddFloat { key, .. }
+            | Op::ListPush { key, .. }
+            | Op::ListPop { key, .. }
+            | Op::ListInsert { key, .. }
+            | Op::ListSet { key, .. }
+            | Op::ListRemove { key, .. }
+            | Op::ListTrim { key, .. }
+            | Op::ListStore { key, .. } => visit(None, key),
+            Op::KeyRename { from, to, .. } | Op::ListMove { from, to, .. } | Op::ListMoveMany { from, to, .. } => {
+                visit(None, from);
+                visit(None, to);
+            }
+            Op::KeyCopy { from, to, to_db, .. } => {
+                visit(None, from);
+                visit(Some(to_db), to);
+            }
+            Op::KeyMove { key, to_db } => {
+                visit(None, key);
+                visit(Some(to_db), key);
+            }
+            Op::Flush { .. } | Op::SwapDb { .. } => {}
+        }
+    }
+}

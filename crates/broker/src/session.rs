@@ -1,0 +1,194 @@
+//! One connected client, as the broker sees it.
+//!
+//! Session state is neither durable nor shared: it dies with the connection. The socket, its buffers and its
+//! back-pressure belong to the driver; what a command may depend on or CLIENT LIST shows is here.
+
+use rbq_resp::{OwnedRequest, Proto};
+
+use crate::catalog::Known;
+use crate::time::Now;
+use crate::waiters::Parked;
+
+/// Names a connection: the number CLIENT ID shows, and the slot its state is kept in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId {
+    /// Counts up from 1 and is never reused.
+    pub id: u64,
+    /// Index into the broker's and the driver's tables; reused after the connection is gone.
+    pub slot: u32,
+}
+
+/// Where a connection comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// The remote address, `ip:port` or the path of a Unix socket and `:0`.
+    pub addr: String,
+    /// The local address.
+    pub laddr: String,
+    /// Whether it came over a Unix socket.
+    pub unix: bool,
+    /// Whether commands other than AUTH and its like need a password first is decided by `requirepass`; a driver
+    /// may exempt a connection (the embedded one).
+    pub trusted: bool,
+}
+
+/// Which replies a client wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// All.
+    #[default]
+    On,
+    /// None until further notice; pushes still come.
+    Off,
+    /// Not for the next command.
+    SkipNext,
+    /// Not for this command.
+    Skip,
+}
+
+/// Commands queued between MULTI and EXEC.
+#[derive(Default)]
+pub struct Transaction {
+    /// In order, each already looked up.
+    pub queue: Vec<(&'static Known, OwnedRequest)>,
+    /// A command was refused while queueing: EXEC answers EXECABORT.
+    pub aborted: bool,
+    /// Whether a queued command may add to memory.
+    pub deny_oom: bool,
+    /// Bytes held by the queue.
+    pub bytes: usize,
+}
+
+/// A key under WATCH.
+pub struct Watched {
+    /// Its database.
+    pub db: u8,
+    /// The key.
+    pub key: Box<[u8]>,
+    /// Its time had already come when WATCH saw it, so that it going away is no change.
+    pub was_expired: bool,
+}
+
+/// What the driver reports of a connection's buffers, for CLIENT LIST and limits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traffic {
+    /// Request bytes read and not executed yet.
+    pub query_bytes: usize,
+    /// Free room of the read buffer.
+    pub query_free: usize,
+    /// Reply bytes not sent yet.
+    pub output_bytes: usize,
+    /// Pieces of output not sent yet.
+    pub output_len: usize,
+    /// Bytes read in all.
+    pub total_in: u64,
+    /// Bytes sent in all.
+    pub total_out: u64,
+    /// Which I/O thread owns the connection.
+    pub io_thread: u32,
+    /// The socket's file descriptor.
+    pub fd: i32,
+}
+
+/// The state of one connection.
+pub struct Session {
+    /// Its name.
+    pub id: ClientId,
+    /// Where it comes from.
+    pub peer: Peer,
+    /// The protocol version it speaks.
+    pub proto: Proto,
+    /// The selected database.
+    pub db: u8,
+    /// Whether it may run commands.
+    pub authenticated: bool,
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub lib_name: Vec<u8>,
+    /// CLIENT SETINFO LIB-VER.
+    pub lib_version: Vec<u8>,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// Between MULTI and EXEC.
+    pub transaction: Option<Box<Transaction>>,
+    /// WATCH.
+    pub watched: Vec<Watched>,
+    /// A watched key was modified.
+    pub watch_broken: bool,
+    /// Waiting in a blocking command.
+    pub parked: Option<Box<Parked>>,
+    /// Held back by CLIENT PAUSE.
+    pub paused: bool,
+    /// MONITOR.
+    pub monitor: bool,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// To be closed once its reply was sent.
+    pub closing: bool,
+    /// When it connected.
+    pub connected_at: Now,
+    /// When its last command ran.
+    pub active_at: Now,
+    /// Its last command.
+    pub last_command: Option<&'static Known>,
+    /// Subscriptions of all kinds: kept here so that the common case asks nobody.
+    pub subscriptions: Subscriptions,
+    /// As last reported by the driver.
+    pub traffic: Traffic,
+}
+
+/// How many subscriptions a client has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Subscriptions {
+    /// SUBSCRIBE.
+    pub channels: usize,
+    /// PSUBSCRIBE.
+    pub patterns: usize,
+    /// SSUBSCRIBE.
+    pub shard_channels: usize,
+}
+
+impl Subscriptions {
+    /// Whether there is any.
+    pub fn any(self) -> bool {
+        self.channels + self.patterns + self.shard_channels > 0
+    }
+}
+
+impl Session {
+    pub(crate) fn new(id: ClientId, peer: Peer, authenticated: bool, now: Now) -> Self {
+        Self {
+            id,
+            peer,
+            proto: Proto::Resp2,
+            db: 0,
+            authenticated,
+            name: Vec::new(),
+            lib_name: Vec::new(),
+            lib_version: Vec::new(),
+            reply_mode: ReplyMode::On,
+            transaction: None,
+            watched: Vec::new(),
+            watch_broken: false,
+            parked: None,
+            paused: false,
+            monitor: false,
+            no_evict: false,
+            no_touch: false,
+            closing: false,
+            connected_at: now,
+            active_at: now,
+            last_command: None,
+            subscriptions: Subscriptions::default(),
+            traffic: Traffic::default(),
+        }
+    }
+
+    /// Whether it is in RESP2's subscribed mode, in which only a few commands are allowed.
+    pub fn in_subscribed_mode(&self) -> bool {
+        self.proto == Proto::Resp2 && self.subscriptions.any()
+    }
+}

@@ -1,0 +1,150 @@
+//! Configuration parameters: one declaration each.
+//!
+//! The table below is what CONFIG GET and SET, the server's flags, environment variables and file keys, `docs/
+//! configuration.md` and `--check-config` are all made from. Names and meanings are Redis's where Redis has them.
+//! Nothing durable depends on a setting: a default that matters to an op is stamped into it.
+
+mod kinds;
+
+pub use kinds::*;
+
+/// When a parameter can be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutable {
+    /// At any time, by CONFIG SET.
+    Live,
+    /// At start only.
+    Start,
+    /// By CONFIG SET only if `enable-protected-configs` allows it.
+    Protected,
+}
+
+/// One parameter, without its value.
+pub struct Parameter {
+    /// Redis's name.
+    pub name: &'static str,
+    /// What it does, its unit, and what its special values mean.
+    pub doc: &'static str,
+    /// Its default, written as in a file.
+    pub default: &'static str,
+    /// When it can be changed.
+    pub mutable: Mutable,
+    /// What values it takes.
+    pub allowed: fn() -> String,
+    /// Its value.
+    pub show: fn(&Settings) -> String,
+    /// Parses and sets; the error says what is allowed.
+    pub set: fn(&mut Settings, &str) -> Result<(), String>,
+}
+
+macro_rules! settings {
+    ($( $(#[doc = $doc:literal])* $name:literal $field:ident: $type:ty = $default:literal, $mutable:ident; )*) => {
+        /// The value of every parameter.
+        #[derive(Clone, Debug)]
+        pub struct Settings { $( $(#[doc = $doc])* pub $field: $type ),* }
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Self { $( $field: <$type>::parse($default).expect("the default of a parameter is valid") ),* }
+            }
+        }
+
+        /// Every parameter, in the order of the documentation.
+        pub const PARAMETERS: &[Parameter] = &[ $( Parameter {
+            name: $name,
+            doc: concat!($($doc, "\n"),*),
+            default: $default,
+            mutable: Mutable::$mutable,
+            allowed: <$type as Setting>::allowed,
+            show: |settings| settings.$field.show(),
+            set: |settings, text| {
+                settings.$field = <$type>::parse(text)?;
+                Ok(())
+            },
+        } ),* ];
+    };
+}
+
+settings! {
+    /// Addresses to listen on, separated by spaces; a leading `-` makes one optional.
+    "bind" bind: Text = "127.0.0.1 -::1", Protected;
+    /// TCP port to listen on; 0 listens on none.
+    "port" port: Ranged<0, 65535> = "6379", Start;
+    /// Path of a Unix socket to listen on; empty for none.
+    "unixsocket" unixsocket: Text = "", Start;
+    /// Permissions of the Unix socket, octal; 0 leaves them to the umask.
+    "unixsocketperm" unixsocketperm: Octal = "0", Start;
+    /// Refuse to listen beyond loopback without a password.
+    "protected-mode" protected_mode: Flag = "yes", Live;
+    /// Length of the queue of connections not accepted yet.
+    "tcp-backlog" tcp_backlog: Ranged<1, 2147483647> = "511", Start;
+    /// Seconds between TCP keepalive probes; 0 sends none.
+    "tcp-keepalive" tcp_keepalive: Ranged<0, 2147483647> = "300", Live;
+    /// Seconds after which an idle client is closed; 0 never. Blocked, subscribed and monitoring clients stay.
+    "timeout" timeout: Ranged<0, 2147483647> = "0", Live;
+    /// I/O threads; 0 takes the number of cores, 4 at most.
+    "io-threads" io_threads: Ranged<0, 128> = "0", Start;
+    /// Connections at once; one more is answered with an error and closed.
+    "maxclients" maxclients: Ranged<1, 4294967295> = "10000", Live;
+    /// Password of the default user; empty for none.
+    "requirepass" requirepass: Text = "", Live;
+    /// Number of databases.
+    "databases" databases: Ranged<1, 256> = "16", Start;
+    /// Working directory.
+    "dir" dir: Text = ".", Protected;
+    /// Memory, in bytes or with kb, mb, gb, above which commands that add are refused; 0 for no limit.
+    "maxmemory" maxmemory: Memory = "0", Live;
+    /// What happens at `maxmemory`. rbq never evicts messages.
+    "maxmemory-policy" maxmemory_policy: EvictionPolicy = "noeviction", Live;
+    /// Memory that all client buffers together may take, in bytes or in percent of `maxmemory`; 0 for no limit.
+    "maxmemory-clients" maxmemory_clients: ClientMemory = "0", Live;
+    /// Longest bulk a client may send.
+    "proto-max-bulk-len" proto_max_bulk_len: Memory = "512mb", Live;
+    /// Most bytes a client may have sent that were not executed yet; it is closed beyond.
+    "client-query-buffer-limit" client_query_buffer_limit: Memory = "1gb", Live;
+    /// Per class of clients: hard limit, soft limit and its seconds, for replies not read yet.
+    "client-output-buffer-limit" client_output_buffer_limit: OutputLimits = "normal 0 0 0 replica 268435456 67108864 60 pubsub 33554432 8388608 60", Live;
+    /// Keyspace events that are published: any of `KEg$lshzxetdmnocA`; empty for none.
+    "notify-keyspace-events" notify_keyspace_events: EventMask = "", Live;
+    /// Microseconds from which a command is kept in the slow log; negative for never, 0 for always.
+    "slowlog-log-slower-than" slowlog_log_slower_than: Ranged<-1, 9223372036854775807> = "10000", Live;
+    /// How many slow commands are kept.
+    "slowlog-max-len" slowlog_max_len: Ranged<0, 1000000> = "128", Live;
+    /// Milliseconds from which a latency spike is kept for LATENCY; 0 for never.
+    "latency-monitor-threshold" latency_monitor_threshold: Ranged<0, 9223372036854775807> = "0", Live;
+    /// Keep a latency histogram per command, for LATENCY HISTOGRAM.
+    "latency-tracking" latency_tracking: Flag = "yes", Live;
+    /// Times a second that expiry and other housekeeping run.
+    "hz" hz: Ranged<1, 500> = "10", Live;
+    /// Entries of a stream's block.
+    "stream-node-max-entries" stream_node_max_entries: Ranged<0, 9223372036854775807> = "100", Live;
+    /// Bytes of a stream's block.
+    "stream-node-max-bytes" stream_node_max_bytes: Memory = "4096", Live;
+    /// Seconds that an idempotency ID is remembered, for streams that set none.
+    "stream-idmp-duration" stream_idmp_duration: Ranged<1, 86400> = "100", Live;
+    /// Idempotency IDs remembered per producer, for streams that set none.
+    "stream-idmp-maxsize" stream_idmp_maxsize: Ranged<1, 10000> = "100", Live;
+    /// Size of a list's block as Redis counts it; OBJECT ENCODING answers by it.
+    "list-max-listpack-size" list_max_listpack_size: Ranged<-5, 2147483647> = "-2", Live;
+    /// Whether CONFIG SET may change protected parameters (`dir`, `bind`): `no`, `local` (loopback clients), `yes`.
+    "enable-protected-configs" enable_protected_configs: Access = "no", Start;
+    /// Whether DEBUG is allowed: `no`, `local`, `yes`.
+    "enable-debug-command" enable_debug_command: Access = "no", Start;
+    /// Free large values on another thread when DEL removes them. rbq always does.
+    "lazyfree-lazy-user-del" lazyfree_lazy_user_del: Flag = "yes", Live;
+    /// Keep durable state on disk. Not yet: `no` is the only value of this version.
+    "appendonly" appendonly: OnlyNo = "no", Start;
+    /// Snapshot points. rbq takes none by itself: empty.
+    "save" save: OnlyEmpty = "", Start;
+    /// debug, verbose, notice or warning.
+    "loglevel" loglevel: LogLevel = "notice", Live;
+    /// text or json.
+    "log-format" log_format: LogFormat = "text", Start;
+}
+
+impl Settings {
+    /// The parameter of this name, in any case.
+    pub fn parameter(name: &str) -> Option<&'static Parameter> {
+        PARAMETERS.iter().find(|parameter| parameter.name.eq_ignore_ascii_case(name))
+    }
+}
