@@ -1,8 +1,8 @@
 //! What must hold for any bytes whatever.
 //!
 //! Each check takes the bytes of one fuzz input and panics if a property fails. The fuzz targets call them with what
-//! libFuzzer makes up; the tests of `rbq-resp` call the same functions, on the stable toolchain, with the corpus and with
-//! generated inputs. So a crash that fuzzing finds becomes a test by saving its file under `corpus/`.
+//! libFuzzer makes up; the tests of `rbq-resp` call the same functions, on the stable toolchain, with the corpus and
+//! with generated inputs. So a crash that fuzzing finds becomes a test by saving its file under `corpus/`.
 
 #![allow(
     dead_code,
@@ -19,8 +19,8 @@ use redis_protocol::resp3::types::{OwnedFrame as Resp3, VerbatimStringFormat};
 
 // ---- requests ------------------------------------------------------------------------------------------------------
 
-/// The requests in a stream are the same however the stream is cut, the same as those of a naive parser that sees all of
-/// it at once, and cost no more memory than what was received.
+/// The requests in a stream are the same however the stream is cut, the same as those of a naive parser that sees all
+/// of it at once, and cost no more memory than what was received.
 ///
 /// ```text
 ///   byte 0      which limits; after how many requests the client is no stranger any more
@@ -290,8 +290,8 @@ mod naive {
 /// Depth that `redis-protocol`, which recurses, survives in a debug build with sanitizers.
 const DEPTH_MAX: u8 = 24;
 
-/// The values in a stream are the same however it is cut; and where `redis-protocol` reads the same bytes as a frame, it
-/// reads the same frame.
+/// The values in a stream are the same however it is cut; and where `redis-protocol` reads the same bytes as a frame,
+/// it reads the same frame.
 pub fn values(data: &[u8]) {
     let Some((&[seed], stream)) = data.split_first_chunk() else {
         return;

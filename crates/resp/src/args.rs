@@ -1,8 +1,8 @@
 //! Where the arguments of requests stand.
 //!
-//! An argument is eight bytes, however large it is: an offset into the bytes of its request, or the number of a big bulk
-//! that has a buffer of its own. Offsets count from the first byte of the request, and big bulks from the request's first,
-//! so neither has to be touched when buffers move.
+//! An argument is eight bytes, however large it is: an offset into the bytes of its request, or the number of a big
+//! bulk that has a buffer of its own. Offsets count from the first byte of the request, and big bulks from the
+//! request's first, so neither has to be touched when buffers move.
 
 use bytes::Bytes;
 
@@ -82,6 +82,12 @@ impl Args {
         self.shared.clear();
         self.spans.shrink_to(Args::KEPT);
         self.shared.shrink_to(Args::KEPT / 64);
+    }
+
+    /// Gives back what the tables do not use.
+    pub(crate) fn fit(&mut self) {
+        self.spans.shrink_to_fit();
+        self.shared.shrink_to_fit();
     }
 
     /// Bytes of the tables and of the big bulks in them.

@@ -4,8 +4,8 @@ use crate::args::{Args, Mark};
 
 /// Complete requests, as places in the read buffer of the decoder that filled it.
 ///
-/// It owns no bytes but those of big bulks, and allocates nothing once it has grown to the size of a usual batch. Use one
-/// batch with one decoder, and give it back to [`Decoder::release`](crate::Decoder::release) before the next.
+/// It owns no bytes but those of big bulks, and allocates nothing once it has grown to the size of a usual batch. Use
+/// one batch with one decoder, and give it back to [`Decoder::release`](crate::Decoder::release) before the next.
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(crate) entries: Vec<Entry>,

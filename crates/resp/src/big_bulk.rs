@@ -1,9 +1,10 @@
 //! A big bulk on its way in: a buffer of its own, read into straight from the socket.
 //!
-//! Two wishes meet here. The buffer may not be as large as the length that was *promised*, or a few bytes would cost us
-//! half a gigabyte. And when it is complete it should be *no larger* than the bulk, since it is kept as it is for as long
-//! as the message lives. So the sizes are chosen from the end: the whole, its half, its quarter, … down to about 16 KiB.
-//! Growth starts at the smallest that holds what is there and doubles only when that is full; the last step fits.
+//! Two wishes meet here. The buffer may not be as large as the length that was *promised*, or a few bytes would cost
+//! us half a gigabyte. And when it is complete it should be *no larger* than the bulk, since it is kept as it is for
+//! as long as the message lives. So the sizes are chosen from the end: the whole, its half, its quarter, … down to
+//! about 16 KiB. Growth starts at the smallest that holds what is there and doubles only when that is full; the last
+//! step fits.
 //!
 //! ```text
 //!   bulk of 100,000 bytes    25,000 ──► 50,001 ──► 100,002 = bulk and its line end
@@ -76,8 +77,8 @@ impl BigBulk {
         if self.buf.len() <= self.whole {
             return BytesMut::new();
         }
-        // Copied, as splitting would keep both parts in one allocation. Only an owner who writes more than the space it was
-        // offered gets here.
+        // Copied, as splitting would keep both parts in one allocation. Only an owner who writes more than the space
+        // it was offered gets here.
         let overrun = BytesMut::from(&self.buf[self.whole..]);
         self.buf.truncate(self.whole);
         overrun

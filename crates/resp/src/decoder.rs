@@ -5,14 +5,14 @@
 //!                 0         head                    base      pos        len
 //! ```
 //!
-//! The owner reads into [`space`](Decoder::space), calls [`decode`](Decoder::decode), runs the requests of the batch, and
-//! gives the batch back with [`release`](Decoder::release); only then do bytes move. `framing` says what the bytes mean,
-//! this module owns them: it hands the bytes of a big bulk a buffer of their own (`big_bulk`), rewrites the escapes of an
-//! inline line in place (an argument is never longer than what it was written as), and keeps the arguments of a request
-//! that is still incomplete aside, so that a batch holds complete requests only.
+//! The owner reads into [`space`](Decoder::space), calls [`decode`](Decoder::decode), runs the requests of the batch,
+//! and gives the batch back with [`release`](Decoder::release); only then do bytes move. `framing` says what the
+//! bytes mean, this module owns them: it hands the bytes of a big bulk a buffer of their own (`big_bulk`), rewrites
+//! the escapes of an inline line in place (an argument is never longer than what it was written as), and keeps the
+//! arguments of a request that is still incomplete aside, so that a batch holds complete requests only.
 //!
-//! Memory is bounded by what was received: a length that is only promised costs at most 32 KiB. How much may be received
-//! before it is released is the owner's decision, by [`buffered`](Decoder::buffered).
+//! Memory is bounded by what was received: a length that is only promised costs at most 32 KiB. How much may be
+//! received before it is released is the owner's decision, by [`buffered`](Decoder::buffered).
 
 use std::ops::Range;
 
@@ -27,8 +27,8 @@ use crate::protocol_error::ProtocolError;
 use crate::request::Request;
 use crate::split::{UnbalancedQuotes, split_one};
 
-/// The least room for a read: below it the buffer grows. A quarter of the usual read, so that a nearly complete request does
-/// not double a buffer.
+/// The least room for a read: below it the buffer grows. A quarter of the usual read, so that a nearly complete
+/// request does not double a buffer.
 const SPARE_BYTES_MIN: usize = 4 * 1024;
 
 /// The room made for a read at first: what Redis reads at once, and enough for hundreds of small requests.
@@ -37,8 +37,9 @@ const READ_BYTES_MIN: usize = 16 * 1024;
 /// The room made for a read once reads have filled theirs: a pipeline worth one turn under the broker's lock.
 const READ_BYTES_MAX: usize = 64 * 1024;
 
-/// A buffer larger than this is given back as soon as little of it is in use.
-const KEPT_BYTES_MAX: usize = 64 * 1024;
+/// A buffer larger than this is given back as soon as little of it is in use. Twice the largest read, as a buffer for it
+/// may also hold the beginning of a request, and giving back what the next read needs again would be a waste.
+const KEPT_BYTES_MAX: usize = 2 * READ_BYTES_MAX;
 
 /// Finds requests in bytes that arrive in any pieces.
 pub struct Decoder {
@@ -51,12 +52,14 @@ pub struct Decoder {
     partial: Args,
     /// The big bulk under way. While it is incomplete, nothing lies in `buf` beyond the cursor.
     big: Option<BigBulk>,
-    /// Bytes of big bulks, with their line ends, that did not go through the read buffer: in the request under way, with
-    /// all that is promised of the last; and in the batch that has not been released.
+    /// Bytes of big bulks, with their line ends, that did not go through the read buffer: in the request under way,
+    /// with all that is promised of the last; and in the batch that has not been released.
     partial_aside: usize,
     batch_aside: usize,
     /// How much room to make for the next read.
     read_bytes: usize,
+    /// Where the room that was last offered for a read ends.
+    offered: Option<usize>,
 }
 
 /// Whether the request at the cursor is there.
@@ -80,6 +83,7 @@ impl Decoder {
             partial_aside: 0,
             batch_aside: 0,
             read_bytes: READ_BYTES_MIN,
+            offered: None,
         }
     }
 
@@ -96,12 +100,10 @@ impl Decoder {
             return self.big.as_mut().expect("checked on the line above").space();
         }
         let spare = self.buf.capacity() - self.buf.len();
-        if spare == 0 && self.buf.capacity() > 0 {
-            self.read_bytes = READ_BYTES_MAX.min(self.read_bytes * 2);
-        }
-        if spare < SPARE_BYTES_MIN {
+        if spare < SPARE_BYTES_MIN || self.buf.capacity() < self.read_bytes {
             self.buf.reserve(self.read_bytes);
         }
+        self.offered = Some(self.buf.capacity());
         &mut self.buf
     }
 
@@ -115,14 +117,18 @@ impl Decoder {
         }
     }
 
-    /// Appends complete requests to `batch` until it holds `commands_max` requests or `bytes_max` bytes of requests. It is
-    /// `Ok` also when none is complete: then read more into [`Decoder::space`].
+    /// Appends complete requests to `batch` until it holds `commands_max` requests or `bytes_max` bytes of requests.
+    /// It is `Ok` also when none is complete: then read more into [`Decoder::space`].
     ///
     /// # Errors
     /// When the bytes are broken and this call has added no request: the requests before the broken one come first. The
     /// error stays until other limits are set; the owner replies with it and closes the connection.
     pub fn decode(&mut self, batch: &mut Batch, commands_max: usize, bytes_max: usize) -> Result<(), ProtocolError> {
         let before = batch.len();
+        if std::mem::take(&mut self.offered).is_some_and(|end| self.buf.len() >= end) {
+            // The last read took all the room there was, so there was probably more to read.
+            self.read_bytes = READ_BYTES_MAX.min(self.read_bytes * 2);
+        }
         if before == 0 {
             self.reclaim();
         }
@@ -155,25 +161,22 @@ impl Decoder {
         Request::new(&self.buf[base..], &spans[start.spans..end.spans], &shared[start.shared..end.shared])
     }
 
-    /// Forgets the requests of `batch` and frees their bytes. Allocations are kept for the next batch, but an outsized buffer
-    /// is given back.
+    /// Forgets the requests of `batch` and frees their bytes. Allocations are kept for the next batch, but an
+    /// outsized buffer is given back.
     pub fn release(&mut self, batch: &mut Batch) {
         batch.clear();
         self.reclaim();
     }
 
-    /// Gives back what is empty, for a connection that has nothing to say for now.
+    /// Gives back all memory that holds no bytes: for a connection that has nothing to say for now.
     pub fn shrink(&mut self) {
         self.reclaim();
-        if self.buf.is_empty() {
-            self.buf = BytesMut::new();
-            self.partial = Args::default();
-            self.read_bytes = READ_BYTES_MIN;
-        }
+        self.fit();
+        self.partial.fit();
     }
 
-    /// Bytes received and not released yet, those of the batch and of big bulks included: what a `client-query-buffer-limit`
-    /// bounds.
+    /// Bytes received and not released yet, those of the batch and of big bulks included: what a
+    /// `client-query-buffer-limit` bounds.
     #[must_use]
     pub fn buffered(&self) -> usize {
         let promised = self.big.as_ref().map_or(0, BigBulk::whole);
@@ -181,14 +184,16 @@ impl Decoder {
         self.buf.len() - self.head + self.batch_aside + self.partial_aside + received - promised
     }
 
-    /// Bytes of memory taken: the read buffer, the big bulk under way, and the arguments so far of the request under way.
+    /// Bytes of memory taken: the read buffer, the big bulk under way, and the arguments so far of the request under
+    /// way.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.buf.capacity() + self.big.as_ref().map_or(0, BigBulk::capacity) + self.partial.memory_bytes()
     }
 
-    /// Reads one request. One that is whole goes to the batch directly; of one that is not, the arguments so far are set
-    /// aside, and it goes on there the next time, so that a request of a million arguments is never moved more than once.
+    /// Reads one request. One that is whole goes to the batch directly; of one that is not, the arguments so far are
+    /// set aside, and it goes on there the next time, so that a request of a million arguments is never moved more
+    /// than once.
     fn step(&mut self, batch: &mut Batch) -> Result<Step, ProtocolError> {
         let start = batch.args.mark();
         let resumed = self.cursor.missing > 0;
@@ -308,15 +313,28 @@ impl Decoder {
         if self.head > 0 && self.head >= live {
             self.buf.copy_within(self.head.., 0);
             self.buf.truncate(live);
-            self.cursor.pos -= self.head;
-            self.cursor.base = 0;
-            self.head = 0;
+            self.start_at_head();
         }
-        if self.buf.capacity() > KEPT_BYTES_MAX && self.buf.len() <= KEPT_BYTES_MAX / 4 {
-            let mut smaller = BytesMut::with_capacity(self.buf.len());
-            smaller.extend_from_slice(&self.buf);
-            self.buf = smaller;
-            self.read_bytes = READ_BYTES_MIN;
+        if self.buf.capacity() > KEPT_BYTES_MAX && self.buf.len() <= READ_BYTES_MIN {
+            self.fit();
         }
+    }
+
+    /// Takes a buffer that is no larger than what is in it.
+    fn fit(&mut self) {
+        let live = &self.buf[self.head..];
+        let mut smaller = BytesMut::with_capacity(live.len());
+        smaller.extend_from_slice(live);
+        self.buf = smaller;
+        self.start_at_head();
+        self.read_bytes = READ_BYTES_MIN;
+        self.offered = None;
+    }
+
+    /// What stood at `head` has become the first byte of the buffer.
+    fn start_at_head(&mut self) {
+        self.cursor.base -= self.head;
+        self.cursor.pos -= self.head;
+        self.head = 0;
     }
 }

@@ -1,8 +1,8 @@
 //! Doubles as Redis prints them.
 //!
-//! Redis (since 7.2) and Rust agree on the digits, the fewest that read back as the same number, but Redis lays them out by
-//! the rules of its own printer (`d2string` and `fpconv`). With digits `d`, so that the value is `d × 10^k`, and the decimal
-//! exponent of its first digit `e`:
+//! Redis (since 7.2) and Rust agree on the digits, the fewest that read back as the same number, but Redis lays them
+//! out by the rules of its own printer (`d2string` and `fpconv`). With digits `d`, so that the value is `d × 10^k`,
+//! and the decimal exponent of its first digit `e`:
 //!
 //! ```text
 //!   whole and below 2^62          an integer                1e18     1000000000000000000

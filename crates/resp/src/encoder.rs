@@ -11,8 +11,8 @@
 //!   array      *2 a b               *2 a b   big nr    $20 1844674407370955…    (1844674407370955…
 //! ```
 //!
-//! Everything goes straight into the connection's output. There is no tree of frames, and no allocation but the growth of
-//! that output.
+//! Everything goes straight into the connection's output. There is no tree of frames, and no allocation but the
+//! growth of that output.
 
 use crate::double::format_double;
 use crate::sink::{Proto, Sink};
@@ -58,7 +58,8 @@ impl<'a> Encoder<'a> {
         self.out.extend_from_slice(LINE_END);
     }
 
-    /// The same for a text that may hold line ends, which would end the element early: each becomes a space, as in Redis.
+    /// The same for a text that may hold line ends, which would end the element early: each becomes a space, as in
+    /// Redis.
     fn safe_line(&mut self, kind: u8, text: &[u8]) {
         let start = self.out.len() + 1;
         self.line(kind, text);

@@ -6,13 +6,13 @@
 //!   inline     = text LF          read by `split`
 //! ```
 //!
-//! The one function of this module looks at bytes and moves a [`Cursor`]; it neither owns nor copies any. It stops where
-//! bytes are missing and goes on from there when more have come: nothing is looked at twice but a length line of a few
-//! bytes, since a longer one remembers how far it was searched. An error leaves the cursor where it was, so that the same
-//! bytes may be judged again under other limits.
+//! The one function of this module looks at bytes and moves a [`Cursor`]; it neither owns nor copies any. It stops
+//! where bytes are missing and goes on from there when more have come: nothing is looked at twice but a length line
+//! of a few bytes, since a longer one remembers how far it was searched. An error leaves the cursor where it was, so
+//! that the same bytes may be judged again under other limits.
 //!
-//! Every rule here is Redis's, also the lenient ones: of a line end only CR is compared, and the two bytes after a bulk are
-//! skipped unseen. A count of 0 or less is a request of nothing, skipped in silence.
+//! Every rule here is Redis's, also the lenient ones: of a line end only CR is compared, and the two bytes after a
+//! bulk are skipped unseen. A count of 0 or less is a request of nothing, skipped in silence.
 
 use std::ops::Range;
 
@@ -197,8 +197,8 @@ fn inline_line(buf: &[u8], cursor: &mut Cursor, limits: &Limits) -> Result<Found
     Ok(Found::Inline(start..text_end))
 }
 
-/// Finds the end of the line at the cursor. One that stands beyond the limit is an error even if it is there, so that the
-/// answer does not depend on how the bytes were cut on their way.
+/// Finds the end of the line at the cursor. One that stands beyond the limit is an error even if it is there, so that
+/// the answer does not depend on how the bytes were cut on their way.
 fn line_end(
     buf: &[u8],
     cursor: &mut Cursor,

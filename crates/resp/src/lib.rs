@@ -1,7 +1,7 @@
 //! The Redis wire protocol: bytes to requests, replies to bytes.
 //!
-//! Everything here is a pure function of the bytes it was fed: no socket, clock, task or file. A server feeds what it read
-//! and gets requests ([`Decoder`]); it writes replies through a [`Sink`]; a client encodes requests
+//! Everything here is a pure function of the bytes it was fed: no socket, clock, task or file. A server feeds what it
+//! read and gets requests ([`Decoder`]); it writes replies through a [`Sink`]; a client encodes requests
 //! ([`encode_request`]) and gets [`Value`]s back ([`ValueDecoder`]).
 //!
 //! ```text
@@ -9,12 +9,12 @@
 //!   socket ◄── encode_request                       Value ◄── ValueDecoder ◄── socket          the client's side
 //! ```
 //!
-//! The hostile case shapes both decoders. They are iterative, so nesting cannot overflow a stack; resumable, so a slow
-//! sender cannot make them look at a byte twice; and they take memory for bytes that arrived, never for a length that was
-//! only promised.
+//! The hostile case shapes both decoders. They are iterative, so nesting cannot overflow a stack; resumable, so a
+//! slow sender cannot make them look at a byte twice; and they take memory for bytes that arrived, never for a length
+//! that was only promised.
 //!
-//! `redis-protocol` is named by this crate alone. It computes the slot of a key and is the other side of the differential
-//! tests; why it does not decode replies is told in [`value`](mod@value).
+//! `redis-protocol` is named by this crate alone. It computes the slot of a key and is the other side of the
+//! differential tests; why it does not decode replies is told in [`value`](mod@value).
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

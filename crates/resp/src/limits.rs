@@ -2,9 +2,9 @@
 
 /// From this size on a bulk gets a buffer of its own, so that it can be shared without a copy: 16 KiB.
 ///
-/// Below it a copy is cheaper than a buffer: 16 KiB copy in under a microsecond, and a small message that shared the read
-/// buffer would keep all of that buffer alive. It is also what a client may send in one bulk before it has authenticated,
-/// so such a client never makes us take a second buffer for more than that.
+/// Below it a copy is cheaper than a buffer: 16 KiB copy in under a microsecond, and a small message that shared the
+/// read buffer would keep all of that buffer alive. It is also what a client may send in one bulk before it has
+/// authenticated, so such a client never makes us take a second buffer for more than that.
 pub const BIG_BULK_BYTES: usize = 16 * 1024;
 
 /// Arguments that a client may send in one request before it has authenticated (Redis 7.0, CVE-2021-32675).
@@ -31,8 +31,9 @@ pub struct Limits {
     pub args_max: usize,
     /// Bytes in one bulk. Redis: `proto-max-bulk-len`, 512 MiB. Values above 4 GiB are taken as 4 GiB.
     pub bulk_bytes_max: usize,
-    /// Bytes of one request in the read buffer, big bulks not counted. Arguments are kept as 32-bit offsets, so values above
-    /// 4 GiB are taken as 4 GiB. A server closes the connection far earlier, at its `client-query-buffer-limit`.
+    /// Bytes of one request in the read buffer, big bulks not counted. Arguments are kept as 32-bit offsets, so
+    /// values above 4 GiB are taken as 4 GiB. A server closes the connection far earlier, at its
+    /// `client-query-buffer-limit`.
     pub request_bytes_max: usize,
     /// Whether the shorter limits of strangers hold as well.
     pub stage: Stage,
@@ -51,8 +52,9 @@ impl Limits {
     /// The same before the client has authenticated: 10 arguments and 16 KiB a bulk.
     ///
     /// Under these limits decode one request at a time (`commands_max` of 1) and call
-    /// [`Decoder::set_limits`](crate::Decoder::set_limits) once `AUTH` succeeded: a pipeline of `AUTH` and a big request is
-    /// legal, and its second request must be judged as the request of a client that is no stranger any more.
+    /// [`Decoder::set_limits`](crate::Decoder::set_limits) once `AUTH` succeeded: a pipeline of `AUTH` and a big
+    /// request is legal, and its second request must be judged as the request of a client that is no stranger any
+    /// more.
     pub const UNAUTHENTICATED: Limits = Limits { stage: Stage::Unauthenticated, ..Limits::DEFAULT };
 }
 

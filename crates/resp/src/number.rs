@@ -3,8 +3,8 @@
 /// The longest 64-bit integer: a sign and 19 digits.
 const INTEGER_BYTES_MAX: usize = 20;
 
-/// Reads a decimal 64-bit integer, under the rules of Redis's `string2ll`: the whole text, no blanks, no `+`, no leading
-/// zeros, no `-0`, no overflow. What passes is exactly what Redis would print for the number again.
+/// Reads a decimal 64-bit integer, under the rules of Redis's `string2ll`: the whole text, no blanks, no `+`, no
+/// leading zeros, no `-0`, no overflow. What passes is exactly what Redis would print for the number again.
 #[must_use]
 pub fn parse_integer(text: &[u8]) -> Option<i64> {
     if text.len() > INTEGER_BYTES_MAX {
@@ -36,8 +36,8 @@ const SHORT_DIGITS_MAX: usize = 6;
 
 /// Reads a count of up to six digits and its line end: the count, and how many bytes it took with the line end.
 ///
-/// `None` says nothing more than "not the common case": incomplete, longer, negative or broken. As in Redis the byte after
-/// CR is awaited but not looked at.
+/// `None` says nothing more than "not the common case": incomplete, longer, negative or broken. As in Redis the byte
+/// after CR is awaited but not looked at.
 #[inline]
 pub(crate) fn short_count(line: &[u8]) -> Option<(u32, usize)> {
     let first = line.first()?.wrapping_sub(b'0');

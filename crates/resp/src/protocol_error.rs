@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-/// The framing of a client's bytes is broken; where its next request would start is unknown, so the connection must close.
+/// The framing of a client's bytes is broken; where its next request would start is unknown, so the connection must
+/// close.
 ///
-/// `Display` is the text that Redis writes after `-ERR `, byte for byte. It never holds CR, LF or any other control byte.
+/// `Display` is the text that Redis writes after `-ERR `, byte for byte. It never holds CR, LF or any other control
+/// byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
     /// The number after `*` is no integer, or above [`Limits::args_max`](crate::Limits::args_max).
@@ -22,7 +24,8 @@ pub enum ProtocolError {
         /// The byte in its place.
         got: u8,
     },
-    /// The number after `$` is no integer, negative, or above [`Limits::bulk_bytes_max`](crate::Limits::bulk_bytes_max).
+    /// The number after `$` is no integer, negative, or above
+    /// [`Limits::bulk_bytes_max`](crate::Limits::bulk_bytes_max).
     #[error("Protocol error: invalid bulk length")]
     InvalidBulkLength,
     /// The line after `$` does not end within [`Limits::inline_bytes_max`](crate::Limits::inline_bytes_max).
@@ -37,14 +40,14 @@ pub enum ProtocolError {
     /// An inline request opens a quote that it does not close, or has text right after a closing one.
     #[error("Protocol error: unbalanced quotes in request")]
     UnbalancedQuotes,
-    /// A request takes more than [`Limits::request_bytes_max`](crate::Limits::request_bytes_max) of the read buffer. Redis
-    /// has no such text: its query buffer limit closes the connection without one.
+    /// A request takes more than [`Limits::request_bytes_max`](crate::Limits::request_bytes_max) of the read buffer.
+    /// Redis has no such text: its query buffer limit closes the connection without one.
     #[error("Protocol error: too big request")]
     TooBigRequest,
 }
 
-/// A byte as an error may show it. Redis writes the raw byte, with CR and LF as spaces; we show what is no printable ASCII
-/// as `\xHH`, so that a hostile byte can neither forge a line nor break a terminal or a log.
+/// A byte as an error may show it. Redis writes the raw byte, with CR and LF as spaces; we show what is no printable
+/// ASCII as `\xHH`, so that a hostile byte can neither forge a line nor break a terminal or a log.
 struct Shown(u8);
 
 impl fmt::Display for Shown {

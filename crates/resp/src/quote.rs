@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-/// Shows bytes as Redis does in `MONITOR` and `redis-cli` (`sdscatrepr`): in double quotes, printable ASCII as it is, the
-/// rest escaped. [`split_args`](crate::split_args) turns the text back into the same bytes.
+/// Shows bytes as Redis does in `MONITOR` and `redis-cli` (`sdscatrepr`): in double quotes, printable ASCII as it is,
+/// the rest escaped. [`split_args`](crate::split_args) turns the text back into the same bytes.
 #[must_use]
 pub fn quote(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + 2);

@@ -6,8 +6,8 @@
 //!   spans                  slice      slice     shared 0 ──► Bytes of 20,000
 //! ```
 //!
-//! [`Request`] borrows all of it and is three slices, so it is passed by copy. [`OwnedRequest`] is for the request that must
-//! outlive the read buffer: queued by `MULTI`, or parked by a blocking command.
+//! [`Request`] borrows all of it and is three slices, so it is passed by copy. [`OwnedRequest`] is for the request
+//! that must outlive the read buffer: queued by `MULTI`, or parked by a blocking command.
 
 use std::fmt;
 use std::ops::Deref;
@@ -84,7 +84,8 @@ impl<'a> Request<'a> {
         self.spans.len()
     }
 
-    /// Whether there is no argument. A decoded request has at least one; a view left by [`Request::skip`] may have none.
+    /// Whether there is no argument. A decoded request has at least one; a view left by [`Request::skip`] may have
+    /// none.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {

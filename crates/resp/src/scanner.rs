@@ -1,8 +1,8 @@
 //! Is one whole reply there, and is it one we are willing to take?
 //!
-//! The scanner walks a reply without decoding it. It is iterative (a stack of counts, bounded), resumable (it goes on where
-//! bytes ended, inside a line as well), and bounds depth and size before anything is allocated for the reply. What it lets
-//! pass may be decoded by plain recursion.
+//! The scanner walks a reply without decoding it. It is iterative (a stack of counts, bounded), resumable (it goes on
+//! where bytes ended, inside a line as well), and bounds depth and size before anything is allocated for the reply.
+//! What it lets pass may be decoded by plain recursion.
 //!
 //! ```text
 //!   *2␍␊ :1␍␊ %1␍␊ $1␍␊a␍␊ #t␍␊          open: [array 2] → [array 1] → [array 1, map 2] → … → []  whole
@@ -54,8 +54,8 @@ impl FrameScanner {
         FrameScanner { limits, pos: 0, scanned: 0, body: None, open: Vec::new() }
     }
 
-    /// Looks at what is new in `bytes`, which begin with the first byte of the reply and hold what earlier calls saw. Returns
-    /// the length of the reply once it is whole, and is then ready for the next.
+    /// Looks at what is new in `bytes`, which begin with the first byte of the reply and hold what earlier calls saw.
+    /// Returns the length of the reply once it is whole, and is then ready for the next.
     ///
     /// # Errors
     /// [`FrameError`] if the reply is broken or beyond the limits. The scanner is of no use after that.

@@ -1,8 +1,9 @@
 //! What a command writes its reply to.
 //!
-//! A command says what its reply *is* (a map, a double, nothing) and the sink decides how that looks in the protocol version
-//! of the client. So no command asks for the version, and the rules of falling back to RESP2 stand in one place
-//! ([`Encoder`](crate::Encoder)). A reply is written front to back: an aggregate first says how many elements follow.
+//! A command says what its reply *is* (a map, a double, nothing) and the sink decides how that looks in the protocol
+//! version of the client. So no command asks for the version, and the rules of falling back to RESP2 stand in one
+//! place ([`Encoder`](crate::Encoder)). A reply is written front to back: an aggregate first says how many elements
+//! follow.
 
 use bytes::Bytes;
 
@@ -16,7 +17,8 @@ pub enum Proto {
     Resp3,
 }
 
-/// The receiver of replies. Each call writes one element, or the head of an aggregate whose elements are the next calls.
+/// The receiver of replies. Each call writes one element, or the head of an aggregate whose elements are the next
+/// calls.
 pub trait Sink {
     /// The version replies are written in.
     fn proto(&self) -> Proto;
@@ -82,8 +84,8 @@ pub trait Sink {
         }
     }
 
-    /// Bytes that are already encoded in this sink's version: any number of whole elements, or a part of one whose other
-    /// parts are written the same way.
+    /// Bytes that are already encoded in this sink's version: any number of whole elements, or a part of one whose
+    /// other parts are written the same way.
     fn raw(&mut self, encoded: &[u8]);
 }
 
@@ -99,8 +101,8 @@ pub enum Progress {
     Done,
 }
 
-/// A reply body, any number of whole elements, that shares what it shows and is encoded as the socket drains. So a reply of
-/// a gigabyte costs a few pieces of memory, and its encoding no time under the broker's lock.
+/// A reply body, any number of whole elements, that shares what it shows and is encoded as the socket drains. So a
+/// reply of a gigabyte costs a few pieces of memory, and its encoding no time under the broker's lock.
 pub trait LazyReply: Send {
     /// Appends the next piece to `out`: about `bytes_max` bytes, beyond it by one element at most. It makes progress at
     /// every call.

@@ -3,8 +3,8 @@
 /// How many slots there are.
 pub const SLOTS: u16 = 16_384;
 
-/// The slot of a key as Redis Cluster computes it: CRC16 of the key, or of what stands in its first `{…}` if that is not
-/// empty, so that keys with the same tag share a slot.
+/// The slot of a key as Redis Cluster computes it: CRC16 of the key, or of what stands in its first `{…}` if that is
+/// not empty, so that keys with the same tag share a slot.
 #[must_use]
 pub fn slot(key: &[u8]) -> u16 {
     redis_protocol::redis_keyslot(key)

@@ -30,8 +30,8 @@ pub fn split_args(line: &[u8]) -> Result<Vec<Vec<u8>>, UnbalancedQuotes> {
     Ok(args)
 }
 
-/// Reads the first argument of `line`, appends it to `text`, and returns what follows it; `None` if only blanks are left.
-/// The appended bytes are never more than the bytes read.
+/// Reads the first argument of `line`, appends it to `text`, and returns what follows it; `None` if only blanks are
+/// left. The appended bytes are never more than the bytes read.
 pub(crate) fn split_one<'a>(line: &'a [u8], text: &mut Vec<u8>) -> Result<Option<&'a [u8]>, UnbalancedQuotes> {
     let start = line.iter().position(|&byte| !is_blank(byte)).unwrap_or(line.len());
     let mut rest = &line[start..];

@@ -1,10 +1,10 @@
 //! Replies as a client holds them.
 //!
-//! A [`Value`] is built by this crate from a frame that [`FrameScanner`](crate::FrameScanner) has found whole, rather than
-//! by `redis-protocol`, for reasons found in its version 6.0: its maps and sets are hash tables, so the order in which a
-//! server names the fields of `XINFO` or `HELLO` is lost, and so are equal keys; keys may be neither doubles nor arrays;
-//! verbatim formats other than `txt` and `mkd` are errors; `*-1` and `$-1` are one and the same. Where both can represent
-//! a reply, the differential tests hold them equal.
+//! A [`Value`] is built by this crate from a frame that [`FrameScanner`](crate::FrameScanner) has found whole, rather
+//! than by `redis-protocol`, for reasons found in its version 6.0: its maps and sets are hash tables, so the order in
+//! which a server names the fields of `XINFO` or `HELLO` is lost, and so are equal keys; keys may be neither doubles
+//! nor arrays; verbatim formats other than `txt` and `mkd` are errors; `*-1` and `$-1` are one and the same. Where
+//! both can represent a reply, the differential tests hold them equal.
 
 use bytes::Bytes;
 

@@ -1,7 +1,7 @@
 //! Bytes from a server to values.
 //!
-//! Two passes over each reply: the scanner finds its end and bounds it, then [`build`] decodes it by plain recursion, in
-//! which nothing can be missing any more. Strings are slices of the received bytes, not copies.
+//! Two passes over each reply: the scanner finds its end and bounds it, then [`build`] decodes it by plain recursion,
+//! in which nothing can be missing any more. Strings are slices of the received bytes, not copies.
 
 use bytes::{Buf, Bytes, BytesMut};
 

@@ -100,6 +100,36 @@ fn a_steady_pipeline_reuses_one_buffer() {
     assert_eq!(decoder.space().as_ptr(), address);
 }
 
+/// Reads as a socket with endless bytes would be read, and says how much room there was each time.
+fn read_rooms(decoder: &mut Decoder, batch: &mut Batch, request: &[u8], reads: usize, read_max: usize) -> Vec<usize> {
+    let mut wire = request.iter().copied().cycle();
+    let mut rooms = Vec::new();
+    for _ in 0..reads {
+        let space = decoder.space();
+        let room = space.capacity() - space.len();
+        space.extend(wire.by_ref().take(room.min(read_max)));
+        rooms.push(room);
+        drain(decoder, batch);
+    }
+    rooms
+}
+
+#[test]
+fn room_for_reads_grows_while_reads_fill_it() {
+    let request = encoded(&[b"LPUSH", b"mail", b"hello"]);
+    let (mut decoder, mut batch) = (Decoder::new(Limits::DEFAULT), Batch::default());
+    let trickle = read_rooms(&mut decoder, &mut batch, &request, 100, 1_000);
+    assert!(trickle.iter().all(|room| *room <= 16 * KIB), "{trickle:?}");
+
+    let (mut decoder, mut batch) = (Decoder::new(Limits::DEFAULT), Batch::default());
+    let flood = read_rooms(&mut decoder, &mut batch, &request, 50, usize::MAX);
+    assert_eq!(flood[0], 16 * KIB);
+    assert!(flood[5..].iter().all(|room| (60 * KIB..=128 * KIB).contains(room)), "{flood:?}");
+    assert!(decoder.capacity() <= 128 * KIB + KIB);
+    decoder.shrink();
+    assert!(decoder.capacity() <= 128, "a few bytes of the request that was cut");
+}
+
 #[test]
 fn an_outsized_buffer_is_given_back_also_when_a_request_is_under_way() {
     let mut decoder = Decoder::new(Limits::DEFAULT);

@@ -59,8 +59,8 @@ fn inline_lines_are_split_with_quotes_and_escapes() {
 
 #[test]
 fn an_inline_line_ends_at_nul() {
-    // Redis 7.0.15 does not see the line end after a NUL and waits for more until the line is too long. Its splitter takes
-    // NUL for the end, and so do we.
+    // Redis 7.0.15 does not see the line end after a NUL and waits for more until the line is too long. Its splitter
+    // takes NUL for the end, and so do we.
     assert_snapshot!(play_whole(b"PING\0 a\r\nECHO a \0\"\r\n\0\r\nPING\r\n"), @r#"
     "PING"
     "ECHO" "a"
