@@ -35,9 +35,7 @@ const KINDS: [Kind; 5] = [
     },
     Kind {
         name: "middle",
-        subscribe: |pubsub, n| {
-            assert!(pubsub.psubscribe(n, format!("job:*:user-{n}:*").as_bytes()))
-        },
+        subscribe: |pubsub, n| assert!(pubsub.psubscribe(n, format!("job:*:user-{n}:*").as_bytes())),
         channel: b"job:17:user-7:mail",
     },
     Kind {
@@ -48,21 +46,14 @@ const KINDS: [Kind; 5] = [
 ];
 
 fn one_receiver(criterion: &mut Criterion) {
-    for Kind {
-        name,
-        subscribe,
-        channel,
-    } in KINDS
-    {
+    for Kind { name, subscribe, channel } in KINDS {
         let mut group = criterion.benchmark_group(name);
         for count in [FEW, MANY] {
             let mut pubsub = PubSub::new();
             (0..count).for_each(|n| subscribe(&mut pubsub, n));
             assert_eq!(pubsub.publish(channel, |_, _| {}), 1);
             group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
-                bencher.iter(|| {
-                    pubsub.publish(black_box(channel), |who, via| _ = black_box((who, via)))
-                });
+                bencher.iter(|| pubsub.publish(black_box(channel), |who, via| _ = black_box((who, via))));
             });
         }
         group.finish();
@@ -76,8 +67,7 @@ fn fan_out(criterion: &mut Criterion) {
         (0..count).for_each(|n| assert!(pubsub.subscribe(n, b"news")));
         group.throughput(criterion::Throughput::Elements(u64::from(count)));
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
-            bencher
-                .iter(|| pubsub.publish(black_box(b"news"), |who, via| _ = black_box((who, via))));
+            bencher.iter(|| pubsub.publish(black_box(b"news"), |who, via| _ = black_box((who, via))));
         });
     }
     group.finish();
@@ -87,12 +77,7 @@ fn fan_out(criterion: &mut Criterion) {
 fn every_pattern_run(criterion: &mut Criterion) {
     let patterns: Vec<String> = (0..MANY).map(|n| format!("user:{n}:*")).collect();
     criterion.bench_function("every pattern run/100000", |bencher| {
-        let matching = |channel| {
-            patterns
-                .iter()
-                .filter(|pattern| glob::matches(pattern.as_bytes(), channel))
-                .count()
-        };
+        let matching = |channel| patterns.iter().filter(|pattern| glob::matches(pattern.as_bytes(), channel)).count();
         bencher.iter(|| matching(black_box(b"user:7:login")));
     });
 }
@@ -108,11 +93,5 @@ fn come_and_go(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(
-    benches,
-    one_receiver,
-    fan_out,
-    every_pattern_run,
-    come_and_go
-);
+criterion_group!(benches, one_receiver, fan_out, every_pattern_run, come_and_go);
 criterion_main!(benches);

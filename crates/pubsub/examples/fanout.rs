@@ -35,13 +35,6 @@ fn main() {
     }
 
     chat.forget(bob);
-    let active: Vec<_> = chat
-        .channels(None)
-        .map(|name| name.escape_ascii().to_string())
-        .collect();
-    println!(
-        "without bob: {active:?}, {} patterns, {} KiB",
-        chat.pattern_count(),
-        chat.memory_bytes() / 1024
-    );
+    let active: Vec<_> = chat.channels(None).map(|name| name.escape_ascii().to_string()).collect();
+    println!("without bob: {active:?}, {} patterns, {} KiB", chat.pattern_count(), chat.memory_bytes() / 1024);
 }

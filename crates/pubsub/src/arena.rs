@@ -45,11 +45,7 @@ pub(crate) struct Arena<T> {
 
 impl<T> Arena<T> {
     pub(crate) const fn new() -> Self {
-        Self {
-            slots: Vec::new(),
-            free: None,
-            used: 0,
-        }
+        Self { slots: Vec::new(), free: None, used: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -148,10 +144,7 @@ impl Chain {
     }
 
     pub(crate) fn push<C: Chained<T>, T>(&mut self, slots: &mut Arena<T>, id: Id) {
-        *C::links_mut(slots.at_mut(id)) = Links {
-            prev: self.tail,
-            next: None,
-        };
+        *C::links_mut(slots.at_mut(id)) = Links { prev: self.tail, next: None };
         match self.tail {
             Some(tail) => C::links_mut(slots.at_mut(tail)).next = Some(id),
             None => self.head = Some(id),

@@ -57,7 +57,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     walk(pattern, text, Case::Exact, &mut Unmetered)
 }
 
-/// Like [`matches`], with ASCII letters equal to their other case: how Redis matches its own names (`CONFIG GET`,
+/// Like [`matches()`], with ASCII letters equal to their other case: how Redis matches its own names (`CONFIG GET`,
 /// `COMMAND LIST FILTERBY PATTERN`), never a user's.
 #[must_use]
 pub fn matches_ignore_case(pattern: &[u8], text: &[u8]) -> bool {
@@ -178,9 +178,7 @@ fn take_one<'p>(rest: &'p [u8], byte: u8, case: Case, meter: &mut impl Meter) ->
             });
             (hit != negated).then_some(behind)
         }
-        [b'\\', escaped, ref behind @ ..] => {
-            (case.fold(escaped) == case.fold(byte)).then_some(behind)
-        }
+        [b'\\', escaped, ref behind @ ..] => (case.fold(escaped) == case.fold(byte)).then_some(behind),
         [literal, ref behind @ ..] => (case.fold(literal) == case.fold(byte)).then_some(behind),
     }
 }
@@ -200,11 +198,7 @@ impl Member {
             Member::Escaped(member) => member == byte,
             Member::Range(from, to) => {
                 let signed = |byte: u8| byte.cast_signed();
-                let (from, to) = if signed(from) > signed(to) {
-                    (to, from)
-                } else {
-                    (from, to)
-                };
+                let (from, to) = if signed(from) > signed(to) { (to, from) } else { (from, to) };
                 let (from, to, byte) = (case.fold(from), case.fold(to), case.fold(byte));
                 signed(from) <= signed(byte) && signed(byte) <= signed(to)
             }

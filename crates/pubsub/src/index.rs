@@ -69,20 +69,10 @@ struct Keys {
 impl Keys {
     /// `None` for a pattern that matches nothing.
     fn of(pattern: &[u8]) -> Option<Self> {
-        let Anchors {
-            prefix,
-            mut suffix,
-            mut middle,
-            shape,
-            ..
-        } = Anchors::of(pattern);
+        let Anchors { prefix, mut suffix, mut middle, shape, .. } = Anchors::of(pattern);
         suffix.reverse();
         middle.drain(..middle.len().saturating_sub(MIDDLE_BYTES_MAX));
-        (shape != Shape::Never).then_some(Self {
-            prefix,
-            suffix,
-            middle,
-        })
+        (shape != Shape::Never).then_some(Self { prefix, suffix, middle })
     }
 
     fn at(&self, level: Level) -> &[u8] {
@@ -156,8 +146,7 @@ impl PatternIndex {
         self.births += 1;
         self.places.of[id.index()].birth = self.births;
         if let Some(keys) = Keys::of(name_of(id)) {
-            self.places
-                .insert(&mut self.root, Level::Prefix, id, &keys, &name_of);
+            self.places.insert(&mut self.root, Level::Prefix, id, &keys, &name_of);
         }
     }
 
@@ -211,11 +200,8 @@ impl Places {
     ) {
         self.bucket_bytes -= bucket.memory_bytes();
         match bucket {
-            Bucket::Listed(patterns)
-                if patterns.len() < LISTED_MAX || matches!(level, Level::Last) =>
-            {
-                self.of[id.index()].position =
-                    u32::try_from(patterns.len()).expect("no more patterns than numbers");
+            Bucket::Listed(patterns) if patterns.len() < LISTED_MAX || matches!(level, Level::Last) => {
+                self.of[id.index()].position = u32::try_from(patterns.len()).expect("no more patterns than numbers");
                 patterns.push(id);
             }
             Bucket::Listed(patterns) => {
@@ -224,16 +210,13 @@ impl Places {
                 // The bytes of the emptied bucket, which the calls below take off again.
                 self.bucket_bytes += bucket.memory_bytes();
                 for &moved in &patterns {
-                    let keys =
-                        Keys::of(name_of(moved)).expect("only patterns that may match are listed");
+                    let keys = Keys::of(name_of(moved)).expect("only patterns that may match are listed");
                     self.insert(bucket, level, moved, &keys, name_of);
                 }
                 self.insert(bucket, level, id, keys, name_of);
                 return;
             }
-            Bucket::Split(trie) => {
-                self.insert(trie.entry(keys.at(level)), level.next(), id, keys, name_of)
-            }
+            Bucket::Split(trie) => self.insert(trie.entry(keys.at(level)), level.next(), id, keys, name_of),
         }
         self.bucket_bytes += bucket.memory_bytes();
     }
@@ -244,7 +227,7 @@ impl Places {
             Bucket::Listed(patterns) => {
                 let position = self.of[id.index()].position;
                 let removed = patterns.swap_remove(position as usize);
-                debug_assert_eq!(removed, id, "a pattern stands where its place says");
+                assert_eq!(removed, id, "a pattern stands where its place says");
                 if let Some(moved) = patterns.get(position as usize) {
                     self.of[moved.index()].position = position;
                 }
@@ -254,9 +237,7 @@ impl Places {
             }
             Bucket::Split(trie) => {
                 let key = keys.at(level);
-                let inner = trie
-                    .find_mut(key)
-                    .expect("a pattern in a split bucket is under its key");
+                let inner = trie.find_mut(key).expect("a pattern in a split bucket is under its key");
                 self.remove(inner, level.next(), id, keys);
                 if inner.is_empty() {
                     trie.remove(key);
@@ -307,8 +288,7 @@ mod tests {
 
         fn candidates(&self, channel: &str) -> Vec<Id> {
             let mut candidates = Vec::new();
-            self.index
-                .candidates(channel.as_bytes(), |id| candidates.push(id));
+            self.index.candidates(channel.as_bytes(), |id| candidates.push(id));
             candidates.sort_unstable();
             candidates
         }
@@ -334,9 +314,8 @@ mod tests {
     fn pattern() -> impl Strategy<Value = String> {
         let literal = || select(vec!["", "", "a", "ab"]);
         let wild = || select(vec!["*", "*?", "?*", "[ab]*", "*[^c]", "[]"]);
-        (literal(), wild(), literal(), wild(), literal()).prop_map(
-            |(prefix, one, middle, other, suffix)| [prefix, one, middle, other, suffix].concat(),
-        )
+        (literal(), wild(), literal(), wild(), literal())
+            .prop_map(|(prefix, one, middle, other, suffix)| [prefix, one, middle, other, suffix].concat())
     }
 
     proptest! {
@@ -408,14 +387,7 @@ mod tests {
     fn patterns_alike_in_all_literals_are_all_run_as_the_header_says() {
         let mut indexed = Indexed::default();
         for n in 0..100_u8 {
-            indexed.insert(
-                format!(
-                    "*[{}{}]*",
-                    char::from(n / 10 + b'a'),
-                    char::from(n % 10 + b'A')
-                )
-                .as_bytes(),
-            );
+            indexed.insert(format!("*[{}{}]*", char::from(n / 10 + b'a'), char::from(n % 10 + b'A')).as_bytes());
         }
         assert_eq!(indexed.candidates("x").len(), 100);
     }

@@ -133,8 +133,7 @@ impl<S: Subscriber> PubSub<S> {
     /// Ends all subscriptions of a subscriber, at a cost proportional to their number.
     pub fn forget(&mut self, who: S) {
         self.channels.forget(who, drop);
-        self.patterns
-            .forget(who, |Gone { id, name }| self.index.remove(id, &name));
+        self.patterns.forget(who, |Gone { id, name }| self.index.remove(id, &name));
         self.shard_channels.forget(who, drop);
     }
 
@@ -213,18 +212,12 @@ impl<S: Subscriber> PubSub<S> {
 
     /// The channels that have subscribers, those matching `pattern` if one is given, in the order they became active.
     /// Who subscribed to a pattern makes no channel active.
-    pub fn channels<'s>(
-        &'s self,
-        pattern: Option<&[u8]>,
-    ) -> impl Iterator<Item = &'s [u8]> + use<'s, S> {
+    pub fn channels<'s>(&'s self, pattern: Option<&[u8]>) -> impl Iterator<Item = &'s [u8]> + use<'s, S> {
         matching(&self.channels, pattern)
     }
 
     /// The shard channels that have subscribers, as [`channels`](Self::channels).
-    pub fn shard_channels<'s>(
-        &'s self,
-        pattern: Option<&[u8]>,
-    ) -> impl Iterator<Item = &'s [u8]> + use<'s, S> {
+    pub fn shard_channels<'s>(&'s self, pattern: Option<&[u8]>) -> impl Iterator<Item = &'s [u8]> + use<'s, S> {
         matching(&self.shard_channels, pattern)
     }
 
@@ -262,5 +255,5 @@ fn matching<'s, S: Subscriber>(
 ) -> impl Iterator<Item = &'s [u8]> + use<'s, S> {
     let pattern = pattern.map(Pattern::new);
     let shown = move |name: &&[u8]| pattern.as_ref().is_none_or(|pattern| pattern.matches(name));
-    register.topics().map(|(_, name)| name).filter(shown)
+    register.topics().filter(shown)
 }

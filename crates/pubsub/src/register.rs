@@ -154,10 +154,7 @@ impl<S: Subscriber> Register<S> {
         let Some(subscription) = self.find_pair(who, topic) else {
             return Parted::Never;
         };
-        let own = self
-            .subscribers
-            .get_mut(&who)
-            .expect("a subscription's owner is a subscriber");
+        let own = self.subscribers.get_mut(&who).expect("a subscription's owner is a subscriber");
         own.unlink::<Own, _>(&mut self.subscriptions, subscription);
         if own.is_empty() {
             self.subscribers.remove(&who);
@@ -185,21 +182,17 @@ impl<S: Subscriber> Register<S> {
     /// The subscribers of a topic, first come first.
     pub(crate) fn subscribers(&self, topic: Id) -> impl Iterator<Item = S> {
         let chain = self.topics.at(topic).subscriptions;
-        chain
-            .iter::<OfTopic, _>(&self.subscriptions)
-            .map(|(_, subscription)| subscription.who)
+        chain.iter::<OfTopic, _>(&self.subscriptions).map(|(_, subscription)| subscription.who)
     }
 
     pub(crate) fn subscriber_count(&self, name: &[u8]) -> usize {
-        self.find(name)
-            .map_or(0, |topic| self.topics.at(topic).subscriptions.len())
+        self.find(name).map_or(0, |topic| self.topics.at(topic).subscriptions.len())
     }
 
     /// The names `who` subscribed to, oldest subscription first.
     pub(crate) fn topics_of(&self, who: S) -> impl Iterator<Item = &[u8]> {
         let own = self.subscribers.get(&who).copied().unwrap_or_default();
-        own.iter::<Own, _>(&self.subscriptions)
-            .map(|(_, subscription)| self.name(subscription.topic))
+        own.iter::<Own, _>(&self.subscriptions).map(|(_, subscription)| self.name(subscription.topic))
     }
 
     pub(crate) fn topic_count_of(&self, who: S) -> usize {
@@ -207,10 +200,8 @@ impl<S: Subscriber> Register<S> {
     }
 
     /// All topics, in the order they became active.
-    pub(crate) fn topics(&self) -> impl Iterator<Item = (Id, &[u8])> {
-        self.active
-            .iter::<Active, _>(&self.topics)
-            .map(|(id, topic)| (id, &*topic.name))
+    pub(crate) fn topics(&self) -> impl Iterator<Item = &[u8]> {
+        self.active.iter::<Active, _>(&self.topics).map(|(_, topic)| &*topic.name)
     }
 
     pub(crate) fn topic_count(&self) -> usize {
@@ -222,11 +213,7 @@ impl<S: Subscriber> Register<S> {
     }
 
     pub(crate) fn find(&self, name: &[u8]) -> Option<Id> {
-        self.by_name
-            .find(self.seeded.hash_one(name), |&id| {
-                *self.topics.at(id).name == *name
-            })
-            .copied()
+        self.by_name.find(self.seeded.hash_one(name), |&id| *self.topics.at(id).name == *name).copied()
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
@@ -243,48 +230,29 @@ impl<S: Subscriber> Register<S> {
             let subscription = self.subscriptions.at(id);
             subscription.topic == topic && subscription.who == who
         };
-        self.by_pair
-            .find(self.seeded.hash_one((topic, who)), same)
-            .copied()
+        self.by_pair.find(self.seeded.hash_one((topic, who)), same).copied()
     }
 
     fn open(&mut self, name: &[u8]) -> Id {
-        let topic = Topic {
-            name: name.into(),
-            subscriptions: Chain::default(),
-            among_topics: Links::default(),
-        };
+        let topic = Topic { name: name.into(), subscriptions: Chain::default(), among_topics: Links::default() };
         let id = self.topics.insert(topic);
         self.active.push::<Active, _>(&mut self.topics, id);
         let hash = |&id: &Id| self.seeded.hash_one(&*self.topics.at(id).name);
-        self.by_name
-            .insert_unique(self.seeded.hash_one(name), id, hash);
+        self.by_name.insert_unique(self.seeded.hash_one(name), id, hash);
         self.name_bytes += name.len();
         id
     }
 
     fn link(&mut self, who: S, topic: Id) {
-        let subscription = Subscription {
-            who,
-            topic,
-            among_topic: Links::default(),
-            among_own: Links::default(),
-        };
+        let subscription = Subscription { who, topic, among_topic: Links::default(), among_own: Links::default() };
         let id = self.subscriptions.insert(subscription);
-        self.topics
-            .at_mut(topic)
-            .subscriptions
-            .push::<OfTopic, _>(&mut self.subscriptions, id);
-        self.subscribers
-            .entry(who)
-            .or_default()
-            .push::<Own, _>(&mut self.subscriptions, id);
+        self.topics.at_mut(topic).subscriptions.push::<OfTopic, _>(&mut self.subscriptions, id);
+        self.subscribers.entry(who).or_default().push::<Own, _>(&mut self.subscriptions, id);
         let hash = |&id: &Id| {
             let subscription = self.subscriptions.at(id);
             self.seeded.hash_one((subscription.topic, subscription.who))
         };
-        self.by_pair
-            .insert_unique(self.seeded.hash_one((topic, who)), id, hash);
+        self.by_pair.insert_unique(self.seeded.hash_one((topic, who)), id, hash);
     }
 
     /// Takes a subscription out of everything but its subscriber's chain.

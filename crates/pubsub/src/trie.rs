@@ -40,16 +40,11 @@ struct Child {
 
 impl<V> Node<V> {
     fn leaf(label: &[u8]) -> Self {
-        Self {
-            label: label.into(),
-            children: Vec::new(),
-            value: None,
-        }
+        Self { label: label.into(), children: Vec::new(), value: None }
     }
 
     fn position(&self, first: u8) -> Result<usize, usize> {
-        self.children
-            .binary_search_by_key(&first, |child| child.first)
+        self.children.binary_search_by_key(&first, |child| child.first)
     }
 }
 
@@ -65,11 +60,7 @@ impl<V: Default> Trie<V> {
     pub(crate) fn new() -> Self {
         let mut nodes = Arena::new();
         let root = nodes.insert(Node::leaf(b""));
-        Self {
-            nodes,
-            root,
-            label_bytes: 0,
-        }
+        Self { nodes, root, label_bytes: 0 }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -91,10 +82,7 @@ impl<V: Default> Trie<V> {
                 Err(position) => {
                     let node = self.nodes.insert(Node::leaf(rest));
                     self.label_bytes += rest.len();
-                    self.nodes
-                        .at_mut(at)
-                        .children
-                        .insert(position, Child { first, node });
+                    self.nodes.at_mut(at).children.insert(position, Child { first, node });
                     at = node;
                     break;
                 }
@@ -149,13 +137,7 @@ impl<V: Default> Trie<V> {
         met.sort_unstable();
         met.dedup();
         for node in met {
-            meet(
-                self.nodes
-                    .at(node)
-                    .value
-                    .as_ref()
-                    .expect("only nodes with a value are met"),
-            );
+            meet(self.nodes.at(node).value.as_ref().expect("only nodes with a value are met"));
         }
     }
 
@@ -201,20 +183,13 @@ impl<V: Default> Trie<V> {
     fn enter(&mut self, parent: Id, position: usize, rest: &[u8]) -> (Id, usize) {
         let below = self.nodes.at(parent).children[position].node;
         let label = &self.nodes.at(below).label;
-        let shared = label
-            .iter()
-            .zip(rest)
-            .take_while(|(ours, theirs)| ours == theirs)
-            .count();
+        let shared = label.iter().zip(rest).take_while(|(ours, theirs)| ours == theirs).count();
         if shared == label.len() {
             return (below, shared);
         }
         let mut above = Node::leaf(&label[..shared]);
         let lower: Box<[u8]> = label[shared..].into();
-        above.children.push(Child {
-            first: lower[0],
-            node: below,
-        });
+        above.children.push(Child { first: lower[0], node: below });
         self.nodes.at_mut(below).label = lower;
         let above = self.nodes.insert(above);
         self.nodes.at_mut(parent).children[position].node = above;

@@ -9,20 +9,14 @@ use rbq_pubsub::glob::{Pattern, STARS_MAX, matches, matches_ignore_case};
 
 /// Bytes that mean something in a pattern, bytes that mean nothing, and the ends of the signed range.
 fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
-    vec(
-        select(b"**??[[]]^^--\\\\aaabbcAB\x00\x7f\x80\xff".to_vec()),
-        0..most,
-    )
+    vec(select(b"**??[[]]^^--\\\\aaabbcAB\x00\x7f\x80\xff".to_vec()), 0..most)
 }
 
 /// Texts that a pattern's own bytes are cut from match far more often than random ones.
 fn pattern_and_text() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     let aligned = vec((bytes(4), bytes(3)), 0..5).prop_map(|pairs| {
         let text: Vec<u8> = pairs.iter().flat_map(|(_, text)| text.clone()).collect();
-        let pattern = pairs
-            .into_iter()
-            .flat_map(|(wild, text)| [wild, text].concat())
-            .collect();
+        let pattern = pairs.into_iter().flat_map(|(wild, text)| [wild, text].concat()).collect();
         (pattern, text)
     });
     prop_oneof![(bytes(12), bytes(12)), aligned]
@@ -78,11 +72,7 @@ fn a_pattern_with_more_stars_than_redis_nests_matches_nothing() {
     let most = b"*a".repeat(STARS_MAX);
     let more = b"*a".repeat(STARS_MAX + 1);
     // Stars that end the pattern, and repeated ones, are not counted.
-    for pattern in [
-        most.clone(),
-        [&most[..], b"*"].concat(),
-        [b"****", &most[..], b"**"].concat(),
-    ] {
+    for pattern in [most.clone(), [&most[..], b"*"].concat(), [b"****", &most[..], b"**"].concat()] {
         assert!(matches(&pattern, &text));
         assert!(Pattern::new(&pattern).matches(&text));
     }

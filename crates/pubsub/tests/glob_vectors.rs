@@ -21,16 +21,8 @@ fn vector(line: &str) -> Vector {
     let between = quoted.next().unwrap();
     let text = unescaped(quoted.next().unwrap());
     let expected = quoted.next().unwrap().trim();
-    assert!(
-        matches!(kind, "exact" | "nocase") && between == " " && matches!(expected, "yes" | "no"),
-        "{line}"
-    );
-    Vector {
-        ignore_case: kind == "nocase",
-        pattern,
-        text,
-        expected: expected == "yes",
-    }
+    assert!(matches!(kind, "exact" | "nocase") && between == " " && matches!(expected, "yes" | "no"), "{line}");
+    Vector { ignore_case: kind == "nocase", pattern, text, expected: expected == "yes" }
 }
 
 fn unescaped(quoted: &str) -> Vec<u8> {
@@ -48,40 +40,24 @@ fn unescaped(quoted: &str) -> Vec<u8> {
 fn every_recorded_answer_of_redis_is_ours_too() {
     let mut wrong = Vec::new();
     for line in VECTORS.lines() {
-        let Vector {
-            ignore_case,
-            pattern,
-            text,
-            expected,
-        } = vector(line);
+        let Vector { ignore_case, pattern, text, expected } = vector(line);
         let answer = if ignore_case {
             matches_ignore_case(&pattern, &text)
         } else {
-            assert_eq!(
-                Pattern::new(&pattern).matches(&text),
-                matches(&pattern, &text),
-                "prepared or not: {line}"
-            );
+            assert_eq!(Pattern::new(&pattern).matches(&text), matches(&pattern, &text), "prepared or not: {line}");
             matches(&pattern, &text)
         };
         if answer != expected {
             wrong.push(line);
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "Redis says otherwise:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "Redis says otherwise:\n{}", wrong.join("\n"));
 }
 
 #[test]
 fn the_record_is_large_and_holds_both_answers_of_both_kinds() {
     let count = |kind: &str, answer: &str| {
-        VECTORS
-            .lines()
-            .filter(|line| line.starts_with(kind) && line.ends_with(answer))
-            .count()
+        VECTORS.lines().filter(|line| line.starts_with(kind) && line.ends_with(answer)).count()
     };
     assert!(count("exact", "yes") > 500 && count("exact", "no") > 500);
     assert!(count("nocase", "yes") > 40 && count("nocase", "no") > 200);

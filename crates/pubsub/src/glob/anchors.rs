@@ -138,12 +138,6 @@ impl Scan {
             Some(prefix) => (prefix, self.run),
             None => (self.run, Vec::new()),
         };
-        Anchors {
-            prefix,
-            middle: self.middle,
-            suffix,
-            shape,
-            len_min: self.bytes + self.wilds,
-        }
+        Anchors { prefix, middle: self.middle, suffix, shape, len_min: self.bytes + self.wilds }
     }
 }

@@ -24,10 +24,7 @@ fn many_stars_cost_no_more_than_one_pass_over_pattern_and_text() {
             let pattern = [&b"*a".repeat(stars)[..], b"*b"].concat();
             let steps = steps(&pattern, &text);
             // Each step moves on in the pattern or in the text; a retry looks at one byte twice.
-            assert!(
-                steps <= pattern.len() + 2 * length,
-                "{stars} stars, {length} bytes: {steps} steps"
-            );
+            assert!(steps <= pattern.len() + 2 * length, "{stars} stars, {length} bytes: {steps} steps");
         }
     }
 }
@@ -55,10 +52,7 @@ fn a_run_between_two_stars_is_retried_at_most_once_for_each_byte_of_text() {
     let run = 50;
     let pattern = [&b"*"[..], &b"a".repeat(run), b"b*"].concat();
     let steps = steps(&pattern, &text);
-    assert!(
-        steps <= text.len() * (run + 2) + pattern.len(),
-        "{steps} steps"
-    );
+    assert!(steps <= text.len() * (run + 2) + pattern.len(), "{steps} steps");
 }
 
 #[test]

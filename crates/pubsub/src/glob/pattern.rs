@@ -24,10 +24,7 @@ impl Pattern {
     /// Prepares a pattern. Every byte string is one.
     #[must_use]
     pub fn new(pattern: &[u8]) -> Self {
-        Self {
-            bytes: pattern.into(),
-            anchors: Anchors::of(pattern),
-        }
+        Self { bytes: pattern.into(), anchors: Anchors::of(pattern) }
     }
 
     /// The pattern as it was written.
@@ -76,13 +73,7 @@ impl Pattern {
     /// Whether `text` as a whole matches: always what [`glob::matches`](super::matches) says.
     #[must_use]
     pub fn matches(&self, text: &[u8]) -> bool {
-        let Anchors {
-            prefix,
-            suffix,
-            shape,
-            len_min,
-            ..
-        } = &self.anchors;
+        let Anchors { prefix, suffix, shape, len_min, .. } = &self.anchors;
         if text.is_empty() {
             return self.bytes.is_empty();
         }

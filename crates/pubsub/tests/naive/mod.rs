@@ -22,9 +22,7 @@ fn suffixes_match(pattern: &[u8], text: &[u8], memo: &mut Memo) -> bool {
     }
     let answer = match pattern.first() {
         None => text.is_empty(),
-        Some(b'*') => {
-            (0..=text.len()).any(|taken| suffixes_match(&pattern[1..], &text[taken..], memo))
-        }
+        Some(b'*') => (0..=text.len()).any(|taken| suffixes_match(&pattern[1..], &text[taken..], memo)),
         Some(_) => {
             let (accepts, width) = first_element(pattern);
             text.first().is_some_and(|&byte| accepts[usize::from(byte)])
@@ -109,8 +107,7 @@ impl Topics {
 
     pub(crate) fn unsubscribe(&mut self, who: Who, name: &[u8]) -> bool {
         let before = self.subscriptions.len();
-        self.subscriptions
-            .retain(|(other, topic)| (*other, &topic[..]) != (who, name));
+        self.subscriptions.retain(|(other, topic)| (*other, &topic[..]) != (who, name));
         self.tidy();
         self.subscriptions.len() < before
     }
@@ -121,19 +118,11 @@ impl Topics {
     }
 
     pub(crate) fn of(&self, who: Who) -> Vec<&[u8]> {
-        self.subscriptions
-            .iter()
-            .filter(|(other, _)| *other == who)
-            .map(|(_, name)| &name[..])
-            .collect()
+        self.subscriptions.iter().filter(|(other, _)| *other == who).map(|(_, name)| &name[..]).collect()
     }
 
     pub(crate) fn subscribers(&self, name: &[u8]) -> Vec<Who> {
-        self.subscriptions
-            .iter()
-            .filter(|(_, topic)| topic == name)
-            .map(|(who, _)| *who)
-            .collect()
+        self.subscriptions.iter().filter(|(_, topic)| topic == name).map(|(who, _)| *who).collect()
     }
 
     pub(crate) fn active(&self) -> impl Iterator<Item = &[u8]> {
@@ -142,7 +131,6 @@ impl Topics {
 
     fn tidy(&mut self) {
         let subscriptions = &self.subscriptions;
-        self.active
-            .retain(|name| subscriptions.iter().any(|(_, topic)| topic == name));
+        self.active.retain(|name| subscriptions.iter().any(|(_, topic)| topic == name));
     }
 }
