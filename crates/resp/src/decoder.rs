@@ -168,7 +168,8 @@ impl Decoder {
         self.reclaim();
     }
 
-    /// Gives back all memory that holds no bytes: for a connection that has nothing to say for now.
+    /// Gives back all memory that holds no bytes: for a connection that has nothing to say for now. Not while a batch is
+    /// in use, as bytes move.
     pub fn shrink(&mut self) {
         self.reclaim();
         self.fit();

@@ -13,6 +13,25 @@
 //! slow sender cannot make them look at a byte twice; and they take memory for bytes that arrived, never for a length
 //! that was only promised.
 //!
+//! ```
+//! use rbq_resp::{Batch, Decoder, Encoder, Limits, Proto, Sink};
+//!
+//! let mut decoder = Decoder::new(Limits::DEFAULT);
+//! let mut batch = Batch::default();
+//! let mut replies = Vec::new();
+//!
+//! decoder.feed(b"*2\r\n$4\r\nECHO\r\n$5\r\nhello\r\nPI");
+//! decoder.decode(&mut batch, 128, 64 * 1024)?;
+//! for request in decoder.requests(&batch) {
+//!     Encoder::new(&mut replies, Proto::Resp3).bulk(request.arg(1));
+//! }
+//! decoder.release(&mut batch);
+//!
+//! assert_eq!(replies, b"$5\r\nhello\r\n");
+//! assert_eq!(decoder.buffered(), 2);
+//! # Ok::<(), rbq_resp::ProtocolError>(())
+//! ```
+//!
 //! `redis-protocol` is named by this crate alone. It computes the slot of a key and is the other side of the
 //! differential tests; why it does not decode replies is told in [`value`](mod@value).
 

@@ -40,23 +40,21 @@ const SHORT_DIGITS_MAX: usize = 6;
 /// after CR is awaited but not looked at.
 #[inline]
 pub(crate) fn short_count(line: &[u8]) -> Option<(u32, usize)> {
-    let first = line.first()?.wrapping_sub(b'0');
-    if first > 9 {
-        return None;
+    // One digit is by far the most common; the loop costs twice as much.
+    if let [digit @ b'0'..=b'9', b'\r', _, ..] = line {
+        return Some((u32::from(digit - b'0'), 3));
     }
-    let mut value = u32::from(first);
-    let mut at = 1;
-    while at < SHORT_DIGITS_MAX {
-        let digit = line.get(at)?.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
+    let mut value = 0;
+    for (at, &byte) in line.iter().enumerate().take(SHORT_DIGITS_MAX + 1) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            value = value * 10 + u32::from(digit);
+            continue;
         }
-        value = value * 10 + u32::from(digit);
-        at += 1;
+        let ended = byte == b'\r' && at > 0 && line.len() > at + 1;
+        return (ended && line[0] != b'0').then_some((value, at + 2));
     }
-    let leading_zero = first == 0 && at > 1;
-    let ended = line.len() > at + 1 && line[at] == b'\r';
-    (ended && !leading_zero).then_some((value, at + 2))
+    None
 }
 
 #[cfg(test)]

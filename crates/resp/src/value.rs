@@ -1,10 +1,12 @@
 //! Replies as a client holds them.
 //!
 //! A [`Value`] is built by this crate from a frame that [`FrameScanner`](crate::FrameScanner) has found whole, rather
-//! than by `redis-protocol`, for reasons found in its version 6.0: its maps and sets are hash tables, so the order in
-//! which a server names the fields of `XINFO` or `HELLO` is lost, and so are equal keys; keys may be neither doubles
-//! nor arrays; verbatim formats other than `txt` and `mkd` are errors; `*-1` and `$-1` are one and the same. Where
-//! both can represent a reply, the differential tests hold them equal.
+//! than by `redis-protocol`. Its version 6.0 keeps maps and sets in hash tables, so that the order in which a server
+//! names the fields of `XINFO` or `HELLO` is lost, and equal keys as well; it refuses aggregates as keys, and verbatim
+//! formats other than `txt` and `mkd`; it reads the nulls of RESP2 and the rest of RESP3 in two different decoders, the
+//! first of which does not tell `*-1` from `$-1`; and it does not look at the line end of a bulk, by which a client
+//! notices early that it is out of step. A test holds each of these facts; where both can represent a reply, the
+//! differential tests hold the two decoders equal.
 
 use bytes::Bytes;
 
