@@ -1,15 +1,17 @@
 //! Doubles as Redis prints them.
 //!
-//! Redis (since 7.2) and Rust agree on the digits, the fewest that read back as the same number, but Redis lays them
-//! out by the rules of its own printer (`d2string` and `fpconv`). With digits `d`, so that the value is `d × 10^k`,
-//! and the decimal exponent of its first digit `e`:
+//! Redis (since 7.2) and Rust print the fewest digits that read back as the same number, but Redis lays them out by the
+//! rules of its own printer (`d2string` and `fpconv`). With digits `d`, so that the value is `d × 10^k`, and the decimal
+//! exponent `e` of the first digit:
 //!
 //! ```text
 //!   whole and below 2^62          an integer                1e18     1000000000000000000
-//!   k ≥ 0 and |e| < digits + 7    digits and k zeros        1.5e19   15000000000000000000
+//!   k ≥ 0 and e < digits + 7      digits and k zeros        1.2345678901234567e19   12345678901234567000
 //!   k < 0 and (k > -7 or |e| < 4) a point, 0.00… if small   0.00125
-//!   otherwise                     d.ddde±e, no padding      1e-9, 1.5e+300
+//!   otherwise                     d.ddde±e, no padding      1e-9, 1.5e+19
 //! ```
+//!
+//! The digits may differ in one number of a thousand: Redis finds them by Grisu2, which then has one digit too many.
 
 use std::fmt::{self, Write as _};
 use std::ops::Deref;
@@ -141,6 +143,7 @@ mod tests {
             (4611686018427387904.0, "4611686018427387904"),
             (1e19, "1e+19"),
             (1.2345678901234567e19, "12345678901234567000"),
+            (1.5e19, "1.5e+19"),
             (1e22, "1e+22"),
             (1.5e300, "1.5e+300"),
             (1.7976931348623157e308, "1.7976931348623157e+308"),

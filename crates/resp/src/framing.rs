@@ -37,7 +37,7 @@ pub(crate) struct Cursor {
     pub(crate) missing: u32,
     /// Bytes between `base` and `pos` that belong to big bulks, and were copied to buffers of their own.
     pub(crate) dead: usize,
-    /// The length of the argument whose header has been read, while its bytes are incomplete.
+    /// The length of the small argument whose header has been read, while its bytes are incomplete.
     pub(crate) body: Option<u32>,
 }
 
@@ -179,7 +179,7 @@ fn bulk_length(buf: &[u8], cursor: &mut Cursor, limits: &Limits) -> Result<Optio
     }
     let len = parse_integer(&buf[cursor.pos + 1..end])
         .and_then(|len| usize::try_from(len).ok())
-        .filter(|&len| len <= limits.bulk_bytes_max.min(u32::MAX as usize))
+        .filter(|&len| len <= limits.bulk_bytes_max)
         .ok_or(ProtocolError::InvalidBulkLength)?;
     if limits.stage == Stage::Unauthenticated && len > UNAUTHENTICATED_BULK_BYTES_MAX {
         return Err(ProtocolError::UnauthenticatedBulkLength);
@@ -230,4 +230,58 @@ fn line_end(
         return Ok(None);
     }
     Ok(Some(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Offers ever longer prefixes of `bytes` and says how far each was searched for a line end.
+    fn searched(bytes: &[u8]) -> Vec<usize> {
+        let mut cursor = Cursor::default();
+        let search = |len| {
+            assert_eq!(advance(&bytes[..len], &mut cursor, &Limits::DEFAULT, &mut Vec::new()), Ok(Found::Incomplete));
+            cursor.scanned
+        };
+        (1..=bytes.len()).map(search).collect()
+    }
+
+    #[test]
+    fn a_line_is_searched_once() {
+        assert_eq!(searched(b"inline line"), (1..=11).collect::<Vec<_>>());
+        assert_eq!(searched(b"*0000000001"), (1..=11).collect::<Vec<_>>());
+        // The CR is found again for every byte that is missing after it: one.
+        assert_eq!(searched(b"*1\r"), [1, 2, 2]);
+        assert_eq!(searched(b"*1\r\n$12345"), [1, 2, 2, 0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn an_error_leaves_the_cursor_where_it_was() {
+        for bytes in [&b"*x\r\n"[..], b"*2\r\n$1\r\na\r\n:1\r\n", b"*1\r\n$536870913\r\n"] {
+            let (mut cursor, mut spans) = (Cursor::default(), Vec::new());
+            let error = advance(bytes, &mut cursor, &Limits::DEFAULT, &mut spans).expect_err("broken");
+            let (pos, args) = (cursor.pos, spans.len());
+            assert_eq!(advance(bytes, &mut cursor, &Limits::DEFAULT, &mut spans), Err(error));
+            assert_eq!((cursor.pos, spans.len()), (pos, args));
+        }
+    }
+
+    #[test]
+    fn the_quick_and_the_careful_way_read_the_same() {
+        let header = |len: &str| format!("*2\r\n${len}\r\n{}\r\n$1\r\nb\r\n", "a".repeat(3));
+        for (text, quick) in [("3", true), ("03", false), ("0000003", false)] {
+            let (bytes, mut cursor, mut spans) = (header(text).into_bytes(), Cursor::default(), Vec::new());
+            let found = advance(&bytes, &mut cursor, &Limits::DEFAULT, &mut spans);
+            assert_eq!(found.is_ok(), quick, "leading zeros are refused by both");
+        }
+        let (bytes, mut spans) = (header("3").into_bytes(), Vec::new());
+        let mut careful = Cursor::default();
+        for len in 1..bytes.len() {
+            assert_eq!(advance(&bytes[..len], &mut careful, &Limits::DEFAULT, &mut spans), Ok(Found::Incomplete));
+        }
+        assert_eq!(advance(&bytes, &mut careful, &Limits::DEFAULT, &mut spans), Ok(Found::Request));
+        let (mut quick, mut quick_spans) = (Cursor::default(), Vec::new());
+        assert_eq!(advance(&bytes, &mut quick, &Limits::DEFAULT, &mut quick_spans), Ok(Found::Request));
+        assert_eq!((careful.pos, spans), (quick.pos, quick_spans));
+    }
 }

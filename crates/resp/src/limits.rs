@@ -7,10 +7,10 @@
 /// authenticated, so such a client never makes us take a second buffer for more than that.
 pub const BIG_BULK_BYTES: usize = 16 * 1024;
 
-/// Arguments that a client may send in one request before it has authenticated (Redis 7.0, CVE-2021-32675).
+/// Arguments that a client may send in one request before it has authenticated (Redis since 6.2.6, CVE-2021-32675).
 pub(crate) const UNAUTHENTICATED_ARGS_MAX: usize = 10;
 
-/// Bytes that a client may send in one bulk before it has authenticated (Redis 7.0, CVE-2021-32675).
+/// Bytes that a client may send in one bulk before it has authenticated (Redis since 6.2.6, CVE-2021-32675).
 pub(crate) const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 * 1024;
 
 /// Whether the client has shown who it is: strangers are held shorter.
@@ -29,7 +29,7 @@ pub struct Limits {
     pub inline_bytes_max: usize,
     /// Arguments that a request may announce. Redis: `INT_MAX`. Values above it are taken as it.
     pub args_max: usize,
-    /// Bytes in one bulk. Redis: `proto-max-bulk-len`, 512 MiB. Values above 4 GiB are taken as 4 GiB.
+    /// Bytes in one bulk. Redis: `proto-max-bulk-len`, 512 MiB.
     pub bulk_bytes_max: usize,
     /// Bytes of one request in the read buffer, big bulks not counted. Arguments are kept as 32-bit offsets, so
     /// values above 4 GiB are taken as 4 GiB. A server closes the connection far earlier, at its

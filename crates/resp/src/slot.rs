@@ -16,7 +16,7 @@ mod tests {
 
     #[test]
     fn slots_are_those_of_redis_cluster() {
-        // Values by CLUSTER KEYSLOT.
+        // As redis-server 7.0.15 answers CLUSTER KEYSLOT.
         for (key, expected) in [
             (&b""[..], 0),
             (b"foo", 12_182),
@@ -26,10 +26,10 @@ mod tests {
             (b"foo{}{bar}", 8_363),
             (b"foo{{bar}}zap", 4_015),
             (b"foo{bar}{zap}", 5_061),
+            (b"foo{", 7_673),
         ] {
             assert_eq!(slot(key), expected, "{}", key.escape_ascii());
             assert!(slot(key) < SLOTS);
         }
-        assert_eq!(slot(b"foo{"), redis_protocol::redis_keyslot(b"foo{"));
     }
 }
