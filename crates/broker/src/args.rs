@@ -94,9 +94,13 @@ impl<'a> Args<'a> {
         number::parse_f64(self.bytes()?).ok_or(Error::NotFloat)
     }
 
-    /// A database index for SELECT, COPY, MOVE: any integer here, judged against `databases` later.
+    /// A database index for SELECT, COPY, MOVE: any C `int` here, judged against `databases` later.
     pub fn db(&mut self) -> Result<i64, Error> {
-        self.integer()
+        let index = self.integer()?;
+        match i32::try_from(index) {
+            Ok(_) => Ok(index),
+            Err(_) => Err(Error::Fixed("ERR value is out of range, value must between -2147483648 and 2147483647")),
+        }
     }
 
     /// All that is left, as a list of values to be stored or walked.

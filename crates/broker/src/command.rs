@@ -37,6 +37,10 @@ pub struct Command {
     pub keys: &'static [KeySpec],
     /// Its grammar.
     pub args: &'static [Arg],
+    /// What a proxy should know, in COMMAND INFO's words: `nondeterministic_output`, `request_policy:all_nodes` …
+    pub tips: &'static [&'static str],
+    /// ACL categories that do not follow from its group and flags.
+    pub acl: &'static [&'static str],
     /// What changed since: version and change.
     pub history: &'static [(&'static str, &'static str)],
     /// Superseded: since which version, and by what.
@@ -61,6 +65,8 @@ impl Command {
         flags: Flags::NONE,
         keys: &[],
         args: &[],
+        tips: &[],
+        acl: &[],
         history: &[],
         deprecated: None,
         example: "",
@@ -103,6 +109,10 @@ pub enum Family {
     Connection,
     /// The server.
     Server,
+    /// Clusters, of which this server is none: what clients ask to find that out.
+    Cluster,
+    /// Scripts and functions.
+    Scripting,
 }
 
 impl Family {
@@ -117,6 +127,8 @@ impl Family {
             Self::Transactions => "transactions",
             Self::Connection => "connection",
             Self::Server => "server",
+            Self::Cluster => "cluster",
+            Self::Scripting => "scripting",
         }
     }
 }
@@ -242,6 +254,8 @@ pub enum Begin {
     Index(usize),
     /// Behind this word, looked for from this argument on.
     Keyword(&'static str, usize),
+    /// Nowhere that can be told in advance.
+    Unknown,
 }
 
 /// How keys are found from the beginning of the search.
@@ -257,8 +271,15 @@ pub enum Find {
         /// 0 and 1: no limit; 2: the first half.
         limit: usize,
     },
-    /// A number of keys and that many keys behind it.
-    Count,
+    /// A number of keys and that many keys behind it, one every `step` arguments.
+    Count {
+        /// From key to key.
+        step: usize,
+    },
+    /// Not at all: the names derive from what a key holds (SORT … BY).
+    Unknown,
+    /// By parsing the request: one key at most (SORT … STORE). COMMAND INFO calls it unknown.
+    Parsed(fn(Request<'_>) -> Option<usize>),
 }
 
 /// `RW access delete` and the like, for the common cases.
@@ -299,9 +320,24 @@ impl KeySpec {
         Self { flags, begin: Begin::Index(index), find: Find::Range { last: -2, step: 1, limit: 0 } }
     }
 
+    /// Every second argument from `index` on: MSET's keys.
+    pub const fn pairs(index: usize, flags: &'static [&'static str]) -> Self {
+        Self { flags, begin: Begin::Index(index), find: Find::Range { last: -1, step: 2, limit: 0 } }
+    }
+
     /// A count at argument `index` and that many keys.
     pub const fn counted(index: usize, flags: &'static [&'static str]) -> Self {
-        Self { flags, begin: Begin::Index(index), find: Find::Count }
+        Self { flags, begin: Begin::Index(index), find: Find::Count { step: 1 } }
+    }
+
+    /// A count at argument `index` and that many pairs of key and value.
+    pub const fn counted_pairs(index: usize, flags: &'static [&'static str]) -> Self {
+        Self { flags, begin: Begin::Index(index), find: Find::Count { step: 2 } }
+    }
+
+    /// Whether keys may be touched that cannot be told from the request.
+    pub fn is_incomplete(&self) -> bool {
+        matches!(self.find, Find::Unknown)
     }
 
     /// Calls `visit` with the position of every key.
@@ -315,6 +351,12 @@ impl KeySpec {
                     None => return,
                 }
             }
+            Begin::Unknown => {
+                if let Find::Parsed(parse) = self.find {
+                    parse(request).into_iter().for_each(visit);
+                }
+                return;
+            }
         };
         let (start, end, step) = match self.find {
             Find::Range { last, step, limit } => {
@@ -326,10 +368,12 @@ impl KeySpec {
                 let end = if limit > 1 { first + span / limit } else { end };
                 (first, end, step)
             }
-            Find::Count => {
+            Find::Count { step } => {
                 let count = request.get(first).and_then(|count| crate::number::parse_u64(&count)).unwrap_or(0);
-                (first + 1, (first + 1).saturating_add(count as usize), 1)
+                let span = (count as usize).saturating_mul(step);
+                (first + 1, (first + 1).saturating_add(span), step)
             }
+            Find::Unknown | Find::Parsed(_) => return,
         };
         (start..end.min(request.len())).step_by(step.max(1)).for_each(&mut visit);
     }
@@ -456,6 +500,12 @@ impl Submit<'_> {
     /// The command's name as errors spell it.
     pub fn name(&self) -> &'static str {
         &self.command.full_name
+    }
+
+    /// The database of this index, if there is one.
+    pub fn db(&self, index: i64) -> Result<u8, Error> {
+        let databases = self.settings.databases.0.min(i64::from(u8::MAX));
+        u8::try_from(index).ok().filter(|_| index < databases).ok_or(Error::DbIndex)
     }
 }
 

@@ -5,7 +5,7 @@ use rbq_resp::{Request, Sink};
 use super::{Broker, Turn};
 use crate::args::Args;
 use crate::catalog::Known;
-use crate::command::{Flags, Run, Submit};
+use crate::command::{Flags, KeySpec, Run, Submit};
 use crate::effects::Outcome;
 use crate::error::Error;
 use crate::op::Stamp;
@@ -61,7 +61,7 @@ impl Broker {
             out.gate(mark, self.gate_for(client, request));
         }
         self.serve_ready(now);
-        flow
+        if self.session(client).closing { Flow::Close } else { flow }
     }
 
     /// Tells how long the last command took, for statistics, the slow log and the latency monitor.
@@ -97,13 +97,13 @@ impl Broker {
             self.refuse(client, Some(known), &error, &mut reply);
             return Flow::Continue;
         }
-        if self.session(client).transaction.is_some() && !known.flags.has(Flags::IMMEDIATE) {
-            self.enqueue(client, known, request, &mut reply);
-            return Flow::Continue;
-        }
         if self.pause.is_some() && self.is_held(client, known) {
             self.session_mut(client).paused = true;
             return Flow::Hold;
+        }
+        if self.session(client).transaction.is_some() && !known.flags.has(Flags::IMMEDIATE) {
+            self.enqueue(client, known, request, &mut reply);
+            return Flow::Continue;
         }
         self.run(client, known, request, now, &mut reply, Mode::Live)
     }
@@ -196,7 +196,7 @@ impl Broker {
     fn gate_for(&self, client: ClientId, request: Request<'_>) -> Gate {
         let Some(known) = self.ran else { return self.gate_of(client) };
         let positions = known.key_positions(request);
-        if positions.is_empty() {
+        if positions.is_empty() || known.keys.iter().any(KeySpec::is_incomplete) {
             return self.log.position();
         }
         let db = self.session(client).db;
