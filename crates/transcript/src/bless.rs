@@ -19,19 +19,11 @@ pub fn bless(script: &Script, played: &[Option<Played>]) -> String {
     let pairs = script.conversations.iter().zip(played);
     let steps = pairs.flat_map(|(conversation, played)| {
         let played = played.iter().flat_map(|played| &played.steps);
-        conversation
-            .steps
-            .iter()
-            .zip(played)
-            .map(move |(step, played)| (conversation, step, played))
+        conversation.steps.iter().zip(played).map(move |(step, played)| (conversation, step, played))
     });
     // From the end, so that line numbers before the change stay what they are.
     for (conversation, step, played) in steps.collect::<Vec<_>>().into_iter().rev() {
-        if played
-            .answers
-            .iter()
-            .any(|answer| answer.verdict == Verdict::Wrong)
-        {
+        if played.answers.iter().any(|answer| answer.verdict == Verdict::Wrong) {
             lines.splice(written(step), blessed(script, conversation, step, played));
         }
     }
@@ -47,31 +39,16 @@ fn written(step: &Step) -> Range<usize> {
     }
 }
 
-fn blessed(
-    script: &Script,
-    conversation: &Conversation,
-    step: &Step,
-    played: &PlayedStep,
-) -> Vec<String> {
+fn blessed(script: &Script, conversation: &Conversation, step: &Step, played: &PlayedStep) -> Vec<String> {
     let line = &script.lines[step.line - 1];
     let indent = line.len() - line.trim_start().len();
     let lines = played.answers.iter().map(|answer| match answer {
-        Answer {
-            verdict: Verdict::Right,
-            expected: Some(index),
-            ..
-        } => script.lines[step.expected[*index].lines.clone()].to_vec(),
-        Answer {
-            event: Some(event),
-            client,
-            ..
-        } => {
+        Answer { verdict: Verdict::Right, expected: Some(index), .. } => {
+            script.lines[step.expected[*index].lines.clone()].to_vec()
+        }
+        Answer { event: Some(event), client, .. } => {
             let name = conversation.name(*client);
-            let text = format!(
-                "{}{name}: {}",
-                " ".repeat(indent),
-                render_event(event, indent)
-            );
+            let text = format!("{}{name}: {}", " ".repeat(indent), render_event(event, indent));
             text.lines().map(str::to_owned).collect()
         }
         Answer { event: None, .. } => Vec::new(),

@@ -200,9 +200,7 @@ impl Conversation {
         }
         match &self.differs {
             Some(Difference::Rbq { .. }) => Some(Skip::KnownDifference),
-            Some(Difference::Older { until, .. }) if version < *until => {
-                Some(Skip::KnownDifference)
-            }
+            Some(Difference::Older { until, .. }) if version < *until => Some(Skip::KnownDifference),
             _ => None,
         }
     }

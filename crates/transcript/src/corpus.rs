@@ -43,9 +43,7 @@ impl Corpus {
             let name = path.strip_prefix(folder).unwrap_or(path);
             Ok(Script::parse(name, &text)?)
         });
-        Ok(Self {
-            scripts: scripts.collect::<Result<_, CorpusError>>()?,
-        })
+        Ok(Self { scripts: scripts.collect::<Result<_, CorpusError>>()? })
     }
 }
 

@@ -15,8 +15,8 @@ use crate::{
 
 /// Commands whose second word names what they do.
 const CONTAINERS: &[&str] = &[
-    "ACL", "BACKUP", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "HOTKEYS", "LATENCY", "MEMORY",
-    "MODULE", "OBJECT", "PUBSUB", "SLOWLOG", "XGROUP", "XINFO",
+    "ACL", "BACKUP", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "HOTKEYS", "LATENCY", "MEMORY", "MODULE", "OBJECT",
+    "PUBSUB", "SLOWLOG", "XGROUP", "XINFO",
 ];
 
 /// Places named per outcome before `…` stands for the others.
@@ -34,11 +34,7 @@ impl Coverage {
     pub fn of(scripts: &[Script]) -> Self {
         let mut coverage = Self::default();
         for script in scripts {
-            for step in script
-                .conversations
-                .iter()
-                .flat_map(|conversation| &conversation.steps)
-            {
+            for step in script.conversations.iter().flat_map(|conversation| &conversation.steps) {
                 coverage.add(script, step);
             }
         }
@@ -59,11 +55,7 @@ impl Coverage {
     /// The commands of `wanted` (as `LPUSH` or `XGROUP CREATE`) that no transcript sends.
     #[must_use]
     pub fn missing<'a>(&self, wanted: &[&'a str]) -> Vec<&'a str> {
-        wanted
-            .iter()
-            .copied()
-            .filter(|command| !self.rows.contains_key(*command))
-            .collect()
+        wanted.iter().copied().filter(|command| !self.rows.contains_key(*command)).collect()
     }
 
     /// How many different outcomes are shown.
@@ -79,17 +71,8 @@ impl Coverage {
         for (command, outcomes) in &self.rows {
             let _ = writeln!(out, "{command}");
             for (outcome, places) in outcomes {
-                let shown = places
-                    .iter()
-                    .take(PLACES_SHOWN)
-                    .cloned()
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                let more = if places.len() > PLACES_SHOWN {
-                    ", …"
-                } else {
-                    ""
-                };
+                let shown = places.iter().take(PLACES_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+                let more = if places.len() > PLACES_SHOWN { ", …" } else { "" };
                 let _ = writeln!(out, "    {outcome}   {shown}{more}");
             }
         }
@@ -99,10 +82,7 @@ impl Coverage {
 
 fn command_name(text: &str) -> String {
     let args = split_args(text.as_bytes()).unwrap_or_default();
-    let word = |index: usize| {
-        args.get(index)
-            .map(|arg| String::from_utf8_lossy(arg).to_ascii_uppercase())
-    };
+    let word = |index: usize| args.get(index).map(|arg| String::from_utf8_lossy(arg).to_ascii_uppercase());
     let name = word(0).unwrap_or_default();
     match word(1) {
         Some(second) if CONTAINERS.contains(&name.as_str()) => format!("{name} {second}"),
@@ -112,13 +92,8 @@ fn command_name(text: &str) -> String {
 
 /// What the client that sent the command received because of it.
 fn outcomes(step: &Step, actor: Client) -> Vec<String> {
-    let received = step
-        .expected
-        .iter()
-        .filter(|expected| expected.client == actor);
-    let mut outcomes: Vec<String> = received
-        .map(|expected| outcome(&expected.pattern))
-        .collect();
+    let received = step.expected.iter().filter(|expected| expected.client == actor);
+    let mut outcomes: Vec<String> = received.map(|expected| outcome(&expected.pattern)).collect();
     outcomes.sort();
     outcomes.dedup();
     if outcomes.is_empty() {
@@ -169,12 +144,7 @@ pub fn differences(scripts: &[Script]) -> String {
 }
 
 fn difference(script: &Script, conversation: &Conversation, differs: &Difference) -> String {
-    let place = format!(
-        "{}:{} {}",
-        script.path.display(),
-        conversation.line,
-        conversation.title
-    );
+    let place = format!("{}:{} {}", script.path.display(), conversation.line, conversation.title);
     match differs {
         Difference::Older { until, reason } => {
             format!("{place}\n    redis-server before {until}: {reason}")

@@ -123,19 +123,10 @@ mod tests {
     #[test]
     fn quoting_is_undone_by_reading() {
         let every_byte: Vec<u8> = (0..=255).collect();
-        let cases: [&[u8]; 4] = [
-            &every_byte,
-            b"",
-            "grün \"x\" \\ \u{85}".as_bytes(),
-            b"a\r\n\tb\x07\x08",
-        ];
+        let cases: [&[u8]; 4] = [&every_byte, b"", "grün \"x\" \\ \u{85}".as_bytes(), b"a\r\n\tb\x07\x08"];
         for bytes in cases {
             let quoted = quote(bytes);
-            assert_eq!(
-                Cursor::new(&quoted).quoted().as_deref(),
-                Ok(bytes),
-                "{quoted}"
-            );
+            assert_eq!(Cursor::new(&quoted).quoted().as_deref(), Ok(bytes), "{quoted}");
         }
     }
 

@@ -113,9 +113,7 @@ mod stage;
 mod tcp;
 
 pub use bless::bless;
-pub use conversation::{
-    Action, Conversation, Difference, Expected, Script, Skip, Step, Turn, Venue, Version,
-};
+pub use conversation::{Action, Conversation, Difference, Expected, Script, Skip, Step, Turn, Venue, Version};
 pub use corpus::{Corpus, CorpusError};
 pub use coverage::{Coverage, differences};
 pub use parse::ParseError;

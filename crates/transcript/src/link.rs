@@ -76,24 +76,13 @@ impl Link {
         };
         match write(&mut self.stream) {
             // Whoever was just closed by the server learns it by reading.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
-                ) =>
-            {
-                Ok(())
-            }
+            Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => Ok(()),
             result => result.map_err(failed("sending")),
         }
     }
 
     fn follow(&mut self, args: &[Bytes]) {
-        let word = |index: usize| {
-            args.get(index)
-                .map(|arg| arg.to_ascii_uppercase())
-                .unwrap_or_default()
-        };
+        let word = |index: usize| args.get(index).map(|arg| arg.to_ascii_uppercase()).unwrap_or_default();
         let mode = match (word(0).as_slice(), word(1).as_slice()) {
             (b"CLIENT", b"REPLY") => word(2),
             (b"MONITOR", _) => {
@@ -141,10 +130,7 @@ impl Link {
                 Ok(Some(value)) => events.push(Event::Reply(value)),
                 Ok(None) => return Ok(()),
                 Err(problem) => {
-                    return Err(StageError::Garbage {
-                        client: self.addr.to_string(),
-                        problem: problem.to_string(),
-                    });
+                    return Err(StageError::Garbage { client: self.addr.to_string(), problem: problem.to_string() });
                 }
             }
         }
@@ -152,20 +138,14 @@ impl Link {
 
     /// Waits for one reply: for the control connection, and for what is said before the conversation begins.
     pub(crate) fn ask(&mut self, args: &[&str], patience: Duration) -> Result<Value, StageError> {
-        let args: Vec<Bytes> = args
-            .iter()
-            .map(|arg| Bytes::copy_from_slice(arg.as_bytes()))
-            .collect();
+        let args: Vec<Bytes> = args.iter().map(|arg| Bytes::copy_from_slice(arg.as_bytes())).collect();
         self.request(&args)?;
         let deadline = Instant::now() + patience;
         let mut events = Vec::new();
         while events.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let command = args
-                    .iter()
-                    .map(|arg| String::from_utf8_lossy(arg))
-                    .collect::<Vec<_>>();
+                let command = args.iter().map(|arg| String::from_utf8_lossy(arg)).collect::<Vec<_>>();
                 return Err(StageError::Hung {
                     limit_s: patience.as_secs(),
                     waiting_for: format!("the reply to {}", command.join(" ")),
@@ -188,11 +168,7 @@ impl Link {
             let outcome = stream.peek(&mut [0]);
             stream.set_nonblocking(true)?;
             match outcome {
-                Err(error)
-                    if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
-                {
-                    Err(error)
-                }
+                Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Err(error),
                 _ => Ok(()),
             }
         };

@@ -48,11 +48,10 @@ impl Bindings {
                 text(value).is_some_and(|text| needles.iter().all(|needle| contains(&text, needle)))
             }
             (Pattern::Bind(name, inner), _) => self.accept(inner, value) && self.bind(name, value),
-            (Pattern::Items(shape, patterns), _) => items(value, shape.kind)
-                .is_some_and(|items| self.accept_all(*shape, patterns, items)),
-            (Pattern::Pairs(shape, patterns), Value::Map(pairs)) => {
-                self.accept_pairs(*shape, patterns, pairs)
+            (Pattern::Items(shape, patterns), _) => {
+                items(value, shape.kind).is_some_and(|items| self.accept_all(*shape, patterns, items))
             }
+            (Pattern::Pairs(shape, patterns), Value::Map(pairs)) => self.accept_pairs(*shape, patterns, pairs),
             _ => false,
         }
     }
@@ -72,12 +71,7 @@ impl Bindings {
         self.accept_each(shape, patterns, items, Self::accept)
     }
 
-    fn accept_pairs(
-        &mut self,
-        shape: Shape,
-        patterns: &[(Pattern, Pattern)],
-        pairs: &[(Value, Value)],
-    ) -> bool {
+    fn accept_pairs(&mut self, shape: Shape, patterns: &[(Pattern, Pattern)], pairs: &[(Value, Value)]) -> bool {
         self.accept_each(shape, patterns, pairs, |bindings, (key, value), pair| {
             bindings.accept(key, &pair.0) && bindings.accept(value, &pair.1)
         })
@@ -92,18 +86,12 @@ impl Bindings {
         values: &[V],
         accept: impl Fn(&mut Self, &P, &V) -> bool,
     ) -> bool {
-        if values.len() < patterns.len()
-            || (shape.end == End::Closed && values.len() > patterns.len())
-        {
+        if values.len() < patterns.len() || (shape.end == End::Closed && values.len() > patterns.len()) {
             return false;
         }
         let mut left: Vec<&V> = values.iter().collect();
         patterns.iter().all(|pattern| {
-            let tries = if shape.order == Order::Free {
-                left.len()
-            } else {
-                1
-            };
+            let tries = if shape.order == Order::Free { left.len() } else { 1 };
             let found = (0..tries).find(|&index| {
                 let mut trial = self.clone();
                 let matched = accept(&mut trial, pattern, left[index]);
@@ -150,15 +138,10 @@ impl Bindings {
 
     /// The text a name stands for, which must not need quotes: it may stand in the middle of an argument.
     fn plain_text(&self, name: &str) -> Result<String, String> {
-        let value = self
-            .values
-            .get(name)
-            .ok_or_else(|| format!("`${name}` is not bound to anything"))?;
+        let value = self.values.get(name).ok_or_else(|| format!("`${name}` is not bound to anything"))?;
         let text = text(value).and_then(|text| String::from_utf8(text).ok());
-        text.filter(|text| {
-            !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "\"'\\".contains(c))
-        })
-        .ok_or_else(|| format!("what `${name}` stands for needs quotes"))
+        text.filter(|text| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "\"'\\".contains(c)))
+            .ok_or_else(|| format!("what `${name}` stands for needs quotes"))
     }
 }
 
@@ -172,9 +155,9 @@ fn is_same(a: &Value, b: &Value) -> bool {
 
 fn items(value: &Value, kind: Kind) -> Option<&[Value]> {
     match (value, kind) {
-        (Value::Array(items), Kind::Array)
-        | (Value::Set(items), Kind::Set)
-        | (Value::Push(items), Kind::Push) => Some(items),
+        (Value::Array(items), Kind::Array) | (Value::Set(items), Kind::Set) | (Value::Push(items), Kind::Push) => {
+            Some(items)
+        }
         _ => None,
     }
 }
@@ -196,14 +179,12 @@ fn contains(text: &[u8], needle: &[u8]) -> bool {
 fn is_stream_id(bytes: &[u8]) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let text = std::str::from_utf8(bytes).unwrap_or_default();
-    text.split_once('-')
-        .is_some_and(|(ms, seq)| digits(ms) && digits(seq))
+    text.split_once('-').is_some_and(|(ms, seq)| digits(ms) && digits(seq))
 }
 
 fn is_address(bytes: &[u8]) -> bool {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
-    text.rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
@@ -253,11 +234,7 @@ mod tests {
             ("<closed>", bulk("closed"), false),
         ];
         for (pattern, value, expected) in cases {
-            assert_eq!(
-                matches(pattern, &value),
-                expected,
-                "{pattern} against {value:?}"
-            );
+            assert_eq!(matches(pattern, &value), expected, "{pattern} against {value:?}");
         }
     }
 
@@ -272,14 +249,8 @@ mod tests {
     #[test]
     fn names_are_filled_in_outside_quotes_only() {
         let mut bindings = Bindings::default();
-        assert!(bindings.matches(
-            &Pattern::parse("$id").expect("a pattern"),
-            &Event::Reply(bulk("1-2"))
-        ));
+        assert!(bindings.matches(&Pattern::parse("$id").expect("a pattern"), &Event::Reply(bulk("1-2"))));
         let filled = bindings.fill(r#"X ($id "$id" '$id' $ "\"$id" a$id-b"#);
-        assert_eq!(
-            filled.as_deref(),
-            Ok(r#"X (1-2 "$id" '$id' $ "\"$id" a1-2-b"#)
-        );
+        assert_eq!(filled.as_deref(), Ok(r#"X (1-2 "$id" '$id' $ "\"$id" a1-2-b"#));
     }
 }

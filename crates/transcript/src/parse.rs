@@ -29,27 +29,15 @@ impl Script {
     pub fn parse(path: impl AsRef<Path>, text: &str) -> Result<Self, ParseError> {
         let path = path.as_ref();
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        let mut parser = Parser {
-            lines: &lines,
-            at: 0,
-            conversations: Vec::new(),
-        };
+        let mut parser = Parser { lines: &lines, at: 0, conversations: Vec::new() };
         match parser.script() {
             Ok(()) => {
                 let conversations = parser.conversations;
-                Ok(Self {
-                    path: path.to_owned(),
-                    lines,
-                    conversations,
-                })
+                Ok(Self { path: path.to_owned(), lines, conversations })
             }
             Err(problem) => {
                 let line = parser.at.max(1);
-                Err(ParseError {
-                    path: path.display().to_string(),
-                    line,
-                    problem,
-                })
+                Err(ParseError { path: path.display().to_string(), line, problem })
             }
         }
     }
@@ -78,11 +66,7 @@ impl Parser<'_> {
     }
 
     fn begin(&mut self, title: &str) {
-        self.conversations.push(Conversation {
-            title: title.to_owned(),
-            line: self.at,
-            ..Conversation::default()
-        });
+        self.conversations.push(Conversation { title: title.to_owned(), line: self.at, ..Conversation::default() });
     }
 
     /// The conversation being read; the first one may stand without a title.
@@ -105,9 +89,7 @@ impl Parser<'_> {
             "own" => conversation.own = true,
             "resp3" => conversation.resp3 = rest.split_whitespace().map(str::to_owned).collect(),
             "needs" => {
-                let version = rest
-                    .parse()
-                    .map_err(|()| format!("not a version: `{rest}`"))?;
+                let version = rest.parse().map_err(|()| format!("not a version: `{rest}`"))?;
                 conversation.needs = Some(version);
             }
             "differs" => conversation.differs = Some(difference(rest)?),
@@ -150,19 +132,12 @@ impl Parser<'_> {
         if split_args(text.as_bytes()).is_err() {
             return Err("the quotes of this command are not closed".into());
         }
-        self.step(Action::Command {
-            client,
-            text: text.to_owned(),
-        })
+        self.step(Action::Command { client, text: text.to_owned() })
     }
 
     fn step(&mut self, action: Action) -> Result<(), Problem> {
         let line = self.at;
-        self.current().steps.push(Step {
-            line,
-            action,
-            expected: Vec::new(),
-        });
+        self.current().steps.push(Step { line, action, expected: Vec::new() });
         Ok(())
     }
 
@@ -188,16 +163,8 @@ impl Parser<'_> {
         let conversation = self.current();
         let known = conversation.cast.iter().position(|known| known == name);
         let client = Client(known.ok_or_else(|| format!("`{name}` has not said anything yet"))?);
-        let step = conversation
-            .steps
-            .last_mut()
-            .ok_or("a reply stands after a step")?;
-        step.expected.push(Expected {
-            client,
-            turn,
-            pattern,
-            lines,
-        });
+        let step = conversation.steps.last_mut().ok_or("a reply stands after a step")?;
+        step.expected.push(Expected { client, turn, pattern, lines });
         Ok(())
     }
 
@@ -229,16 +196,12 @@ fn open_brackets(text: &str) -> i32 {
 }
 
 fn difference(text: &str) -> Result<Difference, Problem> {
-    let (whose, reason) = text
-        .split_once(' ')
-        .ok_or("`@differs` wants a version or `rbq`, and a reason")?;
+    let (whose, reason) = text.split_once(' ').ok_or("`@differs` wants a version or `rbq`, and a reason")?;
     let reason = reason.trim().to_owned();
     if whose == "rbq" {
         return Ok(Difference::Rbq { reason });
     }
-    let until = whose
-        .parse()
-        .map_err(|()| format!("not a version: `{whose}`"))?;
+    let until = whose.parse().map_err(|()| format!("not a version: `{whose}`"))?;
     Ok(Difference::Older { until, reason })
 }
 

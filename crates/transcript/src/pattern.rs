@@ -84,9 +84,7 @@ impl Pattern {
         // At the top a status or error takes the whole line, so that error texts stand as Redis prints them.
         match text.split_at_checked(1) {
             Some(("+", rest)) if !rest.starts_with('"') => return Ok(status(rest)),
-            Some(("-", rest))
-                if !rest.starts_with(['"', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) =>
-            {
+            Some(("-", rest)) if !rest.starts_with(['"', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) => {
                 return Ok(error(rest));
             }
             _ => {}
@@ -119,9 +117,7 @@ fn value(cursor: &mut Cursor<'_>) -> Result<Pattern, Problem> {
         Some('<') => hole(cursor),
         Some('$') => binding(cursor),
         Some('+') => Ok(status(&line_text(cursor)?)),
-        Some('-') if cursor.rest()[1..].starts_with(|c: char| !c.is_ascii_digit()) => {
-            Ok(error(&line_text(cursor)?))
-        }
+        Some('-') if cursor.rest()[1..].starts_with(|c: char| !c.is_ascii_digit()) => Ok(error(&line_text(cursor)?)),
         Some('-' | '0'..='9') => integer(cursor).map(|n| Pattern::Exact(Value::Integer(n))),
         Some(',') => double(cursor),
         Some('#') => boolean(cursor),
@@ -154,25 +150,18 @@ fn line_text(cursor: &mut Cursor<'_>) -> Result<String, Problem> {
     if cursor.peek() == Some('"') {
         return String::from_utf8(cursor.quoted()?).map_err(|_| "this must be UTF-8".into());
     }
-    Ok(cursor
-        .take_while(|c| !",:[]{}\"".contains(c))
-        .trim_end()
-        .to_owned())
+    Ok(cursor.take_while(|c| !",:[]{}\"".contains(c)).trim_end().to_owned())
 }
 
 fn integer(cursor: &mut Cursor<'_>) -> Result<i64, Problem> {
     let digits = cursor.take_while(|c| c == '-' || c.is_ascii_digit());
-    digits
-        .parse()
-        .map_err(|_| format!("not an integer: `{digits}`"))
+    digits.parse().map_err(|_| format!("not an integer: `{digits}`"))
 }
 
 fn double(cursor: &mut Cursor<'_>) -> Result<Pattern, Problem> {
     cursor.bump();
     let text = cursor.take_while(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-    let number = text
-        .parse()
-        .map_err(|_| format!("not a double: `{text}`"))?;
+    let number = text.parse().map_err(|_| format!("not a double: `{text}`"))?;
     Ok(Pattern::Exact(Value::Double(number)))
 }
 
@@ -195,18 +184,11 @@ fn verbatim(cursor: &mut Cursor<'_>) -> Result<Pattern, Problem> {
     let format = cursor.take_while(|c| c.is_ascii_alphanumeric());
     cursor.expect(":")?;
     let text = Bytes::from(cursor.quoted()?);
-    Ok(Pattern::Exact(Value::Verbatim {
-        format: format.into(),
-        text,
-    }))
+    Ok(Pattern::Exact(Value::Verbatim { format: format.into(), text }))
 }
 
 fn items(cursor: &mut Cursor<'_>, kind: Kind) -> Result<Pattern, Problem> {
-    let mut shape = Shape {
-        kind,
-        order: Order::Fixed,
-        end: End::Closed,
-    };
+    let mut shape = Shape { kind, order: Order::Fixed, end: End::Closed };
     let mut items = Vec::new();
     let end = bracketed(cursor, ("[", "]"), |cursor| {
         items.push(value(cursor)?);
@@ -224,14 +206,7 @@ fn pairs(cursor: &mut Cursor<'_>) -> Result<Pattern, Problem> {
         pairs.push((key, value(cursor)?));
         Ok(())
     })?;
-    Ok(Pattern::Pairs(
-        Shape {
-            kind: Kind::Map,
-            order: Order::Fixed,
-            end,
-        },
-        pairs,
-    ))
+    Ok(Pattern::Pairs(Shape { kind: Kind::Map, order: Order::Fixed, end }, pairs))
 }
 
 /// What stands between brackets, separated by commas, perhaps with `<rest>` as its last.
@@ -305,10 +280,7 @@ fn hole(cursor: &mut Cursor<'_>) -> Result<Pattern, Problem> {
 
 fn int_range(cursor: &mut Cursor<'_>) -> Result<Pattern, Problem> {
     cursor.skip_space();
-    if !cursor
-        .rest()
-        .starts_with(|c: char| c == '-' || c.is_ascii_digit())
-    {
+    if !cursor.rest().starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
         return Ok(Pattern::Int(i64::MIN, i64::MAX));
     }
     let low = integer(cursor)?;

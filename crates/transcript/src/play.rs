@@ -56,17 +56,9 @@ pub enum Verdict {
 
 /// Plays a whole conversation; `stage` is on an empty server and serves this one only.
 pub fn play(conversation: &Conversation, stage: &mut dyn Stage) -> Played {
-    let mut player = Player {
-        conversation,
-        stage,
-        bindings: Bindings::default(),
-        links: vec![Link::New; conversation.cast.len()],
-    };
-    let mut played = Played {
-        steps: Vec::new(),
-        leftovers: Vec::new(),
-        failure: None,
-    };
+    let mut player =
+        Player { conversation, stage, bindings: Bindings::default(), links: vec![Link::New; conversation.cast.len()] };
+    let mut played = Played { steps: Vec::new(), leftovers: Vec::new(), failure: None };
     for step in &conversation.steps {
         match player.step(step) {
             Ok(step) => played.steps.push(step),
@@ -105,10 +97,7 @@ impl Player<'_> {
         for expected in &step.expected {
             counts[expected.client.0] += 1;
         }
-        let events = self.stage.collect(&Awaited {
-            actor,
-            counts: &counts,
-        })?;
+        let events = self.stage.collect(&Awaited { actor, counts: &counts })?;
         for (client, event) in &events {
             if *event == Event::Closed {
                 self.links[client.0] = Link::Closed;
@@ -152,24 +141,14 @@ impl Player<'_> {
             Link::New => self.connect(client),
             Link::Closed => {
                 let name = self.conversation.name(client);
-                Err(StageError::Unplayable(format!(
-                    "the connection of `{name}` is closed"
-                )))
+                Err(StageError::Unplayable(format!("the connection of `{name}` is closed")))
             }
         }
     }
 
     fn connect(&mut self, client: Client) -> Result<(), StageError> {
-        let resp3 = self
-            .conversation
-            .resp3
-            .iter()
-            .any(|name| name == self.conversation.name(client));
-        let protocol = if resp3 {
-            Protocol::Resp3
-        } else {
-            Protocol::Resp2
-        };
+        let resp3 = self.conversation.resp3.iter().any(|name| name == self.conversation.name(client));
+        let protocol = if resp3 { Protocol::Resp3 } else { Protocol::Resp2 };
         self.stage.connect(client, protocol)?;
         self.links[client.0] = Link::Open;
         Ok(())
@@ -181,23 +160,16 @@ impl Player<'_> {
         for (index, expected) in step.expected.iter().enumerate() {
             let places = places(&step.expected[index..]);
             let (event, verdict) = self.take(expected, places, &mut waiting);
-            played.answers.push(Answer {
-                client: expected.client,
-                event,
-                expected: Some(index),
-                verdict,
-            });
+            played.answers.push(Answer { client: expected.client, event, expected: Some(index), verdict });
         }
         let mut unexpected: Vec<(Client, Event)> = waiting.into_iter().flatten().collect();
         unexpected.sort_by_key(|(client, _)| (Some(*client) != step.action.client(), *client));
-        played
-            .answers
-            .extend(unexpected.into_iter().map(|(client, event)| Answer {
-                client,
-                event: Some(event),
-                expected: None,
-                verdict: Verdict::Wrong,
-            }));
+        played.answers.extend(unexpected.into_iter().map(|(client, event)| Answer {
+            client,
+            event: Some(event),
+            expected: None,
+            verdict: Verdict::Wrong,
+        }));
         played
     }
 
@@ -209,16 +181,13 @@ impl Player<'_> {
         places: usize,
         waiting: &mut [Option<(Client, Event)>],
     ) -> (Option<Event>, Verdict) {
-        let to_client = |event: &&mut Option<(Client, Event)>| matches!(event, Some((client, _)) if *client == expected.client);
+        let to_client =
+            |event: &&mut Option<(Client, Event)>| matches!(event, Some((client, _)) if *client == expected.client);
         let mut candidates: Vec<_> = waiting.iter_mut().filter(to_client).take(places).collect();
-        let matching = candidates.iter().position(|event| {
-            event
-                .as_ref()
-                .is_some_and(|(_, event)| self.bindings.matches(&expected.pattern, event))
-        });
-        let taken = candidates
-            .get_mut(matching.unwrap_or(0))
-            .and_then(|event| event.take());
+        let matching = candidates
+            .iter()
+            .position(|event| event.as_ref().is_some_and(|(_, event)| self.bindings.matches(&expected.pattern, event)));
+        let taken = candidates.get_mut(matching.unwrap_or(0)).and_then(|event| event.take());
         let verdict = matching.map_or(Verdict::Wrong, |_| Verdict::Right);
         (taken.map(|(_, event)| event), verdict)
     }
@@ -231,9 +200,7 @@ fn places(expected: &[Expected]) -> usize {
         return 1;
     }
     let same_client = expected.iter().filter(|reply| reply.client == first.client);
-    same_client
-        .take_while(|reply| reply.turn == Turn::Any)
-        .count()
+    same_client.take_while(|reply| reply.turn == Turn::Any).count()
 }
 
 impl Played {
@@ -251,18 +218,10 @@ impl Played {
     pub fn answers(&self, conversation: &Conversation) -> String {
         let answers = self.steps.iter().flat_map(|step| &step.answers);
         let received = answers.filter_map(|answer| Some((answer.client, answer.event.as_ref()?)));
-        let left = self
-            .leftovers
-            .iter()
-            .map(|(client, event)| (*client, event));
+        let left = self.leftovers.iter().map(|(client, event)| (*client, event));
         let mut out = String::new();
         for (client, event) in received.chain(left) {
-            let _ = writeln!(
-                out,
-                "{}: {}",
-                conversation.name(client),
-                render_event(event, 0)
-            );
+            let _ = writeln!(out, "{}: {}", conversation.name(client), render_event(event, 0));
         }
         if let Some(failure) = &self.failure {
             let _ = writeln!(out, "! {failure}");
@@ -275,35 +234,19 @@ impl Played {
     pub fn diff(&self, script: &Script, conversation: &Conversation) -> String {
         let mut out = String::new();
         for (step, played) in conversation.steps.iter().zip(&self.steps) {
-            if played
-                .answers
-                .iter()
-                .any(|answer| answer.verdict == Verdict::Wrong)
-            {
-                let _ = writeln!(
-                    out,
-                    "  {:>4}  {}",
-                    step.line,
-                    script.lines[step.line - 1].trim()
-                );
+            if played.answers.iter().any(|answer| answer.verdict == Verdict::Wrong) {
+                let _ = writeln!(out, "  {:>4}  {}", step.line, script.lines[step.line - 1].trim());
                 for answer in &played.answers {
                     out.push_str(&answer.diff(script, conversation, step));
                 }
             }
         }
         for (client, event) in &self.leftovers {
-            let _ = writeln!(
-                out,
-                "      + {}: {}  (at the end)",
-                conversation.name(*client),
-                render_event(event, 8)
-            );
+            let _ = writeln!(out, "      + {}: {}  (at the end)", conversation.name(*client), render_event(event, 8));
         }
         if let Some(failure) = &self.failure {
             let stopped = conversation.steps.get(self.steps.len());
-            let line = stopped.map_or_else(String::new, |step| {
-                script.lines[step.line - 1].trim().to_owned()
-            });
+            let line = stopped.map_or_else(String::new, |step| script.lines[step.line - 1].trim().to_owned());
             let _ = writeln!(out, "      ! {line}: {failure}");
         }
         if !out.is_empty() {
@@ -318,26 +261,14 @@ impl Answer {
     fn diff(&self, script: &Script, conversation: &Conversation, step: &Step) -> String {
         let mut out = String::new();
         let written = self.expected.map(|index| &step.expected[index]);
-        let sign = if self.verdict == Verdict::Right {
-            ' '
-        } else {
-            '-'
-        };
-        for line in written
-            .into_iter()
-            .flat_map(|written| &script.lines[written.lines.clone()])
-        {
+        let sign = if self.verdict == Verdict::Right { ' ' } else { '-' };
+        for line in written.into_iter().flat_map(|written| &script.lines[written.lines.clone()]) {
             let _ = writeln!(out, "      {sign} {}", line.trim());
         }
         if self.verdict == Verdict::Wrong
             && let Some(event) = &self.event
         {
-            let _ = writeln!(
-                out,
-                "      + {}: {}",
-                conversation.name(self.client),
-                render_event(event, 8)
-            );
+            let _ = writeln!(out, "      + {}: {}", conversation.name(self.client), render_event(event, 8));
         }
         out
     }

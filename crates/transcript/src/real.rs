@@ -36,23 +36,14 @@ impl RealServer {
     /// When it cannot be run and `$CI` is set: there a comparison that was left out must not pass for one that
     /// succeeded.
     #[must_use]
-    #[expect(
-        clippy::print_stderr,
-        reason = "a comparison that does not happen must be seen"
-    )]
+    #[expect(clippy::print_stderr, reason = "a comparison that does not happen must be seen")]
     pub fn program() -> Option<String> {
         let program = env::var("RBQ_REDIS_SERVER").unwrap_or_else(|_| "redis-server".into());
-        let found = Command::new(&program)
-            .arg("--version")
-            .stdout(Stdio::null())
-            .status();
+        let found = Command::new(&program).arg("--version").stdout(Stdio::null()).status();
         if found.is_ok_and(|status| status.success()) {
             return Some(program);
         }
-        assert!(
-            env::var_os("CI").is_none(),
-            "`{program}` cannot be run, and in CI it must"
-        );
+        assert!(env::var_os("CI").is_none(), "`{program}` cannot be run, and in CI it must");
         eprintln!();
         eprintln!("************************************************************************");
         eprintln!("* NOT COMPARED: `{program}` cannot be run.");
@@ -67,23 +58,16 @@ impl RealServer {
         for _ in 0..STARTS_MAX {
             let dir = tempfile::tempdir().map_err(failed("making a directory for redis-server"))?;
             let addr = free_port().map_err(failed("looking for a free port"))?;
-            let mut child =
-                spawn(program, addr, dir.path()).map_err(failed("starting redis-server"))?;
+            let mut child = spawn(program, addr, dir.path()).map_err(failed("starting redis-server"))?;
             match ready(&mut child) {
                 Ok(()) => {
-                    return Ok(Self {
-                        child,
-                        addr,
-                        _dir: dir,
-                    });
+                    return Ok(Self { child, addr, _dir: dir });
                 }
                 Err(error) => refused = Some(error),
             }
             end(&mut child);
         }
-        Err(failed("waiting for redis-server")(
-            refused.expect("it was tried"),
-        ))
+        Err(failed("waiting for redis-server")(refused.expect("it was tried")))
     }
 
     /// Where it listens.
@@ -98,9 +82,7 @@ impl RealServer {
             Value::Bulk(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             other => return Err(StageError::Unplayable(format!("INFO answered {other:?}"))),
         };
-        let version = info
-            .lines()
-            .find_map(|line| line.strip_prefix("redis_version:"));
+        let version = info.lines().find_map(|line| line.strip_prefix("redis_version:"));
         let version = version.and_then(|version| version.trim().parse().ok());
         version.ok_or_else(|| StageError::Unplayable("INFO does not tell redis_version".into()))
     }
@@ -114,9 +96,7 @@ impl Drop for RealServer {
 
 impl fmt::Debug for RealServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RealServer")
-            .field("addr", &self.addr)
-            .finish_non_exhaustive()
+        f.debug_struct("RealServer").field("addr", &self.addr).finish_non_exhaustive()
     }
 }
 
@@ -127,15 +107,7 @@ fn free_port() -> io::Result<SocketAddr> {
 fn spawn(program: &str, addr: SocketAddr, dir: &Path) -> io::Result<Child> {
     Command::new(program)
         .args(["--port", &addr.port().to_string(), "--bind", "127.0.0.1"])
-        .args([
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--daemonize",
-            "no",
-            "--dir",
-        ])
+        .args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir"])
         .arg(dir)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

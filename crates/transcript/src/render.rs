@@ -71,11 +71,7 @@ fn flat_items(items: &[Value]) -> String {
 }
 
 fn pair(key: &Value, value: &Value) -> String {
-    format!(
-        "{}: {}",
-        flat(key, Place::Inside),
-        flat(value, Place::Inside)
-    )
+    format!("{}: {}", flat(key, Place::Inside), flat(value, Place::Inside))
 }
 
 fn bulk(bytes: &[u8]) -> String {
@@ -87,13 +83,9 @@ fn bulk(bytes: &[u8]) -> String {
 
 fn line_text(text: &str, place: Place) -> String {
     let ambiguous = match place {
-        Place::Top => {
-            text.starts_with('"') || text.trim() != text || text.contains(char::is_control)
-        }
+        Place::Top => text.starts_with('"') || text.trim() != text || text.contains(char::is_control),
         Place::Inside => {
-            text.is_empty()
-                || text.trim() != text
-                || text.contains(|c: char| c.is_control() || ",:[]{}\"".contains(c))
+            text.is_empty() || text.trim() != text || text.contains(|c: char| c.is_control() || ",:[]{}\"".contains(c))
         }
     };
     // An error that begins with a digit would read as a negative number.
@@ -115,9 +107,7 @@ fn double(number: f64) -> String {
 /// Items over several lines: as many scalars to a line as fit; an aggregate begins its own.
 fn broken(open: &str, items: &[Value], close: &str, indent: usize) -> String {
     let inner = indent + 2;
-    let rendered = items
-        .iter()
-        .map(|item| (render_inside(item, inner), is_scalar(item)));
+    let rendered = items.iter().map(|item| (render_inside(item, inner), is_scalar(item)));
     layout(open, rendered, close, indent)
 }
 
@@ -139,18 +129,10 @@ fn render_inside(value: &Value, indent: usize) -> String {
 }
 
 fn is_scalar(value: &Value) -> bool {
-    !matches!(
-        value,
-        Value::Array(_) | Value::Set(_) | Value::Push(_) | Value::Map(_)
-    )
+    !matches!(value, Value::Array(_) | Value::Set(_) | Value::Push(_) | Value::Map(_))
 }
 
-fn layout(
-    open: &str,
-    items: impl ExactSizeIterator<Item = (String, bool)>,
-    close: &str,
-    indent: usize,
-) -> String {
+fn layout(open: &str, items: impl ExactSizeIterator<Item = (String, bool)>, close: &str, indent: usize) -> String {
     let margin = " ".repeat(indent + 2);
     let count = items.len();
     let mut lines: Vec<String> = vec![open.into()];
@@ -159,10 +141,7 @@ fn layout(
         let comma = if index + 1 < count { "," } else { "" };
         let piece = format!("{text}{comma}");
         let fits = |line: &String| line.chars().count() + 1 + piece.chars().count() <= WIDTH_MAX;
-        match lines
-            .last_mut()
-            .filter(|line| joins && scalar && fits(line))
-        {
+        match lines.last_mut().filter(|line| joins && scalar && fits(line)) {
             Some(line) => *line = format!("{line} {piece}"),
             None => lines.push(format!("{margin}{piece}")),
         }
@@ -183,41 +162,15 @@ mod tests {
 
     /// One of each, and the awkward ones.
     fn scalars() -> Vec<Value> {
-        let mut values: Vec<Value> = [
-            "word",
-            "a:b",
-            "",
-            "7",
-            "nil",
-            "ends:",
-            "1-1",
-            "a b",
-            "x\0\"\\\n",
-            "+x",
-            "<id>",
-        ]
-        .map(bulk)
-        .into();
+        let mut values: Vec<Value> =
+            ["word", "a:b", "", "7", "nil", "ends:", "1-1", "a b", "x\0\"\\\n", "+x", "<id>"].map(bulk).into();
         values.extend([0, -7, i64::MIN, i64::MAX].map(Value::Integer));
-        values
-            .extend(["OK", "", "a, b", " x", "\"q\"", "7"].map(|text| Value::Status(text.into())));
-        values.extend(
-            ["ERR a, b: [c] \"d\"", "", "5 sharp", "ERR x"].map(|text| Value::Error(text.into())),
-        );
-        values.extend(
-            [0.5, -0.0, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(Value::Double),
-        );
-        values.extend([
-            Value::Null,
-            Value::NullArray,
-            Value::Boolean(true),
-            Value::Boolean(false),
-        ]);
+        values.extend(["OK", "", "a, b", " x", "\"q\"", "7"].map(|text| Value::Status(text.into())));
+        values.extend(["ERR a, b: [c] \"d\"", "", "5 sharp", "ERR x"].map(|text| Value::Error(text.into())));
+        values.extend([0.5, -0.0, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(Value::Double));
+        values.extend([Value::Null, Value::NullArray, Value::Boolean(true), Value::Boolean(false)]);
         values.push(Value::BigNumber("-123456789012345678901234567890".into()));
-        values.push(Value::Verbatim {
-            format: "txt".into(),
-            text: "two\nlines".into(),
-        });
+        values.push(Value::Verbatim { format: "txt".into(), text: "two\nlines".into() });
         values
     }
 
@@ -233,29 +186,16 @@ mod tests {
             Value::Array(scalars()),
             Value::Set(scalars()),
             Value::Push(scalars()),
-            Value::Map(
-                scalars()
-                    .into_iter()
-                    .map(|value| (value.clone(), value))
-                    .collect(),
-            ),
+            Value::Map(scalars().into_iter().map(|value| (value.clone(), value)).collect()),
             Value::Array(vec![]),
             Value::Map(vec![]),
-            Value::Array(vec![
-                Value::Array(scalars()),
-                Value::Map(vec![(bulk("k"), Value::Array(scalars()))]),
-            ]),
+            Value::Array(vec![Value::Array(scalars()), Value::Map(vec![(bulk("k"), Value::Array(scalars()))])]),
         ];
         values.extend(aggregates);
         for (at, value) in values.iter().enumerate() {
             let text = render(value, 0);
             for (other_at, other) in values.iter().enumerate() {
-                assert_eq!(
-                    matches(&text, other),
-                    at == other_at,
-                    "{text} against {}",
-                    render(other, 0)
-                );
+                assert_eq!(matches(&text, other), at == other_at, "{text} against {}", render(other, 0));
             }
         }
     }
@@ -263,11 +203,7 @@ mod tests {
     #[test]
     fn long_replies_are_broken_inside_their_outermost_brackets() {
         let words = |count| Value::Array((0..count).map(|n| bulk(&format!("word{n}"))).collect());
-        let map = vec![
-            (bulk("few"), words(2)),
-            (bulk("many"), words(30)),
-            (bulk("n"), Value::Integer(1)),
-        ];
+        let map = vec![(bulk("few"), words(2)), (bulk("many"), words(30)), (bulk("n"), Value::Integer(1))];
         insta::assert_snapshot!(render(&Value::Map(map), 0), @r"
         {
           few: [word0, word1],

@@ -94,9 +94,7 @@ impl TcpStage {
         let text = match self.ask(&["CLIENT", "LIST"])? {
             Value::Bulk(text) => String::from_utf8_lossy(&text).into_owned(),
             other => {
-                return Err(StageError::Unplayable(format!(
-                    "CLIENT LIST answered {other:?}"
-                )));
+                return Err(StageError::Unplayable(format!("CLIENT LIST answered {other:?}")));
             }
         };
         Ok(text.lines().filter_map(listed).collect())
@@ -118,10 +116,7 @@ impl TcpStage {
             }
             if Instant::now() >= deadline {
                 let limit_s = self.patience.as_secs();
-                return Err(StageError::Hung {
-                    limit_s,
-                    waiting_for: waiting_for.to_owned(),
-                });
+                return Err(StageError::Hung { limit_s, waiting_for: waiting_for.to_owned() });
             }
             rounds += 1;
             if rounds > 10 {
@@ -138,17 +133,13 @@ impl TcpStage {
             link.read(&mut events)?;
             // A monitor sees our control connection work; the conversation must not.
             events.retain(|event| !link.monitors || !is_line_with(event, &control));
-            self.inbox
-                .extend(events.into_iter().map(|event| (*client, event)));
+            self.inbox.extend(events.into_iter().map(|event| (*client, event)));
         }
         Ok(())
     }
 
     fn received(&self, client: Client) -> usize {
-        self.inbox
-            .iter()
-            .filter(|(receiver, _)| *receiver == client)
-            .count()
+        self.inbox.iter().filter(|(receiver, _)| *receiver == client).count()
     }
 
     fn has_acted(&self, actor: Actor, census: &BTreeMap<String, Listed>) -> bool {
@@ -156,17 +147,12 @@ impl TcpStage {
             return true;
         };
         let link = &self.links[&client];
-        let blocked = census
-            .get(&link.addr.to_string())
-            .is_some_and(|listed| listed.blocked);
+        let blocked = census.get(&link.addr.to_string()).is_some_and(|listed| listed.blocked);
         blocked || link.closed || !link.answers || self.received(client) > 0
     }
 
     fn has_arrived(&self, counts: &[usize]) -> bool {
-        counts
-            .iter()
-            .enumerate()
-            .all(|(client, count)| self.received(Client(client)) >= *count)
+        counts.iter().enumerate().all(|(client, count)| self.received(Client(client)) >= *count)
     }
 
     fn link(&mut self, client: Client) -> Result<&mut Link, StageError> {
@@ -181,21 +167,14 @@ impl TcpStage {
         self.drain()?;
         for client in self.links.keys().copied().collect::<Vec<_>>() {
             let link = &self.links[&client];
-            let listed = census
-                .get(&link.addr.to_string())
-                .filter(|listed| listed.blocked);
+            let listed = census.get(&link.addr.to_string()).filter(|listed| listed.blocked);
             let (Some(listed), true) = (listed, link.answers) else {
                 continue;
             };
             let before = self.received(client);
             if self.ask(&["CLIENT", "UNBLOCK", &listed.id])? == Value::Integer(1) {
-                self.until("a released client", |stage, _| {
-                    stage.received(client) > before
-                })?;
-                let released = self
-                    .inbox
-                    .iter()
-                    .rposition(|(receiver, _)| *receiver == client);
+                self.until("a released client", |stage, _| stage.received(client) > before)?;
+                let released = self.inbox.iter().rposition(|(receiver, _)| *receiver == client);
                 self.inbox.remove(released.expect("it was just received"));
             }
         }
@@ -204,41 +183,26 @@ impl TcpStage {
 
     /// Makes each client ask something, and takes the answers out of the inbox: what is left in it was there before.
     fn barrier(&mut self) -> Result<(), StageError> {
-        let open = self
-            .links
-            .iter()
-            .filter(|(_, link)| !link.closed && !link.monitors);
+        let open = self.links.iter().filter(|(_, link)| !link.closed && !link.monitors);
         for client in open.map(|(client, _)| *client).collect::<Vec<_>>() {
             // Two requests that get exactly one reply each in every state a client can be in: silenced, subscribed,
             // inside MULTI, not authenticated.
             for request in [&["CLIENT", "REPLY", "ON"][..], &["PING", BARRIER]] {
-                let args: Vec<Bytes> = request
-                    .iter()
-                    .map(|arg| Bytes::from_static(arg.as_bytes()))
-                    .collect();
+                let args: Vec<Bytes> = request.iter().map(|arg| Bytes::from_static(arg.as_bytes())).collect();
                 self.link(client)?.request(&args)?;
             }
             let before = self.received(client);
             let mut quiet_with = None;
             self.until("the last PING", |stage, _| {
-                let mut received = stage
-                    .inbox
-                    .iter()
-                    .rev()
-                    .filter(|(receiver, _)| *receiver == client);
+                let mut received = stage.inbox.iter().rev().filter(|(receiver, _)| *receiver == client);
                 let ended = stage.received(client) >= before + 2
-                    && received
-                        .next()
-                        .is_some_and(|(_, event)| ends_barrier(event));
+                    && received.next().is_some_and(|(_, event)| ends_barrier(event));
                 let quiet = quiet_with == Some(stage.inbox.len());
                 quiet_with = ended.then_some(stage.inbox.len());
                 stage.links[&client].closed || (ended && quiet)
             })?;
             for _ in 0..2 {
-                let last = self
-                    .inbox
-                    .iter()
-                    .rposition(|(receiver, _)| *receiver == client);
+                let last = self.inbox.iter().rposition(|(receiver, _)| *receiver == client);
                 last.map(|index| self.inbox.remove(index));
             }
         }
@@ -256,9 +220,7 @@ impl Stage for TcpStage {
         if let Some(mut old) = self.links.insert(client, link) {
             old.close();
         }
-        self.until("the server to accept a connection", |_, census| {
-            census.contains_key(&addr)
-        })
+        self.until("the server to accept a connection", |_, census| census.contains_key(&addr))
     }
 
     fn disconnect(&mut self, client: Client) -> Result<(), StageError> {
@@ -266,9 +228,7 @@ impl Stage for TcpStage {
         link.close();
         let addr = link.addr.to_string();
         self.links.remove(&client);
-        self.until("the server to notice a closed connection", |_, census| {
-            !census.contains_key(&addr)
-        })
+        self.until("the server to notice a closed connection", |_, census| !census.contains_key(&addr))
     }
 
     fn request(&mut self, client: Client, args: &[Bytes]) -> Result<(), StageError> {
@@ -313,13 +273,7 @@ impl Stage for TcpStage {
 fn listed(line: &str) -> Option<(String, Listed)> {
     let field = |name: &str| line.split(' ').find_map(|field| field.strip_prefix(name));
     let blocked = field("flags=")?.contains('b');
-    Some((
-        field("addr=")?.to_owned(),
-        Listed {
-            id: field("id=")?.to_owned(),
-            blocked,
-        },
-    ))
+    Some((field("addr=")?.to_owned(), Listed { id: field("id=")?.to_owned(), blocked }))
 }
 
 /// A monitor's line, which is a status, that contains this.

@@ -8,8 +8,7 @@ use bytes::Bytes;
 use insta::assert_snapshot;
 use rbq_resp::Value;
 use rbq_transcript::{
-    Awaited, Client, Coverage, Event, Played, Protocol, Script, Skip, Stage, StageError, Venue,
-    bless, play,
+    Awaited, Client, Coverage, Event, Played, Protocol, Script, Skip, Stage, StageError, Venue, bless, play,
 };
 
 /// A server with one mailbox: `PUT text` answers 1 and wakes whoever waits in `TAKE ms`; `ID` answers a stream ID;
@@ -42,10 +41,7 @@ impl Stage for Toy {
     }
 
     fn request(&mut self, client: Client, args: &[Bytes]) -> Result<(), StageError> {
-        let args: Vec<&str> = args
-            .iter()
-            .map(|arg| std::str::from_utf8(arg).unwrap())
-            .collect();
+        let args: Vec<&str> = args.iter().map(|arg| std::str::from_utf8(arg).unwrap()).collect();
         match args.as_slice() {
             ["PUT", text] => {
                 self.tell(client, Value::Integer(1));
@@ -54,17 +50,12 @@ impl Stage for Toy {
                     self.tell(waiter, Value::Array(vec![bulk("mail"), bulk(text)]));
                 }
             }
-            ["TAKE", ms] => self
-                .waiting
-                .push((client, self.now_ms + ms.parse::<u64>().unwrap())),
+            ["TAKE", ms] => self.waiting.push((client, self.now_ms + ms.parse::<u64>().unwrap())),
             ["ID"] => self.tell(client, bulk("1526919030474-55")),
             ["SAME", text] => self.tell(client, bulk(text)),
             ["TELL", words @ ..] => words.iter().for_each(|word| self.tell(client, bulk(word))),
             ["QUIT"] => self.sent.push((client, Event::Closed)),
-            _ => self.tell(
-                client,
-                Value::Error(format!("ERR unknown command '{}'", args[0])),
-            ),
+            _ => self.tell(client, Value::Error(format!("ERR unknown command '{}'", args[0]))),
         }
         Ok(())
     }
@@ -76,14 +67,10 @@ impl Stage for Toy {
     fn advance_to(&mut self, since_start: Duration) -> Result<(), StageError> {
         self.now_ms = u64::try_from(since_start.as_millis()).unwrap();
         let now_ms = self.now_ms;
-        let (late, waiting) = self
-            .waiting
-            .drain(..)
-            .partition(|(_, deadline_ms)| *deadline_ms <= now_ms);
+        let (late, waiting) = self.waiting.drain(..).partition(|(_, deadline_ms)| *deadline_ms <= now_ms);
         self.waiting = waiting;
         let late: Vec<(Client, u64)> = late;
-        late.into_iter()
-            .for_each(|(client, _)| self.tell(client, Value::NullArray));
+        late.into_iter().for_each(|(client, _)| self.tell(client, Value::NullArray));
         Ok(())
     }
 
@@ -92,28 +79,21 @@ impl Stage for Toy {
     }
 
     fn finish(&mut self) -> Result<Vec<(Client, Event)>, StageError> {
-        self.collect(&Awaited {
-            actor: rbq_transcript::Actor::Nobody,
-            counts: &[],
-        })
+        self.collect(&Awaited { actor: rbq_transcript::Actor::Nobody, counts: &[] })
     }
 }
 
 fn performed(text: &str) -> (Script, Vec<Option<Played>>) {
     let script = Script::parse("toy.txt", text).unwrap();
     let conversations = script.conversations.iter();
-    let played = conversations
-        .map(|conversation| Some(play(conversation, &mut Toy::default())))
-        .collect();
+    let played = conversations.map(|conversation| Some(play(conversation, &mut Toy::default()))).collect();
     (script, played)
 }
 
 fn diff(text: &str) -> String {
     let (script, played) = performed(text);
     let pairs = script.conversations.iter().zip(&played);
-    pairs
-        .map(|(conversation, played)| played.as_ref().unwrap().diff(&script, conversation))
-        .collect()
+    pairs.map(|(conversation, played)| played.as_ref().unwrap().diff(&script, conversation)).collect()
 }
 
 const MAIL: &str = "
@@ -138,10 +118,7 @@ fn a_conversation_that_goes_as_written_has_no_diff() {
 
 #[test]
 fn between_clients_the_order_of_replies_is_free() {
-    assert_eq!(
-        diff("ann  TAKE 9\nbob  PUT x\nann: [mail, x]\nbob: 1\n"),
-        ""
-    );
+    assert_eq!(diff("ann  TAKE 9\nbob  PUT x\nann: [mail, x]\nbob: 1\n"), "");
 }
 
 #[test]
@@ -341,13 +318,7 @@ fn a_conversation_knows_where_it_can_be_played() {
     )
     .unwrap();
     let redis = |version: &str| Venue::Redis(version.parse().unwrap());
-    let venues = [
-        Venue::Bare,
-        Venue::Rbq,
-        redis("7.0.15"),
-        redis("7.2.0"),
-        redis("8.10.2"),
-    ];
+    let venues = [Venue::Bare, Venue::Rbq, redis("7.0.15"), redis("7.2.0"), redis("8.10.2")];
     let lines = script.conversations.iter().map(|conversation| {
         let letters = venues.map(|venue| match conversation.skip_on(venue) {
             None => 'P',
@@ -356,11 +327,7 @@ fn a_conversation_knows_where_it_can_be_played() {
             Some(Skip::NeedsNewer) => 'n',
             Some(Skip::KnownDifference) => 'd',
         });
-        format!(
-            "{} {}",
-            letters.iter().collect::<String>(),
-            conversation.title
-        )
+        format!("{} {}", letters.iter().collect::<String>(), conversation.title)
     });
     assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
     PPPPP anywhere
@@ -400,8 +367,5 @@ fn coverage_tells_which_command_met_which_outcome() {
     XGROUP CREATE
         +OK   toy.txt:8
     ");
-    assert_eq!(
-        coverage.missing(&["RPUSH", "LPUSH", "XGROUP CREATE", "XGROUP SETID"]),
-        ["LPUSH", "XGROUP SETID"]
-    );
+    assert_eq!(coverage.missing(&["RPUSH", "LPUSH", "XGROUP CREATE", "XGROUP SETID"]), ["LPUSH", "XGROUP SETID"]);
 }

@@ -16,9 +16,7 @@ use std::{
     time::Duration,
 };
 
-use rbq_transcript::{
-    Corpus, Difference, Played, RealServer, Script, Skip, TcpStage, Venue, Version, bless, play,
-};
+use rbq_transcript::{Corpus, Difference, Played, RealServer, Script, Skip, TcpStage, Venue, Version, bless, play};
 
 /// Servers at work at once: they wait for us as much as we for them.
 const WORKERS: usize = 4;
@@ -58,11 +56,7 @@ fn redis_answers_as_the_transcripts_say() {
         return;
     };
     let version = RealServer::start(&program).unwrap().version().unwrap();
-    let mode = if env::var_os("RBQ_BLESS").is_some() {
-        Mode::Bless
-    } else {
-        Mode::Compare
-    };
+    let mode = if env::var_os("RBQ_BLESS").is_some() { Mode::Bless } else { Mode::Compare };
     let scripts = scripts();
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(Vec::new());
@@ -71,10 +65,7 @@ fn redis_answers_as_the_transcripts_say() {
             scope.spawn(|| {
                 while let Some(script) = scripts.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let outcome = perform(&program, version, script, mode);
-                    outcomes
-                        .lock()
-                        .unwrap()
-                        .push((script.path.clone(), outcome));
+                    outcomes.lock().unwrap().push((script.path.clone(), outcome));
                 }
             });
         }
@@ -84,10 +75,7 @@ fn redis_answers_as_the_transcripts_say() {
     let played: usize = outcomes.iter().map(|(_, outcome)| outcome.played).sum();
     let skipped: usize = outcomes.iter().map(|(_, outcome)| outcome.skipped).sum();
     eprintln!("redis-server {version}: {played} conversations compared, {skipped} not comparable");
-    let complaints: String = outcomes
-        .into_iter()
-        .map(|(_, outcome)| outcome.complaints)
-        .collect();
+    let complaints: String = outcomes.into_iter().map(|(_, outcome)| outcome.complaints).collect();
     assert!(complaints.is_empty(), "\n{complaints}");
 }
 
@@ -111,21 +99,15 @@ fn perform(program: &str, version: Version, script: &Script, mode: Mode) -> Outc
                 outcome.played += 1;
                 let played = run();
                 if mode == Mode::Compare || played.failure.is_some() {
-                    outcome
-                        .complaints
-                        .push_str(&played.diff(script, conversation));
+                    outcome.complaints.push_str(&played.diff(script, conversation));
                 }
                 blessable = Some(played);
             }
-            Some(Skip::KnownDifference)
-                if matches!(conversation.differs, Some(Difference::Older { .. })) =>
-            {
+            Some(Skip::KnownDifference) if matches!(conversation.differs, Some(Difference::Older { .. })) => {
                 outcome.skipped += 1;
                 if mode == Mode::Compare && run().is_right() {
                     let place = format!("{}:{}", script.path.display(), conversation.line);
-                    outcome.complaints.push_str(&format!(
-                        "{place}: @differs, but {version} answers so too\n"
-                    ));
+                    outcome.complaints.push_str(&format!("{place}: @differs, but {version} answers so too\n"));
                 }
             }
             Some(_) => outcome.skipped += 1,
