@@ -133,19 +133,7 @@ impl Body {
     /// A block without elements or buffer, standing in for one that was taken out.
     pub(crate) fn hole() -> Body {
         let buffer = Buffer::Sealed(Bytes::new());
-        Body::Packed(Packed {
-            buffer,
-            start: 0,
-            end: 0,
-            count: 0,
-            listpack: 0,
-        })
-    }
-
-    pub(crate) fn seal(&mut self) {
-        if let Body::Packed(packed) = self {
-            packed.seal();
-        }
+        Body::Packed(Packed { buffer, start: 0, end: 0, count: 0, listpack: 0 })
     }
 }
 
@@ -156,13 +144,7 @@ impl Packed {
             End::Head => buffer.len() as u16,
             End::Tail => 0,
         };
-        Packed {
-            buffer: Buffer::Open(buffer),
-            start: at,
-            end: at,
-            count: 0,
-            listpack: 0,
-        }
+        Packed { buffer: Buffer::Open(buffer), start: at, end: at, count: 0, listpack: 0 }
     }
 
     /// A sealed block of exactly these entries, in a buffer of a size the allocator has.
@@ -225,7 +207,7 @@ impl Packed {
     }
 
     /// Lets the buffer be shared.
-    pub(crate) fn seal(&mut self) {
+    fn seal(&mut self) {
         if let Buffer::Open(buffer) = &mut self.buffer {
             self.buffer = Buffer::Sealed(std::mem::take(buffer).freeze());
         }
@@ -338,11 +320,7 @@ impl Packed {
     /// The raw entries of `range`.
     pub(crate) fn entries(&self, range: Range<usize>) -> &[u8] {
         let from = self.offset(range.start);
-        let to = if range.end == self.count() {
-            self.live_len()
-        } else {
-            self.offset(range.end)
-        };
+        let to = if range.end == self.count() { self.live_len() } else { self.offset(range.end) };
         &self.live()[from..to]
     }
 
@@ -354,11 +332,7 @@ impl Packed {
 
     fn window(&self, range: Range<usize>) -> Packed {
         let entries = self.entries(range.clone());
-        let listpack = if range.len() == self.count() {
-            self.listpack as usize
-        } else {
-            listpack_of(entries)
-        };
+        let listpack = if range.len() == self.count() { self.listpack as usize } else { listpack_of(entries) };
         match &self.buffer {
             Buffer::Open(_) => Packed::sealed(entries, range.len(), listpack),
             Buffer::Sealed(buffer) => {
@@ -467,9 +441,9 @@ impl Packed {
         *self = Packed::sealed(&rest, count, listpack);
     }
 
-    /// Moves the entries of a block that is no end into a smaller buffer, if this one is half empty.
+    /// Seals a block that is no end any more, in a smaller buffer if this one is half empty.
     pub(crate) fn tighten(&mut self) {
-        if self.live_len() <= self.capacity() / 2 {
+        if size_class(self.live_len()) <= self.capacity() / 2 {
             *self = Packed::sealed(self.live(), self.count(), self.listpack());
         }
         self.seal();
@@ -535,15 +509,7 @@ mod tests {
 
     #[test]
     fn sizes_round_up_to_four_steps_per_doubling() {
-        for (bytes, class) in [
-            (1, 64),
-            (64, 64),
-            (65, 80),
-            (81, 96),
-            (128, 128),
-            (129, 160),
-            (4100, 5120),
-        ] {
+        for (bytes, class) in [(1, 64), (64, 64), (65, 80), (81, 96), (128, 128), (129, 160), (4100, 5120)] {
             assert_eq!(size_class(bytes), class, "{bytes}");
         }
         assert_eq!(size_class(8192), 8192);

@@ -72,11 +72,7 @@ impl List {
     }
 
     fn new_element<'a>(&self, element: &'a [u8]) -> New<'a> {
-        if self.is_large(element.len()) {
-            New::Large(Bytes::copy_from_slice(element))
-        } else {
-            New::Packed(element)
-        }
+        if self.is_large(element.len()) { New::Large(Bytes::copy_from_slice(element)) } else { New::Packed(element) }
     }
 
     fn set_new(&mut self, index: i64, new: New<'_>) -> bool {
@@ -86,6 +82,7 @@ impl List {
         self.encoding = self.encoding.grown(self.listpack_bytes(), new.len());
         let (block, within) = self.locate(position);
         self.replace(block, within..within + 1, new);
+        self.shrink_lone_block();
         self.encoding = self.encoding.shrunk(self.listpack_bytes());
         true
     }
@@ -104,7 +101,7 @@ impl List {
             New::Packed(element) => {
                 let change = listpack as isize - gone as isize;
                 if self.replace_in_place(i, at.clone(), element, change) {
-                    return self.renumber(i..i + 1);
+                    return self.mend(i..i + 1);
                 }
                 let mut entries = vec![0; entry::size(element.len())];
                 entry::write(&mut entries, element);
@@ -116,14 +113,7 @@ impl List {
     }
 
     /// Writes `element` into the block's own buffer, if it is ours alone and has the room.
-    fn replace_in_place(
-        &mut self,
-        i: usize,
-        at: Range<usize>,
-        element: &[u8],
-        listpack: isize,
-    ) -> bool {
-        let is_end = self.is_end(i);
+    fn replace_in_place(&mut self, i: usize, at: Range<usize>, element: &[u8], listpack: isize) -> bool {
         let Body::Packed(packed) = &mut self.blocks[i].body else {
             return false;
         };
@@ -134,9 +124,6 @@ impl List {
         };
         entry::write(gap, element);
         packed.recount(1 - at.len() as isize, listpack);
-        if !is_end {
-            packed.seal();
-        }
         true
     }
 
@@ -192,14 +179,7 @@ impl List {
     }
 
     /// Removes up to `wanted` matches from block `i`, which may be left empty; the last ones if `from_tail`.
-    fn remove_in_block(
-        &mut self,
-        i: usize,
-        element: &[u8],
-        wanted: usize,
-        from_tail: bool,
-    ) -> usize {
-        let is_end = self.is_end(i);
+    fn remove_in_block(&mut self, i: usize, element: &[u8], wanted: usize, from_tail: bool) -> usize {
         let body = &mut self.blocks[i].body;
         let packed = match body {
             Body::Packed(packed) => packed,
@@ -222,9 +202,6 @@ impl List {
         }
         let before = packed.capacity();
         packed.remove(&matches, element);
-        if !is_end {
-            packed.tighten();
-        }
         self.allocated = self.allocated + packed.capacity() - before;
         matches.len()
     }
@@ -262,16 +239,25 @@ impl List {
         // What was an end may have got a neighbour.
         for i in from..kept {
             if !self.is_end(i) {
-                self.blocks[i].body.seal();
+                self.tighten(i);
             }
         }
         self.renumber(from..kept);
         self.shrink_handles();
     }
 
+    /// Seals block `i`, which is no end, in a buffer that suits it.
+    pub(crate) fn tighten(&mut self, i: usize) {
+        if let Body::Packed(packed) = &mut self.blocks[i].body {
+            let before = packed.capacity();
+            packed.tighten();
+            self.allocated = self.allocated + packed.capacity() - before;
+        }
+    }
+
     /// The longest run of packed blocks from the start of `range` that one block may hold together.
     fn run_that_fits(&self, range: Range<usize>) -> Range<usize> {
-        let together_max = self.block_bytes * 3 / 4;
+        let together_max = self.block_bytes() * 3 / 4;
         let mut sum = 0;
         let fits = |&i: &usize| match &self.blocks[i].body {
             Body::Packed(packed) => {
@@ -286,7 +272,7 @@ impl List {
 
     /// One block with the entries of several, which are left empty.
     fn merge(&mut self, run: Range<usize>) -> Body {
-        let (mut entries, mut count, mut listpack) = (Vec::with_capacity(self.block_bytes), 0, 0);
+        let (mut entries, mut count, mut listpack) = (Vec::with_capacity(self.block_bytes()), 0, 0);
         for i in run {
             let body = std::mem::replace(&mut self.blocks[i].body, Body::hole());
             if let Body::Packed(packed) = &body {
@@ -296,11 +282,7 @@ impl List {
             }
             self.retire(body);
         }
-        let merged = if count == 0 {
-            Body::hole()
-        } else {
-            Body::Packed(Packed::sealed(&entries, count, listpack))
-        };
+        let merged = if count == 0 { Body::hole() } else { Body::Packed(Packed::sealed(&entries, count, listpack)) };
         self.allocated += merged.allocated();
         merged
     }
@@ -320,11 +302,7 @@ impl List {
                 block.first = past;
             }
         } else {
-            let mut first = if dirty.start > 0 {
-                self.blocks[dirty.start - 1].past()
-            } else {
-                0
-            };
+            let mut first = if dirty.start > 0 { self.blocks[dirty.start - 1].past() } else { 0 };
             for i in dirty.start..self.blocks.len() {
                 let block = &mut self.blocks[i];
                 if i >= dirty.end && block.first == first {

@@ -43,32 +43,20 @@ impl RedisEncoding {
 
     /// What a list freshly built or loaded starts as.
     pub(crate) const fn of(bytes: usize) -> Self {
-        if bytes > LISTPACK_BYTES_MAX {
-            RedisEncoding::Quicklist
-        } else {
-            RedisEncoding::Listpack
-        }
+        if bytes > LISTPACK_BYTES_MAX { RedisEncoding::Quicklist } else { RedisEncoding::Listpack }
     }
 
     /// The encoding once elements of `added` payload bytes in all are about to join `bytes`.
     #[inline]
     pub(crate) const fn grown(self, bytes: usize, added: usize) -> Self {
-        if bytes + added > LISTPACK_BYTES_MAX {
-            RedisEncoding::Quicklist
-        } else {
-            self
-        }
+        if bytes + added > LISTPACK_BYTES_MAX { RedisEncoding::Quicklist } else { self }
     }
 
     /// The encoding once elements have left and `bytes` remain. Half the limit, so that a list which hovers
     /// around it is not converted to and fro.
     #[inline]
     pub(crate) const fn shrunk(self, bytes: usize) -> Self {
-        if bytes <= LISTPACK_BYTES_MAX / 2 {
-            RedisEncoding::Listpack
-        } else {
-            self
-        }
+        if bytes <= LISTPACK_BYTES_MAX / 2 { RedisEncoding::Listpack } else { self }
     }
 }
 
@@ -168,32 +156,14 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_an_integer_is_a_string() {
-        for text in [
-            "",
-            "-",
-            "-0",
-            "00",
-            "01",
-            "+1",
-            "1 ",
-            "1a",
-            "9223372036854775808",
-        ] {
+        for text in ["", "-", "-0", "00", "01", "+1", "1 ", "1a", "9223372036854775808"] {
             assert_eq!(listpack_size(text.as_bytes()), text.len() + 2, "{text}");
         }
     }
 
     #[test]
     fn strings_take_their_listpack_size() {
-        for (len, size) in [
-            (0, 2),
-            (63, 65),
-            (64, 67),
-            (125, 128),
-            (126, 130),
-            (4095, 4099),
-            (4096, 4103),
-        ] {
+        for (len, size) in [(0, 2), (63, 65), (64, 67), (125, 128), (126, 130), (4095, 4099), (4096, 4103)] {
             assert_eq!(listpack_size(&vec![b'x'; len]), size, "{len}");
         }
     }

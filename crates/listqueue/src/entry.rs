@@ -72,11 +72,7 @@ pub(crate) fn last(bytes: &[u8]) -> (&[u8], usize) {
 /// As [`first`], for bytes from outside: `None` unless a whole, canonical entry stands there.
 pub(crate) fn first_checked(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let low = *bytes.first()? as usize;
-    let len = if low < SHORT {
-        low
-    } else {
-        low & 0x7f | (*bytes.get(1)? as usize) << 7
-    };
+    let len = if low < SHORT { low } else { low & 0x7f | (*bytes.get(1)? as usize) << 7 };
     if len > LEN_MAX || (low >= SHORT && len < SHORT) {
         return None;
     }
@@ -117,11 +113,7 @@ mod tests {
             }
             let end = slot.len();
             slot[end - 1] ^= 1;
-            assert_eq!(
-                first_checked(&slot),
-                None,
-                "{len} with a wrong second length"
-            );
+            assert_eq!(first_checked(&slot), None, "{len} with a wrong second length");
         }
         // Five bytes described with the long form: readable, but not the one way to write them.
         let long_form = [0x85, 0, 1, 2, 3, 4, 5, 0, 0x85];

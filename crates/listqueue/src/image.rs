@@ -42,20 +42,12 @@ enum Content<'a> {
 impl<'a> BlockRef<'a> {
     /// A block as it was read back. Nothing is checked yet.
     pub fn new(kind: BlockKind, count: usize, bytes: &'a [u8]) -> Self {
-        BlockRef {
-            kind,
-            count,
-            content: Content::Borrowed(bytes),
-        }
+        BlockRef { kind, count, content: Content::Borrowed(bytes) }
     }
 
     /// As [`new`](Self::new), in a buffer that a large element may keep without a copy.
     pub fn new_shared(kind: BlockKind, count: usize, bytes: &'a Bytes) -> Self {
-        BlockRef {
-            kind,
-            count,
-            content: Content::Shared(bytes),
-        }
+        BlockRef { kind, count, content: Content::Shared(bytes) }
     }
 
     pub(crate) fn of(body: &'a Body) -> Self {
@@ -114,17 +106,11 @@ impl fmt::Display for Corrupt {
         match self {
             Corrupt::Empty => write!(f, "list block without an entry"),
             Corrupt::TooLong { bytes } => {
-                write!(
-                    f,
-                    "list block of {bytes} bytes, more than {PACKED_BYTES_MAX}"
-                )
+                write!(f, "list block of {bytes} bytes, more than {PACKED_BYTES_MAX}")
             }
             Corrupt::Entry { at } => write!(f, "list block with a malformed entry at byte {at}"),
             Corrupt::Count { declared, found } => {
-                write!(
-                    f,
-                    "list block with {found} elements where {declared} were announced"
-                )
+                write!(f, "list block with {found} elements where {declared} were announced")
             }
         }
     }
@@ -144,9 +130,7 @@ impl List {
     ///
     /// # Errors
     /// [`Corrupt`] for the first block that is not sound.
-    pub fn from_blocks<'a>(
-        blocks: impl IntoIterator<Item = BlockRef<'a>>,
-    ) -> Result<List, Corrupt> {
+    pub fn from_blocks<'a>(blocks: impl IntoIterator<Item = BlockRef<'a>>) -> Result<List, Corrupt> {
         let mut builder = ListBuilder::new();
         for block in blocks {
             builder.push(block)?;
@@ -174,10 +158,7 @@ impl ListBuilder {
     pub fn push(&mut self, block: BlockRef<'_>) -> Result<(), Corrupt> {
         match block.kind {
             BlockKind::Packed => self.push_packed(block.count, block.bytes()),
-            BlockKind::Large if block.count != 1 => Err(Corrupt::Count {
-                declared: block.count,
-                found: 1,
-            }),
+            BlockKind::Large if block.count != 1 => Err(Corrupt::Count { declared: block.count, found: 1 }),
             BlockKind::Large => {
                 match block.content {
                     Content::Borrowed(bytes) => self.list.push(End::Tail, bytes),
@@ -193,14 +174,11 @@ impl ListBuilder {
             return Err(Corrupt::Empty);
         }
         if entries.len() > PACKED_BYTES_MAX {
-            return Err(Corrupt::TooLong {
-                bytes: entries.len(),
-            });
+            return Err(Corrupt::TooLong { bytes: entries.len() });
         }
         let (mut at, mut found, mut listpack) = (0, 0, 0);
         while at < entries.len() {
-            let (payload, size) =
-                entry::first_checked(&entries[at..]).ok_or(Corrupt::Entry { at })?;
+            let (payload, size) = entry::first_checked(&entries[at..]).ok_or(Corrupt::Entry { at })?;
             at += size;
             found += 1;
             listpack += listpack_size(payload);
@@ -208,8 +186,7 @@ impl ListBuilder {
         if found != declared {
             return Err(Corrupt::Count { declared, found });
         }
-        self.list
-            .append_block(Packed::sealed(entries, found, listpack));
+        self.list.append_block(Packed::sealed(entries, found, listpack));
         Ok(())
     }
 

@@ -50,7 +50,7 @@ pub struct List {
     /// Sum of the elements' listpack sizes, without a listpack's frame.
     pub(crate) listpack: usize,
     spare: Option<BytesMut>,
-    pub(crate) block_bytes: usize,
+    block_bytes: u16,
     pub(crate) encoding: RedisEncoding,
 }
 
@@ -70,9 +70,7 @@ impl List {
             allocated: 0,
             listpack: 0,
             spare: None,
-            block_bytes: size_class(
-                block_bytes.clamp(*BLOCK_BYTES_RANGE.start(), *BLOCK_BYTES_RANGE.end()),
-            ),
+            block_bytes: size_class(block_bytes.clamp(*BLOCK_BYTES_RANGE.start(), *BLOCK_BYTES_RANGE.end())) as u16,
             encoding: RedisEncoding::Listpack,
         }
     }
@@ -138,9 +136,15 @@ impl List {
         }
     }
 
+    /// Bytes of a full block.
+    #[inline]
+    pub(crate) fn block_bytes(&self) -> usize {
+        usize::from(self.block_bytes)
+    }
+
     #[inline]
     pub(crate) fn is_large(&self, len: usize) -> bool {
-        len >= self.block_bytes
+        len >= self.block_bytes()
     }
 
     #[inline]
@@ -149,10 +153,7 @@ impl List {
         if !self.try_push(end, element, listpack) {
             self.make_room(end, entry::size(element.len()));
             let pushed = self.try_push(end, element, listpack);
-            assert!(
-                pushed,
-                "make_room leaves an open block with room at the end"
-            );
+            assert!(pushed, "make_room leaves an open block with room at the end");
         }
         self.len += 1;
         self.listpack += listpack;
@@ -227,6 +228,7 @@ impl List {
     /// Moves the element at `from` to the other end and shows it. `None` when the list is empty.
     pub fn rotate(&mut self, from: End) -> Option<Element<'_>> {
         if self.len > 1 {
+            let encoding = self.encoding;
             // What is popped must live somewhere while the list is written; most elements fit here.
             let mut short = [0; 256];
             let taken = self.pop_with(from, |element| match short.get_mut(..element.len()) {
@@ -236,7 +238,6 @@ impl List {
                 }
                 None => Ok(element.to_bytes()),
             })?;
-            let encoding = self.encoding;
             match taken {
                 Ok(bytes) => self.push_shared(from.opposite(), bytes),
                 Err(len) => self.push(from.opposite(), &short[..len]),
@@ -279,12 +280,9 @@ impl List {
     #[cold]
     #[inline(never)]
     fn make_room(&mut self, end: End, size: usize) {
-        let full = self.block_bytes;
+        let full = self.block_bytes();
         let beside_packed = match self.end_mut(end) {
-            Some(Block {
-                body: Body::Packed(packed),
-                ..
-            }) => {
+            Some(Block { body: Body::Packed(packed), .. }) => {
                 packed.unseal();
                 if packed.is_open() && packed.room(end) >= size {
                     return;
@@ -295,47 +293,38 @@ impl List {
                 let live = packed.live_len();
                 if live <= full / 2 && live + size <= 2 * full {
                     let capacity = packed.capacity();
-                    return self.grow_block(
-                        end,
-                        size,
-                        size_class(live + size).max(full.min(2 * capacity)),
-                    );
+                    return self.grow_block(end, size, grown_capacity(capacity, live + size, full));
                 }
                 true
             }
             _ => false,
         };
         // A block behind a full one will be filled as well; one beside a large element perhaps not.
-        let capacity = if beside_packed {
-            capacity_for(size, full)
-        } else {
-            size_class(size)
-        };
-        let buffer = self.buffer(capacity, size);
+        let capacity = if beside_packed { capacity_for(size, full) } else { size_class(size) };
+        let buffer = self.buffer(capacity);
         self.add_block(end, Body::Packed(Packed::open(buffer, end)));
     }
 
+    /// Moves the block at `end` into a buffer of `capacity`, with room for `size` bytes at that end.
     fn grow_block(&mut self, end: End, size: usize, capacity: usize) {
-        let buffer = self.buffer(capacity, capacity);
-        if let Some(Block {
-            body: Body::Packed(packed),
-            ..
-        }) = self.end_mut(end)
-        {
+        let buffer = self.buffer(capacity);
+        if let Some(Block { body: Body::Packed(packed), .. }) = self.end_mut(end) {
             let old = packed.move_into(buffer, end, size);
-            self.retire(Body::Packed(old));
+            self.allocated -= old.capacity();
         }
     }
 
     /// Puts a new block at `end`; what stood there before is no end any more and is sealed.
     pub(crate) fn add_block(&mut self, end: End, body: Body) {
-        if self.blocks.len() > 1
-            && let Some(block) = self.end_mut(end)
-        {
-            block.body.seal();
+        if self.blocks.len() > 1 {
+            match end {
+                End::Head => self.tighten(0),
+                End::Tail => self.tighten(self.blocks.len() - 1),
+            }
         }
-        if self.blocks.capacity() == 0 {
-            self.blocks.reserve_exact(1);
+        if self.blocks.len() == self.blocks.capacity() {
+            // One for a short list; an eighth more for a long one, where doubling would cost a byte an element.
+            self.blocks.reserve_exact(1 + self.blocks.len() / 8);
         }
         let count = body.count() as i64;
         match end {
@@ -367,8 +356,8 @@ impl List {
     /// Gives back the room for handles after a great list has drained.
     pub(crate) fn shrink_handles(&mut self) {
         let (len, capacity) = (self.blocks.len(), self.blocks.capacity());
-        if capacity > 64 && len < capacity / 8 {
-            self.blocks.shrink_to(2 * len);
+        if capacity > 16 && len < capacity / 2 {
+            self.blocks.shrink_to(len + len / 8);
         }
     }
 
@@ -387,11 +376,12 @@ impl List {
         }
     }
 
-    /// A buffer of about `capacity` bytes, `least` at the least: the spare one if it serves.
-    pub(crate) fn buffer(&mut self, capacity: usize, least: usize) -> BytesMut {
+    /// A buffer of at least `capacity` bytes: the spare one if it serves.
+    fn buffer(&mut self, capacity: usize) -> BytesMut {
         if let Some(spare) = self.spare.take() {
-            // The first clause keeps a long list's spare from serving a lone short element for ever.
-            if spare.len() <= 4 * capacity.max(LONE_BLOCK_BYTES_KEPT / 4) && spare.len() >= least {
+            // Not a long list's spare for a lone short element, where it would stay for ever.
+            let fits = capacity..=4 * capacity.max(LONE_BLOCK_BYTES_KEPT / 4);
+            if fits.contains(&spare.len()) {
                 return spare;
             }
             if self.blocks.len() > 1 {
@@ -408,7 +398,7 @@ impl List {
     pub(crate) fn retire(&mut self, body: Body) {
         self.allocated -= body.allocated();
         if self.spare.is_none()
-            && body.allocated() <= self.block_bytes
+            && body.allocated() <= self.block_bytes()
             && let Body::Packed(packed) = body
             && let Some(buffer) = packed.into_buffer()
         {
@@ -427,6 +417,16 @@ impl List {
             self.allocated -= spare.len();
         }
     }
+}
+
+/// The next size of a block that grows: so that doubling from any size ends at `full` exactly, a power-of-two part
+/// of it, unless the entries need even more.
+fn grown_capacity(capacity: usize, needed: usize, full: usize) -> usize {
+    let wanted = needed.max(capacity + capacity / 2);
+    if needed > full {
+        return size_class(needed);
+    }
+    (0..full.ilog2()).map(|halvings| full >> halvings).take_while(|&part| part >= wanted).last().unwrap_or(full)
 }
 
 /// The size of a new block whose first entry takes `size` bytes: `full`, or up to twice that when entries are so
@@ -454,12 +454,7 @@ impl Clone for List {
     fn clone(&self) -> Self {
         let blocks: VecDeque<Block> = self.blocks.clone();
         let allocated = blocks.iter().map(|block| block.body.allocated()).sum();
-        List {
-            blocks,
-            spare: None,
-            allocated,
-            ..*self
-        }
+        List { blocks, spare: None, allocated, ..*self }
     }
 }
 

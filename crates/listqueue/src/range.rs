@@ -15,19 +15,11 @@ use std::slice;
 pub(crate) fn normalise(start: i64, stop: i64, len: usize) -> Range<usize> {
     let len = len as i64;
     let from_head = |index: i64| {
-        if index < 0 {
-            index.saturating_add(len)
-        } else {
-            index
-        }
+        if index < 0 { index.saturating_add(len) } else { index }
     };
     let start = from_head(start).max(0);
     let stop = from_head(stop).min(len - 1);
-    if start > stop {
-        0..0
-    } else {
-        start as usize..stop as usize + 1
-    }
+    if start > stop { 0..0 } else { start as usize..stop as usize + 1 }
 }
 
 impl List {
@@ -74,14 +66,8 @@ impl List {
 
     /// Where a Redis index points, if inside.
     pub(crate) fn position(&self, index: i64) -> Option<usize> {
-        let index = if index < 0 {
-            index.checked_add(self.len as i64)?
-        } else {
-            index
-        };
-        usize::try_from(index)
-            .ok()
-            .filter(|&position| position < self.len)
+        let index = if index < 0 { index.checked_add(self.len as i64)? } else { index };
+        usize::try_from(index).ok().filter(|&position| position < self.len)
     }
 
     /// The block with the element at `position`, which must exist, and which of its elements that is.
@@ -136,19 +122,8 @@ pub struct Iter<'a> {
 }
 
 impl<'a> Iter<'a> {
-    pub(crate) fn new(
-        left: &'a [Block],
-        right: &'a [Block],
-        front: Run<'a>,
-        back: Run<'a>,
-        len: usize,
-    ) -> Self {
-        Iter {
-            front,
-            between: left.iter().chain(right),
-            back,
-            len,
-        }
+    pub(crate) fn new(left: &'a [Block], right: &'a [Block], front: Run<'a>, back: Run<'a>, len: usize) -> Self {
+        Iter { front, between: left.iter().chain(right), back, len }
     }
 }
 

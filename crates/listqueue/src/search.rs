@@ -11,13 +11,7 @@ impl List {
     /// - `maxlen`: how many elements to compare at most; 0 for all.
     ///
     /// Matches are reported in the order found, so descending when `rank` is negative.
-    pub fn positions(
-        &self,
-        element: &[u8],
-        rank: i64,
-        count_max: usize,
-        maxlen: usize,
-    ) -> Vec<u64> {
+    pub fn positions(&self, element: &[u8], rank: i64, count_max: usize, maxlen: usize) -> Vec<u64> {
         let unless_zero = |limit: usize| if limit == 0 { usize::MAX } else { limit };
         let skip = usize::try_from(rank.unsigned_abs().saturating_sub(1)).unwrap_or(usize::MAX);
         let compared = unless_zero(maxlen).min(self.len);
@@ -26,18 +20,10 @@ impl List {
         let matches = |(_, found): &(usize, crate::Element<'_>)| found.as_slice() == element;
         if rank < 0 {
             let found = self.iter().rev().enumerate().take(compared).filter(matches);
-            found
-                .skip(skip)
-                .take(wanted)
-                .map(|(i, _)| (last - i) as u64)
-                .collect()
+            found.skip(skip).take(wanted).map(|(i, _)| (last - i) as u64).collect()
         } else {
             let found = self.iter().enumerate().take(compared).filter(matches);
-            found
-                .skip(skip)
-                .take(wanted)
-                .map(|(i, _)| i as u64)
-                .collect()
+            found.skip(skip).take(wanted).map(|(i, _)| i as u64).collect()
         }
     }
 }

@@ -26,30 +26,17 @@ impl List {
     pub fn slice(&self, start: i64, stop: i64) -> Slice {
         let range = normalise(start, stop, self.len);
         if range.is_empty() {
-            return Slice {
-                blocks: Arc::default(),
-                len: 0,
-            };
+            return Slice { blocks: Arc::default(), len: 0 };
         }
         let (first, from) = self.locate(range.start);
         let (last, to) = self.locate(range.end - 1);
         let mut blocks = Vec::with_capacity(last - first + 1);
         for (i, block) in self.blocks.range(first..=last).enumerate() {
             let from = if i == 0 { from } else { 0 };
-            let to = if first + i == last {
-                to + 1
-            } else {
-                block.count()
-            };
-            blocks.push(Block {
-                first: block.first + from as i64,
-                body: block.body.window(from..to),
-            });
+            let to = if first + i == last { to + 1 } else { block.count() };
+            blocks.push(Block { first: block.first + from as i64, body: block.body.window(from..to) });
         }
-        Slice {
-            blocks: Arc::new(blocks),
-            len: range.len(),
-        }
+        Slice { blocks: Arc::new(blocks), len: range.len() }
     }
 }
 
@@ -81,12 +68,7 @@ impl Slice {
 
     /// A reader that owns the slice and can stop anywhere.
     pub fn cursor(self) -> SliceCursor {
-        SliceCursor {
-            remaining: self.len,
-            slice: self,
-            block: 0,
-            offset: 0,
-        }
+        SliceCursor { remaining: self.len, slice: self, block: 0, offset: 0 }
     }
 }
 
@@ -101,10 +83,7 @@ impl<'a> IntoIterator for &'a Slice {
 
 impl fmt::Debug for Slice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slice")
-            .field("len", &self.len)
-            .field("blocks", &self.blocks.len())
-            .finish()
+        f.debug_struct("Slice").field("len", &self.len).field("blocks", &self.blocks.len()).finish()
     }
 }
 

@@ -3,7 +3,8 @@
 //! Blocks of 64 bytes hit the seams with almost every operation; blocks of 8 KiB are what ships. Slices and clones
 //! are taken on the way and looked at again at the very end.
 
-use crate::{End, Iter, List, Place, Slice};
+use crate::encoding::listpack_size;
+use crate::{End, Iter, List, Place, RedisEncoding, Slice};
 use bytes::Bytes;
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -106,11 +107,12 @@ fn element(block_bytes: usize) -> impl Strategy<Value = Blob> {
 }
 
 fn case() -> impl Strategy<Value = (usize, Vec<Blob>, Vec<Op>)> {
-    prop_oneof![3 => Just(64usize), 2 => Just(100), 2 => Just(256), 1 => Just(1024), 1 => Just(8192)]
-        .prop_flat_map(|block_bytes| {
+    prop_oneof![3 => Just(64usize), 2 => Just(100), 2 => Just(256), 1 => Just(1024), 1 => Just(8192)].prop_flat_map(
+        |block_bytes| {
             let pool = prop::collection::vec(element(block_bytes), POOL);
             (Just(block_bytes), pool, prop::collection::vec(op(), 1..150))
-        })
+        },
+    )
 }
 
 /// What was true when it was taken.
@@ -120,6 +122,7 @@ enum Kept {
 }
 
 struct Pair {
+    encoding: RedisEncoding,
     list: List,
     model: VecDeque<Vec<u8>>,
     kept: Vec<Kept>,
@@ -136,21 +139,9 @@ fn collect(elements: Iter<'_>) -> Vec<Vec<u8>> {
 /// `LRANGE`'s arithmetic, written for wide integers and nothing else.
 fn model_range(start: i64, stop: i64, len: usize) -> std::ops::Range<usize> {
     let (start, stop, len) = (i128::from(start), i128::from(stop), len as i128);
-    let start = if start < 0 {
-        (start + len).max(0)
-    } else {
-        start
-    };
-    let stop = if stop < 0 {
-        stop + len
-    } else {
-        stop.min(len - 1)
-    };
-    if start > stop || start >= len {
-        0..0
-    } else {
-        start as usize..stop as usize + 1
-    }
+    let start = if start < 0 { (start + len).max(0) } else { start };
+    let stop = if stop < 0 { stop + len } else { stop.min(len - 1) };
+    if start > stop || start >= len { 0..0 } else { start as usize..stop as usize + 1 }
 }
 
 impl Pair {
@@ -162,6 +153,28 @@ impl Pair {
 
     fn all(&self) -> Vec<Vec<u8>> {
         self.model.iter().cloned().collect()
+    }
+
+    fn listpack_bytes(&self) -> usize {
+        7 + self.model.iter().map(|e| listpack_size(e)).sum::<usize>()
+    }
+
+    fn about_to_grow(&mut self, added: usize) {
+        if self.listpack_bytes() + added > 8192 {
+            self.encoding = RedisEncoding::Quicklist;
+        }
+    }
+
+    fn shrunk(&mut self) {
+        if self.listpack_bytes() <= 4096 {
+            self.encoding = RedisEncoding::Listpack;
+        }
+    }
+
+    fn shrunk_from(&mut self, len: usize) {
+        if self.model.len() < len {
+            self.shrunk();
+        }
     }
 
     fn push_model(&mut self, end: End, e: usize) {
@@ -181,9 +194,23 @@ impl Pair {
     fn apply(&mut self, op: &Op) {
         match *op {
             Op::Push(..) | Op::PushShared(..) | Op::PushAll(..) => self.push(op),
-            Op::Pop(_) | Op::PopMany(..) | Op::Rotate(_) => self.pop(op),
-            Op::Set(..) | Op::SetShared(..) | Op::Insert(..) | Op::Remove(..) => self.edit(op),
-            Op::Trim(..) | Op::Discard(..) => self.drop_some(op),
+            // A rotation leaves the encoding alone, but may pass under the limit on its way.
+            Op::Rotate(_) => self.pop(op),
+            Op::Pop(_) | Op::PopMany(..) => {
+                let len = self.model.len();
+                self.pop(op);
+                self.shrunk_from(len);
+            }
+            Op::Remove(..) => {
+                let len = self.model.len();
+                self.edit(op);
+                self.shrunk_from(len);
+            }
+            Op::Set(..) | Op::SetShared(..) | Op::Insert(..) => self.edit(op),
+            Op::Trim(..) | Op::Discard(..) => {
+                self.drop_some(op);
+                self.shrunk();
+            }
             Op::Get(..) | Op::Range(..) | Op::Positions(..) => self.read(op),
             Op::Slice(..) | Op::Clone | Op::Swap | Op::Reload | Op::Forget => self.keep(op),
         }
@@ -192,17 +219,18 @@ impl Pair {
     fn push(&mut self, op: &Op) {
         match op {
             &Op::Push(end, e) => {
+                self.about_to_grow(self.pool[e].len());
                 self.list.push(end, &self.pool[e]);
                 self.push_model(end, e);
             }
             &Op::PushShared(end, e) => {
-                self.list
-                    .push_shared(end, Bytes::from(self.pool[e].clone()));
+                self.about_to_grow(self.pool[e].len());
+                self.list.push_shared(end, Bytes::from(self.pool[e].clone()));
                 self.push_model(end, e);
             }
             Op::PushAll(end, es) => {
-                self.list
-                    .push_all(*end, es.iter().map(|&e| &self.pool[e][..]));
+                self.about_to_grow(es.iter().map(|&e| self.pool[e].len()).sum());
+                self.list.push_all(*end, es.iter().map(|&e| &self.pool[e][..]));
                 es.iter().for_each(|&e| self.push_model(*end, e));
             }
             _ => unreachable!("not a push"),
@@ -246,7 +274,9 @@ impl Pair {
                 };
                 assert_eq!(set, position.is_some());
                 if let Some(position) = position {
+                    self.about_to_grow(element.len());
                     self.model[position] = element;
+                    self.shrunk();
                 }
             }
             Op::Insert(place, pivot, e) => {
@@ -254,8 +284,8 @@ impl Pair {
                 let inserted = self.list.insert(place, &pivot, &element);
                 let found = self.model.iter().position(|x| *x == pivot);
                 if let Some(at) = found {
-                    self.model
-                        .insert(at + usize::from(place == Place::After), element);
+                    self.about_to_grow(element.len());
+                    self.model.insert(at + usize::from(place == Place::After), element);
                 }
                 assert_eq!(inserted, found.map(|_| self.model.len()));
             }
@@ -269,9 +299,7 @@ impl Pair {
 
     fn remove_model(&mut self, count: i64, e: usize) -> usize {
         let element = &self.pool[e];
-        let mut hits: Vec<usize> = (0..self.model.len())
-            .filter(|&i| self.model[i] == *element)
-            .collect();
+        let mut hits: Vec<usize> = (0..self.model.len()).filter(|&i| self.model[i] == *element).collect();
         if count < 0 {
             hits.reverse();
         }
@@ -312,12 +340,7 @@ impl Pair {
                 let range = model_range(start, stop, self.model.len());
                 let expected: Vec<_> = self.model.range(range).cloned().collect();
                 assert_eq!(collect(self.list.range(start, stop)), expected);
-                let backward: Vec<_> = self
-                    .list
-                    .range(start, stop)
-                    .rev()
-                    .map(|e| e.to_vec())
-                    .collect();
+                let backward: Vec<_> = self.list.range(start, stop).rev().map(|e| e.to_vec()).collect();
                 assert!(backward.iter().rev().eq(expected.iter()));
             }
             Op::Positions(e, rank, count, maxlen) => {
@@ -349,8 +372,7 @@ impl Pair {
             Op::Slice(start, stop) => {
                 let range = model_range(start, stop, self.model.len());
                 let expected = self.model.range(range).cloned().collect();
-                self.kept
-                    .push(Kept::Slice(self.list.slice(start, stop), expected));
+                self.kept.push(Kept::Slice(self.list.slice(start, stop), expected));
             }
             Op::Clone => self.kept.push(Kept::List(self.list.clone(), self.all())),
             // Go on with the clone, keep the original.
@@ -376,6 +398,8 @@ impl Pair {
         self.list.audit();
         assert_eq!(self.list.len(), self.model.len());
         assert_eq!(self.list.is_empty(), self.model.is_empty());
+        assert_eq!(self.list.listpack_bytes(), self.listpack_bytes());
+        assert_eq!(self.list.redis_encoding(), self.encoding);
     }
 
     fn check_deeply(&self) {
@@ -406,7 +430,7 @@ proptest! {
     fn the_list_answers_as_its_model((block_bytes, pool, ops) in case()) {
         let list = List::with_block_bytes(block_bytes);
         let pool = pool.into_iter().map(|blob| blob.0).collect();
-        let mut pair = Pair { list, model: VecDeque::new(), kept: Vec::new(), pool };
+        let mut pair = Pair { encoding: RedisEncoding::Listpack, list, model: VecDeque::new(), kept: Vec::new(), pool };
         for op in &ops {
             pair.apply(op);
             pair.check();
