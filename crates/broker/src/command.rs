@@ -77,7 +77,7 @@ impl Command {
     /// Where in `request` this command's keys are, in order.
     pub fn key_positions(&self, request: Request<'_>) -> SmallVec<[usize; 4]> {
         let mut positions = SmallVec::new();
-        for spec in self.keys {
+        for spec in self.keys.iter().filter(|spec| spec.names_keys()) {
             spec.positions(request, |position| positions.push(position));
         }
         positions
@@ -338,6 +338,11 @@ impl KeySpec {
     /// Whether keys may be touched that cannot be told from the request.
     pub fn is_incomplete(&self) -> bool {
         matches!(self.find, Find::Unknown)
+    }
+
+    /// Whether what it finds are keys: shard channels are routed like keys and are none.
+    pub fn names_keys(&self) -> bool {
+        self.flags != ["not_key"]
     }
 
     /// Calls `visit` with the position of every key.

@@ -36,6 +36,7 @@ pub mod string;
 mod testing;
 pub mod time;
 pub mod value;
+pub mod version;
 pub mod waiters;
 
 pub use broker::{Action, Broker, Flow, HostFacts};

@@ -164,6 +164,11 @@ impl<'o> Reply<'o> {
         Self { out, proto }
     }
 
+    /// From here on replies in `proto`: HELLO answers in the version it switched to.
+    pub fn speak(&mut self, proto: Proto) {
+        self.proto = proto;
+    }
+
     /// The output this writes to.
     pub fn output(&mut self) -> &mut Output {
         self.out

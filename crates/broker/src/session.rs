@@ -32,6 +32,13 @@ pub struct Peer {
     pub trusted: bool,
 }
 
+impl Peer {
+    /// Whether it is on this machine: over a Unix socket or loopback.
+    pub fn is_local(&self) -> bool {
+        self.unix || self.addr.starts_with("127.") || self.addr.starts_with("[::1]")
+    }
+}
+
 /// Which replies a client wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReplyMode {

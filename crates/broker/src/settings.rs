@@ -89,7 +89,7 @@ settings! {
     /// Password of the default user; empty for none.
     "requirepass" requirepass: Text = "", Live;
     /// Number of databases.
-    "databases" databases: Ranged<1, 256> = "16", Start;
+    "databases" databases: Ranged<1, 255> = "16", Start;
     /// Working directory.
     "dir" dir: Text = ".", Protected;
     /// Memory, in bytes or with kb, mb, gb, above which commands that add are refused; 0 for no limit.
@@ -114,6 +114,8 @@ settings! {
     "latency-monitor-threshold" latency_monitor_threshold: Ranged<0, 9223372036854775807> = "0", Live;
     /// Keep a latency histogram per command, for LATENCY HISTOGRAM.
     "latency-tracking" latency_tracking: Flag = "yes", Live;
+    /// Percentiles of those histograms that INFO LATENCYSTATS shows, separated by spaces.
+    "latency-tracking-info-percentiles" latency_tracking_info_percentiles: Percentiles = "50 99 99.9", Live;
     /// Times a second that expiry and other housekeeping run.
     "hz" hz: Ranged<1, 500> = "10", Live;
     /// Entries of a stream's block.

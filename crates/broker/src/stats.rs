@@ -1,11 +1,19 @@
 //! Counters for INFO and its like: soft state, reset by CONFIG RESETSTAT, seen by no op.
 
+mod histogram;
+mod rates;
+
 use std::collections::BTreeMap;
 
+pub use histogram::Histogram;
+pub use rates::Rates;
+
 use crate::catalog::catalog;
+use crate::time::Now;
+use rates::Samples;
 
 /// What is known of one command's calls.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CommandStats {
     /// Calls that ran.
     pub calls: u64,
@@ -15,23 +23,22 @@ pub struct CommandStats {
     pub rejected: u64,
     /// Ran and answered an error.
     pub failed: u64,
-    /// Calls by duration: bucket `n` counts those below `2^n` microseconds that the one before does not.
-    pub histogram: [u64; 32],
-}
-
-impl Default for CommandStats {
-    fn default() -> Self {
-        Self { calls: 0, usec: 0, rejected: 0, failed: 0, histogram: [0; 32] }
-    }
+    /// Calls by duration, if `latency-tracking` was on for one of them.
+    pub latency: Option<Box<Histogram>>,
 }
 
 impl CommandStats {
     /// Counts one call.
+    #[inline]
     pub fn record(&mut self, usec: u64) {
         self.calls += 1;
         self.usec += usec;
-        let bucket = (u64::BITS - usec.leading_zeros()) as usize;
-        self.histogram[bucket.min(self.histogram.len() - 1)] += 1;
+    }
+
+    /// Counts one call by its duration as well.
+    #[inline]
+    pub fn record_latency(&mut self, usec: u64) {
+        self.latency.get_or_insert_default().record(usec);
     }
 }
 
@@ -68,12 +75,17 @@ pub struct Stats {
     pub output_limit_disconnections: u64,
     /// Clients closed because they sent more than may wait.
     pub query_limit_disconnections: u64,
+    /// Clients closed because all together held more than `maxmemory-clients`.
+    pub evicted_clients: u64,
     /// Passwords refused.
     pub auth_failures: u64,
     /// Changes since the start; never reset.
     pub dirty: u64,
     /// The most memory seen; never reset.
     pub memory_peak: u64,
+    /// Memory at the first report; never reset.
+    pub memory_startup: u64,
+    samples: Samples,
 }
 
 /// Distinct first words of errors that are counted: a client cannot make more, but nothing should rest on that.
@@ -97,9 +109,12 @@ impl Default for Stats {
             errors: BTreeMap::new(),
             output_limit_disconnections: 0,
             query_limit_disconnections: 0,
+            evicted_clients: 0,
             auth_failures: 0,
             dirty: 0,
             memory_peak: 0,
+            memory_startup: 0,
+            samples: Samples::default(),
         }
     }
 }
@@ -107,7 +122,12 @@ impl Default for Stats {
 impl Stats {
     /// Starts over, as CONFIG RESETSTAT does.
     pub fn reset(&mut self) {
-        *self = Self { dirty: self.dirty, memory_peak: self.memory_peak, ..Self::default() };
+        *self = Self {
+            dirty: self.dirty,
+            memory_peak: self.memory_peak,
+            memory_startup: self.memory_startup,
+            ..Self::default()
+        };
     }
 
     /// Counts an error reply by its first word.
@@ -121,6 +141,36 @@ impl Stats {
                 self.errors.insert(word.to_owned(), 1);
             }
             None => {}
+        }
+    }
+
+    /// Notes how memory is used.
+    pub fn memory(&mut self, bytes: u64) {
+        self.memory_peak = self.memory_peak.max(bytes);
+        if self.memory_startup == 0 {
+            self.memory_startup = bytes;
+        }
+    }
+
+    /// Lets the rates see where the counters stand. To be called after every command; nearly always it only looks at
+    /// the time.
+    #[inline]
+    pub fn sample(&mut self, now: Now) {
+        if self.samples.is_due(now) {
+            self.samples.add(now, self.totals());
+        }
+    }
+
+    /// What happened per second lately.
+    pub fn rates(&self, now: Now) -> Rates {
+        self.samples.rates(now, self.totals())
+    }
+
+    fn totals(&self) -> Rates {
+        Rates {
+            commands: self.commands_processed,
+            input_bytes: self.net_input_bytes,
+            output_bytes: self.net_output_bytes,
         }
     }
 }

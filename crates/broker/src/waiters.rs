@@ -218,6 +218,11 @@ impl Watchers {
         self.keys.is_empty()
     }
 
+    /// How many keys are watched by anybody.
+    pub fn keys_len(&self) -> usize {
+        self.keys.len()
+    }
+
     /// A client watches one more key.
     pub fn add(&mut self, client: ClientId, db: u8, key: &[u8]) {
         self.keys.entry((db, key.into())).or_default().push(client);

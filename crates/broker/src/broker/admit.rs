@@ -29,7 +29,7 @@ impl Broker {
     /// Whether this client may run this command now.
     pub(super) fn admit(&self, client: ClientId, known: &'static Known) -> Result<(), Error> {
         let session = self.session(client);
-        if !session.authenticated && !known.flags.has(Flags::NO_AUTH) {
+        if !session.authenticated && !known.flags.has(Flags::NO_AUTH) && !self.is_authenticated(session) {
             return Err(Error::NoAuth);
         }
         if session.transaction.is_some() && known.flags.has(Flags::NO_MULTI) {

@@ -68,7 +68,12 @@ impl Broker {
     pub fn account(&mut self, client: ClientId, request: Request<'_>, started: Now, ended: Now) {
         let Some(known) = self.ran.take() else { return };
         let usec = ended.monotonic_us.saturating_sub(started.monotonic_us);
-        self.stats.commands[known.number].record(usec);
+        let stats = &mut self.stats.commands[known.number];
+        stats.record(usec);
+        if self.settings.latency_tracking.0 {
+            stats.record_latency(usec);
+        }
+        self.stats.sample(ended);
         let slower_than = self.settings.slowlog_log_slower_than.0;
         if slower_than >= 0 && usec as i64 >= slower_than && !known.flags.has(Flags::SKIP_SLOWLOG) {
             let max_len = self.settings.slowlog_max_len.0 as usize;
@@ -180,8 +185,7 @@ impl Broker {
         if let Some(known) = known {
             self.stats.commands[known.number].rejected += 1;
         }
-        let is_exec = known.is_some_and(|known| known.name == "EXEC");
-        if is_exec && self.session(client).transaction.is_some() {
+        if known.is_some_and(|known| known.name == "EXEC") {
             text = format!("EXECABORT Transaction discarded because of: {}", text.trim_start_matches("ERR "));
             self.session_mut(client).transaction = None;
             self.unwatch(client);

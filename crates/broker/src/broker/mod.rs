@@ -13,6 +13,7 @@
 //! conversation gives the same answers in a test without a socket, in a simulation, and in the server.
 
 mod admit;
+mod clients;
 mod execute;
 mod host;
 mod park;
@@ -144,12 +145,7 @@ impl Broker {
 
     /// A connection is gone: whatever it waited for, watched or listened to is forgotten.
     pub fn disconnect(&mut self, client: ClientId) {
-        if let Some(parked) = self.session_mut(client).parked.take() {
-            self.waiters.leave(client, &parked);
-        }
-        self.unwatch(client);
-        self.pubsub.forget(client);
-        self.monitors.retain(|other| *other != client);
+        self.forget_interests(client);
         self.sessions.remove(client.slot as usize);
     }
 
@@ -204,6 +200,18 @@ impl Broker {
     /// Asks the driver for something.
     pub(crate) fn ask(&mut self, action: Action) {
         self.actions.push(action);
+    }
+
+    /// Tells how much memory is allocated, for judging `maxmemory`.
+    pub fn set_memory_used(&mut self, bytes: u64) {
+        self.facts.memory_used = bytes;
+        self.stats.memory(bytes);
+    }
+
+    /// Tells what only the driver can know.
+    pub fn set_facts(&mut self, facts: HostFacts) {
+        self.set_memory_used(facts.memory_used);
+        self.facts = facts;
     }
 
     /// The op log.

@@ -3,6 +3,7 @@
 use super::{Broker, Flow, Mode};
 use crate::catalog::Known;
 use crate::session::{ClientId, Session};
+use crate::settings::Access;
 use crate::time::Now;
 
 /// One client's turn at the broker.
@@ -29,6 +30,15 @@ impl Turn<'_> {
     /// The client's session.
     pub fn session_mut(&mut self) -> &mut Session {
         self.broker.session_mut(self.client)
+    }
+
+    /// Whether this client may use something as dangerous as this parameter says.
+    pub fn is_allowed(&self, access: Access) -> bool {
+        match access {
+            Access::No => false,
+            Access::Local => self.session().peer.is_local(),
+            Access::Yes => true,
+        }
     }
 
     /// Whether the command runs inside an EXEC.

@@ -5,6 +5,7 @@
 
 mod connection;
 mod generic;
+mod help;
 mod list;
 mod pubsub;
 mod server;

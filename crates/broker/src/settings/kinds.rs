@@ -177,6 +177,26 @@ impl Setting for Octal {
     }
 }
 
+/// Percentages, separated by spaces.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Percentiles(pub Vec<f64>);
+
+impl Setting for Percentiles {
+    fn parse(text: &str) -> Result<Self, String> {
+        let percentiles = text.split_ascii_whitespace().map(|word| {
+            let value = number::parse_f64(word.as_bytes()).ok_or("Invalid latency-tracking-info-percentiles parameters")?;
+            if (0.0..=100.0).contains(&value) { Ok(value) } else { Err(Self::allowed()) }
+        });
+        percentiles.collect::<Result<_, _>>().map(Self)
+    }
+    fn show(&self) -> String {
+        self.0.iter().map(f64::to_string).collect::<Vec<_>>().join(" ")
+    }
+    fn allowed() -> String {
+        "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]".into()
+    }
+}
+
 macro_rules! words {
     ($( $(#[$doc:meta])* $name:ident { $( $(#[$vdoc:meta])* $variant:ident = $word:literal ),* $(,)? } )*) => { $(
         $(#[$doc])*

@@ -1,5 +1,20 @@
-//! The server.
+//! The server as a whole.
+
+mod config;
+mod dbsize;
+mod flush;
+mod info;
+mod swapdb;
+mod time;
 
 use crate::command::Command;
 
-pub(super) const COMMANDS: &[&Command] = &[];
+pub(super) const COMMANDS: &[&Command] = &[
+    &config::COMMAND,
+    &dbsize::COMMAND,
+    &flush::FLUSHALL,
+    &flush::FLUSHDB,
+    &info::COMMAND,
+    &swapdb::COMMAND,
+    &time::COMMAND,
+];
