@@ -115,7 +115,10 @@ impl Kind for Str {
     }
 }
 
-/// The digest that SET IFDEQ and DIGEST speak of: XXH3, 64 bits.
-pub fn digest(bytes: &[u8]) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(bytes)
+/// How many digits a digest has.
+pub const DIGEST_DIGITS: usize = 16;
+
+/// The digest that SET IFDEQ, DELEX and DIGEST speak of: XXH3, 64 bits, in lower-case hexadecimal.
+pub fn digest_hex(bytes: &[u8]) -> String {
+    format!("{:0width$x}", xxhash_rust::xxh3::xxh3_64(bytes), width = DIGEST_DIGITS)
 }

@@ -1,1 +1,168 @@
-//! (placeholder)
+//! The rbq message broker as a server: sockets, threads, configuration, logs.
+//!
+//! ```text
+//!   listen ──► threads: connection ─┐
+//!                                   ├──► hub: one lock, one Broker ──► outboxes ──► sockets
+//!   housekeeping: timer, measures ──┘
+//! ```
+//!
+//! Everything that decides what a client sees is in `rbq-broker`; this crate moves bytes, knows the time, and keeps one
+//! client's behaviour from becoming another's problem.
+
+#![forbid(unsafe_code)]
+
+mod clock;
+mod config;
+mod connection;
+mod facts;
+mod histogram;
+mod housekeeping;
+mod hub;
+mod limits;
+mod listen;
+mod logs;
+mod memory;
+mod neighbour;
+mod outbox;
+mod rewrite;
+mod socket;
+mod threads;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use rbq_broker::Broker;
+
+use crate::clock::Clock;
+pub use crate::config::{Config, command};
+use crate::hub::Shared;
+use crate::listen::Listeners;
+use crate::threads::Threads;
+
+/// I/O threads when `io-threads` is 0: more only wait for the one lock.
+const IO_THREADS_DEFAULT_MAX: usize = 4;
+
+/// Runs the server as a program: reads `args` (the program's name first), serves until it is told to stop, and says
+/// on stderr what went wrong. `name` is what help calls it.
+pub fn main(name: &'static str, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let config = match Config::from_args(name, args) {
+        Ok(config) => config,
+        Err(error) => return complain(&error),
+    };
+    if config.check_only {
+        eprintln_quietly("configuration is fine");
+        return ExitCode::SUCCESS;
+    }
+    match run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error),
+    }
+}
+
+fn complain(error: &anyhow::Error) -> ExitCode {
+    /// Usage: what sysexits and clap agree on.
+    const USAGE: u8 = 2;
+    match error.downcast_ref::<clap::Error>() {
+        Some(usage) => {
+            let _ = usage.print();
+            ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(USAGE))
+        }
+        None => {
+            eprintln_quietly(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes a line to stderr; nobody reading it is no reason to fail.
+fn eprintln_quietly(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Serves with this configuration until SIGTERM, SIGINT or SHUTDOWN.
+pub fn run(config: Config) -> Result<()> {
+    logs::start(&config.settings);
+    std::env::set_current_dir(&config.settings.dir.0)
+        .with_context(|| format!("cannot change to `dir` {}", config.settings.dir.0))?;
+    let listeners = Listeners::bind(&config.settings)?;
+    let count = io_threads(&config);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    runtime.block_on(serve(config, listeners, count))
+}
+
+fn io_threads(config: &Config) -> usize {
+    match config.settings.io_threads.0 {
+        0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(IO_THREADS_DEFAULT_MAX)),
+        count => count as usize,
+    }
+}
+
+async fn serve(config: Config, listeners: Listeners, io_threads: usize) -> Result<()> {
+    let clock = Clock::new();
+    let fixed = facts::fixed(&config, io_threads);
+    let seed = facts::seed();
+    let broker = Broker::new(config.settings.clone(), seed, clock.now());
+    let shared = Arc::new(Shared::new(broker, clock));
+    raise_file_limit(&config);
+    let threads = Arc::new(Threads::start(io_threads, &shared)?);
+    let names = listeners.names();
+    let unix_path = listeners.unix.as_ref().map(|(_, path)| path.clone());
+    for listener in listeners.tcp {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        tokio::spawn(listen::accept_tcp(listener, shared.clone(), threads.clone()));
+    }
+    if let Some((listener, path)) = listeners.unix {
+        let listener = tokio::net::UnixListener::from_std(listener)?;
+        tokio::spawn(listen::accept_unix(listener, path, shared.clone(), threads.clone()));
+    }
+    tokio::spawn(housekeeping::run_timer(shared.clone()));
+    tokio::spawn(housekeeping::run_measurements(shared.clone(), fixed));
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        process = std::process::id(),
+        listening = names.join(" "),
+        io_threads,
+        maxclients = config.settings.maxclients.0,
+        maxmemory = config.settings.maxmemory.0,
+        durability = "none: everything is in memory only",
+        "ready to accept connections"
+    );
+    let why = wait_for_the_end(&shared, &config).await?;
+    tracing::info!(why, "shutting down");
+    housekeeping::stop(&shared).await;
+    if let Some(path) = unix_path {
+        let _ = std::fs::remove_file(path);
+    }
+    tracing::info!("bye");
+    Ok(())
+}
+
+async fn wait_for_the_end(shared: &Arc<Shared>, config: &Config) -> Result<&'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+        () = housekeeping::run_chores(shared.clone(), config.file.clone()) => "SHUTDOWN",
+    })
+}
+
+/// Takes as many file descriptors as the system gives: `maxclients` connections and a few for ourselves.
+fn raise_file_limit(config: &Config) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const OWN_FILES: u64 = 64;
+    let wanted = config.settings.maxclients.0 as u64 + OWN_FILES;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let granted = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(granted), maximum: limit.maximum });
+    if raised.is_err() || granted < wanted {
+        tracing::warn!(wanted, granted, "the limit of open files allows fewer connections than maxclients");
+    }
+}

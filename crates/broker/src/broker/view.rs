@@ -54,20 +54,38 @@ impl<'v> View<'v> {
 
     /// The entry under a key.
     pub fn entry(&mut self, key: &[u8]) -> Option<&'v Entry> {
+        let entry = self.probe(key);
+        if let Some(entry) = entry.filter(|_| !self.keeps_idle_time) {
+            self.touch(entry);
+        }
+        entry
+    }
+
+    /// Counts an entry as used now.
+    pub fn touch(&self, entry: &Entry) {
+        entry.used_s.set((self.stamp.now_ms / 1000) as u32);
+    }
+
+    /// The entry under a key, counted as hit or missed but not as used: what EXISTS, TYPE and TTL do.
+    pub fn probe(&mut self, key: &[u8]) -> Option<&'v Entry> {
         let entry = self.peek(key);
         match entry {
-            Some(entry) => {
-                self.stats.keyspace_hits += 1;
-                if !self.keeps_idle_time {
-                    entry.used_s.set((self.stamp.now_ms / 1000) as u32);
-                }
-            }
+            Some(_) => self.stats.keyspace_hits += 1,
             None => {
                 self.stats.keyspace_misses += 1;
                 self.missed.push((self.stamp.db, key.into()));
             }
         }
         entry
+    }
+
+    /// Whether an entry that was found by walking is still there for a reader; remembers it to be purged if not.
+    pub fn is_live(&mut self, entry: &Entry) -> bool {
+        let is_live = !entry.is_expired(self.stamp.now_ms);
+        if let Some(deadline_ms) = entry.deadline_ms().filter(|_| !is_live) {
+            self.expired.push(((self.stamp.db, entry.key.clone()), deadline_ms));
+        }
+        is_live
     }
 
     /// The list under a key.

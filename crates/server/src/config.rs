@@ -1,0 +1,228 @@
+//! Where settings come from: flags over environment over file over defaults.
+//!
+//! All three are made from the broker's one table of parameters, so a parameter has one name everywhere: `maxmemory`
+//! in the file, `--maxmemory` on the command line, `RBQ_MAXMEMORY` in the environment. Whatever is unknown or wrong
+//! is refused with its name, its place and what is allowed: a typo must never start a server that differs from
+//! what its operator wrote.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use rbq_broker::Settings;
+use rbq_broker::settings::{PARAMETERS, Parameter};
+
+/// What the server was told.
+#[derive(Debug)]
+pub struct Config {
+    /// Every parameter.
+    pub settings: Settings,
+    /// The file it was read from.
+    pub file: Option<PathBuf>,
+    /// Only check, do not serve.
+    pub check_only: bool,
+}
+
+/// The command line, for help, completion and manual pages too.
+pub fn command(name: &'static str) -> Command {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .env("RBQ_CONFIG")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("Read parameters from this TOML file");
+    let check = Arg::new("check-config")
+        .long("check-config")
+        .action(ArgAction::SetTrue)
+        .help("Check the configuration, say what is wrong with it, and exit");
+    let parameters = PARAMETERS.iter().map(|parameter| {
+        Arg::new(parameter.name)
+            .long(parameter.name)
+            .value_name("VALUE")
+            .allow_hyphen_values(true)
+            .num_args(1)
+            .hide_default_value(true)
+            .help(format!("{} [default: {}]", parameter.doc.trim(), shown(parameter.default)))
+    });
+    Command::new(name)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A message broker that every Redis client already speaks to")
+        .after_help(
+            "Every parameter can also be set in the environment (RBQ_MAXMEMORY for --maxmemory) and in the file given by \
+             --config (maxmemory = \"1gb\"). Flags win over the environment, and that over the file.",
+        )
+        .arg(config)
+        .arg(check)
+        .args(parameters)
+}
+
+fn shown(default: &str) -> &str {
+    if default.is_empty() { "none" } else { default }
+}
+
+impl Config {
+    /// Reads the command line and what it names.
+    pub fn from_args(name: &'static str, args: impl IntoIterator<Item = OsString>) -> Result<Self> {
+        let matches = command(name).try_get_matches_from(args)?;
+        Self::from_matches(&matches, |key| std::env::var(key).ok())
+    }
+
+    /// The same from matches of [`command`] and an environment.
+    pub fn from_matches(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let mut settings = Settings::default();
+        let file = matches.get_one::<PathBuf>("config").cloned();
+        if let Some(path) = &file {
+            read_file(path, &mut settings)?;
+        }
+        for parameter in PARAMETERS {
+            let variable = variable(parameter);
+            if let Some(value) = env(&variable) {
+                set(parameter, &mut settings, &value, || format!("environment variable {variable}"))?;
+            }
+        }
+        for parameter in PARAMETERS {
+            if let Some(value) = matches.get_one::<String>(parameter.name) {
+                set(parameter, &mut settings, value, || format!("flag --{}", parameter.name))?;
+            }
+        }
+        check_exposure(&settings)?;
+        Ok(Self { settings, file, check_only: matches.get_flag("check-config") })
+    }
+}
+
+/// The environment variable of a parameter.
+pub fn variable(parameter: &Parameter) -> String {
+    format!("RBQ_{}", parameter.name.replace('-', "_").to_ascii_uppercase())
+}
+
+fn set(parameter: &Parameter, settings: &mut Settings, value: &str, place: impl Fn() -> String) -> Result<()> {
+    (parameter.set)(settings, value)
+        .map_err(|allowed| anyhow!("{}: `{value}` is no value for `{}`: {allowed}", place(), parameter.name))
+}
+
+fn read_file(path: &Path, settings: &mut Settings) -> Result<()> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let table = toml::de::DeTable::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    for (key, value) in table.get_ref() {
+        let place = || format!("{}, line {}", path.display(), line_of(&text, key.span().start));
+        let name: &str = key.get_ref();
+        let Some(parameter) = Settings::parameter(name) else {
+            bail!("{}: there is no parameter `{name}`{}", place(), suggestion(name));
+        };
+        let value = plain(value.get_ref())
+            .ok_or_else(|| anyhow!("{}: `{name}` takes a string, a number or true/false", place()))?;
+        set(parameter, settings, &value, place)?;
+    }
+    Ok(())
+}
+
+/// A TOML value as a parameter is written.
+fn plain(value: &toml::de::DeValue<'_>) -> Option<String> {
+    match value {
+        toml::de::DeValue::String(text) => Some(text.to_string()),
+        toml::de::DeValue::Integer(number) => Some(number.to_string()),
+        toml::de::DeValue::Boolean(true) => Some("yes".into()),
+        toml::de::DeValue::Boolean(false) => Some("no".into()),
+        toml::de::DeValue::Array(words) => {
+            let words: Option<Vec<String>> = words.iter().map(|word| plain(word.get_ref())).collect();
+            words.map(|words| words.join(" "))
+        }
+        _ => None,
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text[..offset].matches('\n').count() + 1
+}
+
+/// The parameter that was probably meant.
+fn suggestion(name: &str) -> String {
+    let normal = name.replace('_', "-").to_ascii_lowercase();
+    let close = PARAMETERS.iter().map(|parameter| (distance(&normal, parameter.name), parameter.name)).min();
+    match close {
+        Some((distance, close)) if distance <= 3 => format!("; did you mean `{close}`?"),
+        _ => "; see --help for all".into(),
+    }
+}
+
+/// Levenshtein distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.bytes().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// Protected mode: beyond loopback only with a password.
+fn check_exposure(settings: &Settings) -> Result<()> {
+    let exposed = settings.bind.0.split_ascii_whitespace().find(|word| !crate::listen::is_loopback(word));
+    match exposed {
+        Some(address) if settings.protected_mode.0 && settings.requirepass.0.is_empty() && settings.port.0 > 0 => bail!(
+            "refusing to listen on {address} without a password: anybody who reaches it could read and delete \
+             everything\nhint: set `--requirepass`, or bind to loopback only, or, on a network you trust, `--protected-mode no`"
+        ),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(args: &[&str], env: &[(&str, &str)]) -> Result<Config> {
+        let matches = command("rbq-server").try_get_matches_from([&["rbq-server"], args].concat())?;
+        let env = |key: &str| env.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned());
+        Config::from_matches(&matches, env)
+    }
+
+    fn error(args: &[&str], env: &[(&str, &str)]) -> String {
+        config(args, env).expect_err("it is wrong").to_string()
+    }
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), text).expect("it can be written");
+        file
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_that_over_the_file() {
+        let file = file("port = 1\nmaxclients = 1\ntimeout = 1\n");
+        let path = file.path().to_str().expect("a plain path");
+        let env = [("RBQ_PORT", "2"), ("RBQ_MAXCLIENTS", "2")];
+        let config = config(&["--config", path, "--port", "3"], &env).expect("all is well");
+        let Settings { port, maxclients, timeout, .. } = config.settings;
+        assert_eq!((port.0, maxclients.0, timeout.0), (3, 2, 1));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        assert_eq!(
+            error(&["--port", "99999"], &[]),
+            "flag --port: `99999` is no value for `port`: argument must be between 0 and 65535 inclusive"
+        );
+        assert_eq!(
+            error(&[], &[("RBQ_MAXMEMORY", "lots")]),
+            "environment variable RBQ_MAXMEMORY: `lots` is no value for `maxmemory`: argument must be a memory value"
+        );
+        let file = file("# a comment\nmax_clients = 5\n");
+        let path = file.path().to_str().expect("a plain path");
+        let text = error(&["--config", path], &[]);
+        assert_eq!(text, format!("{path}, line 2: there is no parameter `max_clients`; did you mean `maxclients`?"));
+    }
+
+    #[test]
+    fn beyond_loopback_a_password_is_needed() {
+        assert!(error(&["--bind", "0.0.0.0"], &[]).starts_with("refusing to listen on 0.0.0.0 without a password"));
+        assert!(config(&["--bind", "0.0.0.0", "--requirepass", "s3cret"], &[]).is_ok());
+        assert!(config(&["--bind", "0.0.0.0", "--protected-mode", "no"], &[]).is_ok());
+        assert!(config(&["--bind", "127.0.0.1 ::1 localhost"], &[]).is_ok());
+    }
+}

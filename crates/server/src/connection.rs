@@ -1,0 +1,378 @@
+//! One connection, from the first byte to the last.
+//!
+//! ```text
+//!            ┌────────────────────────── step ──────────────────────────┐
+//!   socket ──► decoder ──► batch ──► hold the hub, run ──► outbox ──► socket
+//!            └── waits (poll_event): bytes · woken by another thread · room in the socket ──┘
+//! ```
+//!
+//! A connection stops *executing* while it is parked in a blocking command, held by a pause, or has more than
+//! [`PENDING_BYTES_MAX`] of replies unread; it goes on *reading* up to `client-query-buffer-limit`, so that a client
+//! which sends its whole pipeline before it reads a single reply cannot deadlock with us. At that limit it is closed.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use rbq_broker::{ClientId, Flow, Output, Peer};
+use rbq_resp::{Batch, Decoder, Limits, ProtocolError};
+
+use crate::hub::{Conn, Flush, Hub, Shared};
+use crate::limits::{self, HOLD_BYTES_MAX, HOLD_COMMANDS_MAX, PENDING_BYTES_MAX};
+use crate::outbox::{Outbox, Sent};
+use crate::socket::{Accepted, Reader};
+
+/// Steps after which a connection that always has more to do lets others of its thread have a turn. Not after each:
+/// a yield asks the system for news.
+const STEPS_MAX: u32 = 16;
+
+/// What a connection does next.
+enum Step {
+    /// It has more to run.
+    Again,
+    /// It waits for bytes, room or a wake-up.
+    Wait,
+    /// It is over, for this reason.
+    Over(&'static str),
+}
+
+/// What ended a wait.
+enum Event {
+    Read(usize),
+    Woken,
+    Writable,
+    Broken,
+}
+
+struct Connection {
+    shared: Arc<Shared>,
+    conn: Arc<Conn>,
+    reader: Reader,
+    decoder: Decoder,
+    batch: Batch,
+    /// Requests of the batch that were run.
+    at: usize,
+    /// Parked or held: nothing is run until the outbox says resumed.
+    blocked: bool,
+    /// QUIT was answered, or the framing is broken: closes once everything is sent.
+    closing: Option<&'static str>,
+    /// The client has sent its last byte.
+    ended: bool,
+    stranger: bool,
+    out: Output,
+    flush: Flush,
+    total_in: u64,
+    counted_query_bytes: usize,
+    io_thread: u32,
+    fd: i32,
+}
+
+/// Serves a connection on the current thread's runtime until it is over.
+pub(crate) async fn serve(shared: Arc<Shared>, socket: Accepted, peer: Peer, io_thread: u32) {
+    let addr = peer.addr.clone();
+    let Ok((reader, writer, fd)) = socket.split() else { return };
+    let conn = {
+        let mut hub = shared.lock();
+        let now = hub.clock.now();
+        let client = hub.broker.connect(peer, now);
+        let conn = Arc::new(Conn { client, writer, outbox: Default::default(), query_bytes: Default::default() });
+        let slot = client.slot as usize;
+        if hub.conns.len() <= slot {
+            hub.conns.resize_with(slot + 1, || None);
+        }
+        hub.conns[slot] = Some(conn.clone());
+        conn
+    };
+    let mut connection = Connection {
+        decoder: Decoder::new(Limits::UNAUTHENTICATED),
+        shared,
+        conn,
+        reader,
+        batch: Batch::default(),
+        at: 0,
+        blocked: false,
+        closing: None,
+        ended: false,
+        stranger: true,
+        out: Output::default(),
+        flush: Flush::default(),
+        total_in: 0,
+        counted_query_bytes: 0,
+        io_thread,
+        fd,
+    };
+    let reason = connection.run().await;
+    tracing::debug!(client = connection.conn.client.id, addr, reason, "connection closed");
+    connection.leave();
+}
+
+impl Connection {
+    async fn run(&mut self) -> &'static str {
+        let mut steps = 0;
+        loop {
+            match self.step() {
+                Step::Again => {
+                    steps += 1;
+                    if steps % STEPS_MAX == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                Step::Over(reason) => return reason,
+                Step::Wait => match std::future::poll_fn(|cx| self.poll_event(cx)).await {
+                    Event::Read(0) => self.ended = true,
+                    Event::Read(bytes) => self.total_in += bytes as u64,
+                    Event::Woken | Event::Writable => {}
+                    Event::Broken => return "connection reset",
+                },
+            }
+        }
+    }
+
+    /// Sends what is pending, then runs what can be run.
+    fn step(&mut self) -> Step {
+        let pending = match self.flush_own() {
+            Ok(pending) => pending,
+            Err(reason) => return Step::Over(reason),
+        };
+        if let Some(reason) = self.closing {
+            return if pending == 0 { Step::Over(reason) } else { Step::Wait };
+        }
+        if self.shared.is_stopping() && (self.blocked || self.at == self.batch.len()) {
+            self.closing = Some("server is shutting down");
+            return Step::Again;
+        }
+        if self.blocked || pending > PENDING_BYTES_MAX {
+            return self.wait_with_backlog();
+        }
+        if self.at == self.batch.len() && !self.next_batch() {
+            return Step::Again;
+        }
+        if self.batch.is_empty() {
+            return self.wait_for_more();
+        }
+        self.run_batch();
+        Step::Again
+    }
+
+    /// Decodes the next requests; false if the framing is broken and was answered.
+    fn next_batch(&mut self) -> bool {
+        self.at = 0;
+        self.decoder.release(&mut self.batch);
+        let commands_max = if self.stranger { 1 } else { HOLD_COMMANDS_MAX };
+        match self.decoder.decode(&mut self.batch, commands_max, HOLD_BYTES_MAX) {
+            Ok(()) => true,
+            Err(error) => {
+                self.refuse(&error);
+                false
+            }
+        }
+    }
+
+    fn refuse(&mut self, error: &ProtocolError) {
+        self.conn.outbox.lock().append_bytes(format!("-ERR {error}\r\n").as_bytes());
+        self.closing = Some("protocol error");
+    }
+
+    /// Every complete request was run.
+    fn wait_for_more(&mut self) -> Step {
+        if self.ended {
+            // It may have closed its own half only, and still read what it asked for.
+            self.closing = Some("closed by client");
+            return Step::Again;
+        }
+        self.wait_within_limit()
+    }
+
+    /// Nothing may be run now. What was sent meanwhile waits.
+    fn wait_with_backlog(&mut self) -> Step {
+        if self.blocked && self.ended {
+            // A parked client that went away must not take a message.
+            return Step::Over("closed by client");
+        }
+        self.wait_within_limit()
+    }
+
+    fn wait_within_limit(&mut self) -> Step {
+        if self.decoder.buffered() > self.shared.limits.query_bytes_max.load(Ordering::Relaxed) {
+            self.shared.lock().broker.stats.query_limit_disconnections += 1;
+            return Step::Over("query buffer above its limit");
+        }
+        if self.decoder.buffered() == 0 {
+            self.decoder.shrink();
+        }
+        Step::Wait
+    }
+
+    /// Runs the rest of the batch under one hold of the hub.
+    fn run_batch(&mut self) {
+        let shared = self.shared.clone();
+        shared.measure_if_needed(self.batch.bytes() as u64);
+        let mut hub = shared.lock();
+        let started = hub.clock.now();
+        let mut now = started;
+        while self.at < self.batch.len() {
+            let request = self.decoder.request(&self.batch, self.at);
+            let client = self.conn.client;
+            let flow = hub.broker.execute(client, request, now, &mut self.out);
+            let ended = hub.clock.now();
+            if flow != Flow::Hold {
+                hub.broker.account(client, request, now, ended);
+                self.at += 1;
+            }
+            now = ended;
+            if !hub.broker.mail().is_empty() {
+                // What this command answered goes before what it caused, also if that goes to ourselves.
+                self.post(&shared);
+                hub.distribute(&shared, &mut self.flush, now);
+            }
+            match flow {
+                Flow::Continue => {}
+                Flow::Park | Flow::Hold => self.blocked = true,
+                Flow::Close => self.closing = Some("quit"),
+            }
+            if flow != Flow::Continue || self.out.len() > PENDING_BYTES_MAX {
+                break;
+            }
+        }
+        self.post(&shared);
+        self.report(&mut hub);
+        shared.after_hold(&mut hub, now);
+        hub.holds.record((now.monotonic_us - started.monotonic_us) * 1000);
+        if self.at < self.batch.len() {
+            // More of this pipeline is to come: others first.
+            parking_lot::MutexGuard::unlock_fair(hub);
+        } else {
+            drop(hub);
+        }
+        self.flush.run(&shared);
+        if self.blocked {
+            self.conn.outbox.lock().backlog = self.at < self.batch.len() || self.decoder.buffered() > 0;
+        }
+    }
+
+    /// Moves the replies so far into the outbox, in order with what others put there.
+    fn post(&mut self, shared: &Shared) {
+        if self.out.is_empty() {
+            return;
+        }
+        let mut outbox = self.conn.outbox.lock();
+        let before = outbox.pending();
+        outbox.append(&mut self.out);
+        shared.client_buffers.fetch_add(outbox.pending() as i64 - before as i64, Ordering::Relaxed);
+    }
+
+    /// Tells the broker of this connection's buffers, for CLIENT LIST, and takes over what commands changed.
+    fn report(&mut self, hub: &mut Hub) {
+        let (output_bytes, output_len, total_out) = {
+            let outbox = self.conn.outbox.lock();
+            (outbox.pending(), outbox.pieces(), outbox.total_out)
+        };
+        let query_bytes = self.decoder.buffered();
+        let session = hub.broker.session_mut(self.conn.client);
+        let traffic = &mut session.traffic;
+        traffic.query_bytes = query_bytes;
+        traffic.query_free = self.decoder.capacity().saturating_sub(query_bytes);
+        traffic.output_bytes = output_bytes;
+        traffic.output_len = output_len;
+        traffic.io_thread = self.io_thread;
+        traffic.fd = self.fd;
+        let (read, sent) = (self.total_in - traffic.total_in, total_out - traffic.total_out);
+        traffic.total_in = self.total_in;
+        traffic.total_out = total_out;
+        let stranger = !session.authenticated;
+        let limit = limits::Shared::output_limit(&hub.broker.settings, hub.broker.session(self.conn.client));
+        if limit.hard_bytes > 0 && output_bytes as u64 > limit.hard_bytes {
+            self.conn.outbox.lock().close = Some("output buffer above its hard limit");
+            hub.broker.stats.output_limit_disconnections += 1;
+        }
+        hub.broker.stats.net_input_bytes += read;
+        hub.broker.stats.net_output_bytes += sent;
+        if stranger != self.stranger {
+            self.stranger = stranger;
+            let limits = if stranger { Limits::UNAUTHENTICATED } else { Limits::DEFAULT };
+            let bulk_bytes_max = self.shared.limits.bulk_bytes_max.load(Ordering::Relaxed);
+            self.decoder.set_limits(Limits { bulk_bytes_max, ..limits });
+        }
+    }
+
+    /// Sends what is pending and takes note of signals; the bytes still pending, or why it is over.
+    fn flush_own(&mut self) -> Result<usize, &'static str> {
+        let mut outbox = self.conn.outbox.lock();
+        if std::mem::take(&mut outbox.resumed) {
+            self.blocked = false;
+            outbox.backlog = false;
+        }
+        let before = outbox.pending();
+        let sent = outbox.flush(&self.conn.writer);
+        let pending = outbox.pending();
+        self.shared.client_buffers.fetch_add(pending as i64 - before as i64, Ordering::Relaxed);
+        if sent == Sent::Broken {
+            return Err("connection reset");
+        }
+        match outbox.close {
+            Some(reason) => Err(reason),
+            None => Ok(pending),
+        }
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let wants_room = {
+            let mut outbox = self.conn.outbox.lock();
+            if outbox.close.is_some() || (outbox.resumed && (outbox.backlog || !self.blocked)) {
+                return Poll::Ready(Event::Woken);
+            }
+            if self.shared.is_stopping() && self.closing.is_none() {
+                return Poll::Ready(Event::Woken);
+            }
+            store_waker(&mut outbox, cx);
+            outbox.pending() > 0
+        };
+        if wants_room && self.conn.writer.poll_ready(cx).is_ready() {
+            return Poll::Ready(Event::Writable);
+        }
+        if self.ended {
+            return Poll::Pending;
+        }
+        match self.poll_read(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(bytes)) => Poll::Ready(Event::Read(bytes)),
+            Poll::Ready(Err(_)) => Poll::Ready(Event::Broken),
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.reader.poll_ready(cx)?.is_pending() {
+            if self.decoder.buffered() == 0 {
+                self.decoder.shrink();
+            }
+            return Poll::Pending;
+        }
+        let polled = self.reader.poll_read(cx, self.decoder.space());
+        let query_bytes = self.decoder.buffered();
+        let grown = query_bytes as i64 - self.counted_query_bytes as i64;
+        self.shared.client_buffers.fetch_add(grown, Ordering::Relaxed);
+        self.counted_query_bytes = query_bytes;
+        self.conn.query_bytes.store(query_bytes, Ordering::Relaxed);
+        polled
+    }
+
+    /// Forgets the connection everywhere.
+    fn leave(&mut self) {
+        let mut hub = self.shared.lock();
+        let client: ClientId = self.conn.client;
+        hub.broker.disconnect(client);
+        hub.conns[client.slot as usize] = None;
+        drop(hub);
+        let pending = self.conn.outbox.lock().pending();
+        self.shared.client_buffers.fetch_sub((pending + self.counted_query_bytes) as i64, Ordering::Relaxed);
+        self.shared.connections.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn store_waker(outbox: &mut Outbox, cx: &Context<'_>) {
+    match &outbox.waker {
+        Some(waker) if waker.will_wake(cx.waker()) => {}
+        _ => outbox.waker = Some(cx.waker().clone()),
+    }
+}

@@ -1,0 +1,177 @@
+//! What happens beside the connections: timers, measurements, chores, the end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rbq_broker::{Action, HostFacts, Now};
+
+use crate::clock::Jump;
+use crate::hub::{Flush, Hub, Shared};
+use crate::memory;
+use crate::rewrite;
+
+/// Ends waits, expires keys and ends pauses when they are due.
+pub(crate) async fn run_timer(shared: Arc<Shared>) {
+    let mut flush = Flush::default();
+    loop {
+        let due = {
+            let mut hub = shared.lock();
+            let now = hub.clock.now();
+            hub.broker.tick(now);
+            hub.distribute(&shared, &mut flush, now);
+            hub.armed_us = u64::MAX;
+            shared.after_hold(&mut hub, now);
+            (hub.armed_us != u64::MAX).then(|| hub.clock.instant(hub.armed_us))
+        };
+        flush.run(&shared);
+        match due {
+            Some(due) => {
+                tokio::select! {
+                    () = tokio::time::sleep_until(due.into()) => {}
+                    () = shared.timer.notified() => {}
+                }
+            }
+            None => shared.timer.notified().await,
+        }
+    }
+}
+
+/// Measures the process, follows the system's clock and looks after clients, `hz` times a second.
+pub(crate) async fn run_measurements(shared: Arc<Shared>, fixed: HostFacts) {
+    let mut seconds = 0;
+    loop {
+        let hz = measure(&shared, &fixed);
+        let second = shared.lock().clock.now().monotonic_us / 1_000_000;
+        if second != seconds {
+            seconds = second;
+            look_after_clients(&shared);
+        }
+        tokio::time::sleep(Duration::from_millis(1000 / hz)).await;
+    }
+}
+
+fn measure(shared: &Shared, fixed: &HostFacts) -> u64 {
+    let memory = memory::measure();
+    let (cpu_user_us, cpu_system_us) = memory::cpu_us();
+    let memory_resident = match memory.resident {
+        0 => memory::resident_by_kernel(),
+        resident => resident,
+    };
+    let mut hub = shared.lock();
+    let facts = HostFacts {
+        memory_used: memory.allocated,
+        memory_resident,
+        cpu_user_us,
+        cpu_system_us,
+        client_buffers: shared.client_buffers.load(Ordering::Relaxed).max(0) as u64,
+        info: lock_info(&hub),
+        ..fixed.clone()
+    };
+    hub.broker.set_facts(facts);
+    match hub.clock.follow() {
+        Some(Jump::Ahead(by)) => tracing::warn!(seconds = by.as_secs(), "the system clock was set ahead"),
+        Some(Jump::Back(by)) => {
+            tracing::warn!(seconds = by.as_secs(), "the system clock was set back: running at half speed until it is met");
+        }
+        None => {}
+    }
+    hub.broker.settings.hz.0.max(1) as u64
+}
+
+fn lock_info(hub: &Hub) -> Vec<(String, String)> {
+    vec![("stats".into(), hub.waits.line("rbq_lock_wait_usec") + &hub.holds.line("rbq_lock_hold_usec"))]
+}
+
+/// Closes clients that were idle for too long, and the largest ones if all together hold too much.
+fn look_after_clients(shared: &Shared) {
+    let hub = shared.lock();
+    let now = hub.clock.now();
+    close_idle(&hub, now);
+    let settings = &hub.broker.settings;
+    let limit = settings.maxmemory_clients.limit(settings.maxmemory.0);
+    if limit.is_some_and(|limit| shared.client_buffers.load(Ordering::Relaxed).max(0) as u64 > limit) {
+        close_largest(&hub);
+    }
+}
+
+fn close_idle(hub: &Hub, now: Now) {
+    let timeout_us = hub.broker.settings.timeout.0 as u64 * 1_000_000;
+    if timeout_us == 0 {
+        return;
+    }
+    for session in hub.broker.sessions() {
+        let is_waiting = session.parked.is_some() || session.subscriptions.any() || session.monitor;
+        if !is_waiting && now.monotonic_us.saturating_sub(session.active_at.monotonic_us) > timeout_us {
+            close(hub, session.id.slot, "idle for too long");
+        }
+    }
+}
+
+fn close_largest(hub: &Hub) {
+    let held = |slot: u32| {
+        let conn = hub.conns.get(slot as usize)?.as_ref()?;
+        Some(conn.outbox.lock().pending() + conn.query_bytes.load(Ordering::Relaxed))
+    };
+    let exempt = hub.broker.sessions().into_iter().filter(|session| !session.no_evict);
+    if let Some(session) = exempt.max_by_key(|session| held(session.id.slot).unwrap_or(0)) {
+        close(hub, session.id.slot, "all clients' buffers are above maxmemory-clients, and this one's are the largest");
+    }
+}
+
+fn close(hub: &Hub, slot: u32, reason: &'static str) {
+    if let Some(Some(conn)) = hub.conns.get(slot as usize) {
+        let mut outbox = conn.outbox.lock();
+        outbox.close = Some(reason);
+        outbox.wake();
+    }
+}
+
+/// Does what commands asked for and drops what they left. Returns when SHUTDOWN was asked for.
+pub(crate) async fn run_chores(shared: Arc<Shared>, file: Option<PathBuf>) {
+    loop {
+        shared.chores.notified().await;
+        let actions = std::mem::take(&mut *shared.actions.lock());
+        for action in actions {
+            match action {
+                Action::Shutdown => return,
+                Action::ParameterChanged(_) => shared.limits.load(&shared.lock().broker.settings),
+                Action::PurgeMemory => purge_memory(),
+                Action::RewriteConfig => rewrite_config(&shared, file.as_deref()),
+                // Slept through already, by the thread that ran the command.
+                Action::Sleep(_) => {}
+            }
+        }
+        let garbage = shared.lock().broker.take_garbage();
+        drop(garbage);
+    }
+}
+
+fn rewrite_config(shared: &Shared, file: Option<&Path>) {
+    let settings = shared.lock().broker.settings.clone();
+    let Some(path) = file else { return };
+    match rewrite::rewrite(path, &settings) {
+        Ok(()) => tracing::info!(file = %path.display(), "configuration file rewritten"),
+        Err(error) => tracing::error!(error = format!("{error:#}"), "configuration file not rewritten"),
+    }
+}
+
+fn purge_memory() {
+    // jemalloc purges what its decay has queued when the epoch advances; there is nothing more to ask of it safely.
+    let _ = tikv_jemalloc_ctl::epoch::advance();
+}
+
+/// Lets every connection send what it has and closes it.
+pub(crate) async fn stop(shared: &Shared) {
+    /// How long clients that do not read are waited for.
+    const PATIENCE: Duration = Duration::from_secs(3);
+    shared.stopping.store(true, Ordering::Release);
+    for conn in shared.lock().conns.iter().flatten() {
+        conn.outbox.lock().wake();
+    }
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while shared.connections.load(Ordering::Acquire) > 0 && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,71 @@
+//! What one connection, and all together, may hold.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use rbq_broker::Now;
+use rbq_broker::session::Session;
+use rbq_broker::settings::{OutputLimit, Settings};
+
+use crate::outbox::Outbox;
+
+/// Requests run under one hold of the lock. At half a microsecond each that is some 60 µs that others wait.
+pub(crate) const HOLD_COMMANDS_MAX: usize = 128;
+/// Bytes of requests run under one hold: copying them is most of what a hold with large values costs.
+pub(crate) const HOLD_BYTES_MAX: usize = 64 * 1024;
+/// Replies waiting for a client above which its commands stop being executed, until it reads.
+pub(crate) const PENDING_BYTES_MAX: usize = 1024 * 1024;
+/// Request bytes after which memory is measured anew when `maxmemory` is set: it cannot have grown by much more.
+pub(crate) const UNMEASURED_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Settings that are read without the lock.
+pub(crate) struct Shared {
+    pub(crate) query_bytes_max: AtomicUsize,
+    pub(crate) bulk_bytes_max: AtomicUsize,
+    pub(crate) maxmemory: AtomicU64,
+    pub(crate) maxclients: AtomicUsize,
+    pub(crate) tcp_keepalive_s: AtomicUsize,
+}
+
+impl Shared {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let shared = Self {
+            query_bytes_max: AtomicUsize::new(0),
+            bulk_bytes_max: AtomicUsize::new(0),
+            maxmemory: AtomicU64::new(0),
+            maxclients: AtomicUsize::new(0),
+            tcp_keepalive_s: AtomicUsize::new(0),
+        };
+        shared.load(settings);
+        shared
+    }
+
+    /// Takes over changed settings.
+    pub(crate) fn load(&self, settings: &Settings) {
+        self.query_bytes_max.store(settings.client_query_buffer_limit.0 as usize, Ordering::Relaxed);
+        self.bulk_bytes_max.store(settings.proto_max_bulk_len.0 as usize, Ordering::Relaxed);
+        self.maxmemory.store(settings.maxmemory.0, Ordering::Relaxed);
+        self.tcp_keepalive_s.store(settings.tcp_keepalive.0 as usize, Ordering::Relaxed);
+        self.maxclients.store(settings.maxclients.0 as usize, Ordering::Relaxed);
+    }
+
+    /// The limit of this client's class.
+    pub(crate) fn output_limit(settings: &Settings, session: &Session) -> OutputLimit {
+        let limits = &settings.client_output_buffer_limit;
+        if session.subscriptions.any() { limits.pubsub } else { limits.normal }
+    }
+
+    /// Why this client is to be closed for not reading what it is sent, if it is.
+    pub(crate) fn exceeded(limit: OutputLimit, outbox: &mut Outbox, now: Now) -> Option<&'static str> {
+        let pending = outbox.pending() as u64;
+        if limit.hard_bytes > 0 && pending > limit.hard_bytes {
+            return Some("output buffer above its hard limit");
+        }
+        if limit.soft_bytes == 0 || pending <= limit.soft_bytes {
+            outbox.over_soft_since_us = None;
+            return None;
+        }
+        let since_us = *outbox.over_soft_since_us.get_or_insert(now.monotonic_us);
+        let over_for_us = now.monotonic_us - since_us;
+        (over_for_us > limit.soft_seconds * 1_000_000).then_some("output buffer above its soft limit for too long")
+    }
+}

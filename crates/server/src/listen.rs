@@ -1,0 +1,204 @@
+//! Listening sockets, and new connections.
+//!
+//! One listener per address, without SO_REUSEPORT: that would let a second server share the port silently. A new
+//! socket goes to the least busy I/O thread.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rbq_broker::{Peer, Settings};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::hub::Shared;
+use crate::neighbour;
+use crate::socket::Accepted;
+use crate::threads::Threads;
+
+/// How long to wait when the system has no file descriptors left.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Sockets that are bound and will be listened on.
+pub(crate) struct Listeners {
+    pub(crate) tcp: Vec<std::net::TcpListener>,
+    pub(crate) unix: Option<(std::os::unix::net::UnixListener, PathBuf)>,
+}
+
+impl Listeners {
+    /// Binds everything that the settings name.
+    pub(crate) fn bind(settings: &Settings) -> Result<Self> {
+        let port = settings.port.0 as u16;
+        let mut tcp = Vec::new();
+        if port > 0 {
+            for word in settings.bind.0.split_ascii_whitespace() {
+                let (host, is_optional) = word.strip_prefix('-').map_or((word, false), |host| (host, true));
+                match bind_tcp(host, port, settings) {
+                    Ok(listener) => tcp.push(listener),
+                    Err(error) if is_optional && is_unavailable(&error) => {}
+                    Err(error) => return Err(explain(error, host, port)),
+                }
+            }
+        }
+        let unix = match settings.unixsocket.0.as_str() {
+            "" => None,
+            path => Some((bind_unix(Path::new(path), settings)?, PathBuf::from(path))),
+        };
+        if tcp.is_empty() && unix.is_none() {
+            bail!("nothing to listen on: `port` is {port}, `bind` is \"{}\" and `unixsocket` is not set", settings.bind.0);
+        }
+        Ok(Self { tcp, unix })
+    }
+
+    /// The addresses, for people.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let tcp = self.tcp.iter().filter_map(|listener| Some(listener.local_addr().ok()?.to_string()));
+        tcp.chain(self.unix.iter().map(|(_, path)| path.display().to_string())).collect()
+    }
+}
+
+fn bind_tcp(host: &str, port: u16, settings: &Settings) -> io::Result<std::net::TcpListener> {
+    let host = match host {
+        "*" => "0.0.0.0",
+        "::*" => "::",
+        other => other,
+    };
+    let addr = (host, port).to_socket_addrs()?.next();
+    let addr = addr.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))?;
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&SockAddr::from(addr))?;
+    socket.listen(i32::try_from(settings.tcp_backlog.0).unwrap_or(i32::MAX))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn is_unavailable(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported | io::ErrorKind::NotFound)
+        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+fn explain(error: io::Error, host: &str, port: u16) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let who = neighbour::describe(host, port);
+            anyhow::anyhow!("port {port} on {host} is in use: {who}\nhint: stop it, or choose another port with `--port`")
+        }
+        io::ErrorKind::PermissionDenied => {
+            anyhow::anyhow!("cannot listen on {host}:{port}: {error}\nhint: ports below 1024 need privileges; try `--port 6379`")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            anyhow::anyhow!("cannot listen on {host}:{port}: no interface of this machine has that address\nhint: see `--bind`")
+        }
+        _ => anyhow::anyhow!("cannot listen on {host}:{port}: {error}"),
+    }
+}
+
+fn bind_unix(path: &Path, settings: &Settings) -> Result<std::os::unix::net::UnixListener> {
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        bail!("somebody listens on {} already\nhint: stop it, or choose another path with `--unixsocket`", path.display());
+    }
+    // Nobody answers: what is there was left behind by a server that did not end cleanly.
+    if path.exists() {
+        std::fs::remove_file(path).with_context(|| format!("cannot remove the old socket {}", path.display()))?;
+    }
+    let listener = std::os::unix::net::UnixListener::bind(path)
+        .with_context(|| format!("cannot listen on {}", path.display()))?;
+    listener.set_nonblocking(true)?;
+    if settings.unixsocketperm.0 != 0 {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(settings.unixsocketperm.0);
+        std::fs::set_permissions(path, mode)?;
+    }
+    Ok(listener)
+}
+
+/// Accepts TCP connections for ever.
+pub(crate) async fn accept_tcp(listener: TcpListener, shared: Arc<Shared>, threads: Arc<Threads>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, addr)) => {
+                let laddr = stream.local_addr().map(|addr| addr.to_string()).unwrap_or_default();
+                let Ok(stream) = stream.into_std() else { continue };
+                tune(&stream, &shared);
+                let peer = Peer { addr: addr.to_string(), laddr, unix: false, trusted: false };
+                admit(Accepted::Tcp(stream), peer, &shared, &threads);
+            }
+            Err(error) => pause(&error).await,
+        }
+    }
+}
+
+/// Accepts connections on a Unix socket for ever.
+pub(crate) async fn accept_unix(listener: UnixListener, path: PathBuf, shared: Arc<Shared>, threads: Arc<Threads>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let Ok(stream) = stream.into_std() else { continue };
+                let name = format!("{}:0", path.display());
+                let peer = Peer { addr: name.clone(), laddr: name, unix: true, trusted: false };
+                admit(Accepted::Unix(stream), peer, &shared, &threads);
+            }
+            Err(error) => pause(&error).await,
+        }
+    }
+}
+
+/// An accept fails when the system has run out of something, or the peer was gone before we came: neither is a
+/// reason to stop accepting.
+async fn pause(error: &io::Error) {
+    if error.kind() == io::ErrorKind::ConnectionAborted {
+        return;
+    }
+    tracing::warn!(%error, "cannot accept a connection");
+    tokio::time::sleep(EXHAUSTED_PAUSE).await;
+}
+
+fn tune(stream: &std::net::TcpStream, shared: &Shared) {
+    // Replies go out as soon as they are there; a lost connection is noticed though nobody speaks.
+    let _ = stream.set_nodelay(true);
+    let seconds = shared.limits.tcp_keepalive_s.load(Ordering::Relaxed) as u64;
+    if seconds > 0 {
+        let keepalive = TcpKeepalive::new()
+            .with_time(Duration::from_secs(seconds))
+            .with_interval(Duration::from_secs((seconds / 3).max(1)))
+            .with_retries(3);
+        let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+    }
+}
+
+fn admit(socket: Accepted, peer: Peer, shared: &Arc<Shared>, threads: &Threads) {
+    let open = shared.connections.fetch_add(1, Ordering::AcqRel);
+    if open >= shared.limits.maxclients.load(Ordering::Relaxed) {
+        shared.connections.fetch_sub(1, Ordering::AcqRel);
+        shared.lock().broker.stats.connections_rejected += 1;
+        refuse(socket);
+        return;
+    }
+    threads.serve(socket, peer);
+}
+
+/// Tells why, as far as the socket takes it at once; then it is closed by being dropped.
+fn refuse(socket: Accepted) {
+    use std::io::Write;
+    let text = b"-ERR max number of clients reached\r\n";
+    let _ = match socket {
+        Accepted::Tcp(mut stream) => stream.write(text),
+        Accepted::Unix(mut stream) => stream.write(text),
+    };
+}
+
+/// Whether this address is reached from this machine only.
+pub(crate) fn is_loopback(word: &str) -> bool {
+    let host = word.strip_prefix('-').unwrap_or(word);
+    match (host, 0).to_socket_addrs() {
+        Ok(mut addrs) => addrs.all(|addr: SocketAddr| addr.ip().is_loopback()),
+        Err(_) => false,
+    }
+}

@@ -1,0 +1,64 @@
+//! CONFIG REWRITE: the settings in force, back into the file they were read from.
+//!
+//! The file's own lines, order and comments stay; a parameter that differs from what the file says is changed in
+//! place, and one that the file does not name is added only if it differs from its default. The new file is written
+//! beside the old one and renamed over it, so that a crash leaves one or the other.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rbq_broker::Settings;
+use rbq_broker::settings::PARAMETERS;
+use toml_edit::{DocumentMut, value};
+
+/// Writes `settings` into `path`.
+pub(crate) fn rewrite(path: &Path, settings: &Settings) -> Result<()> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let new = rewritten(&text, settings)?;
+    let beside = path.with_extension("toml.new");
+    let mut file = std::fs::File::create(&beside).with_context(|| format!("cannot write {}", beside.display()))?;
+    file.write_all(new.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path).with_context(|| format!("cannot replace {}", path.display()))
+}
+
+fn rewritten(text: &str, settings: &Settings) -> Result<String> {
+    let mut document: DocumentMut = text.parse()?;
+    let defaults = Settings::default();
+    for parameter in PARAMETERS {
+        let shown = (parameter.show)(settings);
+        let mut filed = defaults.clone();
+        let is_named = document.contains_key(parameter.name);
+        if let Some(item) = document.get(parameter.name) {
+            let written = item.as_str().map_or_else(|| item.to_string().trim().to_owned(), str::to_owned);
+            let written = match written.as_str() {
+                "true" => "yes",
+                "false" => "no",
+                other => other,
+            };
+            let _ = (parameter.set)(&mut filed, written);
+        }
+        if shown != (parameter.show)(&filed) || (is_named && document[parameter.name].is_none()) {
+            document[parameter.name] = shown.parse::<i64>().map_or_else(|_| value(shown), value);
+        }
+    }
+    Ok(document.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_order_stay_and_only_differences_are_written() {
+        let mut settings = Settings::default();
+        for (name, value) in [("maxclients", "7"), ("timeout", "30"), ("maxmemory", "1gb")] {
+            let parameter = Settings::parameter(name).expect("it is a parameter");
+            (parameter.set)(&mut settings, value).expect("it is allowed");
+        }
+        let text = "# how many\nmaxclients = 5\nmaxmemory = \"1gb\" # enough\n";
+        let new = rewritten(text, &settings).expect("the file is TOML");
+        assert_eq!(new, "# how many\nmaxclients = 7\nmaxmemory = \"1gb\" # enough\ntimeout = 30\n");
+    }
+}
