@@ -106,33 +106,25 @@ pub(super) fn rename<'a>(
 ) -> Done {
     let db = work.stamp.db;
     let slot = work.find(from).ok_or(Error::NoSuchKey)?;
-    let target = work.find(to);
-    if from == to || (exists == OnExisting::Refuse && target.is_some()) {
-        match reply {
-            RenameReply::Status => work.sink.status("OK"),
-            RenameReply::Integer => work.sink.integer(0),
-        }
+    let is_refused = from == to || (work.find(to).is_some() && exists == OnExisting::Refuse);
+    match reply {
+        RenameReply::Status => work.sink.status("OK"),
+        RenameReply::Integer => work.sink.integer(i64::from(!is_refused)),
+    }
+    if is_refused {
         return Ok(());
     }
-    let replaced = target.map(|slot| {
-        let type_name = work.entry(slot).value.kind().type_name();
-        work.remove(db, slot, to);
-        type_name
-    });
     let entry = work.db(db).remove(slot);
     let (deadline_ms, type_name) = (entry.deadline_ms(), entry.value.kind().type_name());
     work.touch(db, from);
     work.ready(db, from);
-    work.insert(db, to, entry.value, deadline_ms);
-    work.touch(db, to);
+    let (slot, replaced) = work.place(db, to, entry.value);
+    work.db(db).set_deadline(slot, deadline_ms);
+    work.touch_too(db, to);
     work.ready(db, to);
     work.notify(Class::Generic, "rename_from", from);
     work.notify(Class::Generic, "rename_to", to);
     work.replaced(db, to, replaced, type_name);
-    match reply {
-        RenameReply::Status => work.sink.status("OK"),
-        RenameReply::Integer => work.sink.integer(1),
-    }
     Ok(())
 }
 
@@ -144,23 +136,23 @@ pub(super) fn copy<'a>(
     exists: OnExisting,
 ) -> Done {
     let Some(slot) = work.find(from) else {
+        work.missed(from);
         work.sink.integer(0);
         return Ok(());
     };
-    let target = work.find_in(to_db, to);
-    if exists == OnExisting::Refuse && target.is_some() {
+    if work.find_in(to_db, to).is_some() && exists == OnExisting::Refuse {
         work.sink.integer(0);
         return Ok(());
     }
     let entry = work.entry(slot);
     let (value, deadline_ms) = (entry.value.clone(), entry.deadline_ms());
-    if let Some(target) = target {
-        work.remove(to_db, target, to);
-    }
-    work.insert(to_db, to, value, deadline_ms);
+    let type_name = value.kind().type_name();
+    let (slot, replaced) = work.place(to_db, to, value);
+    work.db(to_db).set_deadline(slot, deadline_ms);
     work.touch(to_db, to);
     work.ready(to_db, to);
     work.event(Class::Generic, "copy_to", to_db, to);
+    work.replaced(to_db, to, replaced, type_name);
     work.sink.integer(1);
     Ok(())
 }
@@ -178,7 +170,7 @@ pub(super) fn move_to<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], to_
     work.touch(db, key);
     work.ready(db, key);
     work.insert(to_db, key, entry.value, deadline_ms);
-    work.touch(to_db, key);
+    work.touch_too(to_db, key);
     work.ready(to_db, key);
     work.event(Class::Generic, "move_from", db, key);
     work.event(Class::Generic, "move_to", to_db, key);

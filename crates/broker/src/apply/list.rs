@@ -213,10 +213,12 @@ pub(super) fn trim<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], start:
 
 pub(super) fn store<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], elements: &Values<'a>) -> Done {
     let db = work.stamp.db;
-    let existed = work.find(key).map(|slot| work.remove(db, slot, key)).is_some();
-    work.sink.integer(elements.0.len() as i64);
-    if elements.0.is_empty() {
-        if existed {
+    let count = elements.0.len() as u64;
+    work.sink.integer(count as i64);
+    let found = work.find(key);
+    if count == 0 {
+        if let Some(slot) = found {
+            work.remove(db, slot, key);
             work.notify(Class::Generic, "del", key);
         }
         return Ok(());
@@ -225,9 +227,12 @@ pub(super) fn store<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], eleme
     for element in &elements.0 {
         list.push(End::Tail, element);
     }
-    work.insert(db, key, Value::List(Box::new(list)), None);
-    work.notify(Class::List, "sortstore", key);
+    let (slot, replaced) = work.place_at(db, found, key, Value::List(Box::new(list)));
+    work.db(db).set_deadline(slot, None);
+    work.replaced(db, key, replaced, "list");
     work.touch(db, key);
+    work.effects.dirty += count - 1;
+    work.notify(Class::List, "sortstore", key);
     work.ready(db, key);
     Ok(())
 }

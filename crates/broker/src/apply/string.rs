@@ -7,8 +7,8 @@ use crate::decimal;
 use crate::effects::Class;
 use crate::error::Error;
 use crate::many::Many;
-use crate::op::{OnExisting, SetDeadline, SetReply, SetWhen};
-use crate::string::Str;
+use crate::op::{SetDeadline, SetManyReply, SetManyWhen, SetReply, SetWhen};
+use crate::string::{self, DIGEST_DIGITS, Str};
 use crate::value::Value;
 
 type Done = Result<(), Error>;
@@ -25,78 +25,100 @@ pub(super) fn set<'a>(
     deadline: SetDeadline,
     reply: SetReply,
 ) -> Done {
-    let slot = work.find(key);
-    let needs_string = reply == SetReply::Old || !matches!(when, SetWhen::Always | SetWhen::Missing | SetWhen::Exists);
-    if needs_string {
-        work.string(key)?;
+    let found = work.find(key);
+    if reply == SetReply::Old && found.is_none() {
+        work.missed(key);
     }
-    let is_met = is_met(work, slot, when);
-    if reply == SetReply::Old {
-        reply_old(work, slot);
+    if reply == SetReply::Old && found.is_some_and(|slot| !matches!(work.entry(slot).value, Value::String(_))) {
+        return Err(Error::WrongType);
     }
-    if !is_met {
-        match reply {
-            SetReply::Status => work.sink.null(),
-            SetReply::Integer => work.sink.integer(0),
-            SetReply::Old => {}
+    let is_met = is_met(work, found, when)?;
+    match (reply, is_met) {
+        (SetReply::Old, _) => reply_value(work, found),
+        (SetReply::Status, true) => work.sink.status("OK"),
+        (SetReply::Status, false) => work.sink.null(),
+        (SetReply::Integer, _) => work.sink.integer(i64::from(is_met)),
+    }
+    if is_met {
+        put(work, found, key, value, deadline);
+        work.notify(Class::String, "set", key);
+        if matches!(deadline, SetDeadline::At(_)) {
+            work.notify(Class::Generic, "expire", key);
         }
-        return Ok(());
-    }
-    put(work, key, Str::new(value), deadline);
-    work.notify(Class::String, "set", key);
-    if matches!(deadline, SetDeadline::At(_)) {
-        work.notify(Class::Generic, "expire", key);
-    }
-    match reply {
-        SetReply::Status => work.sink.status("OK"),
-        SetReply::Integer => work.sink.integer(1),
-        SetReply::Old => {}
     }
     Ok(())
 }
 
-fn is_met(work: &Work<'_, '_, impl Sink>, slot: Option<u32>, when: SetWhen<'_>) -> bool {
-    let mut digits = itoa::Buffer::new();
-    let current = slot.and_then(|slot| match &work.entry(slot).value {
-        Value::String(string) => Some(string.bytes(&mut digits)),
-        _ => None,
-    });
-    match when {
-        SetWhen::Always => true,
-        SetWhen::Missing => slot.is_none(),
-        SetWhen::Exists => slot.is_some(),
-        SetWhen::Equals(value) => current.is_some_and(|current| current == value),
-        SetWhen::Differs(value) => current.is_none_or(|current| current != value),
-        SetWhen::DigestEquals(digest) => current.is_some_and(|current| crate::string::digest(current) == digest),
-        SetWhen::DigestDiffers(digest) => current.is_none_or(|current| crate::string::digest(current) != digest),
+pub(super) fn delete_if<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], when: SetWhen<'a>) -> Done {
+    let Some(slot) = work.find(key) else {
+        work.sink.integer(0);
+        return Ok(());
+    };
+    let is_met = is_met(work, Some(slot), when)?;
+    work.sink.integer(i64::from(is_met));
+    if is_met {
+        work.remove(work.stamp.db, slot, key);
+        work.notify(Class::Generic, "del", key);
     }
+    Ok(())
 }
 
-fn reply_old(work: &mut Work<'_, '_, impl Sink>, slot: Option<u32>) {
+/// Whether a condition holds for the value in this slot; a comparison wants a string there.
+fn is_met(work: &Work<'_, '_, impl Sink>, found: Option<u32>, when: SetWhen<'_>) -> Result<bool, Error> {
+    match when {
+        SetWhen::Always => return Ok(true),
+        SetWhen::Missing => return Ok(found.is_none()),
+        SetWhen::Exists => return Ok(found.is_some()),
+        _ => {}
+    }
+    let Some(slot) = found else {
+        return Ok(matches!(when, SetWhen::Differs(_) | SetWhen::DigestDiffers(_)));
+    };
+    let Value::String(string) = &work.entry(slot).value else { return Err(Error::WrongType) };
+    let mut digits = itoa::Buffer::new();
+    let bytes = string.bytes(&mut digits);
+    Ok(match when {
+        SetWhen::Equals(value) => bytes == value,
+        SetWhen::Differs(value) => bytes != value,
+        SetWhen::DigestEquals(digest) => has_digest(bytes, digest)?,
+        SetWhen::DigestDiffers(digest) => !has_digest(bytes, digest)?,
+        SetWhen::Always | SetWhen::Missing | SetWhen::Exists => unreachable!("they were answered above"),
+    })
+}
+
+/// Whether a value's digest is this one, in either case of letters. Of sixteen bytes that are no hexadecimal number it
+/// is not; of any other number of bytes the question makes no sense.
+fn has_digest(value: &[u8], digest: &[u8]) -> Result<bool, Error> {
+    if digest.len() != DIGEST_DIGITS {
+        return Err(Error::Fixed("ERR must be exactly 16 hexadecimal characters"));
+    }
+    Ok(string::digest_hex(value).as_bytes().eq_ignore_ascii_case(digest))
+}
+
+/// Answers the string in this slot, or nil.
+fn reply_value(work: &mut Work<'_, '_, impl Sink>, found: Option<u32>) {
     let db = usize::from(work.stamp.db);
     let (dbs, sink) = work.dbs_and_sink();
-    match slot.map(|slot| &dbs[db].entry(slot).value) {
+    match found.map(|slot| &dbs[db].entry(slot).value) {
         Some(Value::String(string)) => string.reply(sink),
         _ => sink.null(),
     }
 }
 
 /// Puts a value under a key, whatever was there.
-fn put<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], value: Str, deadline: SetDeadline) {
+fn put<'a>(
+    work: &mut Work<'_, 'a, impl Sink>,
+    found: Option<u32>,
+    key: &'a [u8],
+    value: Bulk<'a>,
+    deadline: SetDeadline,
+) {
     let db = work.stamp.db;
-    let slot = match work.find(key) {
-        None => work.insert(db, key, Value::String(value), None),
-        Some(slot) => {
-            let old = std::mem::replace(work.value(slot), Value::String(value));
-            let type_name = old.kind().type_name();
-            work.discard(old);
-            work.replaced(db, key, Some(type_name), "string");
-            if type_name != "string" {
-                work.ready(db, key);
-            }
-            slot
-        }
-    };
+    let (slot, replaced) = work.place_at(db, found, key, Value::String(Str::new(value)));
+    work.replaced(db, key, replaced, "string");
+    if replaced.is_some_and(|type_name| type_name != "string") {
+        work.ready(db, key);
+    }
     match deadline {
         SetDeadline::Clear => work.db(db).set_deadline(slot, None),
         SetDeadline::At(deadline_ms) => work.db(db).set_deadline(slot, Some(deadline_ms)),
@@ -105,34 +127,47 @@ fn put<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], value: Str, deadli
     work.touch(db, key);
 }
 
-pub(super) fn set_many<'a>(work: &mut Work<'_, 'a, impl Sink>, pairs: Many<'a>, exists: OnExisting) -> Done {
-    if exists == OnExisting::Refuse {
-        for key in pairs.iter().step_by(2) {
-            if work.find(key.as_slice()).is_some() {
-                work.sink.integer(0);
-                return Ok(());
-            }
-        }
+pub(super) fn set_many<'a>(
+    work: &mut Work<'_, 'a, impl Sink>,
+    pairs: Many<'a>,
+    when: SetManyWhen,
+    deadline: SetDeadline,
+    reply: SetManyReply,
+) -> Done {
+    let mut keys = pairs.iter().step_by(2);
+    let is_met = match when {
+        SetManyWhen::Always => true,
+        SetManyWhen::NoneExists => keys.all(|key| work.find(key.as_slice()).is_none()),
+        SetManyWhen::AllExist => keys.all(|key| work.find(key.as_slice()).is_some()),
+    };
+    match reply {
+        SetManyReply::Status => work.sink.status("OK"),
+        SetManyReply::Integer => work.sink.integer(i64::from(is_met)),
+    }
+    if !is_met {
+        return Ok(());
     }
     let mut pairs = pairs.iter();
     while let (Some(key), Some(value)) = (pairs.next(), pairs.next()) {
         let key = key.as_slice();
-        put(work, key, Str::new(value), SetDeadline::Clear);
+        let found = work.find(key);
+        put(work, found, key, value, deadline);
+        // The other way round than SET; Redis does it so.
+        if matches!(deadline, SetDeadline::At(_)) {
+            work.notify(Class::Generic, "expire", key);
+        }
         work.notify(Class::String, "set", key);
-    }
-    match exists {
-        OnExisting::Replace => work.sink.status("OK"),
-        OnExisting::Refuse => work.sink.integer(1),
     }
     Ok(())
 }
 
 pub(super) fn take<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8]) -> Done {
     let Some((slot, _)) = work.string(key)? else {
+        work.missed(key);
         work.sink.null();
         return Ok(());
     };
-    reply_old(work, Some(slot));
+    reply_value(work, Some(slot));
     work.remove(work.stamp.db, slot, key);
     work.notify(Class::Generic, "del", key);
     Ok(())
@@ -144,7 +179,7 @@ pub(super) fn set_deadline<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8]
         work.sink.null();
         return Ok(());
     };
-    reply_old(work, Some(slot));
+    reply_value(work, Some(slot));
     match deadline {
         SetDeadline::Keep => {}
         SetDeadline::At(deadline_ms) if deadline_ms <= work.stamp.now_ms => {
@@ -189,17 +224,18 @@ pub(super) fn append<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], valu
 
 pub(super) fn set_range<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], offset: u64, value: &'a [u8]) -> Done {
     let db = work.stamp.db;
-    let current = work.string(key)?.map_or(0, |(_, string)| string.len());
+    let found = work.string(key)?.map(|(slot, string)| (slot, string.len()));
     if value.is_empty() {
-        work.sink.integer(current as i64);
+        work.sink.integer(found.map_or(0, |(_, length)| length as i64));
         return Ok(());
     }
     check_length(offset.saturating_add(value.len() as u64))?;
     let (start, end) = (offset as usize, offset as usize + value.len());
-    if work.find(key).is_none() {
-        work.insert(db, key, Value::String(Str::Growing(Vec::new())), None);
-    }
-    let (_, string) = work.string(key)?.expect("it was made just above");
+    let slot = match found {
+        Some((slot, _)) => slot,
+        None => work.insert(db, key, Value::String(Str::Growing(Vec::new())), None),
+    };
+    let Value::String(string) = work.value(slot) else { unreachable!("the type was checked above") };
     let bytes = string.growing();
     if bytes.len() < end {
         bytes.resize(end, 0);
@@ -213,12 +249,12 @@ pub(super) fn set_range<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], o
 }
 
 pub(super) fn add<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], delta: i64) -> Done {
-    let current = match work.string(key)? {
-        None => 0,
-        Some((_, string)) => string.integer().ok_or(Error::NotInteger)?,
+    let (found, current) = match work.string(key)? {
+        None => (None, 0),
+        Some((slot, string)) => (Some(slot), string.integer().ok_or(Error::NotInteger)?),
     };
     let sum = current.checked_add(delta).ok_or(Error::Fixed("ERR increment or decrement would overflow"))?;
-    replace(work, key, Str::Integer(sum));
+    count(work, found, key, Str::Integer(sum));
     work.notify(Class::String, "incrby", key);
     work.sink.integer(sum);
     Ok(())
@@ -226,25 +262,21 @@ pub(super) fn add<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], delta: 
 
 pub(super) fn add_float<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], delta: &'a [u8]) -> Done {
     let mut digits = itoa::Buffer::new();
-    let sum = match work.string(key)? {
-        None => decimal::add(b"0", delta)?,
-        Some((_, string)) => decimal::add(string.bytes(&mut digits), delta)?,
+    let (found, sum) = match work.string(key)? {
+        None => (None, decimal::add(b"0", delta)?),
+        Some((slot, string)) => (Some(slot), decimal::add(string.bytes(&mut digits), delta)?),
     };
-    replace(work, key, Str::Fixed(sum.clone().into_boxed_slice()));
-    work.notify(Class::String, "incrbyfloat", key);
     work.sink.bulk(&sum);
+    count(work, found, key, Str::Fixed(sum.into_boxed_slice()));
+    work.notify(Class::String, "incrbyfloat", key);
     Ok(())
 }
 
-/// Puts a computed value under a key; its deadline stays.
-fn replace<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], value: Str) {
+/// Puts a computed value under a key. Its deadline stays, and nobody is told that a value was overwritten: it was
+/// changed.
+fn count<'a>(work: &mut Work<'_, 'a, impl Sink>, found: Option<u32>, key: &'a [u8], value: Str) {
     let db = work.stamp.db;
-    match work.find(key) {
-        Some(slot) => *work.value(slot) = Value::String(value),
-        None => {
-            work.insert(db, key, Value::String(value), None);
-        }
-    }
+    work.place_at(db, found, key, Value::String(value));
     work.touch(db, key);
 }
 

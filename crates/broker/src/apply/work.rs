@@ -97,6 +97,31 @@ impl<'g, 'a, S: Sink> Work<'g, 'a, S> {
         slot
     }
 
+    /// Puts a value under a key, into the slot of what is there: a key that never goes away keeps its slot and with it
+    /// its place in a SCAN. Answers the slot, its deadline as it was, and the type that was replaced.
+    pub(super) fn place(&mut self, db: u8, key: &'a [u8], value: Value) -> (u32, Option<&'static str>) {
+        let found = self.find_in(db, key);
+        self.place_at(db, found, key, value)
+    }
+
+    /// The same for a key that was looked up before.
+    pub(super) fn place_at(
+        &mut self,
+        db: u8,
+        found: Option<u32>,
+        key: &'a [u8],
+        value: Value,
+    ) -> (u32, Option<&'static str>) {
+        let Some(slot) = found else { return (self.insert(db, key, value, None), None) };
+        let used_s = (self.stamp.now_ms / 1000) as u32;
+        let entry = self.db(db).entry_mut(slot);
+        entry.used_s.set(used_s);
+        let old = std::mem::replace(&mut entry.value, value);
+        let type_name = old.kind().type_name();
+        self.discard(old);
+        (slot, Some(type_name))
+    }
+
     /// Removes a key, marks it touched and wakes who waits for it. The caller says which event that was.
     pub(super) fn remove(&mut self, db: u8, slot: u32, key: &'a [u8]) {
         let entry = self.db(db).remove(slot);
@@ -132,8 +157,18 @@ impl<'g, 'a, S: Sink> Work<'g, 'a, S> {
 
     /// Records a change that WATCH sees.
     pub(super) fn touch(&mut self, db: u8, key: &'a [u8]) {
-        self.effects.touched.push((db, key));
+        self.touch_too(db, key);
         self.effects.dirty += 1;
+    }
+
+    /// Records one more key that WATCH sees modified by a change that was counted already.
+    pub(super) fn touch_too(&mut self, db: u8, key: &'a [u8]) {
+        self.effects.touched.push((db, key));
+    }
+
+    /// Records that a key was looked for to be read, and was not there.
+    pub(super) fn missed(&mut self, key: &'a [u8]) {
+        self.notify(Class::KeyMiss, "keymiss", key);
     }
 
     /// Records that a key may serve, or must wake, parked clients.

@@ -202,11 +202,13 @@ impl Db {
         if stop >= end { 0 } else { stop }
     }
 
-    /// Some entry, chosen by `random`: from a random slot on, the first in use.
-    pub fn pick(&self, random: u64) -> Option<&Entry> {
+    /// Some live entry: the one in the first slot of these random ones that holds one, else the next in order.
+    pub fn pick(&self, random: &[u64], now_ms: u64) -> Option<&Entry> {
         let slots = self.entries.slots();
-        let start = (random % u64::from(slots.max(1))) as u32;
-        (start..slots).chain(0..start).find_map(|slot| self.entries.get(slot))
+        let live = |slot: u32| self.entries.get(slot).filter(|entry| !entry.is_expired(now_ms));
+        let mut tried = random.iter().map(|number| (number % u64::from(slots.max(1))) as u32);
+        let start = tried.clone().next().unwrap_or(0);
+        tried.find_map(live).or_else(|| (start..slots).chain(0..start).find_map(live))
     }
 
     fn hash(&self, key: &[u8]) -> u64 {

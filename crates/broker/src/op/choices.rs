@@ -60,6 +60,19 @@ choice! {
         Bulk = 1 }
 }
 choice! {
+    /// The condition of an MSET.
+    SetManyWhen { /// None.
+        Always = 0, /// MSETNX, MSETEX NX: only if none of the keys exists.
+        NoneExists = 1, /// MSETEX XX: only if all of them exist.
+        AllExist = 2 }
+}
+choice! {
+    /// MSET answers OK, MSETNX and MSETEX 1 or 0.
+    SetManyReply { /// `OK`.
+        Status = 0, /// 1 or 0.
+        Integer = 1 }
+}
+choice! {
     /// What SET answers.
     SetReply { /// SET: OK or nil.
         Status = 0, /// SETNX: 1 or 0.
@@ -67,7 +80,7 @@ choice! {
         Old = 2 }
 }
 
-/// The condition of a SET.
+/// The condition of a SET or DELEX.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetWhen<'a> {
     /// None.
@@ -80,10 +93,11 @@ pub enum SetWhen<'a> {
     Equals(&'a [u8]),
     /// IFNE.
     Differs(&'a [u8]),
-    /// IFDEQ: the XXH3 digest of the value equals.
-    DigestEquals(u64),
+    /// IFDEQ: the value's XXH3 digest in hexadecimal, as it was written. It stays a text because whether it is one at
+    /// all is asked only once there is a value to compare it with.
+    DigestEquals(&'a [u8]),
     /// IFDNE.
-    DigestDiffers(u64),
+    DigestDiffers(&'a [u8]),
 }
 
 impl<'a> Field<'a> for SetWhen<'a> {
@@ -102,11 +116,11 @@ impl<'a> Field<'a> for SetWhen<'a> {
             }
             Self::DigestEquals(digest) => {
                 out.push(5);
-                put_varint(out, *digest);
+                put_bytes(out, digest);
             }
             Self::DigestDiffers(digest) => {
                 out.push(6);
-                put_varint(out, *digest);
+                put_bytes(out, digest);
             }
         }
     }
@@ -118,8 +132,8 @@ impl<'a> Field<'a> for SetWhen<'a> {
             2 => Self::Exists,
             3 => Self::Equals(input.bytes()?),
             4 => Self::Differs(input.bytes()?),
-            5 => Self::DigestEquals(input.varint()?),
-            6 => Self::DigestDiffers(input.varint()?),
+            5 => Self::DigestEquals(input.bytes()?),
+            6 => Self::DigestDiffers(input.bytes()?),
             other => return Err(DecodeError::Choice(other)),
         })
     }

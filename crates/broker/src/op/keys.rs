@@ -23,6 +23,7 @@ impl<'a> Op<'a> {
             | Op::StringSetRange { key, .. }
             | Op::StringAdd { key, .. }
             | Op::StringAddFloat { key, .. }
+            | Op::StringDeleteIf { key, .. }
             | Op::ListPush { key, .. }
             | Op::ListPop { key, .. }
             | Op::ListInsert { key, .. }

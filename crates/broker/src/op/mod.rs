@@ -119,10 +119,12 @@ ops! {
         when: SetWhen<'a>, /// What becomes of the deadline.
         deadline: SetDeadline, /// What is answered.
         reply: SetReply }
-    /// MSET, MSETNX: pairs of key and value.
+    /// MSET, MSETNX, MSETEX: all pairs of key and value or none.
     0x0202 StringSetMany { /// key, value, key, value …
-        pairs: Many<'a>, /// Whether one existing key refuses all.
-        exists: OnExisting }
+        pairs: Many<'a>, /// Under which condition.
+        when: SetManyWhen, /// What becomes of every key's deadline.
+        deadline: SetDeadline, /// What is answered.
+        reply: SetManyReply }
     /// GETDEL.
     0x0203 StringTake { /// The key.
         key: &'a [u8] }
@@ -147,6 +149,10 @@ ops! {
     0x0208 StringAddFloat { /// The key.
         key: &'a [u8], /// How much, as it was written.
         delta: &'a [u8] }
+    /// DELEX with a condition: answers 1 or 0.
+    0x0209 StringDeleteIf { /// The key.
+        key: &'a [u8], /// Under which condition.
+        when: SetWhen<'a> }
 
     /// LPUSH, RPUSH and their X forms: answers the new length.
     0x0301 ListPush { /// The list.

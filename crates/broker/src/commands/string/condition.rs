@@ -1,0 +1,22 @@
+//! `IFEQ`, `IFNE`, `IFDEQ`, `IFDNE`: what SET and DELEX want of the value that is there.
+
+use crate::args::Args;
+use crate::command::Arg;
+use crate::op::SetWhen;
+
+pub(super) const IFEQ: Arg = Arg::string("ifeq-value").after("IFEQ");
+pub(super) const IFNE: Arg = Arg::string("ifne-value").after("IFNE");
+pub(super) const IFDEQ: Arg = Arg::integer("ifdeq-digest").after("IFDEQ");
+pub(super) const IFDNE: Arg = Arg::integer("ifdne-digest").after("IFDNE");
+
+/// Takes a comparison and its operand if that is what stands next.
+pub(super) fn comparison<'a>(args: &mut Args<'a>) -> Option<SetWhen<'a>> {
+    let words: [(_, fn(&'a [u8]) -> SetWhen<'a>); 4] = [
+        ("IFEQ", SetWhen::Equals),
+        ("IFNE", SetWhen::Differs),
+        ("IFDEQ", SetWhen::DigestEquals),
+        ("IFDNE", SetWhen::DigestDiffers),
+    ];
+    let (_, of) = words.into_iter().find(|(word, _)| args.left() >= 2 && args.keyword(word))?;
+    args.optional().map(of)
+}
