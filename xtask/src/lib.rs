@@ -1,0 +1,35 @@
+//! The project's own tools: checks, generated docs, benchmarks and the comparison with the real `redis-server`.
+//!
+//! A subcommand is a module; `src/main.rs` only calls [`run`]. What a subcommand checks is a function that tests call
+//! too, so that `cargo test` knows everything `cargo xtask` knows.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "tools talk to people")]
+
+pub mod stages;
+pub mod tidy;
+pub mod workspace;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The project's own tools.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 120)]
+pub struct Cli {
+    #[command(subcommand)]
+    tool: Tool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Tool {
+    /// Run every check: format, lints, tests, documentation, licences
+    Test,
+}
+
+/// Does what was asked.
+pub fn run(cli: Cli) -> Result<()> {
+    match cli.tool {
+        Tool::Test => stages::run(),
+    }
+}

@@ -1,0 +1,133 @@
+//! `cargo xtask test`: every check there is, in the order in which they fail fastest.
+//!
+//! It is the one command that CI and people run, so what passes here passes there. It stops at the first stage that
+//! fails and always ends with a line per stage. A check that needs a tool which is not installed is left out and named
+//! at the end; with `CI` set that is a failure, because a check that was left out must not pass for one that
+//! succeeded.
+
+use std::env;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::workspace;
+
+/// One check.
+struct Stage {
+    name: &'static str,
+    command: Command,
+}
+
+enum Outcome {
+    Passed(Duration),
+    Failed(Duration),
+    NotReached,
+}
+
+/// Runs all stages.
+pub fn run() -> Result<()> {
+    let lacking = lacking_tools();
+    let mut outcomes = Vec::new();
+    let mut failed = false;
+    for mut stage in stages() {
+        if failed {
+            outcomes.push((stage.name, Outcome::NotReached));
+            continue;
+        }
+        eprintln!("\n=== {}: {}", stage.name, shown(&stage.command));
+        let start = Instant::now();
+        let status = stage.command.stdin(Stdio::null()).status();
+        let status = status.with_context(|| format!("running {}", shown(&stage.command)))?;
+        failed = !status.success();
+        let took = start.elapsed();
+        outcomes.push((stage.name, if failed { Outcome::Failed(took) } else { Outcome::Passed(took) }));
+    }
+    eprintln!("\n=== summary");
+    for (name, outcome) in &outcomes {
+        eprintln!("{}", line(name, outcome));
+    }
+    for (what, hint) in &lacking {
+        eprintln!("LEFT OUT   {what}\n           hint: {hint}");
+    }
+    match outcomes.iter().find(|(_, outcome)| matches!(outcome, Outcome::Failed(_))) {
+        Some((name, _)) => bail!("`{name}` failed"),
+        None if lacking.iter().any(|(what, _)| !is_optional(what)) && env::var_os("CI").is_some() => {
+            bail!("checks were left out, and in CI none may be")
+        }
+        None => Ok(()),
+    }
+}
+
+fn line(name: &str, outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Passed(took) => format!("ok         {name:<24} {:>7.1} s", took.as_secs_f64()),
+        Outcome::Failed(took) => format!("FAILED     {name:<24} {:>7.1} s", took.as_secs_f64()),
+        Outcome::NotReached => format!("not run    {name}"),
+    }
+}
+
+fn stages() -> Vec<Stage> {
+    let mut stages = vec![
+        stage("format", &["fmt", "--all", "--check"]),
+        stage("format of fuzz", &["fmt", "--all", "--check", "--manifest-path", "fuzz/Cargo.toml"]),
+        stage("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
+        stage("tests", &["test", "--workspace", "--locked"]),
+        stage("documentation", &["doc", "--workspace", "--no-deps", "--locked"]),
+    ];
+    stages.last_mut().expect("it was just made").command.env("RUSTDOCFLAGS", "-D warnings");
+    if answers("cargo-deny", &["--version"]) {
+        stages.push(stage("licences and advisories", &["deny", "check"]));
+    }
+    stages
+}
+
+fn stage(name: &'static str, args: &[&str]) -> Stage {
+    let mut command = workspace::cargo();
+    command.args(args);
+    Stage { name, command }
+}
+
+/// The check that a hosted runner does without: the licences are a test as well, and advisories change from day to
+/// day, which is no reason to fail a commit.
+const DENY: &str = "advisories (`cargo deny`)";
+
+fn is_optional(what: &str) -> bool {
+    what == DENY
+}
+
+/// What cannot be checked here, and what to do about it.
+fn lacking_tools() -> Vec<(&'static str, &'static str)> {
+    let python = env::var("RBQ_PYTHON").unwrap_or_else(|_| "python3".into());
+    let node = env::var("RBQ_NODE").unwrap_or_else(|_| "node".into());
+    let checks = [
+        (
+            answers("redis-server", &["--version"]),
+            "comparison with the real redis-server",
+            "install the package `redis-server`",
+        ),
+        (
+            answers(&python, &["-c", "import redis"]),
+            "conversation with redis-py",
+            "`.ci/clients` installs it, or name a python that has it in RBQ_PYTHON",
+        ),
+        (
+            answers(&node, &["-e", "require('ioredis')"]),
+            "conversation with ioredis",
+            "`.ci/clients` installs it; then set NODE_PATH",
+        ),
+        (answers("cargo-deny", &["--version"]), DENY, "`cargo install cargo-deny`"),
+    ];
+    checks.into_iter().filter(|(there, ..)| !there).map(|(_, what, hint)| (what, hint)).collect()
+}
+
+fn answers(program: &str, args: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn shown(command: &Command) -> String {
+    let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
+    format!("cargo {}", args.join(" "))
+}
