@@ -25,6 +25,7 @@
 //! The crate reads no clock, file or environment, starts nothing, and decides nothing by chance: the same calls
 //! give the same list. It knows no protocol; where its rules are Redis's, they are said to be.
 #![forbid(unsafe_code)]
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 #![warn(missing_docs)]
 
 mod block;

@@ -49,6 +49,7 @@
 //! calls give the same answers, on any machine and whatever the [seed](PubSub::with_seed).
 
 #![forbid(unsafe_code)]
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 #![warn(missing_docs)]
 
 mod arena;

@@ -36,6 +36,7 @@
 //! differential tests; why it does not decode replies is told in [`value`](mod@value).
 
 #![forbid(unsafe_code)]
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 #![warn(missing_docs)]
 
 mod args;

@@ -97,6 +97,8 @@
 //!
 //! Authors write the commands, run the comparison with `RBQ_BLESS=1` and *read* what was filled in.
 
+#![forbid(unsafe_code)]
+
 mod bless;
 mod conversation;
 mod corpus;
