@@ -147,7 +147,7 @@ impl Link {
             if left.is_zero() {
                 let command = args.iter().map(|arg| String::from_utf8_lossy(arg)).collect::<Vec<_>>();
                 return Err(StageError::Hung {
-                    limit_s: patience.as_secs(),
+                    limit: patience,
                     waiting_for: format!("the reply to {}", command.join(" ")),
                 });
             }

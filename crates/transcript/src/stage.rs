@@ -3,6 +3,12 @@
 //! A stage carries requests to a server and brings back what each client received. How it knows that everything a
 //! step causes has arrived is its own affair: the bare broker has answered when the call returns; over sockets
 //! somebody has to wait, and only the stage knows what for. The player helps with what it knows, [`Awaited`].
+//!
+//! A stage for the bare broker needs little: `connect` opens a session, `request` hands the arguments to it, and
+//! `collect` decodes what lies in each session's output, ignoring [`Awaited`]; `advance_to` sets the `now` that the
+//! broker is given and lets deadlines pass; `bytes` is [`StageError::Unplayable`] and never called, as such
+//! conversations are [skipped](crate::Conversation::skip_on); `finish` is a last `collect`. Its wall clock should
+//! start in the present: transcripts take it that the year 3000 is far.
 
 use std::time::Duration;
 
@@ -56,10 +62,10 @@ pub enum Actor {
 #[derive(Debug, Error)]
 pub enum StageError {
     /// The server did not do within the time limit what it must do at once.
-    #[error("no answer within {limit_s} s: {waiting_for}")]
+    #[error("no answer within {limit:?}: {waiting_for}")]
     Hung {
-        /// The time limit, in seconds.
-        limit_s: u64,
+        /// The time limit.
+        limit: Duration,
         /// What was waited for.
         waiting_for: String,
     },

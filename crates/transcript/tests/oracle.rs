@@ -22,7 +22,7 @@ use rbq_transcript::{Corpus, Difference, Played, RealServer, Script, Skip, TcpSt
 const WORKERS: usize = 4;
 
 /// How long a reply that may well not come is waited for.
-const SHORT_PATIENCE: Duration = Duration::from_millis(400);
+const SHORT_PATIENCE: Duration = Duration::from_secs(1);
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../transcripts")
