@@ -48,10 +48,7 @@ pub struct BlockLimits {
 
 impl Default for BlockLimits {
     fn default() -> Self {
-        Self {
-            max_entries: 100,
-            max_bytes: 4096,
-        }
+        Self { max_entries: 100, max_bytes: 4096 }
     }
 }
 
@@ -62,19 +59,11 @@ const BYTES_CAP: u32 = 1 << 20;
 
 impl BlockLimits {
     fn entries(self) -> u32 {
-        if self.max_entries == 0 {
-            ENTRIES_CAP
-        } else {
-            self.max_entries.min(ENTRIES_CAP)
-        }
+        if self.max_entries == 0 { ENTRIES_CAP } else { self.max_entries.min(ENTRIES_CAP) }
     }
 
     fn bytes(self) -> usize {
-        let bytes = if self.max_bytes == 0 {
-            BYTES_CAP
-        } else {
-            self.max_bytes.min(BYTES_CAP)
-        };
+        let bytes = if self.max_bytes == 0 { BYTES_CAP } else { self.max_bytes.min(BYTES_CAP) };
         bytes as usize
     }
 }
@@ -179,13 +168,7 @@ fn read_entry<'a>(reader: &mut Reader<'a>, prev: StreamId) -> Option<RawEntry<'a
         _ => StreamId::new(prev.ms.checked_add(reader.varint()?)?, reader.varint()?),
     };
     let body = reader.bytes()?;
-    Some(RawEntry {
-        id,
-        prev,
-        at,
-        flags,
-        body,
-    })
+    Some(RawEntry { id, prev, at, flags, body })
 }
 
 /// The step from `prev` to `id` as flag bits; `out` gets the numbers.
@@ -218,10 +201,7 @@ struct Weight {
 
 impl Block {
     /// A block that begins with the entry `id`, which is yet to be pushed.
-    pub(crate) fn new<'f>(
-        id: StreamId,
-        fields: impl Iterator<Item = (&'f [u8], &'f [u8])> + Clone,
-    ) -> Self {
+    pub(crate) fn new<'f>(id: StreamId, fields: impl Iterator<Item = (&'f [u8], &'f [u8])> + Clone) -> Self {
         let mut bytes = Vec::new();
         varint::put(&mut bytes, fields.clone().count() as u64);
         for (name, _) in fields.clone() {
@@ -229,16 +209,7 @@ impl Block {
         }
         let cost = listpack::names(fields.map(|(name, _)| name)) as u32;
         let head = bytes.len() as u32;
-        Self {
-            first: id,
-            last: id,
-            head_prev: id,
-            head,
-            total: 0,
-            live: 0,
-            cost,
-            bytes,
-        }
+        Self { first: id, last: id, head_prev: id, head, total: 0, live: 0, cost, bytes }
     }
 
     pub(crate) const fn first(&self) -> StreamId {
@@ -251,10 +222,6 @@ impl Block {
 
     pub(crate) const fn live(&self) -> u32 {
         self.live
-    }
-
-    pub(crate) const fn total(&self) -> u32 {
-        self.total
     }
 
     /// Bytes allocated for this block, counters of the sharing pointer included.
@@ -271,17 +238,9 @@ impl Block {
     }
 
     /// Appends an entry. `id` is greater than every ID in the block, or equal to the key of an empty one.
-    pub(crate) fn push<'f>(
-        &mut self,
-        id: StreamId,
-        fields: impl Iterator<Item = (&'f [u8], &'f [u8])> + Clone,
-    ) {
+    pub(crate) fn push<'f>(&mut self, id: StreamId, fields: impl Iterator<Item = (&'f [u8], &'f [u8])> + Clone) {
         let weight = self.weigh(fields.clone());
-        let same = if weight.names == Names::Same {
-            SAME_NAMES
-        } else {
-            0
-        };
+        let same = if weight.names == Names::Same { SAME_NAMES } else { 0 };
         put_step(&mut self.bytes, self.last, id, same);
         varint::put(&mut self.bytes, weight.body as u64);
         if weight.names == Names::Own {
@@ -296,9 +255,7 @@ impl Block {
             }
             self.bytes.extend_from_slice(value);
         }
-        self.cost = self
-            .cost
-            .saturating_add(listpack::entry(self.first, id, weight.names, fields) as u32);
+        self.cost = self.cost.saturating_add(listpack::entry(self.first, id, weight.names, fields) as u32);
         self.last = id;
         self.total += 1;
         self.live += 1;
@@ -316,17 +273,9 @@ impl Block {
         }
         values -= last;
         if same && count == known_count {
-            return Weight {
-                names: Names::Same,
-                count,
-                body: values,
-            };
+            return Weight { names: Names::Same, count, body: values };
         }
-        Weight {
-            names: Names::Own,
-            count,
-            body: varint::len(count as u64) + names + values,
-        }
+        Weight { names: Names::Own, count, body: varint::len(count as u64) + names + values }
     }
 
     fn names(&self) -> (Reader<'_>, usize) {
@@ -338,13 +287,7 @@ impl Block {
     pub(crate) fn cursor(&self) -> Cursor<'_> {
         let (names, names_count) = self.names();
         let at = Reader::new(&self.bytes, self.head as usize);
-        Cursor {
-            block: self,
-            names,
-            names_count,
-            at,
-            prev: self.head_prev,
-        }
+        Cursor { block: self, names, names_count, at, prev: self.head_prev }
     }
 
     /// The live entry `id`.
@@ -467,14 +410,7 @@ impl Block {
         bytes.shrink_to_fit();
         let head = names_end as u32;
         // What it would take in Redis's node is past knowing, so it is closed to further entries.
-        Self {
-            head_prev: self.first,
-            head,
-            total: self.live,
-            cost: u32::MAX,
-            bytes,
-            ..*self
-        }
+        Self { head_prev: self.first, head, total: self.live, cost: u32::MAX, bytes, ..*self }
     }
 
     fn names_end(&self) -> (usize, usize) {
@@ -495,12 +431,7 @@ impl Block {
     }
 
     /// A block from bytes nobody vouches for; `None` when they are not one.
-    pub(crate) fn from_parts(
-        first: StreamId,
-        last: StreamId,
-        cost: u32,
-        bytes: Vec<u8>,
-    ) -> Option<Self> {
+    pub(crate) fn from_parts(first: StreamId, last: StreamId, cost: u32, bytes: Vec<u8>) -> Option<Self> {
         let mut reader = Reader::new(&bytes, 0);
         let count = usize::try_from(reader.varint()?).ok()?;
         let names = reader;
@@ -534,16 +465,7 @@ impl Block {
             return None;
         }
         let head = names_end as u32;
-        let mut block = Self {
-            first,
-            last,
-            head_prev: first,
-            head,
-            total,
-            live,
-            cost,
-            bytes,
-        };
+        let mut block = Self { first, last, head_prev: first, head, total, live, cost, bytes };
         block.advance_head();
         Some(block)
     }

@@ -118,20 +118,10 @@ impl GroupMut<'_> {
     }
 
     /// Claims the pending entry `id`. `visit` is shown it when it is claimed.
-    pub fn claim(
-        &mut self,
-        id: StreamId,
-        claim: &Claim,
-        now_ms: u64,
-        visit: impl FnOnce(ClaimedEntry<'_>),
-    ) -> Claimed {
+    pub fn claim(&mut self, id: StreamId, claim: &Claim, now_ms: u64, visit: impl FnOnce(ClaimedEntry<'_>)) -> Claimed {
         let hold = self.group.pending.get(id);
         let Some(entry) = self.entries.get(id) else {
-            return if self.group.release(id) {
-                Claimed::Dropped
-            } else {
-                Claimed::No
-            };
+            return if self.group.release(id) { Claimed::Dropped } else { Claimed::No };
         };
         let hold = match hold {
             Some(hold) if hold.owner.is_some() && !is_idle(&hold, claim.min_idle_ms, now_ms) => {
@@ -140,26 +130,12 @@ impl GroupMut<'_> {
             Some(hold) => hold,
             None if claim.absent == Absent::Skip => return Claimed::No,
             // Made pending as if delivered once, now.
-            None => Hold {
-                id,
-                owner: None,
-                delivered_ms: now_ms,
-                deliveries: 1,
-            },
+            None => Hold { id, owner: None, delivered_ms: now_ms, deliveries: 1 },
         };
-        visit(ClaimedEntry {
-            entry,
-            idle_ms: now_ms.saturating_sub(hold.delivered_ms),
-            deliveries: hold.deliveries,
-        });
+        visit(ClaimedEntry { entry, idle_ms: now_ms.saturating_sub(hold.delivered_ms), deliveries: hold.deliveries });
         let deliveries = count(hold.deliveries, claim.count);
         let owner = Some(claim.consumer.0);
-        self.group.assign(Hold {
-            id,
-            owner,
-            delivered_ms: claim.delivered_ms,
-            deliveries,
-        });
+        self.group.assign(Hold { id, owner, delivered_ms: claim.delivered_ms, deliveries });
         self.group.consumers.at_mut(claim.consumer).active_ms = Some(now_ms);
         Claimed::Yes
     }
@@ -176,43 +152,32 @@ impl GroupMut<'_> {
         let mut attempts = claim.limit.saturating_mul(ATTEMPTS_PER_CLAIM);
         let mut existing = Existing::new(self.entries);
         let mut released = Vec::new();
-        let stopped = self.group.pending.walk(
-            Walk {
-                from: claim.start,
-                owner: None,
-                at_most: u64::MAX,
-            },
-            |hold| {
-                if left == 0 || attempts == 0 {
-                    return Step::Stop;
-                }
-                attempts -= 1;
-                let Some(entry) = existing.get(hold.id) else {
-                    left -= 1;
-                    done.dropped.push(hold.id);
-                    released.push(hold);
-                    return Step::Remove;
-                };
-                if !is_idle(&hold, claim.min_idle_ms, now_ms) {
-                    return Step::Keep;
-                }
+        let stopped = self.group.pending.walk(Walk { from: claim.start, owner: None, at_most: u64::MAX }, |hold| {
+            if left == 0 || attempts == 0 {
+                return Step::Stop;
+            }
+            attempts -= 1;
+            let Some(entry) = existing.get(hold.id) else {
                 left -= 1;
-                done.claimed += 1;
-                let idle_ms = now_ms.saturating_sub(hold.delivered_ms);
-                visit(ClaimedEntry {
-                    entry,
-                    idle_ms,
-                    deliveries: hold.deliveries,
-                });
+                done.dropped.push(hold.id);
                 released.push(hold);
-                Step::Put(Hold {
-                    owner: Some(claim.consumer.0),
-                    delivered_ms: now_ms,
-                    deliveries: count(hold.deliveries, claim.count),
-                    ..hold
-                })
-            },
-        );
+                return Step::Remove;
+            };
+            if !is_idle(&hold, claim.min_idle_ms, now_ms) {
+                return Step::Keep;
+            }
+            left -= 1;
+            done.claimed += 1;
+            let idle_ms = now_ms.saturating_sub(hold.delivered_ms);
+            visit(ClaimedEntry { entry, idle_ms, deliveries: hold.deliveries });
+            released.push(hold);
+            Step::Put(Hold {
+                owner: Some(claim.consumer.0),
+                delivered_ms: now_ms,
+                deliveries: count(hold.deliveries, claim.count),
+                ..hold
+            })
+        });
         for hold in &released {
             self.group.count_released(hold);
         }
@@ -246,10 +211,7 @@ impl GroupMut<'_> {
         }
         let pending = &self.group.pending;
         let handed_back = pending.nacked_ids().filter_map(|id| pending.get(id));
-        let owned = owned
-            .then(|| pending.oldest_first(until_ms))
-            .into_iter()
-            .flatten();
+        let owned = owned.then(|| pending.oldest_first(until_ms)).into_iter().flatten();
         let mut claimed = Vec::new();
         for hold in handed_back.chain(owned) {
             if claimed.len() == limit {
@@ -259,24 +221,14 @@ impl GroupMut<'_> {
                 continue;
             };
             let idle_ms = now_ms.saturating_sub(hold.delivered_ms);
-            if visit(ClaimedEntry {
-                entry,
-                idle_ms,
-                deliveries: hold.deliveries,
-            }) == Take::Stop
-            {
+            if visit(ClaimedEntry { entry, idle_ms, deliveries: hold.deliveries }) == Take::Stop {
                 break;
             }
             claimed.push(hold);
         }
         for hold in &claimed {
             let deliveries = once_more(hold.deliveries);
-            self.group.assign(Hold {
-                owner: Some(consumer.0),
-                delivered_ms: now_ms,
-                deliveries,
-                ..*hold
-            });
+            self.group.assign(Hold { owner: Some(consumer.0), delivered_ms: now_ms, deliveries, ..*hold });
         }
         if !claimed.is_empty() {
             self.group.consumers.at_mut(consumer).active_ms = Some(now_ms);
@@ -295,9 +247,7 @@ impl GroupMut<'_> {
             return None;
         }
         let mut oldest = self.group.pending.oldest_first(u64::MAX);
-        oldest
-            .find(|hold| entries.contains(hold.id))
-            .map(|hold| hold.delivered_ms)
+        oldest.find(|hold| entries.contains(hold.id)).map(|hold| hold.delivered_ms)
     }
 }
 

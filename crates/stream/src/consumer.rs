@@ -57,6 +57,11 @@ impl Consumers {
         self.by_name.len()
     }
 
+    /// Numbers in use are below this.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
     pub(crate) fn id(&self, name: &[u8]) -> Option<ConsumerId> {
         self.by_name.get(name).copied().map(ConsumerId)
     }
@@ -64,12 +69,7 @@ impl Consumers {
     /// Makes a consumer that does not exist yet.
     pub(crate) fn create(&mut self, name: &[u8], now_ms: u64) -> ConsumerId {
         let name: Arc<[u8]> = name.into();
-        let consumer = Consumer {
-            name: Arc::clone(&name),
-            seen_ms: now_ms,
-            active_ms: None,
-            pending: 0,
-        };
+        let consumer = Consumer { name: Arc::clone(&name), seen_ms: now_ms, active_ms: None, pending: 0 };
         self.name_bytes += name.len();
         let id = match self.free.pop_first() {
             Some(id) => {
@@ -86,9 +86,7 @@ impl Consumers {
     }
 
     pub(crate) fn delete(&mut self, id: ConsumerId) {
-        let consumer = self.slots[id.0 as usize]
-            .take()
-            .expect("a consumer's number is good while it lives");
+        let consumer = self.slots[id.0 as usize].take().expect("a consumer's number is good while it lives");
         self.name_bytes -= consumer.name.len();
         self.by_name.remove(&consumer.name);
         self.free.insert(id.0);
@@ -103,30 +101,23 @@ impl Consumers {
     }
 
     pub(crate) fn at(&self, id: ConsumerId) -> &Consumer {
-        self.get(id.0)
-            .expect("a consumer's number is good while it lives")
+        self.get(id.0).expect("a consumer's number is good while it lives")
     }
 
     pub(crate) fn at_mut(&mut self, id: ConsumerId) -> &mut Consumer {
-        self.slots[id.0 as usize]
-            .as_mut()
-            .expect("a consumer's number is good while it lives")
+        self.slots[id.0 as usize].as_mut().expect("a consumer's number is good while it lives")
     }
 
     /// Consumers by name.
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (ConsumerId, &Consumer)> {
-        self.by_name
-            .values()
-            .map(|&id| (ConsumerId(id), self.at(ConsumerId(id))))
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (ConsumerId, &Consumer)> + DoubleEndedIterator {
+        self.by_name.values().map(|&id| (ConsumerId(id), self.at(ConsumerId(id))))
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
         // A tree's node is about two thirds full; names sit behind two counters, shared by tree and slot.
         let tree = self.by_name.len() * size_of::<(Arc<[u8]>, u32)>() * 3 / 2;
         let names = self.name_bytes + self.by_name.len() * 2 * size_of::<usize>();
-        tree + names
-            + self.slots.capacity() * size_of::<Option<Consumer>>()
-            + self.free.len() * size_of::<u32>() * 2
+        tree + names + self.slots.capacity() * size_of::<Option<Consumer>>() + self.free.len() * size_of::<u32>() * 2
     }
 }
 
@@ -137,29 +128,20 @@ mod tests {
     #[test]
     fn numbers_are_given_out_again_smallest_first() {
         let mut consumers = Consumers::default();
-        let ids: Vec<_> = [&b"a"[..], b"b", b"c", b"d"]
-            .iter()
-            .map(|name| consumers.create(name, 0))
-            .collect();
+        let ids: Vec<_> = [&b"a"[..], b"b", b"c", b"d"].iter().map(|name| consumers.create(name, 0)).collect();
         consumers.delete(ids[2]);
         consumers.delete(ids[0]);
         assert_eq!(consumers.create(b"e", 0).0, 0);
         assert_eq!(consumers.create(b"f", 0).0, 2);
         assert_eq!(consumers.create(b"g", 0).0, 4);
-        let names: Vec<_> = consumers
-            .iter()
-            .map(|(_, consumer)| consumer.name().to_vec())
-            .collect();
+        let names: Vec<_> = consumers.iter().map(|(_, consumer)| consumer.name().to_vec()).collect();
         assert_eq!(names, [b"b", b"d", b"e", b"f", b"g"]);
     }
 
     #[test]
     fn the_table_shrinks_with_its_last_consumers() {
         let mut consumers = Consumers::default();
-        let ids: Vec<_> = [&b"a"[..], b"b", b"c"]
-            .iter()
-            .map(|name| consumers.create(name, 0))
-            .collect();
+        let ids: Vec<_> = [&b"a"[..], b"b", b"c"].iter().map(|name| consumers.create(name, 0)).collect();
         consumers.delete(ids[1]);
         consumers.delete(ids[2]);
         assert_eq!(consumers.slots.len(), 1);

@@ -80,12 +80,7 @@ impl GroupMut<'_> {
             self.group.last_delivered = entry.id;
             if acks == Acks::Required {
                 let owner = Some(consumer.0);
-                self.group.assign(Hold {
-                    id: entry.id,
-                    owner,
-                    delivered_ms: now_ms,
-                    deliveries: 1,
-                });
+                self.group.assign(Hold { id: entry.id, owner, delivered_ms: now_ms, deliveries: 1 });
             }
             delivery.len += 1;
             delivery.ends = Some((delivery.ends.map_or(entry.id, |(first, _)| first), entry.id));
@@ -117,28 +112,17 @@ impl GroupMut<'_> {
             return 0;
         };
         let mut existing = Existing::new(self.entries);
-        self.group.pending.walk(
-            Walk {
-                from,
-                owner: Some(consumer.0),
-                at_most,
-            },
-            |hold| {
-                let entry = existing.get(hold.id);
-                if visit(HistoryEntry { id: hold.id, entry }) == Take::Stop {
-                    return Step::Stop;
-                }
-                seen += 1;
-                match entry {
-                    Some(_) => Step::Put(Hold {
-                        delivered_ms: now_ms,
-                        deliveries: once_more(hold.deliveries),
-                        ..hold
-                    }),
-                    None => Step::Keep,
-                }
-            },
-        );
+        self.group.pending.walk(Walk { from, owner: Some(consumer.0), at_most }, |hold| {
+            let entry = existing.get(hold.id);
+            if visit(HistoryEntry { id: hold.id, entry }) == Take::Stop {
+                return Step::Stop;
+            }
+            seen += 1;
+            match entry {
+                Some(_) => Step::Put(Hold { delivered_ms: now_ms, deliveries: once_more(hold.deliveries), ..hold }),
+                None => Step::Keep,
+            }
+        });
         seen
     }
 }
@@ -157,12 +141,7 @@ const READ_THROUGH_MAX: usize = 64;
 
 impl<'a> Existing<'a> {
     pub(crate) fn new(entries: &'a crate::entries::Entries) -> Self {
-        Self {
-            entries,
-            range: entries.range(StreamId::MAX, StreamId::MIN),
-            ahead: None,
-            at: None,
-        }
+        Self { entries, range: entries.range(StreamId::MAX, StreamId::MIN), ahead: None, at: None }
     }
 
     /// The entry `id`, which is greater than any asked for before.

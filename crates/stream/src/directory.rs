@@ -38,10 +38,7 @@ pub(crate) struct Directory<R> {
 
 impl<R> Default for Directory<R> {
     fn default() -> Self {
-        Self {
-            runs: VecDeque::new(),
-            vacant: 0,
-        }
+        Self { runs: VecDeque::new(), vacant: 0 }
     }
 }
 
@@ -49,9 +46,7 @@ impl<R: Run> Directory<R> {
     /// The last run that begins at or before `id`, vacant or not.
     #[inline]
     pub(crate) fn floor(&self, id: StreamId) -> Option<usize> {
-        self.runs
-            .partition_point(|run| run.first() <= id)
-            .checked_sub(1)
+        self.runs.partition_point(|run| run.first() <= id).checked_sub(1)
     }
 
     /// Where a walk upwards from `id` begins.
@@ -99,12 +94,7 @@ impl<R: Run> Directory<R> {
     }
 
     pub(crate) fn push_back(&mut self, run: R) {
-        debug_assert!(
-            self.runs
-                .back()
-                .is_none_or(|last| last.first() < run.first()),
-            "runs ascend"
-        );
+        debug_assert!(self.runs.back().is_none_or(|last| last.first() < run.first()), "runs ascend");
         self.runs.push_back(run);
     }
 
@@ -116,6 +106,11 @@ impl<R: Run> Directory<R> {
 
     pub(crate) fn insert(&mut self, at: usize, run: R) {
         self.runs.insert(at, run);
+    }
+
+    /// Takes out a run that is not vacant, and closes the gap.
+    pub(crate) fn remove(&mut self, at: usize) -> Option<R> {
+        self.runs.remove(at)
     }
 
     /// Says that the run in some slot has just become vacant. [`settle`](Self::settle) must follow before anybody relies
@@ -149,5 +144,16 @@ impl<R: Run> Directory<R> {
         if self.runs.capacity() > 64 && self.runs.len() * 4 < self.runs.capacity() {
             self.runs.shrink_to(self.runs.len() * 2);
         }
+    }
+}
+
+#[cfg(test)]
+impl<R: Run> Directory<R> {
+    /// # Panics
+    /// When an invariant does not hold.
+    pub(crate) fn audit(&self) {
+        assert!(self.runs.iter().is_sorted_by(|a, b| a.first() < b.first()), "firsts ascend");
+        assert_eq!(self.runs.iter().filter(|run| run.is_vacant()).count(), self.vacant);
+        assert!(self.front().is_none_or(|run| !run.is_vacant()) && self.back().is_none_or(|run| !run.is_vacant()));
     }
 }

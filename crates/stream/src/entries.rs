@@ -43,11 +43,7 @@ impl Run for BlockRun {
 
 impl BlockRun {
     fn new(block: Block) -> Self {
-        Self {
-            first: block.first(),
-            live: block.live(),
-            block: Some(Arc::new(block)),
-        }
+        Self { first: block.first(), live: block.live(), block: Some(Arc::new(block)) }
     }
 
     pub(crate) fn first_id(&self) -> StreamId {
@@ -157,10 +153,7 @@ impl Entries {
         if id < self.first_id || id > self.newest_id {
             return None;
         }
-        self.directory
-            .get(self.directory.floor(id)?)?
-            .block()?
-            .find(id)
+        self.directory.get(self.directory.floor(id)?)?.block()?.find(id)
     }
 
     /// Whether `id` is a live entry.
@@ -193,10 +186,7 @@ impl Entries {
                 count += u64::from(run.live);
                 continue;
             }
-            return count
-                + run
-                    .block()
-                    .map_or(0, |block| u64::from(block.live_after(id)));
+            return count + run.block().map_or(0, |block| u64::from(block.live_after(id)));
         }
         count
     }
@@ -212,13 +202,9 @@ impl Entries {
         let id = match id {
             NewId::Auto if now_ms > self.last_id.ms => StreamId::new(now_ms, 0),
             NewId::Auto => self.last_id.next().ok_or(AppendError::Exhausted)?,
-            NewId::AutoSeq(ms) if ms == self.last_id.ms => StreamId::new(
-                ms,
-                self.last_id
-                    .seq
-                    .checked_add(1)
-                    .ok_or(AppendError::NotGreater)?,
-            ),
+            NewId::AutoSeq(ms) if ms == self.last_id.ms => {
+                StreamId::new(ms, self.last_id.seq.checked_add(1).ok_or(AppendError::NotGreater)?)
+            }
             NewId::AutoSeq(ms) => StreamId::new(ms, 0),
             NewId::Exact(id) if id.is_zero() => return Err(AppendError::Zero),
             NewId::Exact(id) => id,
@@ -236,10 +222,7 @@ impl Entries {
         fields: impl Iterator<Item = (&'f [u8], &'f [u8])> + Clone,
         limits: BlockLimits,
     ) -> Result<(), AppendError> {
-        let payload: usize = fields
-            .clone()
-            .map(|(name, value)| name.len() + value.len())
-            .sum();
+        let payload: usize = fields.clone().map(|(name, value)| name.len() + value.len()).sum();
         if payload > PAYLOAD_BYTES_MAX {
             return Err(AppendError::TooLarge);
         }
@@ -250,8 +233,9 @@ impl Entries {
             self.directory.push_back(BlockRun::new(block));
         }
         let run = self.directory.back_mut().expect("a block was just made");
-        let block = Arc::make_mut(run.block.as_mut().expect("the back is never vacant"));
-        let before = block.heap_bytes();
+        let shared = run.block.as_mut().expect("the back is never vacant");
+        let before = shared.heap_bytes();
+        let block = Arc::make_mut(shared);
         block.push(id, fields);
         self.heap = self.heap + block.heap_bytes() - before;
         run.live += 1;
@@ -268,10 +252,7 @@ impl Entries {
 
     /// Whether an entry of this payload joins the newest block.
     pub(crate) fn back_has_room(&self, payload: usize, limits: BlockLimits) -> bool {
-        self.directory
-            .back()
-            .and_then(BlockRun::block)
-            .is_some_and(|block| block.has_room(payload, limits))
+        self.directory.back().and_then(BlockRun::block).is_some_and(|block| block.has_room(payload, limits))
     }
 
     fn seal_back(&mut self) {
@@ -294,11 +275,7 @@ impl Entries {
         let Some(at) = self.directory.floor(id) else {
             return false;
         };
-        let found = self
-            .directory
-            .get(at)
-            .and_then(BlockRun::block)
-            .is_some_and(|block| block.has(id));
+        let found = self.directory.get(at).and_then(BlockRun::block).is_some_and(|block| block.has(id));
         if !found {
             return false;
         }
@@ -308,10 +285,7 @@ impl Entries {
         if tombstone == Tombstone::Recorded {
             self.max_deleted_id = self.max_deleted_id.max(id);
         }
-        self.settle_ends(Gone {
-            first: id == self.first_id,
-            newest: id == self.newest_id,
-        });
+        self.settle_ends(Gone { first: id == self.first_id, newest: id == self.newest_id });
         true
     }
 
@@ -343,10 +317,7 @@ impl Entries {
             break;
         }
         if self.live != before {
-            self.settle_ends(Gone {
-                first: true,
-                newest: false,
-            });
+            self.settle_ends(Gone { first: true, newest: false });
         }
         before - self.live
     }
@@ -382,17 +353,30 @@ impl Entries {
             return;
         };
         if gone.first {
-            self.first_id = front
-                .block()
-                .and_then(|block| block.first_live())
-                .expect("a block holds a live entry");
+            self.first_id = front.block().and_then(|block| block.first_live()).expect("a block holds a live entry");
         }
         if gone.newest {
-            self.newest_id = back
-                .block()
-                .and_then(|block| block.last_live())
-                .expect("a block holds a live entry");
+            self.newest_id = back.block().and_then(|block| block.last_live()).expect("a block holds a live entry");
         }
+    }
+
+    /// Puts back a block after all others. `false` when it does not belong there.
+    pub(crate) fn restore_block(&mut self, block: Block) -> bool {
+        let before = self.directory.back().and_then(BlockRun::block).map(|block| block.last());
+        if before.is_some_and(|last| last >= block.first()) {
+            return false;
+        }
+        self.heap += block.heap_bytes();
+        self.live += u64::from(block.live());
+        self.appended += u64::from(block.live());
+        self.directory.push_back(BlockRun::new(block));
+        true
+    }
+
+    /// Sets what blocks do not tell, once they are all back.
+    pub(crate) fn restore_counters(&mut self, last_id: StreamId, max_deleted_id: StreamId, added: u64) {
+        (self.last_id, self.max_deleted_id, self.added) = (last_id, max_deleted_id, added);
+        self.settle_ends(Gone { first: true, newest: true });
     }
 
     /// Sets the last ID, and where given the number of entries ever added and the greatest deleted ID.
@@ -423,5 +407,12 @@ impl Entries {
             self.max_deleted_id = given;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Entries {
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.heap
     }
 }

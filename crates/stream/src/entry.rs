@@ -26,22 +26,14 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Fields whose names are the block's.
     pub(crate) fn with_names(names: Reader<'a>, count: usize, body: &'a [u8]) -> Self {
-        Self {
-            names: Some(names),
-            body: Reader::new(body, 0),
-            left: count,
-        }
+        Self { names: Some(names), body: Reader::new(body, 0), left: count }
     }
 
     /// Fields that bring their own names, and their number.
     pub(crate) fn with_own_names(body: &'a [u8]) -> Option<Self> {
         let mut body = Reader::new(body, 0);
         let left = usize::try_from(body.varint()?).ok()?;
-        Some(Self {
-            names: None,
-            body,
-            left,
-        })
+        Some(Self { names: None, body, left })
     }
 
     pub(crate) fn step(&mut self) -> Option<(&'a [u8], &'a [u8])> {
@@ -50,11 +42,7 @@ impl<'a> Fields<'a> {
             None => self.body.bytes()?,
         };
         // The last value ends where the entry ends, so its length is not written.
-        let value = if self.left == 1 {
-            self.body.rest()
-        } else {
-            self.body.bytes()?
-        };
+        let value = if self.left == 1 { self.body.rest() } else { self.body.bytes()? };
         self.left -= 1;
         Some((name, value))
     }

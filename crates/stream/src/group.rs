@@ -44,8 +44,7 @@ impl PendingEntry<'_> {
     /// Milliseconds since the last delivery; `None` when it was handed back. A clock that went back shows 0.
     #[must_use]
     pub fn idle_ms(&self, now_ms: u64) -> Option<u64> {
-        self.consumer
-            .map(|_| now_ms.saturating_sub(self.delivered_ms))
+        self.consumer.map(|_| now_ms.saturating_sub(self.delivered_ms))
     }
 }
 
@@ -73,12 +72,7 @@ pub struct PendingFilter {
 
 impl Default for PendingFilter {
     fn default() -> Self {
-        Self {
-            from: StreamId::MIN,
-            to: StreamId::MAX,
-            min_idle_ms: 0,
-            consumer: None,
-        }
+        Self { from: StreamId::MIN, to: StreamId::MAX, min_idle_ms: 0, consumer: None }
     }
 }
 
@@ -115,18 +109,11 @@ impl Group {
     /// How many are pending, and between which IDs.
     #[must_use]
     pub fn pending_summary(&self) -> PendingSummary {
-        PendingSummary {
-            len: self.pending.len(),
-            ends: self.pending.first_id().zip(self.pending.last_id()),
-        }
+        PendingSummary { len: self.pending.len(), ends: self.pending.first_id().zip(self.pending.last_id()) }
     }
 
     /// Pending entries in order of their IDs. Limit them with [`Iterator::take`].
-    pub fn pending(
-        &self,
-        filter: PendingFilter,
-        now_ms: u64,
-    ) -> impl Iterator<Item = PendingEntry<'_>> {
+    pub fn pending(&self, filter: PendingFilter, now_ms: u64) -> impl Iterator<Item = PendingEntry<'_>> {
         self.pending
             .iter(filter.from, filter.consumer.map(|consumer| consumer.0))
             .take_while(move |hold| hold.id <= filter.to)
@@ -141,15 +128,8 @@ impl Group {
     }
 
     pub(crate) fn show(&self, hold: &Hold) -> PendingEntry<'_> {
-        let consumer = hold
-            .owner
-            .map(|owner| self.consumers.at(ConsumerId(owner)).name());
-        PendingEntry {
-            id: hold.id,
-            consumer,
-            delivered_ms: hold.delivered_ms,
-            deliveries: hold.deliveries,
-        }
+        let consumer = hold.owner.map(|owner| self.consumers.at(ConsumerId(owner)).name());
+        PendingEntry { id: hold.id, consumer, delivered_ms: hold.delivered_ms, deliveries: hold.deliveries }
     }
 
     /// How many consumers there are.
@@ -159,7 +139,7 @@ impl Group {
     }
 
     /// Consumers in order of their names.
-    pub fn consumers(&self) -> impl ExactSizeIterator<Item = (ConsumerId, &Consumer)> {
+    pub fn consumers(&self) -> impl ExactSizeIterator<Item = (ConsumerId, &Consumer)> + DoubleEndedIterator {
         self.consumers.iter()
     }
 
@@ -271,11 +251,7 @@ impl GroupMut<'_> {
         let id = self.group.consumers.id(name)?;
         let pending = self.group.consumers.at(id).pending;
         if pending > 0 {
-            let walk = Walk {
-                from: StreamId::MIN,
-                owner: Some(id.0),
-                at_most: pending,
-            };
+            let walk = Walk { from: StreamId::MIN, owner: Some(id.0), at_most: pending };
             self.group.pending.walk(walk, |_| Step::Remove);
         }
         self.group.consumers.delete(id);
@@ -339,40 +315,30 @@ impl Groups {
         if self.ends.known.is_none() {
             let mut delivered = self.by_name.values().map(|group| group.last_delivered);
             let first = delivered.next()?;
-            self.ends.known =
-                Some(delivered.fold((first, first), |(min, max), id| (id.min(min), id.max(max))));
+            self.ends.known = Some(delivered.fold((first, first), |(min, max), id| (id.min(min), id.max(max))));
         }
         self.ends.known.filter(|_| !self.by_name.is_empty())
     }
 
     /// Whether some group has yet to be given `id`, or to acknowledge it.
     pub(crate) fn refers_to(&mut self, id: StreamId) -> bool {
-        self.ends().is_some_and(|(min, _)| min < id)
-            || self
-                .by_name
-                .values()
-                .any(|group| group.pending.contains(id))
+        self.ends().is_some_and(|(min, _)| min < id) || self.by_name.values().any(|group| group.pending.contains(id))
     }
 
     /// Drops `id` from the pending entries of every group. Returns how many had it.
     pub(crate) fn release(&mut self, id: StreamId) -> u64 {
-        self.by_name
-            .values_mut()
-            .map(|group| u64::from(group.release(id)))
-            .sum()
+        self.by_name.values_mut().map(|group| u64::from(group.release(id))).sum()
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        let names: usize = self
-            .by_name
-            .keys()
-            .map(|name| name.len() + size_of::<Box<[u8]>>())
-            .sum();
-        names
-            + self
-                .by_name
-                .values()
-                .map(Group::memory_bytes)
-                .sum::<usize>()
+        let names: usize = self.by_name.keys().map(|name| name.len() + size_of::<Box<[u8]>>()).sum();
+        names + self.by_name.values().map(Group::memory_bytes).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+impl Groups {
+    pub(crate) fn known_ends(&self) -> Option<(StreamId, StreamId)> {
+        self.ends.known
     }
 }

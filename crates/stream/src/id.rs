@@ -27,10 +27,7 @@ impl StreamId {
     /// `0-0`: before every entry, and the ID that no entry may have.
     pub const MIN: Self = Self { ms: 0, seq: 0 };
     /// The last ID there is; a stream that has used it takes no more entries.
-    pub const MAX: Self = Self {
-        ms: u64::MAX,
-        seq: u64::MAX,
-    };
+    pub const MAX: Self = Self { ms: u64::MAX, seq: u64::MAX };
 
     /// The ID `ms-seq`.
     #[must_use]
@@ -75,10 +72,7 @@ impl StreamId {
             Some(seq) => parse_u64(seq)?,
             None => missing_seq,
         };
-        Some(Self {
-            ms: parse_u64(ms)?,
-            seq,
-        })
+        Some(Self { ms: parse_u64(ms)?, seq })
     }
 
     /// As [`parse`](Self::parse), and `-` is the smallest and `+` the greatest ID.
@@ -101,10 +95,7 @@ impl StreamId {
     #[must_use]
     pub fn from_be_bytes(bytes: [u8; 16]) -> Self {
         let both = u128::from_be_bytes(bytes);
-        Self {
-            ms: (both >> 64) as u64,
-            seq: both as u64,
-        }
+        Self { ms: (both >> 64) as u64, seq: both as u64 }
     }
 }
 
@@ -159,10 +150,7 @@ impl Interval {
     /// [`IntervalError::Invalid`] for what is no ID, [`IntervalError::Empty`] when nothing can follow an exclusive start.
     pub fn parse_start(text: &[u8]) -> Result<StreamId, IntervalError> {
         match exclusive(text) {
-            Some(rest) => StreamId::parse(rest, 0)
-                .ok_or(IntervalError::Invalid)?
-                .next()
-                .ok_or(IntervalError::Empty),
+            Some(rest) => StreamId::parse(rest, 0).ok_or(IntervalError::Invalid)?.next().ok_or(IntervalError::Empty),
             None => StreamId::parse_bound(text, 0).ok_or(IntervalError::Invalid),
         }
     }
@@ -173,10 +161,9 @@ impl Interval {
     /// [`IntervalError::Invalid`] for what is no ID, [`IntervalError::Empty`] when nothing can precede an exclusive end.
     pub fn parse_end(text: &[u8]) -> Result<StreamId, IntervalError> {
         match exclusive(text) {
-            Some(rest) => StreamId::parse(rest, u64::MAX)
-                .ok_or(IntervalError::Invalid)?
-                .prev()
-                .ok_or(IntervalError::Empty),
+            Some(rest) => {
+                StreamId::parse(rest, u64::MAX).ok_or(IntervalError::Invalid)?.prev().ok_or(IntervalError::Empty)
+            }
             None => StreamId::parse_bound(text, u64::MAX).ok_or(IntervalError::Invalid),
         }
     }
@@ -188,10 +175,7 @@ fn exclusive(text: &[u8]) -> Option<&[u8]> {
 
 /// Redis reads IDs through C strings, which end at the first NUL.
 fn c_string(text: &[u8]) -> &[u8] {
-    let end = text
-        .iter()
-        .position(|&byte| byte == 0)
-        .unwrap_or(text.len());
+    let end = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
     &text[..end]
 }
 
@@ -209,10 +193,7 @@ fn split(text: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
 
 /// `strtoull` in base ten over the whole text; a plain negative number (`-5`) is refused, as `string2ull` does.
 fn parse_u64(text: &[u8]) -> Option<u64> {
-    let spaces = text
-        .iter()
-        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r'))
-        .count();
+    let spaces = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')).count();
     let text_trimmed = &text[spaces..];
     let (negative, digits) = match text_trimmed.first()? {
         b'-' => (true, &text_trimmed[1..]),
@@ -258,10 +239,7 @@ mod tests {
             (b"5", Some(id(5, 9))),
             (b"5-6", Some(id(5, 6))),
             (b"0-0", Some(id(0, 0))),
-            (
-                b"18446744073709551615-18446744073709551615",
-                Some(StreamId::MAX),
-            ),
+            (b"18446744073709551615-18446744073709551615", Some(StreamId::MAX)),
             (b"18446744073709551616-1", None),
             (b"007-01", Some(id(7, 1))),
             (b" 7-+1", Some(id(7, 1))),
@@ -283,12 +261,7 @@ mod tests {
             (b"1.5", None),
         ];
         for (text, expected) in all {
-            assert_eq!(
-                StreamId::parse(text, 9),
-                *expected,
-                "{}",
-                String::from_utf8_lossy(text)
-            );
+            assert_eq!(StreamId::parse(text, 9), *expected, "{}", String::from_utf8_lossy(text));
         }
         assert_eq!(StreamId::parse(&[b'0'; 127], 0), Some(StreamId::MIN));
         assert_eq!(StreamId::parse(&[b'0'; 128], 0), None);
@@ -319,29 +292,13 @@ mod tests {
         assert_eq!(Interval::parse_start(b"("), Err(IntervalError::Invalid));
         assert_eq!(Interval::parse_end(b"(0-0"), Err(IntervalError::Empty));
         let greatest = format!("({}", StreamId::MAX);
-        assert_eq!(
-            Interval::parse_start(greatest.as_bytes()),
-            Err(IntervalError::Empty)
-        );
+        assert_eq!(Interval::parse_start(greatest.as_bytes()), Err(IntervalError::Empty));
     }
 
     #[test]
     fn bytes_sort_as_ids_do() {
-        let ids = [
-            StreamId::MIN,
-            id(0, 1),
-            id(1, 0),
-            id(1, u64::MAX),
-            id(256, 0),
-            StreamId::MAX,
-        ];
-        assert!(
-            ids.windows(2)
-                .all(|pair| pair[0].to_be_bytes() < pair[1].to_be_bytes())
-        );
-        assert!(
-            ids.iter()
-                .all(|id| StreamId::from_be_bytes(id.to_be_bytes()) == *id)
-        );
+        let ids = [StreamId::MIN, id(0, 1), id(1, 0), id(1, u64::MAX), id(256, 0), StreamId::MAX];
+        assert!(ids.windows(2).all(|pair| pair[0].to_be_bytes() < pair[1].to_be_bytes()));
+        assert!(ids.iter().all(|id| StreamId::from_be_bytes(id.to_be_bytes()) == *id));
     }
 }

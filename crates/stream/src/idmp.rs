@@ -34,10 +34,7 @@ pub struct IdmpLimits {
 
 impl Default for IdmpLimits {
     fn default() -> Self {
-        Self {
-            duration_s: 100,
-            max_iids: 100,
-        }
+        Self { duration_s: 100, max_iids: 100 }
     }
 }
 
@@ -51,10 +48,7 @@ pub enum Iid<'a> {
 }
 
 impl Iid<'_> {
-    pub(crate) fn resolve<'f>(
-        self,
-        fields: impl Iterator<Item = (&'f [u8], &'f [u8])>,
-    ) -> Box<[u8]> {
+    pub(crate) fn resolve<'f>(self, fields: impl Iterator<Item = (&'f [u8], &'f [u8])>) -> Box<[u8]> {
         match self {
             Self::Given(iid) => iid.into(),
             Self::Fields => fields_iid(fields).into(),
@@ -130,10 +124,7 @@ pub(crate) struct Idmp {
 
 impl Idmp {
     pub(crate) fn new(limits: IdmpLimits) -> Self {
-        Self {
-            limits,
-            ..Self::default()
-        }
+        Self { limits, ..Self::default() }
     }
 
     pub(crate) const fn limits(&self) -> IdmpLimits {
@@ -148,9 +139,7 @@ impl Idmp {
     /// The ID `iid` was given, if that is remembered at `now_ms`.
     pub(crate) fn find(&self, pid: &[u8], iid: &[u8], now_ms: u64) -> Option<StreamId> {
         let slot = *self.by_pid.get(pid)?;
-        let place = self.index.find(hash(slot, iid), |place| {
-            place.slot == slot && &*self.at(*place).iid == iid
-        })?;
+        let place = self.index.find(hash(slot, iid), |place| place.slot == slot && &*self.at(*place).iid == iid)?;
         let sent = self.at(*place);
         (now_ms < self.expiry_ms(sent.at_ms)).then_some(sent.id)
     }
@@ -168,15 +157,11 @@ impl Idmp {
     }
 
     fn producer(&self, slot: u32) -> &Producer {
-        self.producers[slot as usize]
-            .as_ref()
-            .expect("a slot is good while its producer is known")
+        self.producers[slot as usize].as_ref().expect("a slot is good while its producer is known")
     }
 
     fn producer_mut(&mut self, slot: u32) -> &mut Producer {
-        self.producers[slot as usize]
-            .as_mut()
-            .expect("a slot is good while its producer is known")
+        self.producers[slot as usize].as_mut().expect("a slot is good while its producer is known")
     }
 
     /// Remembers what is known not to be remembered.
@@ -199,37 +184,20 @@ impl Idmp {
         let producer = self.producer_mut(slot);
         let number = producer.gone + producer.sent.len() as u64;
         // A producer's items stay in order of time whatever the clock does.
-        let at_ms = producer
-            .sent
-            .back()
-            .map_or(at_ms, |last| last.at_ms.max(at_ms));
-        producer.sent.push_back(Sent {
-            iid: iid.into(),
-            id,
-            at_ms,
-        });
+        let at_ms = producer.sent.back().map_or(at_ms, |last| last.at_ms.max(at_ms));
+        producer.sent.push_back(Sent { iid: iid.into(), id, at_ms });
         if producer.sent.len() == 1 {
             self.due.insert((at_ms, slot));
         }
         let producers = &self.producers;
-        self.index
-            .insert_unique(hash(slot, iid), Place { slot, number }, |place| {
-                let producer = producers[place.slot as usize]
-                    .as_ref()
-                    .expect("indexed items exist");
-                hash(
-                    place.slot,
-                    &producer.sent[(place.number - producer.gone) as usize].iid,
-                )
-            });
+        self.index.insert_unique(hash(slot, iid), Place { slot, number }, |place| {
+            let producer = producers[place.slot as usize].as_ref().expect("indexed items exist");
+            hash(place.slot, &producer.sent[(place.number - producer.gone) as usize].iid)
+        });
     }
 
     fn add_producer(&mut self, pid: &[u8]) -> u32 {
-        let producer = Some(Producer {
-            pid: pid.into(),
-            sent: VecDeque::new(),
-            gone: 0,
-        });
+        let producer = Some(Producer { pid: pid.into(), sent: VecDeque::new(), gone: 0 });
         let slot = match self.free.pop_first() {
             Some(slot) => {
                 self.producers[slot as usize] = producer;
@@ -253,10 +221,7 @@ impl Idmp {
         producer.gone += 1;
         let next = producer.sent.front().map(|sent| sent.at_ms);
         let place = Place { slot, number };
-        if let Ok(entry) = self
-            .index
-            .find_entry(hash(slot, &oldest.iid), |other| *other == place)
-        {
+        if let Ok(entry) = self.index.find_entry(hash(slot, &oldest.iid), |other| *other == place) {
             entry.remove();
         }
         self.due.remove(&(oldest.at_ms, slot));
@@ -274,9 +239,7 @@ impl Idmp {
         {
             self.forget_oldest(slot);
             if self.producer(slot).sent.is_empty() {
-                let producer = self.producers[slot as usize]
-                    .take()
-                    .expect("it was just read");
+                let producer = self.producers[slot as usize].take().expect("it was just read");
                 self.by_pid.remove(&producer.pid);
                 self.free.insert(slot);
                 self.bytes -= 2 * producer.pid.len() + 2 * size_of::<Producer>();
@@ -288,12 +251,7 @@ impl Idmp {
     }
 
     fn clear(&mut self) {
-        *self = Self {
-            limits: self.limits,
-            added: self.added,
-            duplicates: self.duplicates,
-            ..Self::default()
-        };
+        *self = Self { limits: self.limits, added: self.added, duplicates: self.duplicates, ..Self::default() };
     }
 
     pub(crate) fn set_limits(&mut self, limits: IdmpLimits) -> bool {
@@ -307,11 +265,7 @@ impl Idmp {
 
     pub(crate) fn stats(&self, now_ms: u64) -> IdmpStats {
         let (mut pids, mut iids) = (self.by_pid.len() as u64, self.tracked);
-        for &(_, slot) in self
-            .due
-            .iter()
-            .take_while(|(at_ms, _)| self.expiry_ms(*at_ms) <= now_ms)
-        {
+        for &(_, slot) in self.due.iter().take_while(|(at_ms, _)| self.expiry_ms(*at_ms) <= now_ms) {
             let sent = &self.producer(slot).sent;
             let expired = sent.partition_point(|sent| self.expiry_ms(sent.at_ms) <= now_ms);
             iids -= expired as u64;
@@ -335,11 +289,13 @@ impl Idmp {
         (self.added, self.duplicates)
     }
 
+    pub(crate) const fn tracked(&self) -> u64 {
+        self.tracked
+    }
+
     /// Everything remembered, by producer, oldest first.
     pub(crate) fn producers(&self) -> impl ExactSizeIterator<Item = (&[u8], &VecDeque<Sent>)> {
-        self.by_pid
-            .iter()
-            .map(|(pid, &slot)| (pid.as_ref(), &self.producer(slot).sent))
+        self.by_pid.iter().map(|(pid, &slot)| (pid.as_ref(), &self.producer(slot).sent))
     }
 
     /// Sets the counters, for a stream that is being restored.
@@ -351,14 +307,8 @@ impl Idmp {
     pub(crate) fn restore(&mut self, pid: &[u8], sent: &Sent) -> bool {
         if let Some(&slot) = self.by_pid.get(pid) {
             let producer = self.producer(slot);
-            let late = producer
-                .sent
-                .back()
-                .is_some_and(|last| last.at_ms > sent.at_ms);
-            if late
-                || producer.sent.len() >= self.limits.max_iids as usize
-                || self.find(pid, &sent.iid, 0).is_some()
-            {
+            let late = producer.sent.back().is_some_and(|last| last.at_ms > sent.at_ms);
+            if late || producer.sent.len() >= self.limits.max_iids as usize || self.find(pid, &sent.iid, 0).is_some() {
                 return false;
             }
         }
@@ -369,4 +319,19 @@ impl Idmp {
 
 fn hash(slot: u32, iid: &[u8]) -> u64 {
     xxh3_64_with_seed(iid, u64::from(slot))
+}
+
+#[cfg(test)]
+impl Idmp {
+    /// # Panics
+    /// When a count or an index is not what it must be.
+    pub(crate) fn audit(&self) {
+        let tracked: usize = self.producers().map(|(_, sent)| sent.len()).sum();
+        assert_eq!((tracked as u64, tracked), (self.tracked, self.index.len()));
+        assert_eq!(self.due.len(), self.by_pid.len());
+        for (pid, sent) in self.producers() {
+            assert!(sent.iter().is_sorted_by_key(|sent| sent.at_ms));
+            assert!(sent.iter().all(|sent| self.find(pid, &sent.iid, 0) == Some(sent.id)));
+        }
+    }
 }

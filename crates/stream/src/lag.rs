@@ -82,8 +82,7 @@ impl Group {
     /// Moves the counter for one more entry read; `last_delivered` is still the one before.
     pub(crate) fn count_read(&mut self, entries: &Entries, id: StreamId) {
         let tracked = self.entries_read.filter(|_| {
-            !entries.is_behind_first(self.last_delivered)
-                && !entries.may_lack_entries_from(self.last_delivered)
+            !entries.is_behind_first(self.last_delivered) && !entries.may_lack_entries_from(self.last_delivered)
         });
         match tracked {
             Some(read) => self.entries_read = Some(read.saturating_add(1)),
@@ -116,11 +115,7 @@ impl Groups {
         if self.by_name.is_empty() || self.ends().is_none_or(|(_, max)| max < id) {
             return;
         }
-        for group in self
-            .by_name
-            .values_mut()
-            .filter(|group| group.last_delivered >= id)
-        {
+        for group in self.by_name.values_mut().filter(|group| group.last_delivered >= id) {
             group.lag_base += 1;
         }
     }
@@ -130,11 +125,7 @@ impl Groups {
         if self.by_name.is_empty() || self.ends().is_none_or(|(min, _)| min >= id) {
             return;
         }
-        for group in self
-            .by_name
-            .values_mut()
-            .filter(|group| group.last_delivered < id)
-        {
+        for group in self.by_name.values_mut().filter(|group| group.last_delivered < id) {
             group.lag_base += 1;
         }
     }

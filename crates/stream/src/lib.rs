@@ -1,11 +1,15 @@
 //! (docs to come)
 #![forbid(unsafe_code)]
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 #![warn(missing_docs)]
 
+#[cfg(test)]
+mod audit;
 mod block;
 mod claim;
 mod consumer;
 mod deliver;
+mod digest;
 mod directory;
 mod entries;
 mod entry;
@@ -15,10 +19,13 @@ mod id;
 mod idmp;
 mod lag;
 mod listpack;
+#[cfg(test)]
+mod model;
 mod nack;
 mod pending;
 mod range;
 mod refs;
+mod snapshot;
 mod stream;
 mod trim;
 mod varint;
@@ -36,5 +43,6 @@ pub use idmp::{IdmpLimits, IdmpStats, Iid, fields_iid};
 pub use nack::Nack;
 pub use range::{Order, Range, RangeRev, Slice, SliceIter};
 pub use refs::{Deletion, RefPolicy};
+pub use snapshot::{Restore, Section};
 pub use stream::{AckDeletion, Appended, RecordError, Stream};
 pub use trim::{Arriving, Trim, default_trim_limit};

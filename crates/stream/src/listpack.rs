@@ -68,11 +68,7 @@ fn as_int(bytes: &[u8]) -> Option<i64> {
     let mut value: i64 = 0;
     for &byte in digits {
         let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-        let digit = if negative {
-            -i64::from(digit)
-        } else {
-            i64::from(digit)
-        };
+        let digit = if negative { -i64::from(digit) } else { i64::from(digit) };
         value = value.checked_mul(10)?.checked_add(digit)?;
     }
     Some(value)
@@ -118,10 +114,7 @@ pub(crate) fn entry<'a>(
         }
     };
     let flags = int(0);
-    let (ms, seq) = (
-        id.ms.wrapping_sub(first.ms) as i64,
-        id.seq.wrapping_sub(first.seq) as i64,
-    );
+    let (ms, seq) = (id.ms.wrapping_sub(first.ms) as i64, id.seq.wrapping_sub(first.seq) as i64);
     bytes + flags + int(ms) + int(seq) + int(elements)
 }
 
@@ -136,17 +129,7 @@ mod tests {
 
     #[test]
     fn integers_take_the_smallest_encoding() {
-        let sizes = [
-            (0, 2),
-            (127, 2),
-            (128, 3),
-            (-1, 3),
-            (4095, 3),
-            (-4096, 3),
-            (4096, 4),
-            (32767, 4),
-            (32768, 5),
-        ];
+        let sizes = [(0, 2), (127, 2), (128, 3), (-1, 3), (4095, 3), (-4096, 3), (4096, 4), (32767, 4), (32768, 5)];
         for (value, size) in sizes {
             assert_eq!(int(value), size, "{value}");
         }
@@ -156,15 +139,7 @@ mod tests {
 
     #[test]
     fn texts_that_spell_an_integer_are_kept_as_one() {
-        for (bytes, size) in [
-            (&b"12"[..], 2),
-            (b"012", 5),
-            (b"-0", 4),
-            (b"0", 2),
-            (b"-1", 3),
-            (b"+1", 4),
-            (b"", 2),
-        ] {
+        for (bytes, size) in [(&b"12"[..], 2), (b"012", 5), (b"-0", 4), (b"0", 2), (b"-1", 3), (b"+1", 4), (b"", 2)] {
             assert_eq!(text(bytes), size, "{}", String::from_utf8_lossy(bytes));
         }
         assert_eq!(as_int(b"9223372036854775807"), Some(i64::MAX));

@@ -34,12 +34,7 @@ impl GroupMut<'_> {
             Nack::Fail => deliveries,
             Nack::Fatal => DELIVERIES_MAX,
         });
-        self.group.assign(Hold {
-            id,
-            owner: None,
-            delivered_ms: 0,
-            deliveries,
-        });
+        self.group.assign(Hold { id, owner: None, delivered_ms: 0, deliveries });
         true
     }
 }

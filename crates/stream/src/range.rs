@@ -23,13 +23,7 @@ pub struct Range<'a> {
 
 impl<'a> Range<'a> {
     fn new(directory: &'a Directory<BlockRun>, from: StreamId, to: StreamId) -> Self {
-        Self {
-            directory,
-            cursor: None,
-            slot: directory.floor_or_front(from),
-            from,
-            to,
-        }
+        Self { directory, cursor: None, slot: directory.floor_or_front(from), from, to }
     }
 }
 
@@ -39,10 +33,7 @@ impl<'a> Iterator for Range<'a> {
     fn next(&mut self) -> Option<EntryRef<'a>> {
         loop {
             let Some(cursor) = &mut self.cursor else {
-                let run = self
-                    .directory
-                    .get(self.slot)
-                    .filter(|run| run.first_id() <= self.to)?;
+                let run = self.directory.get(self.slot).filter(|run| run.first_id() <= self.to)?;
                 self.slot += 1;
                 self.cursor = run.block().map(|block| block.cursor());
                 continue;
@@ -79,14 +70,7 @@ pub struct RangeRev<'a> {
 impl<'a> RangeRev<'a> {
     fn new(directory: &'a Directory<BlockRun>, from: StreamId, to: StreamId) -> Self {
         let slots = directory.floor(to).map_or(0, |slot| slot + 1);
-        Self {
-            directory,
-            cursor: None,
-            places: Vec::new(),
-            slots,
-            from,
-            to,
-        }
+        Self { directory, cursor: None, places: Vec::new(), slots, from, to }
     }
 
     /// Blocks read forwards only, so the places of a block's entries are noted first and then taken from the end.
@@ -149,14 +133,9 @@ impl Slice {
     pub fn iter(&self) -> SliceIter<'_> {
         let range = match self.order {
             Order::Forward => SliceRange::Forward(Range::new(&self.directory, self.from, self.to)),
-            Order::Backward => {
-                SliceRange::Backward(RangeRev::new(&self.directory, self.from, self.to))
-            }
+            Order::Backward => SliceRange::Backward(RangeRev::new(&self.directory, self.from, self.to)),
         };
-        SliceIter {
-            range,
-            left: self.limit,
-        }
+        SliceIter { range, left: self.limit }
     }
 
     /// Blocks shared with the stream.
@@ -218,10 +197,7 @@ impl Entries {
     pub fn after(&self, id: StreamId) -> Range<'_> {
         match id.next() {
             Some(from) => self.range(from, StreamId::MAX),
-            None => Range {
-                slot: usize::MAX,
-                ..self.range(StreamId::MAX, StreamId::MAX)
-            },
+            None => Range { slot: usize::MAX, ..self.range(StreamId::MAX, StreamId::MAX) },
         }
     }
 
@@ -238,24 +214,14 @@ impl Entries {
                 Order::Forward => (front, self.covering(front..slots, limit)),
                 Order::Backward => (slots - self.covering((front..slots).rev(), limit), slots),
             };
-            let slots = if order == Order::Forward {
-                front + slots
-            } else {
-                slots
-            };
+            let slots = if order == Order::Forward { front + slots } else { slots };
             for slot in front..slots {
                 if let Some(run) = self.directory.get(slot).filter(|run| run.block().is_some()) {
                     directory.push_back(run.clone());
                 }
             }
         }
-        Slice {
-            directory,
-            from,
-            to,
-            order,
-            limit,
-        }
+        Slice { directory, from, to, order, limit }
     }
 
     /// How many of these slots it takes to be sure of `limit` entries; the first may show next to nothing of its own.
@@ -264,10 +230,7 @@ impl Entries {
         for slot in slots {
             taken += 1;
             if taken > 1 {
-                sure += self
-                    .directory
-                    .get(slot)
-                    .map_or(0, |run| run.live() as usize);
+                sure += self.directory.get(slot).map_or(0, |run| run.live() as usize);
             }
             if sure >= limit {
                 break;

@@ -52,10 +52,7 @@ impl Stream {
     /// An empty stream that remembers producers' IDs within these limits.
     #[must_use]
     pub fn new(limits: IdmpLimits) -> Self {
-        Self {
-            idmp: Idmp::new(limits),
-            ..Self::default()
-        }
+        Self { idmp: Idmp::new(limits), ..Self::default() }
     }
 
     /// The entries.
@@ -128,13 +125,7 @@ impl Stream {
     ///
     /// # Errors
     /// When there is no such entry, and when `iid` is remembered for another.
-    pub fn record_sent(
-        &mut self,
-        pid: &[u8],
-        iid: &[u8],
-        id: StreamId,
-        now_ms: u64,
-    ) -> Result<(), RecordError> {
+    pub fn record_sent(&mut self, pid: &[u8], iid: &[u8], id: StreamId, now_ms: u64) -> Result<(), RecordError> {
         if !self.entries.contains(id) {
             return Err(RecordError::NoEntry);
         }
@@ -187,37 +178,20 @@ impl Stream {
             RefPolicy::Acked if self.groups.refers_to(id) => return Deletion::Referenced,
             RefPolicy::Acked => {}
         }
-        if self.delete(id) {
-            Deletion::Deleted
-        } else {
-            Deletion::Missing
-        }
+        if self.delete(id) { Deletion::Deleted } else { Deletion::Missing }
     }
 
     /// Acknowledges `id` in the group `name` and deletes the entry, minding the other groups. An ID that was not pending
     /// there, or a group that is not, is [`Deletion::Missing`] and nothing changes.
     pub fn ack_delete(&mut self, name: &[u8], id: StreamId, policy: RefPolicy) -> AckDeletion {
-        let acked = self
-            .groups
-            .by_name
-            .get_mut(name)
-            .is_some_and(|group| group.release(id));
+        let acked = self.groups.by_name.get_mut(name).is_some_and(|group| group.release(id));
         if !acked {
-            return AckDeletion {
-                outcome: Deletion::Missing,
-                deleted: false,
-            };
+            return AckDeletion { outcome: Deletion::Missing, deleted: false };
         }
         match self.delete_with(id, policy) {
-            Deletion::Referenced => AckDeletion {
-                outcome: Deletion::Referenced,
-                deleted: false,
-            },
+            Deletion::Referenced => AckDeletion { outcome: Deletion::Referenced, deleted: false },
             // What was acknowledged counts as deleted even if somebody else had deleted it.
-            outcome => AckDeletion {
-                outcome: Deletion::Deleted,
-                deleted: outcome == Deletion::Deleted,
-            },
+            outcome => AckDeletion { outcome: Deletion::Deleted, deleted: outcome == Deletion::Deleted },
         }
     }
 
@@ -246,10 +220,7 @@ impl Stream {
 
     /// Groups in order of their names.
     pub fn groups(&self) -> impl ExactSizeIterator<Item = (&[u8], &Group)> {
-        self.groups
-            .by_name
-            .iter()
-            .map(|(name, group)| (name.as_ref(), group))
+        self.groups.by_name.iter().map(|(name, group)| (name.as_ref(), group))
     }
 
     /// The group `name`.
@@ -261,30 +232,17 @@ impl Stream {
     /// The group `name`, to work with.
     pub fn group_mut(&mut self, name: &[u8]) -> Option<GroupMut<'_>> {
         let group = self.groups.by_name.get_mut(name)?;
-        Some(GroupMut {
-            entries: &self.entries,
-            group,
-            ends: &mut self.groups.ends,
-        })
+        Some(GroupMut { entries: &self.entries, group, ends: &mut self.groups.ends })
     }
 
     /// Makes a group that reads what comes after `last_delivered`. Says whether the name was free. No more can have been
     /// read than were ever added.
-    pub fn create_group(
-        &mut self,
-        name: &[u8],
-        last_delivered: StreamId,
-        entries_read: Option<u64>,
-    ) -> bool {
+    pub fn create_group(&mut self, name: &[u8], last_delivered: StreamId, entries_read: Option<u64>) -> bool {
         if self.groups.by_name.contains_key(name) {
             return false;
         }
         let entries_read = entries_read.map(|read| read.min(self.entries.added()));
-        let mut group = Group {
-            last_delivered,
-            entries_read,
-            ..Group::default()
-        };
+        let mut group = Group { last_delivered, entries_read, ..Group::default() };
         group.count_lag(&self.entries);
         self.groups.insert(name, group);
         true
@@ -298,10 +256,7 @@ impl Stream {
     /// Bytes allocated for the stream. Takes time for the groups, not for entries or what is pending.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.entries.memory_bytes()
-            + self.groups.memory_bytes()
-            + self.idmp.memory_bytes()
+        size_of::<Self>() + self.entries.memory_bytes() + self.groups.memory_bytes() + self.idmp.memory_bytes()
     }
 }
 

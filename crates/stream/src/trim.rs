@@ -110,37 +110,17 @@ impl Stream {
     }
 
     fn nodes(&self, arriving: Option<Arriving>) -> Vec<Node> {
-        let blocks = self
-            .entries()
-            .directory
-            .iter()
-            .filter_map(|run| run.block());
+        let blocks = self.entries().directory.iter().filter_map(|run| run.block());
         let mut nodes: Vec<_> = blocks
-            .map(|block| Node {
-                first: block.first(),
-                last: block.last(),
-                live: u64::from(block.live()),
-            })
+            .map(|block| Node { first: block.first(), last: block.last(), live: u64::from(block.live()) })
             .collect();
-        if let Some(Arriving {
-            id,
-            payload,
-            limits,
-        }) = arriving
-        {
-            match nodes
-                .last_mut()
-                .filter(|_| self.entries().back_has_room(payload, limits))
-            {
+        if let Some(Arriving { id, payload, limits }) = arriving {
+            match nodes.last_mut().filter(|_| self.entries().back_has_room(payload, limits)) {
                 Some(node) => {
                     node.last = id;
                     node.live += 1;
                 }
-                None => nodes.push(Node {
-                    first: id,
-                    last: id,
-                    live: 1,
-                }),
+                None => nodes.push(Node { first: id, last: id, live: 1 }),
             }
         }
         nodes
@@ -151,10 +131,7 @@ impl Stream {
             return node.live;
         };
         let range = self.entries.range(node.first, node.last.min(min));
-        let mut references = References::new(
-            self.groups.by_name.values().map(|group| &group.pending),
-            node.first,
-        );
+        let mut references = References::new(self.groups.by_name.values().map(|group| &group.pending), node.first);
         range.filter(|entry| !references.have(entry.id)).count() as u64
     }
 
@@ -172,18 +149,9 @@ impl Stream {
     }
 
     fn trim_dropping(&mut self, keep: u64, below: StreamId) -> u64 {
-        if self
-            .groups
-            .by_name
-            .values()
-            .any(|group| group.pending_len() > 0)
-        {
-            let excess =
-                usize::try_from(self.entries.len().saturating_sub(keep)).unwrap_or(usize::MAX);
-            let going = self
-                .entries
-                .range(StreamId::MIN, StreamId::MAX)
-                .take(excess);
+        if self.groups.by_name.values().any(|group| group.pending_len() > 0) {
+            let excess = usize::try_from(self.entries.len().saturating_sub(keep)).unwrap_or(usize::MAX);
+            let going = self.entries.range(StreamId::MIN, StreamId::MAX).take(excess);
             for entry in going.take_while(|entry| entry.id < below) {
                 self.groups.release(entry.id);
             }
@@ -199,15 +167,8 @@ impl Stream {
         let pendings = self.groups.by_name.values().map(|group| &group.pending);
         let mut references = References::new(pendings, StreamId::MIN);
         // Nobody has everything after the least advanced group, so the walk ends there.
-        let read_by_all = self
-            .entries
-            .range(StreamId::MIN, min)
-            .take_while(|entry| entry.id < below);
-        let free: Vec<_> = read_by_all
-            .map(|entry| entry.id)
-            .filter(|id| !references.have(*id))
-            .take(excess)
-            .collect();
+        let read_by_all = self.entries.range(StreamId::MIN, min).take_while(|entry| entry.id < below);
+        let free: Vec<_> = read_by_all.map(|entry| entry.id).filter(|id| !references.have(*id)).take(excess).collect();
         for &id in &free {
             self.entries.delete(id, Tombstone::Silent);
         }
@@ -227,9 +188,7 @@ impl<'a> References<'a> {
             let next = iter.next().map(|hold| hold.id);
             (iter, next)
         });
-        Self {
-            groups: groups.collect(),
-        }
+        Self { groups: groups.collect() }
     }
 
     /// Whether any group has `id` pending.

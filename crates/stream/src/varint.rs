@@ -103,10 +103,7 @@ mod tests {
 
     #[test]
     fn numbers_come_back_in_the_length_promised() {
-        for value in (0..64)
-            .flat_map(|bit| [1u64 << bit, (1u64 << bit) - 1, (1u64 << bit) + 1])
-            .chain([u64::MAX])
-        {
+        for value in (0..64).flat_map(|bit| [1u64 << bit, (1u64 << bit) - 1, (1u64 << bit) + 1]).chain([u64::MAX]) {
             let mut out = Vec::new();
             put(&mut out, value);
             assert_eq!(out.len(), len(value), "{value}");
@@ -121,14 +118,7 @@ mod tests {
     fn a_number_has_one_spelling_only() {
         assert_eq!(Reader::new(&[0x80, 0x00], 0).varint(), None);
         assert_eq!(Reader::new(&[0xff; 11], 0).varint(), None);
-        assert_eq!(
-            Reader::new(
-                &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02],
-                0
-            )
-            .varint(),
-            None
-        );
+        assert_eq!(Reader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02], 0).varint(), None);
     }
 
     #[test]

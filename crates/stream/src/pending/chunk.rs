@@ -80,10 +80,7 @@ impl Chunk {
 
     /// Where the live record `id` is.
     pub(crate) fn find(&self, id: StreamId) -> Option<usize> {
-        let at = self
-            .records
-            .binary_search_by_key(&id, |record| record.id)
-            .ok()?;
+        let at = self.records.binary_search_by_key(&id, |record| record.id).ok()?;
         self.is_live(at).then_some(at)
     }
 
@@ -98,11 +95,7 @@ impl Chunk {
         } else {
             self.records.partition_point(|record| record.id < from)
         };
-        let left = if skip >= RECORDS_MAX {
-            0
-        } else {
-            self.live >> skip << skip
-        };
+        let left = if skip >= RECORDS_MAX { 0 } else { self.live >> skip << skip };
         Places { left }
     }
 
@@ -136,10 +129,7 @@ impl Chunk {
 
     /// Adds a record that is not here yet, wherever it belongs. The chunk has room.
     pub(crate) fn insert(&mut self, record: Record) {
-        match self
-            .records
-            .binary_search_by_key(&record.id, |record| record.id)
-        {
+        match self.records.binary_search_by_key(&record.id, |record| record.id) {
             Ok(at) => {
                 self.records[at] = record;
                 self.live |= 1 << at;
@@ -221,12 +211,7 @@ mod tests {
     use super::*;
 
     fn record(seq: u64) -> Record {
-        Record {
-            id: StreamId::new(0, seq),
-            stamp: 0,
-            deliveries: 1,
-            owner: 0,
-        }
+        Record { id: StreamId::new(0, seq), stamp: 0, deliveries: 1, owner: 0 }
     }
 
     fn ids(chunk: &Chunk) -> Vec<u64> {

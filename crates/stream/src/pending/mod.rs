@@ -42,15 +42,15 @@ pub(crate) struct Hold {
 /// One chunk in the directory.
 #[derive(Clone, Debug)]
 pub(crate) struct ChunkRun {
-    first: StreamId,
+    pub(crate) first: StreamId,
     /// No owned record here was delivered before this; `u64::MAX` when none is owned.
-    oldest_ms: u64,
+    pub(crate) oldest_ms: u64,
     /// Bit `owner % 64` of every owner here.
-    owners: u64,
-    live: u32,
+    pub(crate) owners: u64,
+    pub(crate) live: u32,
     /// Changes since the two above were exact.
     stale: u32,
-    chunk: Option<Arc<Chunk>>,
+    pub(crate) chunk: Option<Arc<Chunk>>,
 }
 
 impl Run for ChunkRun {
@@ -156,23 +156,12 @@ impl Pending {
     pub(crate) fn memory_bytes(&self) -> usize {
         let aside = self.queue.len() + self.large.len();
         let spare = self.spare.as_ref().map_or(0, |chunk| chunk.heap_bytes());
-        self.heap
-            + spare
-            + self.directory.heap_bytes()
-            + aside * size_of::<(u64, StreamId)>() * 3 / 2
-    }
-
-    pub(crate) fn chunks(&self) -> impl Iterator<Item = &Arc<Chunk>> {
-        self.directory.iter().filter_map(|run| run.chunk.as_ref())
+        self.heap + spare + self.directory.heap_bytes() + aside * size_of::<(u64, StreamId)>() * 3 / 2
     }
 
     pub(crate) fn hold(&self, record: &Record) -> Hold {
         let deliveries = match record.deliveries {
-            u32::MAX => self
-                .large
-                .get(&record.id)
-                .copied()
-                .unwrap_or(u64::from(u32::MAX)),
+            u32::MAX => self.large.get(&record.id).copied().unwrap_or(u64::from(u32::MAX)),
             count => u64::from(count),
         };
         let owned = record.owner != NOBODY;
@@ -187,19 +176,9 @@ impl Pending {
     /// The slot whose run covers `id`.
     #[inline]
     fn slot_of(&self, id: StreamId) -> Option<usize> {
-        let guess = self
-            .directory
-            .get(self.hint)
-            .is_some_and(|run| run.first <= id)
-            && self
-                .directory
-                .get(self.hint + 1)
-                .is_none_or(|run| run.first > id);
-        if guess {
-            Some(self.hint)
-        } else {
-            self.directory.floor(id)
-        }
+        let guess = self.directory.get(self.hint).is_some_and(|run| run.first <= id)
+            && self.directory.get(self.hint + 1).is_none_or(|run| run.first > id);
+        if guess { Some(self.hint) } else { self.directory.floor(id) }
     }
 
     fn locate(&self, id: StreamId) -> Option<(usize, usize)> {
@@ -209,11 +188,7 @@ impl Pending {
     }
 
     fn record_at(&self, slot: usize, at: usize) -> Record {
-        self.directory
-            .get(slot)
-            .and_then(|run| run.chunk.as_ref())
-            .expect("the slot was just found")
-            .record(at)
+        self.directory.get(slot).and_then(|run| run.chunk.as_ref()).expect("the slot was just found").record(at)
     }
 
     pub(crate) fn get(&self, id: StreamId) -> Option<Hold> {
@@ -246,11 +221,25 @@ impl Pending {
         None
     }
 
+    /// Puts back an entry after all others; one handed back has its place in the queue. `false` when it does not belong
+    /// there.
+    pub(crate) fn restore(&mut self, hold: &Hold, ticket: Option<u64>) -> bool {
+        if !self.is_after_all(hold.id) {
+            return false;
+        }
+        self.next_ticket = ticket.unwrap_or(self.next_ticket);
+        let record = self.record(hold);
+        self.len += 1;
+        self.push_back(record)
+    }
+
+    /// After the last entry was put back: tickets go on after the greatest.
+    pub(crate) fn settle_restored(&mut self) {
+        self.next_ticket = self.queue.last_key_value().map_or(0, |(ticket, _)| ticket + 1);
+    }
+
     fn is_after_all(&self, id: StreamId) -> bool {
-        let last = self
-            .directory
-            .back()
-            .and_then(|run| run.chunk.as_ref()?.last_id());
+        let last = self.directory.back().and_then(|run| run.chunk.as_ref()?.last_id());
         last.is_none_or(|last| last < id)
     }
 
@@ -263,8 +252,8 @@ impl Pending {
                 return false;
             }
             if !shared.is_full() {
+                let before = shared.heap_bytes();
                 let chunk = Arc::make_mut(shared);
-                let before = chunk.heap_bytes();
                 chunk.push(record);
                 self.heap = self.heap + chunk.heap_bytes() - before;
                 run.live += 1;
@@ -291,40 +280,26 @@ impl Pending {
         let slot = match self.directory.floor(record.id) {
             Some(slot) => slot,
             None => {
-                self.directory
-                    .get_mut(0)
-                    .expect("an empty row was pushed to")
-                    .first = record.id;
+                self.directory.get_mut(0).expect("an empty row was pushed to").first = record.id;
                 0
             }
         };
         let Some(chunk) = self.directory.get(slot).and_then(|run| run.chunk.as_ref()) else {
             let chunk = self.fresh_chunk(record);
             let first = self.directory.get(slot).expect("the floor exists").first;
-            *self.directory.get_mut(slot).expect("the floor exists") = ChunkRun {
-                first,
-                ..run_of(chunk)
-            };
+            *self.directory.get_mut(slot).expect("the floor exists") = ChunkRun { first, ..run_of(chunk) };
             self.directory.note_occupied();
             self.note_floor(&record);
             return;
         };
-        let slot = if chunk.is_full() {
-            self.make_room(slot, record.id)
-        } else {
-            slot
-        };
+        let slot = if chunk.is_full() { self.make_room(slot, record.id) } else { slot };
         self.edit(slot, |chunk| chunk.insert(record));
         self.note_change(slot, &record);
     }
 
     /// Squeezes or splits a full chunk, and says where `id` then belongs.
     fn make_room(&mut self, slot: usize, id: StreamId) -> usize {
-        if self
-            .directory
-            .get(slot)
-            .is_some_and(|run| (run.live as usize) < RECORDS_MAX)
-        {
+        if self.directory.get(slot).is_some_and(|run| (run.live as usize) < RECORDS_MAX) {
             self.edit(slot, Chunk::squeeze);
             return slot;
         }
@@ -334,10 +309,7 @@ impl Pending {
         let run = run_of(Arc::new(upper));
         let first = run.first;
         self.directory.insert(slot + 1, run);
-        self.directory
-            .get_mut(slot)
-            .expect("it was just split")
-            .refresh();
+        self.directory.get_mut(slot).expect("it was just split").refresh();
         if id < first { slot } else { slot + 1 }
     }
 
@@ -350,10 +322,7 @@ impl Pending {
         self.forget_aside(&before);
         self.edit(slot, |chunk| chunk.clear(at));
         self.len -= 1;
-        self.directory
-            .get_mut(slot)
-            .expect("it was just found")
-            .stale += 1;
+        self.directory.get_mut(slot).expect("it was just found").stale += 1;
         if self.tidy(slot) {
             self.merge(slot);
         }
@@ -362,20 +331,14 @@ impl Pending {
     }
 
     /// Shows entries in order of their IDs and does with each what `visit` says. Returns where it was stopped.
-    pub(crate) fn walk(
-        &mut self,
-        mut walk: Walk,
-        mut visit: impl FnMut(Hold) -> Step,
-    ) -> Option<StreamId> {
+    pub(crate) fn walk(&mut self, mut walk: Walk, mut visit: impl FnMut(Hold) -> Step) -> Option<StreamId> {
         let mut slot = self.directory.floor_or_front(walk.from);
         let mut stopped = None;
         while stopped.is_none()
             && walk.at_most > 0
             && let Some(run) = self.directory.get(slot)
         {
-            let passes = walk
-                .owner
-                .is_none_or(|owner| run.owners & owner_bit(owner) != 0);
+            let passes = walk.owner.is_none_or(|owner| run.owners & owner_bit(owner) != 0);
             if let Some(chunk) = run.chunk.as_ref().filter(|_| passes) {
                 let places = chunk.places(walk.from);
                 stopped = self.walk_chunk(slot, places, &mut walk, &mut visit);
@@ -412,10 +375,7 @@ impl Pending {
                     self.forget_aside(&before);
                     self.edit(slot, |chunk| chunk.clear(at));
                     self.len -= 1;
-                    self.directory
-                        .get_mut(slot)
-                        .expect("it is being walked")
-                        .stale += 1;
+                    self.directory.get_mut(slot).expect("it is being walked").stale += 1;
                 }
             }
             walk.at_most -= 1;
@@ -429,13 +389,7 @@ impl Pending {
     /// Entries from `from` on, of one owner where given.
     pub(crate) fn iter(&self, from: StreamId, owner: Option<u32>) -> PendingIter<'_> {
         let slot = self.directory.floor_or_front(from);
-        PendingIter {
-            pending: self,
-            slot,
-            chunk: None,
-            from,
-            owner,
-        }
+        PendingIter { pending: self, slot, chunk: None, from, owner }
     }
 
     /// The record of a hold, with what does not fit it put aside.
@@ -448,19 +402,9 @@ impl Pending {
             let ticket = self.next_ticket;
             self.next_ticket += 1;
             self.queue.insert(ticket, hold.id);
-            return Record {
-                id: hold.id,
-                stamp: ticket,
-                deliveries,
-                owner: NOBODY,
-            };
+            return Record { id: hold.id, stamp: ticket, deliveries, owner: NOBODY };
         };
-        Record {
-            id: hold.id,
-            stamp: hold.delivered_ms,
-            deliveries,
-            owner,
-        }
+        Record { id: hold.id, stamp: hold.delivered_ms, deliveries, owner }
     }
 
     /// Forgets what is kept aside for a record that is about to go or change.
@@ -476,8 +420,9 @@ impl Pending {
     /// Changes a chunk, copying it first when somebody else holds it.
     fn edit(&mut self, slot: usize, change: impl FnOnce(&mut Chunk)) {
         let run = self.directory.get_mut(slot).expect("the caller found it");
-        let chunk = Arc::make_mut(run.chunk.as_mut().expect("the caller found it"));
-        let before = chunk.heap_bytes();
+        let shared = run.chunk.as_mut().expect("the caller found it");
+        let before = shared.heap_bytes();
+        let chunk = Arc::make_mut(shared);
         change(chunk);
         run.live = chunk.live();
         self.heap = self.heap + chunk.heap_bytes() - before;
@@ -543,34 +488,18 @@ impl Pending {
             _ if fits(slot + 1) => slot,
             _ => return,
         };
-        let upper = self.directory.get_mut(lower + 1).and_then(|run| {
-            run.live = 0;
-            run.chunk.take()
-        });
-        let upper = upper.expect("both are occupied");
+        // Not a vacancy: what the upper run covered is the lower one's from now on.
+        let upper = self.directory.remove(lower + 1).and_then(|run| run.chunk).expect("both are occupied");
         self.heap -= upper.heap_bytes();
-        self.directory.note_vacant();
         self.edit(lower, |chunk| chunk.append(&upper));
-        self.directory
-            .get_mut(lower)
-            .expect("it was just filled")
-            .refresh();
+        self.directory.get_mut(lower).expect("it was just filled").refresh();
     }
 }
 
 fn run_of(chunk: Arc<Chunk>) -> ChunkRun {
-    let first = chunk
-        .first_live()
-        .expect("a chunk in the row holds something");
+    let first = chunk.first_live().expect("a chunk in the row holds something");
     let live = chunk.live();
-    let mut run = ChunkRun {
-        first,
-        oldest_ms: u64::MAX,
-        owners: 0,
-        live,
-        stale: 0,
-        chunk: Some(chunk),
-    };
+    let mut run = ChunkRun { first, oldest_ms: u64::MAX, owners: 0, live, stale: 0, chunk: Some(chunk) };
     run.refresh();
     run
 }
@@ -601,12 +530,37 @@ impl Iterator for PendingIter<'_> {
             }
             let run = self.pending.directory.get(self.slot)?;
             self.slot += 1;
-            let passes = self
-                .owner
-                .is_none_or(|owner| run.owners & owner_bit(owner) != 0);
+            let passes = self.owner.is_none_or(|owner| run.owners & owner_bit(owner) != 0);
             if let Some(chunk) = run.chunk.as_deref().filter(|_| passes) {
                 self.chunk = Some((chunk, chunk.places(self.from)));
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl Pending {
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &ChunkRun> {
+        self.directory.iter()
+    }
+
+    pub(crate) fn ticket(&self, ticket: u64) -> Option<StreamId> {
+        self.queue.get(&ticket).copied()
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.heap
+    }
+
+    pub(crate) fn large_len(&self) -> usize {
+        self.large.len()
+    }
+
+    pub(crate) fn oldest_floor(&self) -> u64 {
+        self.oldest_floor_ms
+    }
+
+    pub(crate) fn audit_row(&self) {
+        self.directory.audit();
     }
 }

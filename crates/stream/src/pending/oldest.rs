@@ -54,17 +54,10 @@ impl Pending {
     /// Owned entries delivered at or before `until_ms`, longest ago first.
     pub(crate) fn oldest_first(&self, until_ms: u64) -> OldestFirst<'_> {
         let chunks = (0..self.directory.slots()).filter_map(|slot| {
-            let run = self
-                .directory
-                .get(slot)
-                .filter(|run| run.chunk.is_some() && run.oldest_ms <= until_ms)?;
+            let run = self.directory.get(slot).filter(|run| run.chunk.is_some() && run.oldest_ms <= until_ms)?;
             Some(Reverse((run.oldest_ms, run.first, Source::Chunk(slot))))
         });
-        OldestFirst {
-            pending: self,
-            heap: chunks.collect::<Vec<_>>().into(),
-            until_ms,
-        }
+        OldestFirst { pending: self, heap: chunks.collect::<Vec<_>>().into(), until_ms }
     }
 }
 
@@ -76,30 +69,19 @@ impl Iterator for OldestFirst<'_> {
             let Reverse((stamp, id, source)) = self.heap.pop()?;
             match source {
                 Source::Record(deliveries, owner) => {
-                    return Some(self.pending.hold(&Record {
-                        id,
-                        stamp,
-                        deliveries,
-                        owner,
-                    }));
+                    return Some(self.pending.hold(&Record { id, stamp, deliveries, owner }));
                 }
                 Source::Chunk(slot) => {
-                    let chunk = self
-                        .pending
-                        .directory
-                        .get(slot)
-                        .and_then(|run| run.chunk.as_ref());
+                    let chunk = self.pending.directory.get(slot).and_then(|run| run.chunk.as_ref());
                     let chunk = chunk.expect("it was there when the heap was made");
                     let records = chunk.all().map(|at| chunk.record(at));
                     self.heap.extend(
-                        records
-                            .filter(|record| {
-                                record.owner != NOBODY && record.stamp <= self.until_ms
-                            })
-                            .map(|record| {
+                        records.filter(|record| record.owner != NOBODY && record.stamp <= self.until_ms).map(
+                            |record| {
                                 let source = Source::Record(record.deliveries, record.owner);
                                 Reverse((record.stamp, record.id, source))
-                            }),
+                            },
+                        ),
                     );
                 }
             }
