@@ -1,1 +1,24 @@
-fn main() {}
+//! `rbq`: the broker's command line. `main` is thin; [`app`] says what the commands are, one file each under `cmd/`.
+//!
+//! stdout carries data and nothing else, stderr the conversation; exit codes are in [`exit`].
+
+#![forbid(unsafe_code)]
+
+mod app;
+mod catalog;
+mod cmd;
+mod duration;
+mod exit;
+mod failure;
+mod interrupt;
+mod lines;
+mod open;
+mod output;
+mod print;
+mod repeat;
+mod sending;
+mod session;
+
+fn main() -> std::process::ExitCode {
+    app::run().into()
+}

@@ -76,21 +76,8 @@ impl Client {
         let (jobs, queue) = mpsc::unbounded_channel();
         let (push, values) = mpsc::channel(options.pushes_max.max(1));
         tokio::spawn(Driver::new(link, queue, push, Arc::clone(&shared)).run());
-        let pushes = Pushes {
-            values,
-            shared: Arc::clone(&shared),
-            _open: jobs.clone(),
-        };
-        (
-            Self {
-                jobs,
-                shared,
-                reply_timeout: options.reply_timeout,
-                requests_max,
-                bytes_max,
-            },
-            pushes,
-        )
+        let pushes = Pushes { values, shared: Arc::clone(&shared), _open: jobs.clone() };
+        (Self { jobs, shared, reply_timeout: options.reply_timeout, requests_max, bytes_max }, pushes)
     }
 
     /// Sends one command and waits for its reply. An error reply is an `Err`.
@@ -103,7 +90,7 @@ impl Client {
     pub async fn call(&self, request: impl Into<Request>) -> Result<Value> {
         let exchange = async {
             match self.submit(request).await?.await? {
-                Value::Error(text) => Err(Error::from_reply(text)),
+                Value::Error(text) => Err(Error::from_error_reply(text)),
                 value => Ok(value),
             }
         };
@@ -145,56 +132,32 @@ impl Client {
 
     async fn submit_together(&self, requests: Vec<Request>) -> Result<Vec<Pending>> {
         if requests.len() > self.requests_max {
-            return Err(Error::TooLarge {
-                requests: requests.len(),
-                max: self.requests_max,
-            });
+            return Err(Error::TooLarge { requests: requests.len(), max: self.requests_max });
         }
         let mut expected = Vec::with_capacity(requests.len());
         for request in &requests {
             expected.push(Expect::of(request).map_err(Error::Unmatchable)?);
         }
         let mut room = self.room_for(&requests).await?;
-        let mut job = Job {
-            requests: Vec::with_capacity(requests.len()),
-        };
+        let mut job = Job { requests: Vec::with_capacity(requests.len()) };
         let mut pending = Vec::with_capacity(requests.len());
         for (request, expect) in requests.into_iter().zip(expected) {
             let (sender, reply) = oneshot::channel();
-            let ticket = Ticket {
-                reply: sender,
-                _room: room.take(self.bytes_of(&request)),
-            };
-            job.requests.push(Queued {
-                request,
-                expect,
-                ticket,
-            });
-            pending.push(Pending {
-                reply,
-                shared: Arc::clone(&self.shared),
-            });
+            let ticket = Ticket { reply: sender, _room: room.take(self.bytes_of(&request)) };
+            job.requests.push(Queued { request, expect, ticket });
+            pending.push(Pending { reply, shared: Arc::clone(&self.shared) });
         }
         self.jobs.send(job).map_err(|_| self.shared.error())?;
         Ok(pending)
     }
 
     async fn room_for(&self, requests: &[Request]) -> Result<Room> {
-        let bytes = requests
-            .iter()
-            .map(|request| self.bytes_of(request))
-            .sum::<usize>()
-            .min(self.bytes_max);
+        let bytes = requests.iter().map(|request| self.bytes_of(request)).sum::<usize>().min(self.bytes_max);
         let ended = |_| self.shared.error();
         // Always in this order, so that two callers cannot wait for each other.
-        let requests = Arc::clone(&self.shared.requests)
-            .acquire_many_owned(permits(requests.len()))
-            .await
-            .map_err(ended)?;
-        let bytes = Arc::clone(&self.shared.bytes)
-            .acquire_many_owned(permits(bytes))
-            .await
-            .map_err(ended)?;
+        let requests =
+            Arc::clone(&self.shared.requests).acquire_many_owned(permits(requests.len())).await.map_err(ended)?;
+        let bytes = Arc::clone(&self.shared.bytes).acquire_many_owned(permits(bytes)).await.map_err(ended)?;
         Ok(Room { requests, bytes })
     }
 
@@ -205,9 +168,7 @@ impl Client {
     async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         match self.reply_timeout {
             None => work.await,
-            Some(limit) => timeout(limit, work)
-                .await
-                .unwrap_or(Err(Error::Timeout(limit))),
+            Some(limit) => timeout(limit, work).await.unwrap_or(Err(Error::Timeout(limit))),
         }
     }
 }
@@ -221,14 +182,8 @@ struct Room {
 impl Room {
     /// The share of one request; where a whole pipeline is above the limit of bytes, the last ones get what is left.
     fn take(&mut self, bytes: usize) -> [OwnedSemaphorePermit; 2] {
-        let request = self
-            .requests
-            .split(1)
-            .expect("there is a permit for each request");
-        let bytes = self
-            .bytes
-            .split(bytes.min(self.bytes.num_permits()))
-            .expect("no more than there are");
+        let request = self.requests.split(1).expect("there is a permit for each request");
+        let bytes = self.bytes.split(bytes.min(self.bytes.num_permits())).expect("no more than there are");
         [request, bytes]
     }
 }
@@ -253,13 +208,8 @@ impl Pushes {
 impl Future for Pending {
     type Output = Result<Value>;
 
-    fn poll(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Self::Output> {
+    fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
         let this = &mut *self;
-        std::pin::Pin::new(&mut this.reply)
-            .poll(cx)
-            .map(|reply| reply.unwrap_or_else(|_| Err(this.shared.error())))
+        std::pin::Pin::new(&mut this.reply).poll(cx).map(|reply| reply.unwrap_or_else(|_| Err(this.shared.error())))
     }
 }

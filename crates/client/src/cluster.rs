@@ -37,15 +37,9 @@ impl ClusterClient {
     /// As [`Client::connect`].
     pub async fn connect(seed: &Target, options: &Options) -> Result<Self> {
         let cluster = Self {
-            seed: Target {
-                db: 0,
-                ..seed.clone()
-            },
+            seed: Target { db: 0, ..seed.clone() },
             options: options.clone(),
-            known: Arc::new(Mutex::new(Known {
-                clients: HashMap::new(),
-                owners: vec![None; usize::from(SLOTS)],
-            })),
+            known: Arc::new(Mutex::new(Known { clients: HashMap::new(), owners: vec![None; usize::from(SLOTS)] })),
         };
         cluster.client(&seed.endpoint).await?;
         Ok(cluster)
@@ -76,12 +70,9 @@ impl ClusterClient {
         // ASKING holds for the very next request of the connection: nothing may come between.
         let asking = ask.then(|| Request::new("ASKING"));
         let requests = asking.into_iter().chain([request.clone()]).collect();
-        let answer = client
-            .pipeline(requests)
-            .await
-            .map(|mut values| values.pop().expect("the reply to the request"));
+        let answer = client.pipeline(requests).await.map(|mut values| values.pop().expect("the reply to the request"));
         match answer {
-            Ok(Value::Error(text)) => Err(Error::from_reply(text)),
+            Ok(Value::Error(text)) => Err(Error::from_error_reply(text)),
             Ok(value) => Ok(value),
             Err(error) => {
                 if error.ends_connection() {
@@ -98,10 +89,7 @@ impl ClusterClient {
         if let Some(client) = known.clients.get(endpoint) {
             return Ok(client.clone());
         }
-        let target = Target {
-            endpoint: endpoint.clone(),
-            ..self.seed.clone()
-        };
+        let target = Target { endpoint: endpoint.clone(), ..self.seed.clone() };
         let (client, _) = Client::connect(&target, &self.options).await?;
         known.clients.insert(endpoint.clone(), client.clone());
         Ok(client)
@@ -109,9 +97,7 @@ impl ClusterClient {
 
     async fn owner(&self, slot: u16) -> Endpoint {
         let known = self.known.lock().await;
-        known.owners[usize::from(slot)]
-            .clone()
-            .unwrap_or_else(|| self.seed.endpoint.clone())
+        known.owners[usize::from(slot)].clone().unwrap_or_else(|| self.seed.endpoint.clone())
     }
 
     async fn learn(&self, redirect: &Redirect, endpoint: &Endpoint) {
@@ -124,11 +110,7 @@ impl ClusterClient {
     async fn forget(&self, endpoint: &Endpoint) {
         let mut known = self.known.lock().await;
         known.clients.remove(endpoint);
-        for owner in known
-            .owners
-            .iter_mut()
-            .filter(|owner| owner.as_ref() == Some(endpoint))
-        {
+        for owner in known.owners.iter_mut().filter(|owner| owner.as_ref() == Some(endpoint)) {
             *owner = None;
         }
     }

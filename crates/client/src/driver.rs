@@ -85,16 +85,7 @@ impl Driver {
     ) -> Self {
         let router = Router::new(link.proto());
         let (reader, writer) = tokio::io::split(link.stream);
-        Self {
-            reader,
-            writer,
-            decoder: link.decoder,
-            out: link.out,
-            router,
-            jobs,
-            pushes,
-            shared,
-        }
+        Self { reader, writer, decoder: link.decoder, out: link.out, router, jobs, pushes, shared }
     }
 
     pub(crate) async fn run(mut self) {
@@ -144,20 +135,11 @@ impl Driver {
     fn take(&mut self, job: Job) {
         let mut next = Some(job);
         while let Some(job) = next {
-            for Queued {
-                request,
-                expect,
-                ticket,
-            } in job.requests
-            {
+            for Queued { request, expect, ticket } in job.requests {
                 encode_request(request.iter(), &mut self.out);
                 self.router.sent(expect, ticket);
             }
-            next = if self.out.len() < OUT_BYTES_MAX {
-                self.jobs.try_recv().ok()
-            } else {
-                None
-            };
+            next = if self.out.len() < OUT_BYTES_MAX { self.jobs.try_recv().ok() } else { None };
         }
     }
 

@@ -79,16 +79,13 @@ impl Error {
     pub fn ends_connection(&self) -> bool {
         matches!(
             self,
-            Self::Connect { .. }
-                | Self::Auth(_)
-                | Self::Handshake { .. }
-                | Self::Closed(_)
-                | Self::Protocol(_)
+            Self::Connect { .. } | Self::Auth(_) | Self::Handshake { .. } | Self::Closed(_) | Self::Protocol(_)
         )
     }
 
     /// An error reply of the server, told apart: redirects are a thing of their own.
-    pub(crate) fn from_reply(text: String) -> Self {
+    #[must_use]
+    pub fn from_error_reply(text: String) -> Self {
         match Redirect::parse(text.as_bytes()) {
             Some(redirect) => Self::Redirect(redirect),
             None => Self::Reply(ErrorReply(text)),
@@ -132,9 +129,7 @@ impl fmt::Display for ErrorReply {
 #[must_use]
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
-    let text = text
-        .strip_prefix("failed to lookup address information: ")
-        .unwrap_or(&text);
+    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
     match text.rfind(" (os error ") {
         Some(at) => text[..at].to_owned(),
         None => text.to_owned(),
@@ -150,30 +145,19 @@ mod tests {
         let refused = Arc::new(io::Error::from_raw_os_error(111));
         let reply = |text: &'static str| ErrorReply(text.to_owned());
         let shown = [
-            Error::Connect {
-                endpoint: Endpoint::default(),
-                source: Arc::clone(&refused),
-            },
-            Error::Auth(reply(
-                "WRONGPASS invalid username-password pair or user is disabled.",
-            )),
-            Error::Handshake {
-                command: "SELECT",
-                reply: reply("ERR DB index is out of range"),
-            },
+            Error::Connect { endpoint: Endpoint::default(), source: Arc::clone(&refused) },
+            Error::Auth(reply("WRONGPASS invalid username-password pair or user is disabled.")),
+            Error::Handshake { command: "SELECT", reply: reply("ERR DB index is out of range") },
             Error::Closed(None),
             Error::Closed(Some(refused)),
             Error::protocol("a reply that nobody asked for"),
             Error::Timeout(Duration::from_millis(1500)),
-            Error::TooLarge {
-                requests: 9,
-                max: 8,
-            },
+            Error::TooLarge { requests: 9, max: 8 },
             Error::Unmatchable("CLIENT REPLY"),
-            Error::from_reply("MOVED 12 h:7".to_owned()),
-            Error::from_reply("ASK 12 h:7".to_owned()),
+            Error::from_error_reply("MOVED 12 h:7".to_owned()),
+            Error::from_error_reply("ASK 12 h:7".to_owned()),
             Error::TooManyRedirects(5),
-            Error::from_reply("ERR no such key".to_owned()),
+            Error::from_error_reply("ERR no such key".to_owned()),
         ]
         .map(|error| error.to_string())
         .join("\n");
@@ -195,10 +179,7 @@ ERR no such key";
 
     #[test]
     fn the_code_is_the_first_word() {
-        assert_eq!(
-            ErrorReply("NOGROUP No such group".to_owned()).code(),
-            "NOGROUP"
-        );
+        assert_eq!(ErrorReply("NOGROUP No such group".to_owned()).code(), "NOGROUP");
         assert_eq!(ErrorReply("OOPS".to_owned()).code(), "OOPS");
     }
 }

@@ -21,10 +21,7 @@ pub(crate) struct Greeted {
 }
 
 impl Greeted {
-    pub(crate) const SILENT: Self = Self {
-        proto: Proto::Resp2,
-        client_id: None,
-    };
+    pub(crate) const SILENT: Self = Self { proto: Proto::Resp2, client_id: None };
 }
 
 pub(crate) async fn greet(link: &mut Link, target: &Target, options: &Options) -> Result<Greeted> {
@@ -32,9 +29,7 @@ pub(crate) async fn greet(link: &mut Link, target: &Target, options: &Options) -
     let name = options.client_name.as_deref();
     let greeted = match options.protocol {
         Protocol::Resp2 => None,
-        Protocol::Newest | Protocol::Resp3 => {
-            hello(link, credentials, name, options.protocol).await?
-        }
+        Protocol::Newest | Protocol::Resp3 => hello(link, credentials, name, options.protocol).await?,
     };
     let greeted = match greeted {
         Some(greeted) => greeted,
@@ -44,10 +39,7 @@ pub(crate) async fn greet(link: &mut Link, target: &Target, options: &Options) -
         }
     };
     if target.db > 0 {
-        accepted(
-            "SELECT",
-            link.call(["SELECT", &target.db.to_string()]).await?,
-        )?;
+        accepted("SELECT", link.call(["SELECT", &target.db.to_string()]).await?)?;
     }
     Ok(greeted)
 }
@@ -62,11 +54,7 @@ async fn hello(
     let mut request = Request::from(["HELLO", "3"]);
     if let Some(credentials) = credentials {
         // HELLO has no form without a user; a server without ACLs has no HELLO either.
-        request.extend([
-            "AUTH",
-            credentials.user.as_deref().unwrap_or("default"),
-            &credentials.password,
-        ]);
+        request.extend(["AUTH", credentials.user.as_deref().unwrap_or("default"), &credentials.password]);
     }
     if let Some(name) = name {
         request.extend(["SETNAME", name]);
@@ -77,28 +65,17 @@ async fn hello(
             if is_refused_login(&reply) {
                 return Err(Error::Auth(reply));
             }
-            let old_server =
-                reply.code() == "NOPROTO" || reply.text().starts_with("ERR unknown command");
+            let old_server = reply.code() == "NOPROTO" || reply.text().starts_with("ERR unknown command");
             match protocol {
                 Protocol::Newest if old_server => Ok(None),
-                _ => Err(Error::Handshake {
-                    command: "HELLO",
-                    reply,
-                }),
+                _ => Err(Error::Handshake { command: "HELLO", reply }),
             }
         }
-        greeting => Ok(Some(Greeted {
-            proto: Proto::Resp3,
-            client_id: client_id(&greeting),
-        })),
+        greeting => Ok(Some(Greeted { proto: Proto::Resp3, client_id: client_id(&greeting) })),
     }
 }
 
-async fn old_greeting(
-    link: &mut Link,
-    credentials: Option<&Credentials>,
-    name: Option<&str>,
-) -> Result<()> {
+async fn old_greeting(link: &mut Link, credentials: Option<&Credentials>, name: Option<&str>) -> Result<()> {
     if let Some(Credentials { user, password }) = credentials {
         let request = Request::new("AUTH").args(user.as_deref()).arg(password);
         if let Value::Error(text) = link.call(request).await? {
@@ -106,10 +83,7 @@ async fn old_greeting(
         }
     }
     if let Some(name) = name {
-        accepted(
-            "CLIENT SETNAME",
-            link.call(["CLIENT", "SETNAME", name]).await?,
-        )?;
+        accepted("CLIENT SETNAME", link.call(["CLIENT", "SETNAME", name]).await?)?;
     }
     Ok(())
 }
@@ -119,11 +93,7 @@ fn accepted(command: &'static str, reply: Value) -> Result<()> {
         Value::Error(text) => {
             let reply = ErrorReply(text);
             // Without credentials the first command is the one that is told so.
-            if is_refused_login(&reply) {
-                Err(Error::Auth(reply))
-            } else {
-                Err(Error::Handshake { command, reply })
-            }
+            if is_refused_login(&reply) { Err(Error::Auth(reply)) } else { Err(Error::Handshake { command, reply }) }
         }
         _ => Ok(()),
     }
@@ -137,10 +107,8 @@ fn client_id(greeting: &Value) -> Option<i64> {
     let Value::Map(fields) = greeting else {
         return None;
     };
-    fields
-        .iter()
-        .find_map(|(field, value)| match (field, value) {
-            (Value::Bulk(name), Value::Integer(id)) if name == "id" => Some(*id),
-            _ => None,
-        })
+    fields.iter().find_map(|(field, value)| match (field, value) {
+        (Value::Bulk(name), Value::Integer(id)) if name == "id" => Some(*id),
+        _ => None,
+    })
 }

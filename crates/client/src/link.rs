@@ -31,9 +31,7 @@ pub struct Link {
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Link")
-            .field("greeted", &self.greeted)
-            .finish_non_exhaustive()
+        f.debug_struct("Link").field("greeted", &self.greeted).finish_non_exhaustive()
     }
 }
 
@@ -107,11 +105,7 @@ impl Link {
     /// [`Error::Closed`].
     pub async fn flush(&mut self) -> Result<()> {
         while self.out.has_remaining() {
-            let written = self
-                .stream
-                .write_buf(&mut self.out)
-                .await
-                .map_err(Error::closed_by)?;
+            let written = self.stream.write_buf(&mut self.out).await.map_err(Error::closed_by)?;
             if written == 0 {
                 return Err(Error::Closed(None));
             }
@@ -173,10 +167,7 @@ impl Link {
     async fn open(target: &Target, options: &Options) -> Result<Self> {
         let stream = stream::open(&target.endpoint)
             .await
-            .map_err(|error| Error::Connect {
-                endpoint: target.endpoint.clone(),
-                source: Arc::new(error),
-            })?;
+            .map_err(|error| Error::Connect { endpoint: target.endpoint.clone(), source: Arc::new(error) })?;
         Ok(Self::from_stream(stream, options))
     }
 
@@ -190,11 +181,7 @@ impl Link {
     }
 }
 
-async fn within<T>(
-    target: &Target,
-    options: &Options,
-    connecting: impl Future<Output = Result<T>>,
-) -> Result<T> {
+async fn within<T>(target: &Target, options: &Options, connecting: impl Future<Output = Result<T>>) -> Result<T> {
     match timeout(options.connect_timeout, connecting).await {
         Ok(result) => result,
         Err(_) => Err(Error::Connect {

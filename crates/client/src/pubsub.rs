@@ -59,27 +59,17 @@ impl PubSub {
         match (word, &elements[1..]) {
             (b"message", [channel, payload]) => message(Kind::Channel, None, channel, payload),
             (b"smessage", [channel, payload]) => message(Kind::Shard, None, channel, payload),
-            (b"pmessage", [pattern, channel, payload]) => {
-                message(Kind::Pattern, Some(pattern), channel, payload)
-            }
+            (b"pmessage", [pattern, channel, payload]) => message(Kind::Pattern, Some(pattern), channel, payload),
             (verb, [name, Value::Integer(count)]) => {
                 let (verb, count) = (Verb::parse(verb)?, *count);
                 match (verb.what, name) {
-                    (What::Begin, Value::Bulk(name)) => Some(Self::Subscribed {
-                        kind: verb.kind,
-                        name: name.clone(),
-                        count,
-                    }),
-                    (What::End, Value::Bulk(name)) => Some(Self::Unsubscribed {
-                        kind: verb.kind,
-                        name: Some(name.clone()),
-                        count,
-                    }),
-                    (What::End, Value::Null) => Some(Self::Unsubscribed {
-                        kind: verb.kind,
-                        name: None,
-                        count,
-                    }),
+                    (What::Begin, Value::Bulk(name)) => {
+                        Some(Self::Subscribed { kind: verb.kind, name: name.clone(), count })
+                    }
+                    (What::End, Value::Bulk(name)) => {
+                        Some(Self::Unsubscribed { kind: verb.kind, name: Some(name.clone()), count })
+                    }
+                    (What::End, Value::Null) => Some(Self::Unsubscribed { kind: verb.kind, name: None, count }),
                     _ => None,
                 }
             }
@@ -91,24 +81,13 @@ impl PubSub {
     pub(crate) fn confirms(&self) -> Option<Verb> {
         match self {
             Self::Message { .. } => None,
-            Self::Subscribed { kind, .. } => Some(Verb {
-                what: What::Begin,
-                kind: *kind,
-            }),
-            Self::Unsubscribed { kind, .. } => Some(Verb {
-                what: What::End,
-                kind: *kind,
-            }),
+            Self::Subscribed { kind, .. } => Some(Verb { what: What::Begin, kind: *kind }),
+            Self::Unsubscribed { kind, .. } => Some(Verb { what: What::End, kind: *kind }),
         }
     }
 }
 
-fn message(
-    kind: Kind,
-    pattern: Option<&Value>,
-    channel: &Value,
-    payload: &Value,
-) -> Option<PubSub> {
+fn message(kind: Kind, pattern: Option<&Value>, channel: &Value, payload: &Value) -> Option<PubSub> {
     let bulk = |value: &Value| match value {
         Value::Bulk(bytes) => Some(bytes.clone()),
         _ => None,
@@ -117,12 +96,7 @@ fn message(
         Some(value) => Some(bulk(value)?),
         None => None,
     };
-    Some(PubSub::Message {
-        kind,
-        pattern,
-        channel: bulk(channel)?,
-        payload: bulk(payload)?,
-    })
+    Some(PubSub::Message { kind, pattern, channel: bulk(channel)?, payload: bulk(payload)? })
 }
 
 /// One of the six commands that are answered by confirmations.
@@ -165,31 +139,14 @@ mod tests {
     #[test]
     fn messages_and_confirmations_are_read() {
         let (kind, channel) = (Kind::Pattern, Bytes::from_static(b"news.eu"));
-        let (pattern, payload) = (
-            Some(Bytes::from_static(b"news.*")),
-            Bytes::from_static(b"hi"),
-        );
+        let (pattern, payload) = (Some(Bytes::from_static(b"news.*")), Bytes::from_static(b"hi"));
         assert_eq!(
-            PubSub::read(&[
-                bulk("pmessage"),
-                bulk("news.*"),
-                bulk("news.eu"),
-                bulk("hi")
-            ]),
-            Some(PubSub::Message {
-                kind,
-                pattern,
-                channel,
-                payload
-            })
+            PubSub::read(&[bulk("pmessage"), bulk("news.*"), bulk("news.eu"), bulk("hi")]),
+            Some(PubSub::Message { kind, pattern, channel, payload })
         );
         assert_eq!(
             PubSub::read(&[bulk("sunsubscribe"), Value::Null, Value::Integer(0)]),
-            Some(PubSub::Unsubscribed {
-                kind: Kind::Shard,
-                name: None,
-                count: 0
-            })
+            Some(PubSub::Unsubscribed { kind: Kind::Shard, name: None, count: 0 })
         );
     }
 

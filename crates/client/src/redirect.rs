@@ -49,21 +49,12 @@ impl Redirect {
             "ASK" => RedirectKind::Ask,
             _ => return None,
         };
-        let slot = words
-            .next()?
-            .parse()
-            .ok()
-            .filter(|slot| *slot < rbq_resp::SLOTS)?;
+        let slot = words.next()?.parse().ok().filter(|slot| *slot < rbq_resp::SLOTS)?;
         // The last colon: an IPv6 host comes without brackets.
         let (host, port) = words.next()?.rsplit_once(':')?;
         // `?` is Redis's word for "unknown host": the client shall stay with the one it reached.
         let host = if host == "?" { "" } else { host };
-        Some(Self {
-            kind,
-            slot,
-            host: host.to_owned(),
-            port: port.parse().ok()?,
-        })
+        Some(Self { kind, slot, host: host.to_owned(), port: port.parse().ok()? })
     }
 
     /// The address to turn to, given the one that answered with this redirect.
@@ -74,10 +65,7 @@ impl Redirect {
             Endpoint::Unix(_) if self.host.is_empty() => "127.0.0.1".to_owned(),
             _ => self.host.clone(),
         };
-        Endpoint::Tcp {
-            host,
-            port: self.port,
-        }
+        Endpoint::Tcp { host, port: self.port }
     }
 }
 
@@ -98,40 +86,22 @@ mod tests {
 
     #[test]
     fn an_unnamed_host_is_the_one_that_answered() {
-        let answered = Endpoint::Tcp {
-            host: "10.0.0.9".into(),
-            port: 1,
-        };
+        let answered = Endpoint::Tcp { host: "10.0.0.9".into(), port: 1 };
         for text in ["ASK 1 :7001", "ASK 1 ?:7001"] {
             let redirect = Redirect::parse(text.as_bytes()).unwrap();
-            assert_eq!(
-                redirect.endpoint(&answered).to_string(),
-                "10.0.0.9:7001",
-                "{text}"
-            );
+            assert_eq!(redirect.endpoint(&answered).to_string(), "10.0.0.9:7001", "{text}");
         }
     }
 
     #[test]
     fn an_ipv6_host_comes_bare() {
         let redirect = Redirect::parse(b"MOVED 0 fe80::2:7001").unwrap();
-        assert_eq!(
-            redirect.endpoint(&Endpoint::default()).to_string(),
-            "[fe80::2]:7001"
-        );
+        assert_eq!(redirect.endpoint(&Endpoint::default()).to_string(), "[fe80::2]:7001");
     }
 
     #[test]
     fn what_only_looks_like_one_is_none() {
-        for text in [
-            "MOVED",
-            "MOVED x h:1",
-            "MOVED 16384 h:1",
-            "MOVED 1 h",
-            "MOVED 1 h:x",
-            "ASKING",
-            "MOVEDX 1 h:1",
-        ] {
+        for text in ["MOVED", "MOVED x h:1", "MOVED 16384 h:1", "MOVED 1 h", "MOVED 1 h:x", "ASKING", "MOVEDX 1 h:1"] {
             assert_eq!(Redirect::parse(text.as_bytes()), None, "{text}");
         }
     }

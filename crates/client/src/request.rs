@@ -52,10 +52,7 @@ impl Request {
     /// Name and arguments.
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
-        Iter {
-            request: self,
-            next: 0,
-        }
+        Iter { request: self, next: 0 }
     }
 
     /// How many there are, the name included.
@@ -79,9 +76,7 @@ impl Request {
     /// Whether argument `index` (0 is the name) is this word, in any case.
     #[must_use]
     pub fn is_word(&self, index: usize, word: &str) -> bool {
-        self.iter()
-            .nth(index)
-            .is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+        self.iter().nth(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
     }
 }
 
@@ -106,12 +101,7 @@ where
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.iter().next().unwrap_or_default();
-        write!(
-            f,
-            "Request({} +{})",
-            name.escape_ascii(),
-            self.len().saturating_sub(1)
-        )
+        write!(f, "Request({} +{})", name.escape_ascii(), self.len().saturating_sub(1))
     }
 }
 
@@ -150,19 +140,13 @@ mod tests {
     #[test]
     fn arguments_keep_their_bounds() {
         let request = Request::new("a").arg("").args(["bc", "d"]);
-        assert_eq!(
-            request.iter().collect::<Vec<_>>(),
-            [&b"a"[..], b"", b"bc", b"d"]
-        );
+        assert_eq!(request.iter().collect::<Vec<_>>(), [&b"a"[..], b"", b"bc", b"d"]);
         assert_eq!(request.iter().len(), 4);
         assert!(request.is_word(0, "A") && !request.is_word(4, ""));
     }
 
     #[test]
     fn arguments_are_not_shown() {
-        assert_eq!(
-            format!("{:?}", Request::from(["AUTH", "hunter2"])),
-            "Request(AUTH +1)"
-        );
+        assert_eq!(format!("{:?}", Request::from(["AUTH", "hunter2"])), "Request(AUTH +1)");
     }
 }

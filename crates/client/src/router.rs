@@ -145,9 +145,7 @@ impl<T> Router<T> {
     fn pubsub_event(&self, value: &Value) -> Option<PubSub> {
         match value {
             Value::Push(elements) => PubSub::read(elements),
-            Value::Array(elements) if self.proto == Proto::Resp2 && self.may_hear() => {
-                PubSub::read(elements)
-            }
+            Value::Array(elements) if self.proto == Proto::Resp2 && self.may_hear() => PubSub::read(elements),
             _ => None,
         }
     }
@@ -155,25 +153,16 @@ impl<T> Router<T> {
     /// Whether a RESP2 array may be a message: something is subscribed, or about to be.
     fn may_hear(&self) -> bool {
         let front = self.waiting.front().map(|waiting| waiting.expect);
-        !self.subscriptions.is_empty()
-            || matches!(
-                front,
-                Some(Expect::Confirmations(..) | Expect::AllConfirmations(_))
-            )
+        !self.subscriptions.is_empty() || matches!(front, Some(Expect::Confirmations(..) | Expect::AllConfirmations(_)))
     }
 
     fn note(&mut self, event: &PubSub) {
         match event {
             PubSub::Subscribed { kind, name, .. } => {
                 // A copy: the received bytes may be a slice of a large buffer, and this is kept.
-                self.subscriptions
-                    .insert((*kind, Bytes::copy_from_slice(name)));
+                self.subscriptions.insert((*kind, Bytes::copy_from_slice(name)));
             }
-            PubSub::Unsubscribed {
-                kind,
-                name: Some(name),
-                ..
-            } => {
+            PubSub::Unsubscribed { kind, name: Some(name), .. } => {
                 self.subscriptions.remove(&(*kind, name.clone()));
             }
             PubSub::Unsubscribed { name: None, .. } | PubSub::Message { .. } => {}
@@ -182,27 +171,20 @@ impl<T> Router<T> {
 
     fn awaits(&self, verb: Verb) -> bool {
         match self.waiting.front().map(|waiting| waiting.expect) {
-            Some(Expect::Confirmations(awaited, _) | Expect::AllConfirmations(awaited)) => {
-                awaited == verb
-            }
+            Some(Expect::Confirmations(awaited, _) | Expect::AllConfirmations(awaited)) => awaited == verb,
             _ => false,
         }
     }
 
     fn confirm(&mut self, verb: Verb, value: Value) -> Routed<T> {
         self.confirmed.push(value);
-        let none_left = !self
-            .subscriptions
-            .iter()
-            .any(|(kind, _)| *kind == verb.kind);
+        let none_left = !self.subscriptions.iter().any(|(kind, _)| *kind == verb.kind);
         let whole = match self.waiting.front().map(|waiting| waiting.expect) {
             Some(Expect::Confirmations(_, names)) => self.confirmed.len() == names,
             _ => none_left,
         };
         match self.waiting.pop_front_if(|_| whole) {
-            Some(Waiting { ticket, .. }) => {
-                Routed::Reply(ticket, Value::Array(std::mem::take(&mut self.confirmed)))
-            }
+            Some(Waiting { ticket, .. }) => Routed::Reply(ticket, Value::Array(std::mem::take(&mut self.confirmed))),
             None => Routed::Part,
         }
     }

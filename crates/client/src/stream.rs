@@ -29,10 +29,8 @@ pub(crate) async fn open(endpoint: &Endpoint) -> io::Result<Stream> {
             let stream = TcpStream::connect((host.as_str(), *port)).await?;
             // Requests are small and written whole: Nagle's algorithm could only delay them.
             stream.set_nodelay(true)?;
-            let keepalive = TcpKeepalive::new()
-                .with_time(KEEPALIVE)
-                .with_interval(KEEPALIVE_PROBE)
-                .with_retries(KEEPALIVE_PROBES);
+            let keepalive =
+                TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE_PROBE).with_retries(KEEPALIVE_PROBES);
             SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
             Ok(Box::new(stream))
         }

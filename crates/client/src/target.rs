@@ -29,10 +29,7 @@ pub enum Endpoint {
 
 impl Default for Endpoint {
     fn default() -> Self {
-        Self::Tcp {
-            host: "127.0.0.1".to_owned(),
-            port: DEFAULT_PORT,
-        }
+        Self::Tcp { host: "127.0.0.1".to_owned(), port: DEFAULT_PORT }
     }
 }
 
@@ -58,9 +55,7 @@ pub struct Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("user", &self.user)
-            .finish_non_exhaustive()
+        f.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
     }
 }
 
@@ -79,22 +74,13 @@ impl Target {
     /// The server at `host:port`, database 0, without credentials.
     #[must_use]
     pub fn tcp(host: impl Into<String>, port: u16) -> Self {
-        Self {
-            endpoint: Endpoint::Tcp {
-                host: host.into(),
-                port,
-            },
-            ..Self::default()
-        }
+        Self { endpoint: Endpoint::Tcp { host: host.into(), port }, ..Self::default() }
     }
 
     /// The server at the Unix socket `path`, database 0, without credentials.
     #[must_use]
     pub fn unix(path: impl Into<PathBuf>) -> Self {
-        Self {
-            endpoint: Endpoint::Unix(path.into()),
-            ..Self::default()
-        }
+        Self { endpoint: Endpoint::Unix(path.into()), ..Self::default() }
     }
 }
 
@@ -161,23 +147,13 @@ fn tcp(rest: &str) -> Result<Target, TargetError> {
             Some(slash) => rest.split_at(rest.len() - after.len() + slash),
             None => (rest, ""),
         },
-        None => rest
-            .find('/')
-            .map_or((rest, ""), |slash| rest.split_at(slash)),
+        None => rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash)),
     };
     let (credentials, host_port) = user_part(authority)?;
     let (host, port) = host_port_of(host_port)?;
     let path = path.trim_matches('/');
-    let db = if path.is_empty() {
-        database_of(query)?
-    } else {
-        number(path)?
-    };
-    Ok(Target {
-        endpoint: Endpoint::Tcp { host, port },
-        credentials,
-        db,
-    })
+    let db = if path.is_empty() { database_of(query)? } else { number(path)? };
+    Ok(Target { endpoint: Endpoint::Tcp { host, port }, credentials, db })
 }
 
 fn unix(rest: &str) -> Result<Target, TargetError> {
@@ -187,11 +163,7 @@ fn unix(rest: &str) -> Result<Target, TargetError> {
         return Err(TargetError::Path);
     }
     let path = PathBuf::from(percent::decode(path).ok_or(TargetError::Percent)?);
-    Ok(Target {
-        endpoint: Endpoint::Unix(path),
-        credentials,
-        db: database_of(query)?,
-    })
+    Ok(Target { endpoint: Endpoint::Unix(path), credentials, db: database_of(query)? })
 }
 
 fn user_part(authority: &str) -> Result<(Option<Credentials>, &str), TargetError> {
@@ -201,22 +173,14 @@ fn user_part(authority: &str) -> Result<(Option<Credentials>, &str), TargetError
     let (user, password) = who.split_once(':').unwrap_or(("", who));
     let decode = |text| percent::decode(text).ok_or(TargetError::Percent);
     let user = Some(decode(user)?).filter(|user| !user.is_empty());
-    Ok((
-        Some(Credentials {
-            user,
-            password: decode(password)?,
-        }),
-        at,
-    ))
+    Ok((Some(Credentials { user, password: decode(password)? }), at))
 }
 
 fn host_port_of(text: &str) -> Result<(String, u16), TargetError> {
     let (host, port) = match text.strip_prefix('[').and_then(|v6| v6.split_once(']')) {
         Some((v6, "")) => (v6, None),
         Some((v6, port)) => (v6, Some(port.strip_prefix(':').unwrap_or(port))),
-        None => text
-            .rsplit_once(':')
-            .map_or((text, None), |(host, port)| (host, Some(port))),
+        None => text.rsplit_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
     };
     let host = if host.is_empty() { "127.0.0.1" } else { host };
     let port = match port {
@@ -235,9 +199,7 @@ fn database_of(query: &str) -> Result<u32, TargetError> {
         match pair.split_once('=') {
             Some(("db", digits)) => db = number(digits)?,
             _ => {
-                return Err(TargetError::Parameter(
-                    pair.split('=').next().unwrap_or_default().to_owned(),
-                ));
+                return Err(TargetError::Parameter(pair.split('=').next().unwrap_or_default().to_owned()));
             }
         }
     }
@@ -245,9 +207,7 @@ fn database_of(query: &str) -> Result<u32, TargetError> {
 }
 
 fn number(digits: &str) -> Result<u32, TargetError> {
-    digits
-        .parse()
-        .map_err(|_| TargetError::Db(digits.to_owned()))
+    digits.parse().map_err(|_| TargetError::Db(digits.to_owned()))
 }
 
 #[cfg(test)]
@@ -258,10 +218,7 @@ mod tests {
     fn shown(url: &str) -> String {
         match url.parse::<Target>() {
             Ok(target) => {
-                let password = target
-                    .credentials
-                    .as_ref()
-                    .map_or("-", |c| c.password.as_str());
+                let password = target.credentials.as_ref().map_or("-", |c| c.password.as_str());
                 format!("{target} password={password}")
             }
             Err(error) => format!("error: {error}"),
@@ -277,21 +234,12 @@ mod tests {
             ("redis://h/?db=4", "redis://h:6379/4 password=-"),
             ("redis://secret@h:7", "redis://h:7 password=secret"),
             ("redis://:secret@h:7", "redis://h:7 password=secret"),
-            (
-                "redis://ann:s%40crt@h:7/2",
-                "redis://ann@h:7/2 password=s@crt",
-            ),
-            (
-                "redis://ann:p@ss/w@h:7/2",
-                "redis://ann@h:7/2 password=p@ss/w",
-            ),
+            ("redis://ann:s%40crt@h:7/2", "redis://ann@h:7/2 password=s@crt"),
+            ("redis://ann:p@ss/w@h:7/2", "redis://ann@h:7/2 password=p@ss/w"),
             ("redis://[::1]:7/2", "redis://[::1]:7/2 password=-"),
             ("redis://[::1]", "redis://[::1]:6379 password=-"),
             ("unix:///run/a%20b.sock", "unix:///run/a b.sock password=-"),
-            (
-                "unix://:pw@/run/r.sock?db=5",
-                "unix:///run/r.sock?db=5 password=pw",
-            ),
+            ("unix://:pw@/run/r.sock?db=5", "unix:///run/r.sock?db=5 password=pw"),
         ] {
             assert_eq!(shown(url), expected, "{url}");
         }
@@ -300,30 +248,15 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for (url, expected) in [
-            (
-                "localhost:6379",
-                "error: a server URL starts with `redis://` or `unix://`",
-            ),
-            (
-                "http://h",
-                "error: a server URL starts with `redis://` or `unix://`",
-            ),
+            ("localhost:6379", "error: a server URL starts with `redis://` or `unix://`"),
+            ("http://h", "error: a server URL starts with `redis://` or `unix://`"),
             ("rediss://h", "error: `rediss://` (TLS) is not supported"),
             ("redis://h:0", "error: `0` is not a port"),
             ("redis://h:70000", "error: `70000` is not a port"),
             ("redis://h/x", "error: `x` is not a database number"),
-            (
-                "redis://a:%zz@h",
-                "error: a `%` in a server URL must begin an encoded byte, as in `%40` for `@`",
-            ),
-            (
-                "unix://run/r.sock",
-                "error: a `unix://` URL needs the path of a socket, as in `unix:///run/rbq.sock`",
-            ),
-            (
-                "redis://h?tls=yes",
-                "error: `tls` is not a parameter of a server URL; `db` is",
-            ),
+            ("redis://a:%zz@h", "error: a `%` in a server URL must begin an encoded byte, as in `%40` for `@`"),
+            ("unix://run/r.sock", "error: a `unix://` URL needs the path of a socket, as in `unix:///run/rbq.sock`"),
+            ("redis://h?tls=yes", "error: `tls` is not a parameter of a server URL; `db` is"),
         ] {
             assert_eq!(shown(url), expected, "{url}");
         }

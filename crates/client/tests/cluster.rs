@@ -22,21 +22,11 @@ struct Node {
 }
 
 async fn node() -> Option<Node> {
-    let bus_port = StdListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let bus_port = StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let bus = bus_port.to_string();
     let oracle = Oracle::start(&["--cluster-enabled", "yes", "--cluster-port", &bus])?;
-    let (client, _) = Client::connect(&Target::tcp("127.0.0.1", oracle.port), &Options::default())
-        .await
-        .unwrap();
-    Some(Node {
-        oracle,
-        bus_port,
-        client,
-    })
+    let (client, _) = Client::connect(&Target::tcp("127.0.0.1", oracle.port), &Options::default()).await.unwrap();
+    Some(Node { oracle, bus_port, client })
 }
 
 async fn text(client: &Client, request: &[&str]) -> String {
@@ -47,31 +37,13 @@ async fn text(client: &Client, request: &[&str]) -> String {
 /// Two nodes that know each other and own half of the slots each.
 async fn cluster() -> Option<[Node; 2]> {
     let nodes = [node().await?, node().await?];
-    nodes[0]
-        .client
-        .call(["CLUSTER", "ADDSLOTSRANGE", "0", "8191"])
-        .await
-        .unwrap();
-    nodes[1]
-        .client
-        .call(["CLUSTER", "ADDSLOTSRANGE", "8192", "16383"])
-        .await
-        .unwrap();
-    let (port, bus) = (
-        nodes[1].oracle.port.to_string(),
-        nodes[1].bus_port.to_string(),
-    );
-    nodes[0]
-        .client
-        .call(["CLUSTER", "MEET", "127.0.0.1", &port, &bus])
-        .await
-        .unwrap();
+    nodes[0].client.call(["CLUSTER", "ADDSLOTSRANGE", "0", "8191"]).await.unwrap();
+    nodes[1].client.call(["CLUSTER", "ADDSLOTSRANGE", "8192", "16383"]).await.unwrap();
+    let (port, bus) = (nodes[1].oracle.port.to_string(), nodes[1].bus_port.to_string());
+    nodes[0].client.call(["CLUSTER", "MEET", "127.0.0.1", &port, &bus]).await.unwrap();
     for node in &nodes {
         // Nodes gossip on their own clock; nothing tells when they have agreed.
-        while !text(&node.client, &["CLUSTER", "INFO"])
-            .await
-            .contains("cluster_state:ok")
-        {
+        while !text(&node.client, &["CLUSTER", "INFO"]).await.contains("cluster_state:ok") {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -84,65 +56,30 @@ async fn moved_and_ask_are_typed_and_followed() {
         return;
     };
     let error = first.client.call(["GET", "foo"]).await.unwrap_err();
-    let Error::Redirect(redirect) = error else {
-        panic!("{error:?}")
-    };
-    assert_eq!(
-        (redirect.kind, redirect.slot, redirect.port),
-        (RedirectKind::Moved, FOO_SLOT, second.oracle.port)
-    );
+    let Error::Redirect(redirect) = error else { panic!("{error:?}") };
+    assert_eq!((redirect.kind, redirect.slot, redirect.port), (RedirectKind::Moved, FOO_SLOT, second.oracle.port));
 
     let seed = Target::tcp("127.0.0.1", first.oracle.port);
-    let cluster = ClusterClient::connect(&seed, &Options::default())
-        .await
-        .unwrap();
+    let cluster = ClusterClient::connect(&seed, &Options::default()).await.unwrap();
     for _ in 0..2 {
         cluster.call("foo", ["SET", "foo", "1"]).await.unwrap();
     }
-    assert_eq!(
-        second.client.call(["GET", "foo"]).await.unwrap(),
-        Value::Bulk("1".into())
-    );
+    assert_eq!(second.client.call(["GET", "foo"]).await.unwrap(), Value::Bulk("1".into()));
 
     // While bar's slot is on its way, a key that is not there any more is asked for at the new owner.
-    let (from, to) = (
-        text(&first.client, &["CLUSTER", "MYID"]).await,
-        text(&second.client, &["CLUSTER", "MYID"]).await,
-    );
-    second
-        .client
-        .call(["CLUSTER", "SETSLOT", BAR_SLOT, "IMPORTING", &from])
-        .await
-        .unwrap();
-    first
-        .client
-        .call(["CLUSTER", "SETSLOT", BAR_SLOT, "MIGRATING", &to])
-        .await
-        .unwrap();
+    let (from, to) =
+        (text(&first.client, &["CLUSTER", "MYID"]).await, text(&second.client, &["CLUSTER", "MYID"]).await);
+    second.client.call(["CLUSTER", "SETSLOT", BAR_SLOT, "IMPORTING", &from]).await.unwrap();
+    first.client.call(["CLUSTER", "SETSLOT", BAR_SLOT, "MIGRATING", &to]).await.unwrap();
     let error = first.client.call(["GET", "bar"]).await.unwrap_err();
-    assert!(
-        matches!(&error, Error::Redirect(redirect) if redirect.kind == RedirectKind::Ask),
-        "{error:?}"
-    );
+    assert!(matches!(&error, Error::Redirect(redirect) if redirect.kind == RedirectKind::Ask), "{error:?}");
     cluster.call("bar", ["SET", "bar", "2"]).await.unwrap();
-    assert_eq!(
-        cluster.call("bar", ["GET", "bar"]).await.unwrap(),
-        Value::Bulk("2".into())
-    );
+    assert_eq!(cluster.call("bar", ["GET", "bar"]).await.unwrap(), Value::Bulk("2".into()));
     // An ASK is not remembered: without ASKING the second node still disowns the slot.
-    assert!(matches!(
-        second.client.call(["GET", "bar"]).await,
-        Err(Error::Redirect(_))
-    ));
+    assert!(matches!(second.client.call(["GET", "bar"]).await, Err(Error::Redirect(_))));
 
-    let error = cluster
-        .call("foo", ["LPUSH", "foo", "x"])
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&error, Error::Reply(reply) if reply.code() == "WRONGTYPE"),
-        "{error:?}"
-    );
+    let error = cluster.call("foo", ["LPUSH", "foo", "x"]).await.unwrap_err();
+    assert!(matches!(&error, Error::Reply(reply) if reply.code() == "WRONGTYPE"), "{error:?}");
 }
 
 #[tokio::test]
@@ -153,20 +90,11 @@ async fn nodes_that_point_at_each_other_for_ever_are_given_up() {
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut buffer = [0; 1024];
         while let Ok(1..) = socket.read(&mut buffer).await {
-            let answer = if buffer.starts_with(b"*2\r\n$5\r\nHELLO") {
-                "%0\r\n"
-            } else {
-                "-MOVED 7 :PORT\r\n"
-            };
-            socket
-                .write_all(answer.replace("PORT", &port.to_string()).as_bytes())
-                .await
-                .unwrap();
+            let answer = if buffer.starts_with(b"*2\r\n$5\r\nHELLO") { "%0\r\n" } else { "-MOVED 7 :PORT\r\n" };
+            socket.write_all(answer.replace("PORT", &port.to_string()).as_bytes()).await.unwrap();
         }
     });
-    let cluster = ClusterClient::connect(&Target::tcp("127.0.0.1", port), &Options::default())
-        .await
-        .unwrap();
+    let cluster = ClusterClient::connect(&Target::tcp("127.0.0.1", port), &Options::default()).await.unwrap();
     let error = cluster.call("k", ["GET", "k"]).await.unwrap_err();
     assert!(matches!(error, Error::TooManyRedirects(5)), "{error:?}");
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use oracle::Oracle;
 use rbq_client::{
-    Client, Credentials, Endpoint, Error, Kind, Link, Options, Proto, Protocol, PubSub, Pushes,
-    Request, Target, Value,
+    Client, Credentials, Endpoint, Error, Kind, Link, Options, Proto, Protocol, PubSub, Pushes, Request, Target, Value,
 };
 
 fn bulk(text: &str) -> Value {
@@ -20,16 +19,11 @@ fn ok() -> Value {
 }
 
 fn resp2() -> Options {
-    Options {
-        protocol: Protocol::Resp2,
-        ..Options::default()
-    }
+    Options { protocol: Protocol::Resp2, ..Options::default() }
 }
 
 async fn connect(oracle: &Oracle, options: &Options) -> (Client, Pushes) {
-    Client::connect(&oracle.url().parse().unwrap(), options)
-        .await
-        .unwrap()
+    Client::connect(&oracle.url().parse().unwrap(), options).await.unwrap()
 }
 
 async fn next_event(pushes: &mut Pushes) -> PubSub {
@@ -44,17 +38,11 @@ async fn one_command_one_reply_over_tcp_and_unix_socket() {
     let Some(oracle) = Oracle::start(&[]) else {
         return;
     };
-    for target in [
-        Target::tcp("127.0.0.1", oracle.port),
-        Target::unix(oracle.socket()),
-    ] {
+    for target in [Target::tcp("127.0.0.1", oracle.port), Target::unix(oracle.socket())] {
         for options in [Options::default(), resp2()] {
             let (client, _) = Client::connect(&target, &options).await.unwrap();
             assert_eq!(client.call(["SET", "k", "v"]).await.unwrap(), ok());
-            assert_eq!(
-                client.call(Request::new("GET").arg(b"k")).await.unwrap(),
-                bulk("v")
-            );
+            assert_eq!(client.call(Request::new("GET").arg(b"k")).await.unwrap(), bulk("v"));
         }
     }
 }
@@ -64,19 +52,11 @@ async fn the_greeting_sets_protocol_name_and_database() {
     let Some(oracle) = Oracle::start(&[]) else {
         return;
     };
-    let target = Target {
-        db: 3,
-        ..Target::tcp("127.0.0.1", oracle.port)
-    };
-    for (protocol, proto, resp) in [
-        (Protocol::Newest, Proto::Resp3, "resp=3"),
-        (Protocol::Resp2, Proto::Resp2, "resp=2"),
-    ] {
-        let options = Options {
-            protocol,
-            client_name: Some("ann".to_owned()),
-            ..Options::default()
-        };
+    let target = Target { db: 3, ..Target::tcp("127.0.0.1", oracle.port) };
+    for (protocol, proto, resp) in
+        [(Protocol::Newest, Proto::Resp3, "resp=3"), (Protocol::Resp2, Proto::Resp2, "resp=2")]
+    {
+        let options = Options { protocol, client_name: Some("ann".to_owned()), ..Options::default() };
         let mut link = Link::connect(&target, &options).await.unwrap();
         assert_eq!(link.proto(), proto);
         let info = link.call(["CLIENT", "INFO"]).await.unwrap();
@@ -90,47 +70,22 @@ async fn the_greeting_sets_protocol_name_and_database() {
 
 #[tokio::test]
 async fn a_password_opens_and_a_wrong_one_is_told_apart() {
-    let Some(oracle) = Oracle::start(&[
-        "--requirepass",
-        "sesame",
-        "--user",
-        "ann",
-        "on",
-        ">open",
-        "~*",
-        "+@all",
-    ]) else {
+    let Some(oracle) = Oracle::start(&["--requirepass", "sesame", "--user", "ann", "on", ">open", "~*", "+@all"])
+    else {
         return;
     };
     let at = Target::tcp("127.0.0.1", oracle.port);
     let with = |user: Option<&str>, password: &str| Target {
-        credentials: Some(Credentials {
-            user: user.map(str::to_owned),
-            password: password.to_owned(),
-        }),
+        credentials: Some(Credentials { user: user.map(str::to_owned), password: password.to_owned() }),
         db: 1,
         ..at.clone()
     };
     for options in [Options::default(), resp2()] {
-        for target in [
-            with(None, "sesame"),
-            with(Some("default"), "sesame"),
-            with(Some("ann"), "open"),
-        ] {
+        for target in [with(None, "sesame"), with(Some("default"), "sesame"), with(Some("ann"), "open")] {
             let (client, _) = Client::connect(&target, &options).await.unwrap();
-            assert_eq!(
-                client.call(["PING"]).await.unwrap(),
-                Value::Status("PONG".to_owned())
-            );
+            assert_eq!(client.call(["PING"]).await.unwrap(), Value::Status("PONG".to_owned()));
         }
-        for target in [
-            with(None, "wrong"),
-            with(Some("bob"), "open"),
-            Target {
-                db: 1,
-                ..at.clone()
-            },
-        ] {
+        for target in [with(None, "wrong"), with(Some("bob"), "open"), Target { db: 1, ..at.clone() }] {
             let error = Client::connect(&target, &options).await.unwrap_err();
             assert!(matches!(error, Error::Auth(_)), "{error:?}");
             assert!(!error.to_string().contains("wrong\""), "{error}");
@@ -143,27 +98,14 @@ async fn what_else_the_greeting_may_meet_is_typed() {
     let Some(oracle) = Oracle::start(&[]) else {
         return;
     };
-    let target = Target {
-        db: 99,
-        ..Target::tcp("127.0.0.1", oracle.port)
-    };
-    let error = Client::connect(&target, &Options::default())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the server refused `SELECT`: ERR DB index is out of range"
-    );
+    let target = Target { db: 99, ..Target::tcp("127.0.0.1", oracle.port) };
+    let error = Client::connect(&target, &Options::default()).await.unwrap_err();
+    assert_eq!(error.to_string(), "the server refused `SELECT`: ERR DB index is out of range");
 
     let gone = oracle.socket();
     drop(oracle);
-    let error = Client::connect(&Target::unix(&gone), &Options::default())
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&error, Error::Connect { endpoint: Endpoint::Unix(path), .. } if *path == gone),
-        "{error:?}"
-    );
+    let error = Client::connect(&Target::unix(&gone), &Options::default()).await.unwrap_err();
+    assert!(matches!(&error, Error::Connect { endpoint: Endpoint::Unix(path), .. } if *path == gone), "{error:?}");
 }
 
 #[tokio::test]
@@ -171,14 +113,7 @@ async fn many_in_flight_come_back_in_order() {
     let Some(oracle) = Oracle::start(&[]) else {
         return;
     };
-    let (client, _) = connect(
-        &oracle,
-        &Options {
-            in_flight_max: 64,
-            ..Options::default()
-        },
-    )
-    .await;
+    let (client, _) = connect(&oracle, &Options { in_flight_max: 64, ..Options::default() }).await;
     let mut tasks = Vec::new();
     for task in 0..8 {
         let client = client.clone();
@@ -209,44 +144,14 @@ async fn a_pipeline_is_not_interrupted_and_keeps_its_errors() {
     let Some(oracle) = Oracle::start(&[]) else {
         return;
     };
-    let (client, _) = connect(
-        &oracle,
-        &Options {
-            in_flight_max: 4,
-            ..Options::default()
-        },
-    )
-    .await;
-    let requests = [
-        &["MULTI"][..],
-        &["INCR", "n"],
-        &["LPUSH", "n", "x"],
-        &["EXEC"],
-    ];
-    let values = client
-        .pipeline(requests.iter().map(|args| Request::from(*args)).collect())
-        .await
-        .unwrap();
+    let (client, _) = connect(&oracle, &Options { in_flight_max: 4, ..Options::default() }).await;
+    let requests = [&["MULTI"][..], &["INCR", "n"], &["LPUSH", "n", "x"], &["EXEC"]];
+    let values = client.pipeline(requests.iter().map(|args| Request::from(*args)).collect()).await.unwrap();
     assert_eq!(values[0], ok());
-    assert!(
-        matches!(&values[3], Value::Array(results) if matches!(&results[1], Value::Error(_))),
-        "{values:?}"
-    );
+    assert!(matches!(&values[3], Value::Array(results) if matches!(&results[1], Value::Error(_))), "{values:?}");
 
-    let error = client
-        .pipeline(vec![Request::new("PING"); 5])
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::TooLarge {
-                requests: 5,
-                max: 4
-            }
-        ),
-        "{error:?}"
-    );
+    let error = client.pipeline(vec![Request::new("PING"); 5]).await.unwrap_err();
+    assert!(matches!(error, Error::TooLarge { requests: 5, max: 4 }), "{error:?}");
 }
 
 #[tokio::test]
@@ -257,10 +162,7 @@ async fn an_error_reply_is_an_error_with_its_code() {
     let (client, _) = connect(&oracle, &Options::default()).await;
     client.call(["SET", "k", "v"]).await.unwrap();
     let error = client.call(["LPUSH", "k", "x"]).await.unwrap_err();
-    assert!(
-        matches!(&error, Error::Reply(reply) if reply.code() == "WRONGTYPE"),
-        "{error:?}"
-    );
+    assert!(matches!(&error, Error::Reply(reply) if reply.code() == "WRONGTYPE"), "{error:?}");
     assert!(!error.ends_connection());
     client.call(["PING"]).await.unwrap();
 }
@@ -274,10 +176,7 @@ async fn messages_arrive_beside_replies_in_both_protocols() {
     for options in [Options::default(), resp2()] {
         let (client, mut pushes) = connect(&oracle, &options).await;
         let confirmed = client.call(["SUBSCRIBE", "a", "b"]).await.unwrap();
-        assert!(
-            matches!(&confirmed, Value::Array(both) if both.len() == 2),
-            "{confirmed:?}"
-        );
+        assert!(matches!(&confirmed, Value::Array(both) if both.len() == 2), "{confirmed:?}");
         client.call(["PSUBSCRIBE", "n*"]).await.unwrap();
         client.call(["SSUBSCRIBE", "s"]).await.unwrap();
         publisher.call(["PUBLISH", "b", "one"]).await.unwrap();
@@ -290,19 +189,11 @@ async fn messages_arrive_beside_replies_in_both_protocols() {
             (Kind::Shard, None, "s", "three"),
         ] {
             let pattern = pattern.map(Into::into);
-            let expected = PubSub::Message {
-                kind,
-                pattern,
-                channel: channel.into(),
-                payload: payload.into(),
-            };
+            let expected = PubSub::Message { kind, pattern, channel: channel.into(), payload: payload.into() };
             assert_eq!(next_event(&mut pushes).await, expected);
         }
         let ended = client.call(["UNSUBSCRIBE"]).await.unwrap();
-        assert!(
-            matches!(&ended, Value::Array(both) if both.len() == 2),
-            "{ended:?}"
-        );
+        assert!(matches!(&ended, Value::Array(both) if both.len() == 2), "{ended:?}");
         assert_eq!(pushes.dropped(), 0);
     }
 }
@@ -323,10 +214,7 @@ async fn monitor_and_invalidations_are_pushes_too() {
     let (other, _) = connect(&oracle, &resp2()).await;
     other.call(["ECHO", "seen"]).await.unwrap();
     let line = pushes.next().await.unwrap();
-    assert!(
-        matches!(&line, Value::Status(text) if text.ends_with("\"ECHO\" \"seen\"")),
-        "{line:?}"
-    );
+    assert!(matches!(&line, Value::Status(text) if text.ends_with("\"ECHO\" \"seen\"")), "{line:?}");
 }
 
 #[tokio::test]
@@ -334,29 +222,16 @@ async fn pushes_that_nobody_takes_are_dropped_and_counted() {
     let Some(oracle) = Oracle::start(&[]) else {
         return;
     };
-    let (client, mut pushes) = connect(
-        &oracle,
-        &Options {
-            pushes_max: 2,
-            ..Options::default()
-        },
-    )
-    .await;
+    let (client, mut pushes) = connect(&oracle, &Options { pushes_max: 2, ..Options::default() }).await;
     client.call(["SUBSCRIBE", "c"]).await.unwrap();
     for number in 0..5 {
-        client
-            .call(["PUBLISH", "c", &number.to_string()])
-            .await
-            .unwrap();
+        client.call(["PUBLISH", "c", &number.to_string()]).await.unwrap();
     }
     client.call(["PING"]).await.unwrap();
     assert_eq!(pushes.dropped(), 3);
     for number in 0..2 {
         let event = next_event(&mut pushes).await;
-        assert!(
-            matches!(&event, PubSub::Message { payload, .. } if *payload == number.to_string()),
-            "{event:?}"
-        );
+        assert!(matches!(&event, PubSub::Message { payload, .. } if *payload == number.to_string()), "{event:?}");
     }
 }
 
@@ -369,10 +244,7 @@ async fn a_listener_alone_keeps_the_connection_and_the_last_handle_closes_it() {
     client.call(["SUBSCRIBE", "c"]).await.unwrap();
     drop(client);
     let (publisher, publisher_pushes) = connect(&oracle, &Options::default()).await;
-    assert_eq!(
-        publisher.call(["PUBLISH", "c", "hi"]).await.unwrap(),
-        Value::Integer(1)
-    );
+    assert_eq!(publisher.call(["PUBLISH", "c", "hi"]).await.unwrap(), Value::Integer(1));
     next_event(&mut pushes).await;
     drop(pushes);
     // The server notices the closed connection on its own time.
@@ -393,9 +265,7 @@ async fn dropping_a_call_leaves_the_others_in_step() {
         assert_eq!(client.call(["ECHO", &text]).await.unwrap(), bulk(&text));
     }
     let blocked = client.call(["BLPOP", "never", "0.05"]);
-    tokio::time::timeout(Duration::from_millis(1), blocked)
-        .await
-        .unwrap_err();
+    tokio::time::timeout(Duration::from_millis(1), blocked).await.unwrap_err();
     assert_eq!(client.call(["ECHO", "after"]).await.unwrap(), bulk("after"));
 }
 
@@ -405,19 +275,9 @@ async fn a_reply_may_be_late() {
         return;
     };
     let limit = Duration::from_millis(20);
-    let (client, _) = connect(
-        &oracle,
-        &Options {
-            reply_timeout: Some(limit),
-            ..Options::default()
-        },
-    )
-    .await;
+    let (client, _) = connect(&oracle, &Options { reply_timeout: Some(limit), ..Options::default() }).await;
     let error = client.call(["BLPOP", "never", "0"]).await.unwrap_err();
-    assert!(
-        matches!(error, Error::Timeout(after) if after == limit),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Timeout(after) if after == limit), "{error:?}");
 }
 
 #[tokio::test]
@@ -443,22 +303,13 @@ async fn requests_wait_for_room_in_bytes_and_a_giant_goes_alone() {
     let Some(oracle) = Oracle::start(&[]) else {
         return;
     };
-    let (client, _) = connect(
-        &oracle,
-        &Options {
-            in_flight_bytes_max: 1000,
-            ..Options::default()
-        },
-    )
-    .await;
+    let (client, _) = connect(&oracle, &Options { in_flight_bytes_max: 1000, ..Options::default() }).await;
     let blocked = client.submit(["BLPOP", "gate", "0"]).await.unwrap();
     let text = "x".repeat(5000);
     let giant = client.submit(["ECHO", &text]);
     let mut giant = std::pin::pin!(giant);
     // With anything else in flight there is no room for it.
-    tokio::time::timeout(Duration::from_millis(20), &mut giant)
-        .await
-        .unwrap_err();
+    tokio::time::timeout(Duration::from_millis(20), &mut giant).await.unwrap_err();
     let (other, _) = connect(&oracle, &Options::default()).await;
     other.call(["LPUSH", "gate", "open"]).await.unwrap();
     blocked.await.unwrap();
@@ -473,10 +324,7 @@ async fn a_reply_above_the_limit_ends_the_connection() {
     let mut options = Options::default();
     options.reply_limits.frame_bytes_max = 10_000;
     let (client, _) = connect(&oracle, &options).await;
-    client
-        .call(["SETRANGE", "big", "20000", "x"])
-        .await
-        .unwrap();
+    client.call(["SETRANGE", "big", "20000", "x"]).await.unwrap();
     let error = client.call(["GET", "big"]).await.unwrap_err();
     assert!(matches!(error, Error::Protocol(_)), "{error:?}");
 }
@@ -488,9 +336,6 @@ async fn what_would_break_the_matching_is_refused_before_it_is_sent() {
     };
     let (client, _) = connect(&oracle, &Options::default()).await;
     let error = client.call(["CLIENT", "REPLY", "OFF"]).await.unwrap_err();
-    assert!(
-        matches!(error, Error::Unmatchable("CLIENT REPLY")),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Unmatchable("CLIENT REPLY")), "{error:?}");
     client.call(["PING"]).await.unwrap();
 }

@@ -20,27 +20,12 @@ async fn play(mut socket: DuplexStream, answers: &[&str]) -> Vec<String> {
 
 #[tokio::test]
 async fn a_server_without_hello_is_greeted_in_resp2() {
-    let credentials = Some(Credentials {
-        user: None,
-        password: "pw".to_owned(),
-    });
-    let target = Target {
-        credentials,
-        db: 2,
-        ..Target::default()
-    };
-    let options = Options {
-        client_name: Some("ann".to_owned()),
-        ..Options::default()
-    };
+    let credentials = Some(Credentials { user: None, password: "pw".to_owned() });
+    let target = Target { credentials, db: 2, ..Target::default() };
+    let options = Options { client_name: Some("ann".to_owned()), ..Options::default() };
     let (ours, theirs) = duplex(4096);
     let mut link = Link::over(ours, &options);
-    let answers = [
-        "-ERR unknown command `HELLO`\r\n",
-        "+OK\r\n",
-        "+OK\r\n",
-        "+OK\r\n",
-    ];
+    let answers = ["-ERR unknown command `HELLO`\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\n"];
     let (greeted, asked) = tokio::join!(link.greet(&target, &options), play(theirs, &answers));
     greeted.unwrap();
     assert_eq!(link.proto(), Proto::Resp2);
@@ -57,22 +42,13 @@ async fn a_server_without_hello_is_greeted_in_resp2() {
 
 #[tokio::test]
 async fn resp3_alone_is_not_traded_for_resp2() {
-    let options = Options {
-        protocol: Protocol::Resp3,
-        ..Options::default()
-    };
+    let options = Options { protocol: Protocol::Resp3, ..Options::default() };
     let (ours, theirs) = duplex(4096);
     let mut link = Link::over(ours, &options);
     let target = Target::default();
-    let (greeted, _) = tokio::join!(
-        link.greet(&target, &options),
-        play(theirs, &["-NOPROTO unsupported\r\n"])
-    );
+    let (greeted, _) = tokio::join!(link.greet(&target, &options), play(theirs, &["-NOPROTO unsupported\r\n"]));
     let error = greeted.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the server refused `HELLO`: NOPROTO unsupported"
-    );
+    assert_eq!(error.to_string(), "the server refused `HELLO`: NOPROTO unsupported");
 }
 
 #[tokio::test]
@@ -84,10 +60,7 @@ async fn nonsense_and_unasked_replies_end_the_connection() {
         let answers = [answer];
         let (first, _) = tokio::join!(client.call(["PING"]), play(theirs, &answers));
         let error = client.ended().await;
-        assert!(
-            matches!(error, Error::Protocol(_)),
-            "{answer}: {error:?} after {first:?}"
-        );
+        assert!(matches!(error, Error::Protocol(_)), "{answer}: {error:?} after {first:?}");
     }
 }
 
@@ -96,10 +69,7 @@ async fn a_server_that_never_answers_times_out() {
     // The kernel accepts for the listener's backlog; nobody reads.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let target = Target::tcp("127.0.0.1", listener.local_addr().unwrap().port());
-    let options = Options {
-        connect_timeout: Duration::from_secs(3),
-        ..Options::default()
-    };
+    let options = Options { connect_timeout: Duration::from_secs(3), ..Options::default() };
     let error = Client::connect(&target, &options).await.unwrap_err();
     assert!(error.to_string().ends_with("timed out"), "{error}");
 }
@@ -113,10 +83,7 @@ async fn what_has_already_arrived_is_seen_without_waiting() {
     assert!(link.receive_now().await.unwrap().is_some());
     assert_eq!(link.receive_now().await.unwrap(), None);
     theirs.write_all(b"2\r\n").await.unwrap();
-    assert_eq!(
-        link.receive_now().await.unwrap(),
-        Some(rbq_client::Value::Integer(12))
-    );
+    assert_eq!(link.receive_now().await.unwrap(), Some(rbq_client::Value::Integer(12)));
     drop(theirs);
     assert!(matches!(link.receive_now().await, Err(Error::Closed(_))));
 }

@@ -44,35 +44,11 @@ impl Oracle {
 
     fn try_start(options: &[&str]) -> Started {
         let dir = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new("redis-server");
-        command.args([
-            "--port",
-            &port.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--unixsocket",
-            "redis.sock",
-        ]);
-        command
-            .args([
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--enable-debug-command",
-                "yes",
-            ])
-            .args(options);
-        command
-            .current_dir(dir.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--unixsocket", "redis.sock"]);
+        command.args(["--save", "", "--appendonly", "no", "--enable-debug-command", "yes"]).args(options);
+        command.current_dir(dir.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let Ok(mut child) = command.spawn() else {
             return Started::NotInstalled;
         };
@@ -95,10 +71,7 @@ enum Started {
 }
 
 fn skipped() -> Option<Oracle> {
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "redis-server is not installed, and CI must not skip this test"
-    );
+    assert!(std::env::var_os("CI").is_none(), "redis-server is not installed, and CI must not skip this test");
     eprintln!("\n*** SKIPPED: redis-server is not installed; this test proved nothing ***\n");
     None
 }

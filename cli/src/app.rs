@@ -1,0 +1,68 @@
+//! The commands of `rbq`, and what `rbq` alone means: a REPL for a person, commands from stdin for a script.
+
+use clap::{Parser, Subcommand};
+
+use crate::cmd::{cli, consume, produce, publish, repl, subscribe};
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+
+/// A message broker that every Redis client speaks to
+#[derive(Debug, Parser)]
+#[command(name = "rbq", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`.\n\
+    Exit codes: 0 done, 1 failed, 2 usage, 4 no server reached, 130 interrupted.")]
+struct Rbq {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Cli(cli::CliArgs),
+    Repl(repl::ReplArgs),
+    Pub(publish::PubArgs),
+    Sub(subscribe::SubArgs),
+    Produce(produce::ProduceArgs),
+    Consume(consume::ConsumeArgs),
+}
+
+/// Parses the command line and runs it.
+pub(crate) fn run() -> Exit {
+    let command = Rbq::parse().command.unwrap_or_else(default_command);
+    // One thread: the work is one connection and two pipes.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from(error).report(),
+    };
+    let ended = runtime.block_on(dispatch(command));
+    // A thread that still reads stdin, or looks up a name, must not hold us up.
+    runtime.shutdown_background();
+    ended.unwrap_or_else(Failure::report)
+}
+
+async fn dispatch(command: Command) -> Result<Exit> {
+    match command {
+        Command::Cli(args) => cli::run(args).await,
+        Command::Repl(args) => repl::run(args).await,
+        Command::Pub(args) => publish::run(args).await,
+        Command::Sub(args) => subscribe::run(args).await,
+        Command::Produce(args) => produce::run(args).await,
+        Command::Consume(args) => consume::run(args).await,
+    }
+}
+
+fn default_command() -> Command {
+    // Parsed rather than built, so that defaults and the environment count.
+    let name = if repl::is_for_a_person() { "repl" } else { "cli" };
+    Rbq::parse_from(["rbq", name]).command.expect("a command was named")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Rbq::command().debug_assert();
+    }
+}

@@ -1,0 +1,8 @@
+//! The subcommands, one file or folder each.
+
+pub(crate) mod cli;
+pub(crate) mod consume;
+pub(crate) mod produce;
+pub(crate) mod publish;
+pub(crate) mod repl;
+pub(crate) mod subscribe;

@@ -1,0 +1,80 @@
+//! The history file: `rbq/history` in the user's state directory, or where `RBQ_HISTORY` says; empty means none.
+//!
+//! A line with a password in it is not remembered, not even for the arrow keys.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The file, its directory made if need be.
+pub(super) fn file() -> Option<PathBuf> {
+    let path = path(|name| env::var_os(name).map(PathBuf::from))?;
+    fs::create_dir_all(path.parent()?).ok()?;
+    Some(path)
+}
+
+fn path(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    if let Some(chosen) = variable("RBQ_HISTORY") {
+        return Some(chosen).filter(|path| path != Path::new(""));
+    }
+    // The XDG base directory specification: only absolute paths count.
+    let state = variable("XDG_STATE_HOME").filter(|path| path.is_absolute());
+    let state = state.or_else(|| Some(variable("HOME")?.join(".local/state")))?;
+    Some(state.join("rbq/history"))
+}
+
+/// Whether a command must not be remembered because an argument of it is, or may be, a password.
+pub(super) fn is_secret(words: &[Vec<u8>]) -> bool {
+    let word =
+        |index: usize, text: &str| words.get(index).is_some_and(|word| word.eq_ignore_ascii_case(text.as_bytes()));
+    let any = |text: &str| (1..words.len()).any(|index| word(index, text));
+    let setting = |index: usize| {
+        words.get(index).is_some_and(|name| {
+            let name = name.to_ascii_lowercase();
+            name.ends_with(b"pass") || name.ends_with(b"auth")
+        })
+    };
+    word(0, "AUTH")
+        || word(0, "HELLO") && any("AUTH")
+        || word(0, "MIGRATE") && (any("AUTH") || any("AUTH2"))
+        || word(0, "ACL") && word(1, "SETUSER")
+        || word(0, "CONFIG") && word(1, "SET") && (2..words.len()).step_by(2).any(setting)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_directory_holds_the_file() {
+        let with = |pairs: &'static [(&str, &str)]| {
+            path(|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| PathBuf::from(value)))
+        };
+        assert_eq!(with(&[("HOME", "/home/ann")]), Some("/home/ann/.local/state/rbq/history".into()));
+        assert_eq!(with(&[("HOME", "/h"), ("XDG_STATE_HOME", "/s")]), Some("/s/rbq/history".into()));
+        assert_eq!(with(&[("HOME", "/h"), ("XDG_STATE_HOME", "s")]), Some("/h/.local/state/rbq/history".into()));
+        assert_eq!(with(&[("HOME", "/h"), ("RBQ_HISTORY", "")]), None);
+        assert_eq!(with(&[("RBQ_HISTORY", "/x/h")]), Some("/x/h".into()));
+        assert_eq!(with(&[]), None);
+    }
+
+    #[test]
+    fn passwords_are_not_remembered() {
+        let secret = |line: &str| is_secret(&line.split(' ').map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>());
+        for line in [
+            "auth pw",
+            "AUTH ann pw",
+            "hello 3 auth default pw",
+            "config set requirepass pw",
+            "CONFIG SET maxmemory 1 masterauth pw",
+            "config set tls-key-file-pass pw",
+            "acl setuser ann >pw",
+            "migrate h 1 k 0 9 AUTH pw",
+        ] {
+            assert!(secret(line), "{line}");
+        }
+        for line in ["hello 3", "config get requirepass", "config set maxmemory 1", "set auth pw", "acl list"] {
+            assert!(!secret(line), "{line}");
+        }
+    }
+}

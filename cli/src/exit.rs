@@ -1,0 +1,36 @@
+//! What `rbq` tells the shell. A contract: scripts are written against it.
+
+use std::process::ExitCode;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything asked for was done, or the reader of our output has seen enough.
+    Done,
+    /// The server was reached and something was refused or lost.
+    Failed,
+    /// The command line makes no sense; clap's own code.
+    Usage,
+    /// No server could be reached.
+    Unreachable,
+    /// Ctrl-C; the message in hand was finished. As a shell counts a death by SIGINT: 128 + 2.
+    Interrupted,
+}
+
+impl Exit {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Unreachable => 4,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}

@@ -1,0 +1,138 @@
+//! Why a command could not do its work, told to a person: lower case, no final period, a hint where there is one.
+
+use std::io;
+
+use anstyle::{AnsiColor, Style};
+use rbq_client::{Endpoint, Error, TargetError, reason};
+
+use crate::exit::Exit;
+
+/// What commands return.
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+/// The end of a command before its work was done.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Something a person should read.
+    Told(Told),
+    /// The server, or the way to it.
+    Server(Error),
+    /// Whoever read our output has gone (`rbq … | head`): nothing to tell, and nobody to tell it to.
+    ClosedPipe,
+}
+
+/// A sentence, what may help, and the exit code that goes with it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    exit: Exit,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Told {
+    fn new(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, message: message.into(), hint: None }
+    }
+
+    fn hint(self, text: impl Into<String>) -> Self {
+        Self { hint: Some(text.into()), ..self }
+    }
+
+    fn report(self) -> Exit {
+        let (red, cyan) = (color(AnsiColor::Red), color(AnsiColor::Cyan));
+        say(&format!("{red}error:{red:#} {}", self.message));
+        if let Some(hint) = self.hint {
+            say(&format!("{cyan}hint:{cyan:#} {hint}"));
+        }
+        self.exit
+    }
+}
+
+impl Failure {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self::Told(Told::new(message))
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::Told(Told { exit: Exit::Usage, ..Told::new(message) })
+    }
+
+    pub(crate) fn hint(self, text: impl Into<String>) -> Self {
+        match self {
+            Self::Told(told) => Self::Told(told.hint(text)),
+            Self::Server(error) => Self::Told(told(&error).hint(text)),
+            Self::ClosedPipe => Self::ClosedPipe,
+        }
+    }
+
+    /// Says it on stderr and gives the exit code.
+    pub(crate) fn report(self) -> Exit {
+        match self {
+            Self::Told(told) => told.report(),
+            Self::Server(error) => told(&error).report(),
+            Self::ClosedPipe => Exit::Done,
+        }
+    }
+}
+
+fn color(color: AnsiColor) -> Style {
+    Style::new().fg_color(Some(color.into())).bold()
+}
+
+/// One line to stderr; colours are taken out where they are not wanted (no terminal, `NO_COLOR`).
+pub(crate) fn say(line: &str) {
+    use std::io::Write as _;
+    // With stderr gone there is nobody left to complain to.
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+fn told(error: &Error) -> Told {
+    match error {
+        Error::Connect { endpoint, source } => {
+            let message = format!("could not connect to {endpoint}: {}", lower(&reason(source)));
+            Told { exit: Exit::Unreachable, ..Told::new(message) }.hint(match endpoint {
+                Endpoint::Tcp { .. } => "is a server running there? name another with --url or RBQ_URL",
+                Endpoint::Unix(_) => "is a server listening on that socket? name another with --url or RBQ_URL",
+            })
+        }
+        Error::Auth(reply) if reply.code() == "NOAUTH" => Told::new("the server asks for a password")
+            .hint("put it into the URL, as in `redis://user:password@host`, or into REDISCLI_AUTH"),
+        Error::Auth(_) => Told::new("the server refused the user or the password")
+            .hint("check --url, RBQ_URL and REDISCLI_AUTH; `%40` stands for an `@` in a password"),
+        Error::Redirect(redirect) => {
+            Told::new(redirect.to_string()).hint(format!("try --url redis://{}:{}", redirect.host, redirect.port))
+        }
+        _ => Told::new(error.to_string()),
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+/// Errors of files and terminals; a closed pipe is no error.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::ClosedPipe,
+            _ => Self::new(lower(&reason(&error))),
+        }
+    }
+}
+
+/// The system's sentences begin with a capital; ours do not. `I/O error` and the like stay as they are.
+fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(chars).collect(),
+        _ => text.to_owned(),
+    }
+}

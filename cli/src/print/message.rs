@@ -1,0 +1,145 @@
+//! Messages as data: what `sub` and `consume` write to stdout.
+//!
+//! | `--output` | a message is |
+//! |---|---|
+//! | text  | a line: what was sent, and before it what tells it from others, if anything must |
+//! | jsonl | a line of JSON, always valid: bytes that are not UTF-8 become `{"base64": "…"}` |
+//! | raw   | the bytes that were sent, nothing added, no line end |
+
+use bytes::Bytes;
+use rbq_resp::quote;
+use serde_json::Value as Json;
+
+/// How to write messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Output {
+    /// One line a message
+    Text,
+    /// One JSON object a line
+    Jsonl,
+    /// The payload alone, byte for byte, without line ends
+    Raw,
+}
+
+/// `{"name": value, …}` in the order given.
+pub(crate) fn object<'a>(members: impl IntoIterator<Item = (&'a str, Json)>, out: &mut Vec<u8>) {
+    // Written member by member: a map of serde_json would sort the names.
+    let mut separator = b'{';
+    for (name, value) in members {
+        out.push(separator);
+        out.extend_from_slice(Json::from(name).to_string().as_bytes());
+        out.push(b':');
+        out.extend_from_slice(value.to_string().as_bytes());
+        separator = b',';
+    }
+    out.extend_from_slice(if separator == b'{' { b"{}\n" } else { b"}\n" });
+}
+
+/// A JSON string, or for bytes that no JSON string can hold, `{"base64": "…"}`.
+pub(crate) fn json(bytes: &[u8]) -> Json {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => serde_json::json!({ "base64": base64(bytes) }),
+    }
+}
+
+/// The fields of a stream entry as a JSON object. A field that occurs again has an array of its values.
+pub(crate) fn json_fields(fields: &[(Bytes, Bytes)]) -> Json {
+    let mut object = serde_json::Map::new();
+    let mut repeated = std::collections::HashSet::new();
+    for (name, value) in fields {
+        let (name, value) = (field_name(name), json(value));
+        match object.get_mut(&name) {
+            None => drop(object.insert(name, value)),
+            Some(Json::Array(values)) if repeated.contains(&name) => values.push(value),
+            Some(first) => {
+                *first = Json::Array(vec![first.take(), value]);
+                repeated.insert(name);
+            }
+        }
+    }
+    Json::Object(object)
+}
+
+/// The fields of a stream entry in one line that reads back: the value alone if `data` is the only field, as `produce` sends
+/// it, otherwise names and values, quoted where needed.
+pub(crate) fn text_fields(fields: &[(Bytes, Bytes)], out: &mut Vec<u8>) {
+    if let [(name, value)] = fields
+        && name == "data"
+    {
+        return out.extend_from_slice(value);
+    }
+    for (index, word) in fields.iter().flat_map(|(name, value)| [name, value]).enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        if !word.is_empty() && word.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte)) {
+            out.extend_from_slice(word);
+        } else {
+            out.extend_from_slice(quote(word).as_bytes());
+        }
+    }
+}
+
+fn field_name(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => format!("base64:{}", base64(bytes)),
+    }
+}
+
+/// RFC 4648, section 4, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let digit = ALPHABET[(word >> (18 - 6 * place) & 63) as usize];
+            text.push(if place <= chunk.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn fields(pairs: &[(&'static str, &'static [u8])]) -> Vec<(Bytes, Bytes)> {
+        pairs.iter().map(|(name, value)| (Bytes::from(*name), Bytes::from_static(value))).collect()
+    }
+
+    #[test]
+    fn base64_is_that_of_the_rfc() {
+        for (text, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+            assert_eq!(base64(text.as_bytes()), encoded);
+        }
+        assert_eq!(json(b"\xff\xfe").to_string(), r#"{"base64":"//4="}"#);
+    }
+
+    #[test]
+    fn fields_become_an_object_and_repeated_ones_an_array() {
+        let twice = fields(&[("b", b"1"), ("a", b"2"), ("b", b"3"), ("b", b"\xff")]);
+        assert_eq!(json_fields(&twice).to_string(), r#"{"a":"2","b":["1","3",{"base64":"/w=="}]}"#);
+        let mut out = Vec::new();
+        object([("id", "1-1".into()), ("fields", json_fields(&[]))], &mut out);
+        assert_eq!(out, b"{\"id\":\"1-1\",\"fields\":{}}\n");
+    }
+
+    #[test]
+    fn a_line_of_fields_reads_back() {
+        for pairs in [fields(&[("a", b"1"), ("b c", b"\xff\"'\\")]), fields(&[("data", b"x"), ("", b"")])] {
+            let mut out = Vec::new();
+            text_fields(&pairs, &mut out);
+            let words = rbq_resp::split_args(&out).unwrap();
+            let expected: Vec<Vec<u8>> =
+                pairs.iter().flat_map(|(name, value)| [name.to_vec(), value.to_vec()]).collect();
+            assert_eq!(words, expected);
+        }
+        let mut out = Vec::new();
+        text_fields(&fields(&[("data", b"any bytes \xff")]), &mut out);
+        assert_eq!(out, b"any bytes \xff");
+    }
+}

@@ -1,0 +1,80 @@
+//! Running `rbq` (and `redis-cli`) and showing exit code, stdout and stderr together.
+#![allow(dead_code, clippy::unwrap_used)]
+
+#[path = "../../../crates/client/tests/oracle/mod.rs"]
+mod oracle;
+
+use std::io::Write;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+
+use rbq_client::{Client, Options, Request, Value};
+
+pub(crate) use oracle::Oracle;
+
+/// `rbq` with a clean environment: no server, password, history or colours of whoever runs the tests.
+pub(crate) fn rbq(args: &[&str]) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("rbq"));
+    command.args(args);
+    for variable in ["RBQ_URL", "REDISCLI_AUTH", "NO_COLOR", "CLICOLOR_FORCE", "XDG_STATE_HOME"] {
+        command.env_remove(variable);
+    }
+    command.env("RBQ_HISTORY", "");
+    command
+}
+
+/// Runs to the end with this stdin.
+pub(crate) fn run(command: &mut Command, stdin: &[u8]) -> Output {
+    let mut child = start(command);
+    let mut pipe = child.stdin.take().unwrap();
+    let stdin = stdin.to_vec();
+    // Beside reading, or both sides could wait for each other with full pipes. The child may not want all of it.
+    let writer = thread::spawn(move || drop(pipe.write_all(&stdin)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+/// Starts with all three streams piped.
+pub(crate) fn start(command: &mut Command) -> Child {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Exit code, stdout and stderr in one text, with the server's port and socket replaced by words. Blanks at line ends are left
+/// out: `redis_cli.rs` looks at every byte.
+pub(crate) fn shown(output: &Output, oracle: &Oracle) -> String {
+    let mut text = format!("exit {}\n", output.status.code().map_or("by a signal".to_owned(), |code| code.to_string()));
+    for (name, bytes) in [("out", &output.stdout), ("err", &output.stderr)] {
+        for line in String::from_utf8_lossy(bytes).lines() {
+            text.push_str(format!("{name}| {line}").trim_end());
+            text.push('\n');
+        }
+        if bytes.last().is_some_and(|last| *last != b'\n') {
+            text.push_str(&format!("{name}| (no newline)\n"));
+        }
+    }
+    text.replace(&oracle.port.to_string(), "PORT").replace(&*oracle.socket().to_string_lossy(), "SOCKET")
+}
+
+/// Runs `rbq` against the oracle by `RBQ_URL`.
+pub(crate) fn play(oracle: &Oracle, args: &[&str], stdin: &str) -> String {
+    let output = run(rbq(args).env("RBQ_URL", oracle.url()), stdin.as_bytes());
+    shown(&output, oracle)
+}
+
+/// A connection of the test's own, for looking and for making things happen.
+pub(crate) async fn client(oracle: &Oracle) -> Client {
+    Client::connect(&oracle.url().parse().unwrap(), &Options::default()).await.unwrap().0
+}
+
+/// One command given as a line.
+pub(crate) async fn ask(client: &Client, line: &str) -> Value {
+    client.call(Request::from(line.split(' '))).await.unwrap()
+}
+
+/// Asks again and again until the answer is this one; the server tells no one when its other clients have arrived.
+pub(crate) async fn until(client: &Client, line: &str, mut wanted: impl FnMut(&Value) -> bool) {
+    while !wanted(&ask(client, line).await) {
+        tokio::task::yield_now().await;
+    }
+}
