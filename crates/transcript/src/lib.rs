@@ -21,8 +21,8 @@
 //! bob: nil[]
 //! ```
 //!
-//! Client names are lower case, [`parse`](Script::parse) connects each at its first step, and every conversation
-//! starts on an empty server. Lines may be indented; a line that starts with `#` is a comment.
+//! Client names are lower case; a client is connected at its first step, and every conversation starts on an empty
+//! server. Lines may be indented; a line that starts with `#` is a comment. [`Script::parse`] reads the whole.
 //!
 //! ## Steps
 //!
@@ -98,6 +98,8 @@
 //! Authors write the commands, run the comparison with `RBQ_BLESS=1` and *read* what was filled in.
 
 #![forbid(unsafe_code)]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod bless;
 mod conversation;
