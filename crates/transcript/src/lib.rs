@@ -98,7 +98,6 @@
 //! Authors write the commands, run the comparison with `RBQ_BLESS=1` and *read* what was filled in.
 
 #![forbid(unsafe_code)]
-#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod bless;
