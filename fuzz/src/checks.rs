@@ -80,7 +80,8 @@ impl LimitPlan {
 /// How a stream reaches a decoder.
 struct Feeding {
     commands_max: usize,
-    /// Bytes are written past the spare capacity that was offered, as a careless owner might.
+    /// Bytes are written past the spare capacity that was offered, as a careless owner might, and several times before
+    /// they are decoded.
     greedy: bool,
     cuts: Cuts,
 }
@@ -106,6 +107,9 @@ impl Feeding {
             rest = after;
             if self.greedy {
                 decoder.space().extend_from_slice(chunk);
+                if !rest.is_empty() && rest.len() % 3 > 0 {
+                    continue;
+                }
             } else {
                 decoder.feed(chunk);
             }

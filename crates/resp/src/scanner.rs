@@ -188,3 +188,22 @@ fn length(text: &[u8]) -> Result<Option<usize>, FrameError> {
         None => Err(FrameError::InvalidLength),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_searched_once() {
+        let mut scanner = FrameScanner::new(ScanLimits::default());
+        let bytes = b"*2\r\n+a\rb\r\n$3";
+        let searched: Vec<usize> = (1..=bytes.len())
+            .map(|len| {
+                assert_eq!(scanner.scan(&bytes[..len]), Ok(None));
+                scanner.scanned
+            })
+            .collect();
+        // A CR at the end may be half a line end, so it is looked at again.
+        assert_eq!(searched, [1, 2, 2, 0, 1, 2, 2, 4, 4, 0, 1, 2]);
+    }
+}

@@ -165,6 +165,36 @@ fn a_request_of_a_million_arguments_costs_a_few_times_its_bytes_and_is_released(
 }
 
 #[test]
+fn an_error_asked_for_again_and_again_costs_nothing() {
+    for broken in ["PING a \"b\r\n", "*3\r\n$1\r\na\r\n$1\r\nb\r\n:1\r\n"] {
+        let mut decoder = Decoder::new(Limits::DEFAULT);
+        let mut batch = Batch::default();
+        decoder.feed(broken.as_bytes());
+        let error = decoder.decode(&mut batch, 1, usize::MAX).unwrap_err();
+        let capacity = decoder.capacity();
+        for _ in 0..1_000 {
+            assert_eq!(decoder.decode(&mut batch, 1, usize::MAX), Err(error));
+        }
+        assert_eq!((decoder.capacity(), decoder.buffered()), (capacity, broken.len()));
+    }
+}
+
+#[test]
+fn bytes_written_past_the_space_offered_keep_their_order() {
+    let mut decoder = Decoder::new(Limits::DEFAULT);
+    let mut batch = Batch::default();
+    decoder.feed(b"*2\r\n$4\r\nECHO\r\n$20000\r\n");
+    decoder.decode(&mut batch, 1, usize::MAX).unwrap();
+    decoder.space().extend_from_slice(&[&[b'x'; 20_000][..], b"\r\n*1\r\n$1\r\n"].concat());
+    decoder.space().extend_from_slice(b"a\r\n");
+    decoder.space().extend_from_slice(b"PING\r\n");
+    decoder.decode(&mut batch, 3, usize::MAX).unwrap();
+    assert_eq!(decoder.request(&batch, 0).arg(1), [b'x'; 20_000]);
+    assert_eq!(decoder.request(&batch, 1).arg(0), b"a");
+    assert_eq!(decoder.request(&batch, 2).arg(0), b"PING");
+}
+
+#[test]
 fn floods_of_nothing_are_not_kept() {
     let mut decoder = Decoder::new(Limits::DEFAULT);
     let mut batch = Batch::default();
