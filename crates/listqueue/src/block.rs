@@ -377,19 +377,22 @@ impl Packed {
         std::mem::replace(self, moved)
     }
 
-    /// Replaces the bytes `at` of [`live`](Self::live) by `size` new ones, when the buffer can be written and has
-    /// the room; gives the gap to write into. Counts are the caller's to mend with [`recount`](Self::recount).
-    pub(crate) fn splice(&mut self, at: Range<usize>, size: usize) -> Option<&mut [u8]> {
+    /// Whether the buffer can be written and has `grow` bytes free on either side.
+    pub(crate) fn can_splice(&mut self, grow: usize) -> bool {
+        (self.room(End::Tail) >= grow || self.room(End::Head) >= grow) && self.unseal()
+    }
+
+    /// Replaces the bytes `at` of [`live`](Self::live) by a gap of `size` bytes to write into;
+    /// [`can_splice`](Self::can_splice) was asked before. Counts are the caller's to mend with
+    /// [`recount`](Self::recount).
+    pub(crate) fn splice(&mut self, at: Range<usize>, size: usize) -> &mut [u8] {
         let (start, end) = (self.start as usize, self.end as usize);
         let (from, to) = (start + at.start, start + at.end);
         let grow = size as isize - at.len() as isize;
         let upward = grow <= self.room(End::Tail) as isize;
         let downward = grow <= self.room(End::Head) as isize;
-        if !(upward || downward) || !self.unseal() {
-            return None;
-        }
         let Buffer::Open(buffer) = &mut self.buffer else {
-            return None;
+            unreachable!("can_splice opens the buffer");
         };
         // Both ways open: move the shorter side.
         let gap = if upward && (!downward || end - to <= from - start) {
@@ -402,7 +405,7 @@ impl Packed {
             self.start = lower as u16;
             (from as isize - grow) as usize
         };
-        Some(&mut buffer[gap..gap + size])
+        &mut buffer[gap..gap + size]
     }
 
     /// Where in [`live`](Self::live) the entries equal to `element` begin.
@@ -426,8 +429,9 @@ impl Packed {
         let listpack = self.listpack as usize - offsets.len() * listpack_size(element);
         let count = self.count() - offsets.len();
         if let &[at] = offsets
-            && self.splice(at..at + size, 0).is_some()
+            && self.can_splice(0)
         {
+            self.splice(at..at + size, 0);
             self.recount(-1, listpack as isize - self.listpack as isize);
             return;
         }

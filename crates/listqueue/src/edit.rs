@@ -10,11 +10,11 @@
 //! sequence of edits makes a list pay for each of them, or leaves it in crumbs: two packed neighbours always
 //! hold more than 3/4 of a block together, except where pops at an end have thinned the outermost one.
 
-use crate::block::{Block, Body, Packed, listpack_of};
-use crate::element::Place;
+use crate::block::{Block, Body, Packed, listpack_of, size_class};
+use crate::element::{End, Place};
 use crate::encoding::listpack_size;
 use crate::entry;
-use crate::list::List;
+use crate::list::{List, grown_capacity};
 use bytes::Bytes;
 use std::ops::Range;
 
@@ -112,17 +112,31 @@ impl List {
         self.replace_by_parts(i, at, new);
     }
 
-    /// Writes `element` into the block's own buffer, if it is ours alone and has the room.
+    /// Writes `element` into the block, or into a copy of it that is ours alone and has the room; `false` when the
+    /// result would be longer than a block should be.
     fn replace_in_place(&mut self, i: usize, at: Range<usize>, element: &[u8], listpack: isize) -> bool {
-        let Body::Packed(packed) = &mut self.blocks[i].body else {
-            return false;
-        };
+        let (full, is_end) = (self.block_bytes(), self.is_end(i));
+        let Body::Packed(packed) = &mut self.blocks[i].body else { return false };
         let from = packed.offset(at.start);
         let bytes = from..from + packed.entries(at.clone()).len();
-        let Some(gap) = packed.splice(bytes, entry::size(element.len())) else {
-            return false;
-        };
-        entry::write(gap, element);
+        let size = entry::size(element.len());
+        let grow = size.saturating_sub(bytes.len());
+        if !packed.can_splice(grow) {
+            let needed = packed.live_len() - bytes.len() + size;
+            if needed > full {
+                return false;
+            }
+            // The entries move as they are, before the longer or shorter one is written.
+            let held = needed.max(packed.live_len());
+            let capacity = if is_end {
+                grown_capacity(packed.capacity(), held, full)
+            } else {
+                size_class(held).max(size_class(held + held / 8).min(full))
+            };
+            self.move_block(i, End::Tail, grow, capacity);
+        }
+        let Body::Packed(packed) = &mut self.blocks[i].body else { return false };
+        entry::write(packed.splice(bytes, size), element);
         packed.recount(1 - at.len() as isize, listpack);
         true
     }

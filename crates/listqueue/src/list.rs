@@ -293,7 +293,12 @@ impl List {
                 let live = packed.live_len();
                 if live <= full / 2 && live + size <= 2 * full {
                     let capacity = packed.capacity();
-                    return self.grow_block(end, size, grown_capacity(capacity, live + size, full));
+                    let capacity = grown_capacity(capacity, live + size, full);
+                    let i = match end {
+                        End::Head => 0,
+                        End::Tail => self.blocks.len() - 1,
+                    };
+                    return self.move_block(i, end, size, capacity);
                 }
                 true
             }
@@ -305,10 +310,10 @@ impl List {
         self.add_block(end, Body::Packed(Packed::open(buffer, end)));
     }
 
-    /// Moves the block at `end` into a buffer of `capacity`, with room for `size` bytes at that end.
-    fn grow_block(&mut self, end: End, size: usize, capacity: usize) {
+    /// Moves block `i` into a buffer of `capacity` that nobody shares, with room for `size` bytes at `end`.
+    pub(crate) fn move_block(&mut self, i: usize, end: End, size: usize, capacity: usize) {
         let buffer = self.buffer(capacity);
-        if let Some(Block { body: Body::Packed(packed), .. }) = self.end_mut(end) {
+        if let Body::Packed(packed) = &mut self.blocks[i].body {
             let old = packed.move_into(buffer, end, size);
             self.allocated -= old.capacity();
         }
@@ -370,7 +375,7 @@ impl List {
             let capacity = packed.capacity();
             if capacity > LONE_BLOCK_BYTES_KEPT && packed.live_len() <= capacity / 8 {
                 self.release_spare();
-                self.grow_block(End::Tail, 0, size_class(capacity / 4));
+                self.move_block(0, End::Tail, 0, size_class(capacity / 4));
                 self.release_spare();
             }
         }
@@ -421,7 +426,7 @@ impl List {
 
 /// The next size of a block that grows: so that doubling from any size ends at `full` exactly, a power-of-two part
 /// of it, unless the entries need even more.
-fn grown_capacity(capacity: usize, needed: usize, full: usize) -> usize {
+pub(crate) fn grown_capacity(capacity: usize, needed: usize, full: usize) -> usize {
     let wanted = needed.max(capacity + capacity / 2);
     if needed > full {
         return size_class(needed);
