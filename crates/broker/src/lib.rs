@@ -8,7 +8,9 @@
 //! Durable state changes through [`op`]s only, and only in [`apply`].
 
 #![forbid(unsafe_code)]
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod acl;
 pub mod apply;
 pub mod args;
 pub mod broker;
@@ -16,6 +18,7 @@ pub mod catalog;
 pub mod command;
 pub mod commands;
 mod decimal;
+pub mod digest;
 pub mod effects;
 pub mod error;
 pub mod group;
@@ -31,10 +34,12 @@ pub mod session;
 pub mod settings;
 pub mod slowlog;
 pub mod stats;
+mod streams;
 pub mod string;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod tracking;
 pub mod value;
 pub mod version;
 pub mod waiters;

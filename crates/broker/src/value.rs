@@ -4,6 +4,7 @@
 //! memory, its digest) is one trait, so that another type is a new implementation and one variant here.
 
 use rbq_listqueue::List;
+use rbq_stream::Stream;
 
 use crate::string::Str;
 
@@ -26,6 +27,8 @@ pub enum Value {
     String(Str),
     /// A list.
     List(Box<List>),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 impl Value {
@@ -38,6 +41,7 @@ impl Value {
         match self {
             Self::String(string) => string,
             Self::List(list) => &**list,
+            Self::Stream(stream) => &**stream,
         }
     }
 }
@@ -60,5 +64,23 @@ impl Kind for List {
             feed(&(element.len() as u64).to_le_bytes());
             feed(&element);
         }
+    }
+}
+
+impl Kind for Stream {
+    fn type_name(&self) -> &'static str {
+        "stream"
+    }
+
+    fn encoding(&self) -> &'static str {
+        "stream"
+    }
+
+    fn memory_bytes(&self) -> usize {
+        Stream::memory_bytes(self)
+    }
+
+    fn digest(&self, mut feed: &mut dyn FnMut(&[u8])) {
+        Stream::digest(self, &mut feed);
     }
 }

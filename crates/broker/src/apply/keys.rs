@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::keyspace::Found;
 use crate::many::Many;
 use crate::op::{DeadlineWhen, FlushScope, OnExisting, RenameReply};
+use crate::value::Value;
 
 type Done = Result<(), Error>;
 
@@ -118,14 +119,29 @@ pub(super) fn rename<'a>(
     let (deadline_ms, type_name) = (entry.deadline_ms(), entry.value.kind().type_name());
     work.touch(db, from);
     work.ready(db, from);
-    let (slot, replaced) = work.place(db, to, entry.value);
-    work.db(db).set_deadline(slot, deadline_ms);
+    let replaced = place_anew(work, db, to, entry.value, deadline_ms);
     work.touch_too(db, to);
     work.ready(db, to);
     work.notify(Class::Generic, "rename_from", from);
     work.notify(Class::Generic, "rename_to", to);
     work.replaced(db, to, replaced, type_name);
     Ok(())
+}
+
+/// Puts a value and its deadline under a key that counts as new even where it replaces one; the type it replaced.
+fn place_anew<'a>(
+    work: &mut Work<'_, 'a, impl Sink>,
+    db: u8,
+    key: &'a [u8],
+    value: Value,
+    deadline_ms: Option<u64>,
+) -> Option<&'static str> {
+    let (slot, replaced) = work.place(db, key, value);
+    work.db(db).set_deadline(slot, deadline_ms);
+    if replaced.is_some() {
+        work.event(Class::New, "new", db, key);
+    }
+    replaced
 }
 
 pub(super) fn copy<'a>(
@@ -147,8 +163,7 @@ pub(super) fn copy<'a>(
     let entry = work.entry(slot);
     let (value, deadline_ms) = (entry.value.clone(), entry.deadline_ms());
     let type_name = value.kind().type_name();
-    let (slot, replaced) = work.place(to_db, to, value);
-    work.db(to_db).set_deadline(slot, deadline_ms);
+    let replaced = place_anew(work, to_db, to, value, deadline_ms);
     work.touch(to_db, to);
     work.ready(to_db, to);
     work.event(Class::Generic, "copy_to", to_db, to);

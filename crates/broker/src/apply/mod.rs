@@ -6,6 +6,7 @@
 
 mod keys;
 mod list;
+pub(crate) mod stream;
 mod string;
 mod work;
 
@@ -61,5 +62,25 @@ fn run<'a, S: Sink>(work: &mut Work<'_, 'a, S>, op: &Op<'a>) -> Result<(), crate
         Op::ListRemove { key, count, element } => list::remove(work, key, count, element),
         Op::ListTrim { key, start, stop } => list::trim(work, key, start, stop),
         Op::ListStore { key, ref elements } => list::store(work, key, elements),
+        Op::StreamAppend { .. } => stream::append(work, op),
+        Op::StreamTrim { key, trim, policy } => stream::trim(work, key, trim, policy),
+        Op::StreamDelete { key, ref ids } => stream::delete(work, key, ids),
+        Op::StreamDeleteWith { key, policy, ref ids } => stream::delete_with(work, key, policy, ids),
+        Op::StreamAckDelete { key, group, policy, ref ids } => stream::ack_delete(work, key, group, policy, ids),
+        Op::StreamSetId { key, id, added, max_deleted } => stream::set_id(work, key, id, added, max_deleted),
+        Op::StreamConfigure { key, duration_s, max_iids } => stream::configure(work, key, duration_s, max_iids),
+        Op::StreamRecordSent { key, pid, iid, id } => stream::record_sent(work, key, pid, iid, id),
+        Op::GroupCreate { .. } => stream::group::create(work, op),
+        Op::GroupSetId { key, group, start, entries_read } => {
+            stream::group::set_id(work, key, group, start, entries_read)
+        }
+        Op::GroupDestroy { key, group } => stream::group::destroy(work, key, group),
+        Op::ConsumerCreate { key, group, consumer } => stream::group::create_consumer(work, key, group, consumer),
+        Op::ConsumerDelete { key, group, consumer } => stream::group::delete_consumer(work, key, group, consumer),
+        Op::GroupDeliver { .. } => stream::deliver::deliver(work, op),
+        Op::Ack { key, group, ref ids } => stream::pending::ack(work, key, group, ids),
+        Op::Claim { .. } => stream::pending::claim(work, op),
+        Op::AutoClaim { .. } => stream::pending::autoclaim(work, op),
+        Op::Nack { .. } => stream::pending::nack(work, op),
     }
 }

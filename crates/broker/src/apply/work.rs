@@ -5,6 +5,7 @@
 
 use rbq_listqueue::List;
 use rbq_resp::Sink;
+use rbq_stream::{IdmpLimits, Stream};
 
 use crate::effects::{Class, Effects, Event, Outcome};
 use crate::error::Error;
@@ -78,6 +79,38 @@ impl<'g, 'a, S: Sink> Work<'g, 'a, S> {
             Value::List(list) => Ok((slot, list)),
             _ => Err(Error::WrongType),
         }
+    }
+
+    /// The stream under a live key.
+    pub(super) fn stream(&mut self, key: &'a [u8]) -> Result<Option<&mut Stream>, Error> {
+        let Some(slot) = self.find(key) else { return Ok(None) };
+        match self.value(slot) {
+            Value::Stream(stream) => Ok(Some(stream)),
+            _ => Err(Error::WrongType),
+        }
+    }
+
+    /// The stream under a key that is known to be absent.
+    pub(super) fn new_stream(&mut self, key: &'a [u8], limits: IdmpLimits) {
+        self.insert(self.stamp.db, key, Value::Stream(Box::new(Stream::new(limits))), None);
+    }
+
+    /// The stream under a live key, and the sink beside it.
+    pub(super) fn stream_and_sink(&mut self, key: &'a [u8]) -> Result<Option<(&mut Stream, &mut S)>, Error> {
+        let Some(slot) = self.find(key) else { return Ok(None) };
+        let db = usize::from(self.stamp.db);
+        let used_s = (self.stamp.now_ms / 1000) as u32;
+        let entry = self.dbs[db].entry_mut(slot);
+        entry.used_s.set(used_s);
+        match &mut entry.value {
+            Value::Stream(stream) => Ok(Some((stream, self.sink))),
+            _ => Err(Error::WrongType),
+        }
+    }
+
+    /// Records a change that must be logged but that WATCH does not see.
+    pub(super) fn dirty(&mut self, changes: u64) {
+        self.effects.dirty += changes;
     }
 
     /// The string under a live key.

@@ -59,6 +59,7 @@ impl Broker {
             self.waiters.leave(client, &parked);
         }
         self.unwatch(client);
+        self.untrack(client);
         self.pubsub.forget(client);
         let session = self.session_mut(client);
         session.subscriptions = Subscriptions::default();

@@ -41,12 +41,14 @@ impl Broker {
     /// Runs one request of a client, at `now`, and writes its reply to `out`.
     pub fn execute(&mut self, client: ClientId, request: Request<'_>, now: Now, out: &mut Output) -> Flow {
         let mark = out.mark();
+        self.author = Some(client);
         self.session_mut(client).active_at = now;
         let flow = self.turn(client, request, now, out);
         if flow != Flow::Hold {
             self.stats.commands_processed += 1;
         }
         let session = self.session_mut(client);
+        session.commands += u64::from(flow != Flow::Hold);
         match session.reply_mode {
             ReplyMode::On => {}
             ReplyMode::Off => out.rewind(mark),
@@ -61,6 +63,10 @@ impl Broker {
             out.gate(mark, self.gate_for(client, request));
         }
         self.serve_ready(now);
+        if !self.tracker.is_idle() {
+            self.end_caching(client);
+            self.send_invalidations();
+        }
         if self.session(client).closing { Flow::Close } else { flow }
     }
 
@@ -133,6 +139,9 @@ impl Broker {
             reply.error(&error.to_string());
             Flow::Continue
         });
+        if !self.tracker.is_idle() {
+            self.remember_reads(client, known, request);
+        }
         if reply.output().errors() > errors {
             self.stats.error(reply.output().last_error());
             self.stats.commands[known.number].failed += 1;
@@ -153,7 +162,8 @@ impl Broker {
         let stamp = Stamp { db: self.session(client).db, now_ms: now.unix_ms() };
         match known.run {
             Run::Write(parse) => {
-                let op = parse(&mut args, &Submit { stamp, now, settings: &self.settings, command: known })?;
+                let mut op = parse(&mut args, &Submit { stamp, now, settings: &self.settings, command: known })?;
+                self.resolve(stamp, &mut op);
                 let empty = op.empty_reply();
                 if self.submit(stamp, &op, reply).outcome == Outcome::Empty {
                     empty.write(reply);

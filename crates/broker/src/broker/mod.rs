@@ -16,6 +16,7 @@ mod admit;
 mod clients;
 mod execute;
 mod host;
+mod invalidate;
 mod park;
 mod publish;
 mod settle;
@@ -48,6 +49,7 @@ use crate::settings::Settings;
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
 use crate::time::Now;
+use crate::tracking::Tracker;
 use crate::value::Value;
 use crate::waiters::{Key, Waiters, Watchers};
 
@@ -74,6 +76,7 @@ pub struct Broker {
     pub(crate) pubsub: PubSub<ClientId>,
     pub(crate) waiters: Waiters,
     pub(crate) watchers: Watchers,
+    pub(crate) tracker: Tracker,
     /// Configuration in force.
     pub settings: Settings,
     /// Counters.
@@ -94,6 +97,8 @@ pub struct Broker {
     ready_set: HashSet<Key>,
     seen_expired: Vec<(Key, u64)>,
     next_id: u64,
+    /// Whose command runs; nobody's in a tick.
+    author: Option<ClientId>,
     /// The command that ran last, for [`account`](Self::account).
     ran: Option<&'static Known>,
 }
@@ -110,6 +115,7 @@ impl Broker {
             pubsub: PubSub::with_seed(seed),
             waiters: Waiters::new(seed),
             watchers: Watchers::new(seed),
+            tracker: Tracker::new(seed),
             settings,
             stats: Stats::default(),
             slowlog: SlowLog::default(),
@@ -128,6 +134,7 @@ impl Broker {
             ready_set: HashSet::new(),
             seen_expired: Vec::new(),
             next_id: 1,
+            author: None,
             ran: None,
         }
     }

@@ -120,9 +120,9 @@ impl Broker {
         let (command, request) = (parked.command, parked.request.clone());
         let mut out = Output::default();
         let mut reply = Reply::new(&mut out, session.proto);
-        let ran = self.ran;
+        let (ran, author) = (self.ran, self.author.replace(client));
         let flow = self.run(client, command, request.view(), now, &mut reply, Mode::Retry);
-        self.ran = ran;
+        (self.ran, self.author) = (ran, author);
         if flow == Flow::Park {
             return false;
         }

@@ -12,9 +12,17 @@ impl Broker {
                 self.touch(db, key);
             }
         }
+        if !self.tracker.is_idle() {
+            for &(_, key) in &effects.touched {
+                self.note_change(key);
+            }
+        }
         for event in &effects.events {
             if event.class == Class::Expired {
                 self.stats.expired_keys += 1;
+                if !self.tracker.is_idle() {
+                    self.note_change(event.key);
+                }
             }
             self.notify(*event);
         }
@@ -24,6 +32,9 @@ impl Broker {
             }
         }
         if let Some(sweep) = effects.sweep {
+            if matches!(sweep, Sweep::Flushed(_) | Sweep::FlushedAll) {
+                self.tracker.note_all();
+            }
             self.sweep(sweep);
         }
         self.garbage.values.extend(effects.garbage);

@@ -5,9 +5,11 @@ use rbq_resp::Sink;
 use super::{Broker, View};
 use crate::apply::apply;
 use crate::effects::Outcome;
-use crate::op::{FlushScope, Op, Stamp};
+use crate::keyspace::Found;
+use crate::op::{FlushScope, Op, Stamp, Trimming};
 use crate::session::ClientId;
 use crate::time::Now;
+use crate::value::Value;
 use crate::waiters::Key;
 
 /// How a submitted op came out.
@@ -28,6 +30,24 @@ impl Broker {
         let submitted = Submitted { outcome: effects.outcome, recheck_ms: effects.recheck_ms };
         self.settle(effects);
         submitted
+    }
+
+    /// Makes an op independent of how its value happens to be laid out.
+    pub(super) fn resolve(&mut self, stamp: Stamp, op: &mut Op<'_>) {
+        let (Op::StreamAppend { key, trim: Some(Trimming::Approximate(..)), .. }
+        | Op::StreamTrim { key, trim: Some(Trimming::Approximate(..)), .. }) = *op
+        else {
+            return;
+        };
+        let db = &mut self.groups[0].dbs[usize::from(stamp.db)];
+        let stream = match db.find(key, stamp.now_ms) {
+            Found::Live(slot) => match &mut db.entry_mut(slot).value {
+                Value::Stream(stream) => Some(&mut **stream),
+                _ => None,
+            },
+            _ => None,
+        };
+        crate::apply::stream::resolve(stream, op, stamp.now_ms);
     }
 
     /// A flush or a swap modifies every watched key that is there before it, or comes to be there by it.

@@ -12,6 +12,7 @@ const EXPIRED_KEYS_MAX: usize = 500;
 impl Broker {
     /// Does what is due at `now`. The driver calls it when [`next_tick_us`](Self::next_tick_us) says so.
     pub fn tick(&mut self, now: Now) {
+        self.author = None;
         self.end_pause(now);
         while let Some(client) = self.waiters.due(now.monotonic_us) {
             self.wake_due(client, now);
@@ -22,6 +23,9 @@ impl Broker {
         }
         self.log.commit(&self.groups[0]);
         self.serve_ready(now);
+        if self.tracker.has_pending() {
+            self.send_invalidations();
+        }
     }
 
     /// When something is due next, in monotonic microseconds: a wait, a pause, a key's deadline.

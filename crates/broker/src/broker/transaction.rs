@@ -45,9 +45,17 @@ impl Broker {
         }
         reply.array(transaction.queue.len());
         let exec = self.ran;
+        let mut farewell = None;
         for (known, request) in &transaction.queue {
             self.run(client, known, request.view(), now, reply, Mode::Exec);
             self.stats.commands[known.number].record(0);
+            if self.session(client).closing && farewell.is_none() {
+                farewell = Some(reply.output().mark());
+            }
+        }
+        if let Some(mark) = farewell {
+            // It killed its own connection: what came after it did, but sees no answer to.
+            reply.output().rewind(mark);
         }
         self.ran = exec;
         Ok(())

@@ -4,6 +4,7 @@
 //! command is over: a read changes nothing durable by itself.
 
 use rbq_listqueue::List;
+use rbq_stream::Stream;
 
 use crate::error::Error;
 use crate::group::Group;
@@ -93,6 +94,15 @@ impl<'v> View<'v> {
         match self.entry(key).map(|entry| &entry.value) {
             None => Ok(None),
             Some(Value::List(list)) => Ok(Some(list)),
+            Some(_) => Err(Error::WrongType),
+        }
+    }
+
+    /// The stream under a key.
+    pub fn stream(&mut self, key: &[u8]) -> Result<Option<&'v Stream>, Error> {
+        match self.entry(key).map(|entry| &entry.value) {
+            None => Ok(None),
+            Some(Value::Stream(stream)) => Ok(Some(stream)),
             Some(_) => Err(Error::WrongType),
         }
     }

@@ -7,7 +7,7 @@ impl<'a> Op<'a> {
     /// Calls `visit` with every key this op reads or writes, and its database where that is not the stamp's.
     pub fn keys(&self, mut visit: impl FnMut(Option<u8>, &'a [u8])) {
         match *self {
-            Op::KeyDelete { keys } | Op::ListPopFirst { keys, .. } => {
+            Op::KeyDelete { keys } | Op::ListPopFirst { keys, .. } | Op::GroupDeliver { keys, .. } => {
                 keys.iter().for_each(|key| visit(None, key.as_slice()));
             }
             Op::StringSetMany { pairs, .. } => {
@@ -30,7 +30,24 @@ impl<'a> Op<'a> {
             | Op::ListSet { key, .. }
             | Op::ListRemove { key, .. }
             | Op::ListTrim { key, .. }
-            | Op::ListStore { key, .. } => visit(None, key),
+            | Op::ListStore { key, .. }
+            | Op::StreamAppend { key, .. }
+            | Op::StreamTrim { key, .. }
+            | Op::StreamDelete { key, .. }
+            | Op::StreamDeleteWith { key, .. }
+            | Op::StreamAckDelete { key, .. }
+            | Op::StreamSetId { key, .. }
+            | Op::StreamConfigure { key, .. }
+            | Op::StreamRecordSent { key, .. }
+            | Op::GroupCreate { key, .. }
+            | Op::GroupSetId { key, .. }
+            | Op::GroupDestroy { key, .. }
+            | Op::ConsumerCreate { key, .. }
+            | Op::ConsumerDelete { key, .. }
+            | Op::Ack { key, .. }
+            | Op::Claim { key, .. }
+            | Op::AutoClaim { key, .. }
+            | Op::Nack { key, .. } => visit(None, key),
             Op::KeyRename { from, to, .. } | Op::ListMove { from, to, .. } | Op::ListMoveMany { from, to, .. } => {
                 visit(None, from);
                 visit(None, to);

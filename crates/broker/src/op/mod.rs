@@ -13,9 +13,12 @@ pub mod wire;
 
 mod choices;
 mod keys;
+mod streams;
 
 pub use choices::*;
+pub use streams::*;
 use rbq_resp::Bulk;
+use rbq_stream::{BlockLimits, IdmpLimits, NewId, RefPolicy, StreamId};
 use wire::{DecodeError, Field, Input};
 
 use crate::command::EmptyReply;
@@ -211,6 +214,122 @@ ops! {
     0x030a ListStore { /// The destination.
         key: &'a [u8], /// The sorted elements; none deletes the destination.
         elements: Values<'a> }
+
+    /// XADD: answers the ID.
+    0x0401 StreamAppend { /// The stream.
+        key: &'a [u8], /// The entry's ID, or how it is made.
+        id: NewId, /// name, value, name, value …
+        fields: Many<'a>, /// Whether the stream is made.
+        missing: OnMissing, /// Where blocks end.
+        limits: BlockLimits, /// How far it is trimmed afterwards.
+        trim: Option<Trimming>, /// What happens to references to what is trimmed.
+        policy: RefPolicy, /// IDMP.
+        once: Option<Once<'a>>, /// What a new stream remembers of producers.
+        idmp: IdmpLimits }
+    /// XTRIM: answers how many.
+    0x0402 StreamTrim { /// The stream.
+        key: &'a [u8], /// How far.
+        trim: Option<Trimming>, /// What happens to references.
+        policy: RefPolicy }
+    /// XDEL: answers how many.
+    0x0403 StreamDelete { /// The stream.
+        key: &'a [u8], /// Which entries.
+        ids: Ids }
+    /// XDELEX: answers an outcome for each.
+    0x0404 StreamDeleteWith { /// The stream.
+        key: &'a [u8], /// What happens to references.
+        policy: RefPolicy, /// Which entries.
+        ids: Ids }
+    /// XACKDEL: answers an outcome for each.
+    0x0405 StreamAckDelete { /// The stream.
+        key: &'a [u8], /// The group.
+        group: &'a [u8], /// What happens to references of other groups.
+        policy: RefPolicy, /// Which entries.
+        ids: Ids }
+    /// XSETID.
+    0x0406 StreamSetId { /// The stream.
+        key: &'a [u8], /// The last ID.
+        id: StreamId, /// ENTRIESADDED.
+        added: Option<u64>, /// MAXDELETEDID.
+        max_deleted: Option<StreamId> }
+    /// XCFGSET.
+    0x0407 StreamConfigure { /// The stream.
+        key: &'a [u8], /// IDMP-DURATION, in seconds.
+        duration_s: Option<u64>, /// IDMP-MAXSIZE.
+        max_iids: Option<u64> }
+    /// XIDMPRECORD.
+    0x0408 StreamRecordSent { /// The stream.
+        key: &'a [u8], /// The producer.
+        pid: &'a [u8], /// Its ID for the entry.
+        iid: &'a [u8], /// The entry.
+        id: StreamId }
+    /// XGROUP CREATE.
+    0x0411 GroupCreate { /// The stream.
+        key: &'a [u8], /// The group.
+        group: &'a [u8], /// Where it starts.
+        start: GroupStart, /// MKSTREAM.
+        missing: OnMissing, /// ENTRIESREAD.
+        entries_read: Option<u64>, /// What a new stream remembers of producers.
+        idmp: IdmpLimits }
+    /// XGROUP SETID.
+    0x0412 GroupSetId { /// The stream.
+        key: &'a [u8], /// The group.
+        group: &'a [u8], /// Where it goes on.
+        start: GroupStart, /// ENTRIESREAD.
+        entries_read: Option<u64> }
+    /// XGROUP DESTROY: answers 1 or 0.
+    0x0413 GroupDestroy { /// The stream.
+        key: &'a [u8], /// The group.
+        group: &'a [u8] }
+    /// XGROUP CREATECONSUMER: answers 1 or 0.
+    0x0414 ConsumerCreate { /// The stream.
+        key: &'a [u8], /// The group.
+        group: &'a [u8], /// The consumer.
+        consumer: &'a [u8] }
+    /// XGROUP DELCONSUMER: answers how many entries it had pending.
+    0x0415 ConsumerDelete { /// The stream.
+        key: &'a [u8], /// The group.
+        group: &'a [u8], /// The consumer.
+        consumer: &'a [u8] }
+    /// XREADGROUP.
+    0x0421 GroupDeliver { /// The group, of each stream.
+        group: &'a [u8], /// Who reads.
+        consumer: &'a [u8], /// The streams.
+        keys: Many<'a>, /// What of each.
+        cursors: Cursors, /// How much.
+        limits: ReadLimits, /// CLAIM: idle milliseconds from which others' entries are taken first.
+        claim_ms: Option<u64>, /// NOACK.
+        no_ack: bool }
+    /// XACK: answers how many.
+    0x0422 Ack { /// The stream.
+        key: &'a [u8], /// The group.
+        group: &'a [u8], /// Which entries.
+        ids: Ids }
+    /// XCLAIM.
+    0x0423 Claim { /// The stream.
+        key: &'a [u8], /// The group.
+        group: &'a [u8], /// Who claims.
+        consumer: &'a [u8], /// Which entries.
+        ids: Ids, /// On which terms.
+        terms: ClaimTerms, /// The shape of the answer.
+        reply: ClaimReply }
+    /// XAUTOCLAIM.
+    0x0424 AutoClaim { /// The stream.
+        key: &'a [u8], /// The group.
+        group: &'a [u8], /// Who claims.
+        consumer: &'a [u8], /// Pass over what was delivered less than this long ago.
+        min_idle_ms: u64, /// Where to begin.
+        start: StreamId, /// How many at most.
+        count: u64, /// The shape of the answer.
+        reply: ClaimReply }
+    /// XNACK: answers how many.
+    0x0425 Nack { /// The stream.
+        key: &'a [u8], /// The group.
+        group: &'a [u8], /// What becomes of the delivery count.
+        mode: NackMode, /// Which entries.
+        ids: Ids, /// RETRYCOUNT.
+        count: Option<u64>, /// FORCE.
+        force: bool }
 }
 
 impl<'a> Op<'a> {

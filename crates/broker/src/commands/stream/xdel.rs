@@ -1,0 +1,68 @@
+//! `XDEL key id [id ...]` and `XDELEX key [KEEPREF | DELREF | ACKED] IDS numids id [id ...]`: delete entries.
+
+use rbq_stream::RefPolicy;
+
+use super::grammar::{IDS, POLICIES, counted_ids, ids, policy};
+use crate::args::Args;
+use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
+use crate::error::Error;
+use crate::op::{Ids, Op};
+
+pub(super) const XDEL: Command = Command {
+    name: "XDEL",
+    group: Family::Stream,
+    summary: "Returns the number of messages after removing them from a stream.",
+    since: "5.0.0",
+    complexity: "O(1) for each single item to delete in the stream, regardless of the stream size.",
+    arity: Arity::AtLeast(3),
+    flags: Flags::WRITE.with(Flags::FAST),
+    keys: &[KeySpec::one(1, touch::DELETE)],
+    args: &[Arg::key("key"), Arg::string("id").many()],
+    example: "
+        ann  XADD orders 1-1 item book
+        ann: \"1-1\"
+        ann  XDEL orders 1-1 2-1
+        ann: 1
+    ",
+    run: Run::Write(|args, _| Ok(Op::StreamDelete { key: args.key()?, ids: ids(args)? })),
+    ..Command::BASE
+};
+
+pub(super) const XDELEX: Command = Command {
+    name: "XDELEX",
+    summary: "Deletes one or multiple entries from the stream, minding the consumer groups that refer to them.",
+    since: "8.2.0",
+    arity: Arity::AtLeast(5),
+    args: &[
+        Arg::key("key"),
+        Arg::one_of("condition", POLICIES).optional(),
+        Arg::block("ids", IDS).after("IDS"),
+    ],
+    example: "
+        ann  XADD orders 1-1 item book
+        ann: \"1-1\"
+        ann  XGROUP CREATE orders billing 0
+        ann: +OK
+        ann  XDELEX orders ACKED IDS 2 1-1 9-9
+        ann: [2, 2]
+        ann  XDELEX orders IDS 1 1-1
+        ann: [1]
+    ",
+    run: Run::Write(|args, _| {
+        let key = args.key()?;
+        let (policy, ids) = policy_and_ids(args)?;
+        Ok(Op::StreamDeleteWith { key, policy, ids })
+    }),
+    ..XDEL
+};
+
+/// `[KEEPREF | DELREF | ACKED] IDS numids id [id ...]`, and nothing behind it.
+pub(super) fn policy_and_ids(args: &mut Args<'_>) -> Result<(RefPolicy, Ids), Error> {
+    let policy = policy(args).unwrap_or(RefPolicy::Keep);
+    if !args.keyword("IDS") {
+        return Err(Error::Syntax);
+    }
+    let ids = counted_ids(args)?;
+    args.end()?;
+    Ok((policy, ids))
+}

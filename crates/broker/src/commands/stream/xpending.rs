@@ -1,0 +1,126 @@
+//! `XPENDING key group [[IDLE min-idle-time] start end count [consumer]]`: what was delivered and not acknowledged.
+
+use rbq_resp::Sink;
+use rbq_stream::{Group, PendingFilter};
+
+use super::grammar::{range_end, range_start};
+use crate::args::Args;
+use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
+use crate::error::Error;
+use crate::output::Reply;
+use crate::streams::{no_group, reply_id};
+
+pub(super) const COMMAND: Command = Command {
+    name: "XPENDING",
+    group: Family::Stream,
+    summary: "Returns the information and entries from a stream consumer group's pending entries list.",
+    since: "5.0.0",
+    complexity: "O(N) with N being the number of elements returned, so asking for a small fixed number of entries per call is O(1). O(M), where M is the total number of entries scanned when used with the IDLE filter. When the command returns just the summary and the list of consumers is small, it runs in O(1) time; otherwise, an additional O(N) time for iterating every consumer.",
+    arity: Arity::AtLeast(3),
+    flags: Flags::READONLY,
+    keys: &[KeySpec::one(1, touch::READ)],
+    args: &[
+        Arg::key("key"),
+        Arg::string("group"),
+        Arg::block(
+            "filters",
+            &[
+                Arg::integer("min-idle-time").after("IDLE").optional().since("6.2.0"),
+                Arg::string("start"),
+                Arg::string("end"),
+                Arg::integer("count"),
+                Arg::string("consumer").optional(),
+            ],
+        )
+        .optional(),
+    ],
+    history: &[("6.2.0", "Added the `IDLE` option and exclusive range intervals.")],
+    example: "
+        ann  XADD orders 1-1 item book
+        ann: \"1-1\"
+        ann  XGROUP CREATE orders billing 0
+        ann: +OK
+        ann  XREADGROUP GROUP billing bob STREAMS orders >
+        ann: [[orders, [[\"1-1\", [item, book]]]]]
+        ann  XPENDING orders billing
+        ann: [1, \"1-1\", \"1-1\", [[bob, \"1\"]]]
+        ann  XPENDING orders billing - + 10
+        ann: [[\"1-1\", bob, 0, 1]]
+    ",
+    run: Run::Read(|args, view, reply| {
+        let (key, group) = (args.key()?, args.bytes()?);
+        let wanted = if args.is_empty() { None } else { Some(Wanted::parse(args)?) };
+        let stream = view.stream(key)?;
+        let found = stream.and_then(|stream| stream.group(group)).ok_or_else(|| no_group(key, group))?;
+        match wanted {
+            None => summary(found, reply),
+            Some(wanted) => wanted.reply(found, view.stamp.now_ms, reply),
+        }
+        Ok(())
+    }),
+    ..Command::BASE
+};
+
+fn summary(group: &Group, reply: &mut Reply<'_>) {
+    let pending = group.pending_summary();
+    reply.array(4);
+    reply.integer(pending.len as i64);
+    let Some((first, last)) = pending.ends else {
+        reply.null();
+        reply.null();
+        reply.null_array();
+        return;
+    };
+    reply_id(first, reply);
+    reply_id(last, reply);
+    let owners = || group.consumers().filter(|(_, consumer)| consumer.pending() > 0);
+    reply.array(owners().count());
+    for (_, consumer) in owners() {
+        reply.array(2);
+        reply.bulk(consumer.name());
+        reply.bulk(itoa::Buffer::new().format(consumer.pending()).as_bytes());
+    }
+}
+
+/// The extended form's filter.
+struct Wanted<'a> {
+    filter: PendingFilter,
+    count: usize,
+    consumer: Option<&'a [u8]>,
+}
+
+impl<'a> Wanted<'a> {
+    fn parse(args: &mut Args<'a>) -> Result<Self, Error> {
+        let mut filter = PendingFilter::default();
+        if args.left() > 1 && args.keyword("IDLE") {
+            filter.min_idle_ms = args.integer()?.max(0) as u64;
+        }
+        if !(3..=4).contains(&args.left()) {
+            return Err(Error::Syntax);
+        }
+        let (start, end) = (args.bytes()?, args.bytes()?);
+        let count = args.integer()?.max(0) as usize;
+        filter.from = range_start(start)?;
+        filter.to = range_end(end)?;
+        Ok(Self { filter, count, consumer: args.optional() })
+    }
+
+    fn reply(mut self, group: &Group, now_ms: u64, reply: &mut Reply<'_>) {
+        if let Some(name) = self.consumer {
+            let Some(consumer) = group.consumer_id(name) else {
+                reply.array(0);
+                return;
+            };
+            self.filter.consumer = Some(consumer);
+        }
+        let entries: Vec<_> = group.pending(self.filter, now_ms).take(self.count).collect();
+        reply.array(entries.len());
+        for entry in entries {
+            reply.array(4);
+            reply_id(entry.id, reply);
+            reply.bulk(entry.consumer.unwrap_or(b""));
+            reply.integer(entry.idle_ms(now_ms).map_or(-1, |idle_ms| idle_ms as i64));
+            reply.integer(entry.deliveries as i64);
+        }
+    }
+}
