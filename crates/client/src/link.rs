@@ -150,6 +150,8 @@ impl Link {
     /// # Errors
     /// As [`receive`](Self::receive).
     pub async fn receive_now(&mut self) -> Result<Option<Value>> {
+        // The runtime learns what has arrived only when it is given a turn: once for that, once to look.
+        tokio::task::yield_now().await;
         let mut receive = std::pin::pin!(self.receive());
         poll_fn(|cx| match receive.as_mut().poll(cx) {
             Poll::Ready(result) => Poll::Ready(result.map(Some)),

@@ -1,0 +1,128 @@
+//! The REPL as a person sees it: on a terminal, with prompt, hints, completion and Ctrl-C.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::process::Command;
+use std::time::Duration;
+
+use expectrl::process::unix::{UnixProcess, WaitStatus};
+use expectrl::session::OsSession;
+use expectrl::{Eof, Expect, Session};
+use rbq_client::Value;
+use support::{Oracle, ask, client, rbq, until};
+
+type Terminal = OsSession;
+
+/// Long enough for a busy machine; nothing waits for it when all is well.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn open(command: Command) -> Terminal {
+    let mut terminal = Session::spawn(command).unwrap();
+    terminal.set_expect_timeout(Some(PATIENCE));
+    terminal
+}
+
+fn repl(oracle: &Oracle, args: &[&str]) -> Terminal {
+    let mut command = rbq(args);
+    command.env("RBQ_URL", oracle.url()).env("TERM", "xterm-256color");
+    open(command)
+}
+
+fn exit_code(mut terminal: Terminal) -> i32 {
+    terminal.expect(Eof).unwrap();
+    let process: &UnixProcess = terminal.get_process();
+    match process.wait().unwrap() {
+        WaitStatus::Exited(_, code) => code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn rbq_alone_on_a_terminal_is_the_repl() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let prompt = format!("127.0.0.1:{}> ", oracle.port);
+    let mut terminal = repl(&oracle, &[]);
+    terminal.expect(&prompt).unwrap();
+    terminal.send("set k \"a b\"\r").unwrap();
+    terminal.expect("OK").unwrap();
+    terminal.expect(&prompt).unwrap();
+    // A hint is shown while typing, and is no part of the line.
+    terminal.send("get ").unwrap();
+    terminal.expect("\x1b[90mkey\x1b[0m").unwrap();
+    terminal.send("k\r").unwrap();
+    terminal.expect("\"a b\"").unwrap();
+    terminal.expect(&prompt).unwrap();
+    terminal.send("xgro\tde\t").unwrap();
+    terminal.expect("xgroup").unwrap();
+    // Ctrl-C at the prompt drops the line.
+    terminal.send("\x03").unwrap();
+    terminal.expect(&prompt).unwrap();
+    terminal.send("select 3\r").unwrap();
+    terminal.expect(prompt.replace('>', "[3]>")).unwrap();
+    terminal.send("multi\r").unwrap();
+    terminal.expect("[3](TX)> ").unwrap();
+    terminal.send("discard\r").unwrap();
+    terminal.expect("[3]> ").unwrap();
+    terminal.send("quit\r").unwrap();
+    assert_eq!(exit_code(terminal), 0);
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_what_runs_and_not_the_repl() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    let prompt = format!("127.0.0.1:{}> ", oracle.port);
+    let mut terminal = repl(&oracle, &["repl"]);
+    terminal.expect(&prompt).unwrap();
+    terminal.send("blpop never 0\r").unwrap();
+    let is_blocked = |list: &Value| String::from_utf8_lossy(list.as_bytes().unwrap()).contains("cmd=blpop");
+    until(&control, "client list", is_blocked).await;
+    terminal.send("\x03").unwrap();
+    terminal.expect(&prompt).unwrap();
+    until(&control, "client list", |list| !is_blocked(list)).await;
+
+    terminal.send("subscribe news\r").unwrap();
+    terminal.expect("Reading messages... (press Ctrl-C to quit)").unwrap();
+    until(&control, "publish news hello", |heard| *heard == Value::Integer(1)).await;
+    terminal.expect("3) \"hello\"").unwrap();
+    terminal.send("\x03").unwrap();
+    terminal.expect(&prompt).unwrap();
+    terminal.send("echo still-here\r").unwrap();
+    terminal.expect("\"still-here\"").unwrap();
+    terminal.expect(&prompt).unwrap();
+    ask(&control, "client kill skipme yes").await;
+    terminal.send("echo again\r").unwrap();
+    terminal.expect("connecting again").unwrap();
+    terminal.expect("\"again\"").unwrap();
+    terminal.expect(&prompt).unwrap();
+    // Ctrl-D.
+    terminal.send("\x04").unwrap();
+    assert_eq!(exit_code(terminal), 0);
+}
+
+#[test]
+fn without_colours_there_are_no_escapes_in_the_text() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let mut command = rbq(&[]);
+    command.env("RBQ_URL", oracle.url()).env("TERM", "xterm-256color").env("NO_COLOR", "1");
+    let mut terminal = open(command);
+    terminal.expect("> ").unwrap();
+    terminal.send("help get\r").unwrap();
+    let shown = terminal.expect("complexity: O(1)").unwrap();
+    let text = String::from_utf8_lossy(shown.before()).into_owned();
+    assert!(text.contains("GET key"), "{text:?}");
+    assert!(!text.contains("\x1b[90m") && !text.contains("\x1b[1m"), "{text:?}");
+    terminal.send("exit\r").unwrap();
+    assert_eq!(exit_code(terminal), 0);
+}
+
+#[test]
+fn without_a_server_it_says_what_it_tried() {
+    let mut command = rbq(&[]);
+    command.env("RBQ_URL", "unix:///nowhere/rbq.sock");
+    let mut terminal = open(command);
+    terminal.expect("could not connect to /nowhere/rbq.sock: no such file or directory").unwrap();
+    terminal.expect("hint:").unwrap();
+    assert_eq!(exit_code(terminal), 4);
+}
