@@ -39,7 +39,7 @@ pub struct Command {
     pub args: &'static [Arg],
     /// What a proxy should know, in COMMAND INFO's words: `nondeterministic_output`, `request_policy:all_nodes` …
     pub tips: &'static [&'static str],
-    /// ACL categories that do not follow from its group and flags.
+    /// ACL categories besides those that its flags give; empty: the one of its group.
     pub acl: &'static [&'static str],
     /// What changed since: version and change.
     pub history: &'static [(&'static str, &'static str)],
@@ -208,6 +208,8 @@ flags! {
     ALLOW_BUSY = 15, "allow_busy";
     /// Not while data is loaded beside serving.
     NO_ASYNC_LOADING = 16, "no_async_loading";
+    /// Of no concern to an ordinary client: DEBUG.
+    SYSCMD = 28, "";
     /// Seen by replicas though it writes no key, so that a write pause holds it back: PUBLISH.
     MAY_REPLICATE = 29, "";
     /// Runs at once between MULTI and EXEC instead of being queued: EXEC, DISCARD, MULTI, WATCH, QUIT, RESET.
@@ -401,6 +403,8 @@ pub struct Arg {
     pub many_token: bool,
     /// Since which version, if later than the command.
     pub since: Option<&'static str>,
+    /// What help shows in place of its name.
+    pub display: Option<&'static str>,
 }
 
 /// The type of an argument.
@@ -426,10 +430,27 @@ pub enum ArgKind {
     Block(&'static [Arg]),
 }
 
+impl ArgKind {
+    /// The name COMMAND DOCS shows.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Double => "double",
+            Self::Key => "key",
+            Self::Pattern => "pattern",
+            Self::UnixTime => "unix-time",
+            Self::Token => "pure-token",
+            Self::OneOf(_) => "oneof",
+            Self::Block(_) => "block",
+        }
+    }
+}
+
 impl Arg {
     /// An argument of this kind.
     pub const fn new(name: &'static str, kind: ArgKind) -> Self {
-        Self { name, kind, token: None, optional: false, many: false, many_token: false, since: None }
+        Self { name, kind, token: None, optional: false, many: false, many_token: false, since: None, display: None }
     }
     /// A key.
     pub const fn key(name: &'static str) -> Self {
@@ -482,6 +503,10 @@ impl Arg {
     /// It may be repeated, each time with its token.
     pub const fn many_with_token(self) -> Self {
         Self { many: true, many_token: true, ..self }
+    }
+    /// Shown in help as this rather than by its name.
+    pub const fn shown_as(self, text: &'static str) -> Self {
+        Self { display: Some(text), ..self }
     }
     /// Since this version, later than the command.
     pub const fn since(self, version: &'static str) -> Self {

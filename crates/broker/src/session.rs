@@ -7,6 +7,7 @@ use rbq_resp::{OwnedRequest, Proto};
 
 use crate::catalog::Known;
 use crate::time::Now;
+use crate::tracking::Tracking;
 use crate::waiters::Parked;
 
 /// Names a connection: the number CLIENT ID shows, and the slot its state is kept in.
@@ -143,6 +144,10 @@ pub struct Session {
     pub last_command: Option<&'static Known>,
     /// Subscriptions of all kinds: kept here so that the common case asks nobody.
     pub subscriptions: Subscriptions,
+    /// CLIENT TRACKING.
+    pub tracking: Option<Box<Tracking>>,
+    /// Commands it has run.
+    pub commands: u64,
     /// As last reported by the driver.
     pub traffic: Traffic,
 }
@@ -190,6 +195,8 @@ impl Session {
             active_at: now,
             last_command: None,
             subscriptions: Subscriptions::default(),
+            tracking: None,
+            commands: 0,
             traffic: Traffic::default(),
         }
     }

@@ -106,6 +106,9 @@ settings! {
     "client-output-buffer-limit" client_output_buffer_limit: OutputLimits = "normal 0 0 0 replica 268435456 67108864 60 pubsub 33554432 8388608 60", Live;
     /// Keyspace events that are published: any of `KEg$lshzxetdmnocA`; empty for none.
     "notify-keyspace-events" notify_keyspace_events: EventMask = "", Live;
+    /// Keys remembered for clients that track what they read; beyond it the oldest are told as if they had changed; 0
+    /// for no limit.
+    "tracking-table-max-keys" tracking_table_max_keys: Ranged<0, 9223372036854775807> = "1000000", Live;
     /// Microseconds from which a command is kept in the slow log; negative for never, 0 for always.
     "slowlog-log-slower-than" slowlog_log_slower_than: Ranged<-1, 9223372036854775807> = "10000", Live;
     /// How many slow commands are kept.

@@ -30,7 +30,7 @@ pub(super) const PSUBSCRIBE: Command = Command {
     name: "PSUBSCRIBE",
     summary: "Listens for messages published to channels that match one or more patterns.",
     complexity: "O(N) where N is the number of patterns to subscribe to.",
-    args: &[Arg::block("pattern", &[Arg::pattern("pattern")]).many()],
+    args: &[Arg::pattern("pattern").many()],
     example: "
         ann  PSUBSCRIBE news.*
         ann: [psubscribe, \"news.*\", 1]

@@ -1,5 +1,6 @@
 //! The server as a whole.
 
+mod command;
 mod config;
 mod dbsize;
 mod flush;
@@ -10,6 +11,7 @@ mod time;
 use crate::command::Command;
 
 pub(super) const COMMANDS: &[&Command] = &[
+    &command::COMMAND,
     &config::COMMAND,
     &dbsize::COMMAND,
     &flush::FLUSHALL,

@@ -1,8 +1,18 @@
 //! `CLIENT`: connections, one's own and everybody else's.
 
+mod filter;
+mod help;
 mod id;
+mod kill;
+mod line;
+mod list;
 pub(super) mod name;
+mod pause;
+mod reply;
 mod setinfo;
+mod switches;
+mod tracking;
+mod unblock;
 
 use crate::command::{Arity, Command, Family, Flags};
 
@@ -13,7 +23,26 @@ pub(super) const COMMAND: Command = Command {
     since: "2.4.0",
     complexity: "Depends on subcommand.",
     arity: Arity::AtLeast(2),
-    subcommands: &[&name::GETNAME, &id::COMMAND, &setinfo::COMMAND, &name::SETNAME],
+    subcommands: &[
+        &tracking::CACHING,
+        &name::GETNAME,
+        &tracking::GETREDIR,
+        &help::COMMAND,
+        &id::COMMAND,
+        &list::INFO,
+        &kill::COMMAND,
+        &list::LIST,
+        &switches::NO_EVICT,
+        &switches::NO_TOUCH,
+        &pause::PAUSE,
+        &reply::COMMAND,
+        &setinfo::COMMAND,
+        &name::SETNAME,
+        &tracking::TRACKING,
+        &tracking::TRACKINGINFO,
+        &unblock::COMMAND,
+        &pause::UNPAUSE,
+    ],
     ..Command::BASE
 };
 
@@ -23,3 +52,6 @@ const OWN: Command = Command {
     flags: Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE),
     ..Command::BASE
 };
+
+/// What is done to others.
+const ADMIN: Command = Command { flags: OWN.flags.with(Flags::ADMIN), ..OWN };

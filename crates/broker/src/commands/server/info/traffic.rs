@@ -26,7 +26,7 @@ pub(super) fn clients(lines: &mut Lines, broker: &Broker, _: Now) {
     lines.field("client_recent_max_input_buffer", largest_in);
     lines.field("client_recent_max_output_buffer", largest_out);
     lines.field("blocked_clients", broker.waiters.len());
-    lines.field("tracking_clients", 0);
+    lines.field("tracking_clients", broker.tracker.clients_len());
     lines.field("pubsub_clients", count(|session| session.subscriptions.any()));
     lines.field("watching_clients", count(|session| !session.watched.is_empty()));
     let has_timer = |session: &Session| session.parked.as_ref().is_some_and(|parked| parked.deadline_us.is_some());
@@ -64,9 +64,9 @@ pub(super) fn stats(lines: &mut Lines, broker: &Broker, now: Now) {
     for absent in ["latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"] {
         lines.field(absent, 0);
     }
-    for absent in ["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"] {
-        lines.field(absent, 0);
-    }
+    lines.field("tracking_total_keys", broker.tracker.keys_len());
+    lines.field("tracking_total_items", broker.tracker.items_len());
+    lines.field("tracking_total_prefixes", broker.tracker.prefixes_len());
     lines.field("unexpected_error_replies", 0);
     lines.field("total_error_replies", stats.error_replies);
     lines.field("client_query_buffer_limit_disconnections", stats.query_limit_disconnections);
