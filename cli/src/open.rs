@@ -4,16 +4,19 @@ use std::env;
 
 use rbq_client::{Client, Credentials, Link, Options, Pushes, Target, TargetError};
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 
 /// Where redis-cli looks for a password, so that it need not stand on a command line.
-pub(crate) const PASSWORD_VARIABLE: &str = "REDISCLI_AUTH";
+const PASSWORD_VARIABLE: &str = "REDISCLI_AUTH";
+
+/// Which server, unless the command line says so.
+const URL_VARIABLE: &str = "RBQ_URL";
 
 /// The options that say which server.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ServerArgs {
     /// The server: redis://[user:password@]host[:port][/db] or unix:///path
-    #[arg(short, long, env = "RBQ_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
+    #[arg(short, long, env = URL_VARIABLE, hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
     #[arg(value_parser = parse_url)]
     url: Target,
 }
@@ -40,6 +43,17 @@ impl ServerArgs {
     /// A connection with replies matched to requests.
     pub(crate) async fn client(&self) -> Result<(Client, Pushes)> {
         Ok(Client::connect(&self.target(), &Options::default()).await?)
+    }
+}
+
+/// The server in [`URL_VARIABLE`].
+pub(crate) fn environment_url() -> Result<Option<Target>> {
+    match env::var(URL_VARIABLE) {
+        Ok(url) => match url.parse() {
+            Ok(target) => Ok(Some(target)),
+            Err(error) => Err(Failure::usage(format!("{URL_VARIABLE}: {error}"))),
+        },
+        Err(_) => Ok(None),
     }
 }
 

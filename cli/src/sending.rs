@@ -164,7 +164,7 @@ impl Sending {
             Ok(Value::Error(text)) => {
                 self.refused += 1;
                 if self.refused <= ERRORS_TOLD_MAX {
-                    let _ = Failure::new(text).report();
+                    let _ = Failure::from(Error::from_error_reply(text)).report();
                 }
             }
             Ok(value) => {

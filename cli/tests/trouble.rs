@@ -127,6 +127,22 @@ fn rbq_alone_off_a_terminal_reads_commands() {
 }
 
 #[test]
+fn the_command_line_counts_more_than_the_environment() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let (port, socket) = (oracle.port.to_string(), oracle.socket());
+    for args in [&["-p", &port][..], &["-s", socket.to_str().unwrap()], &["-u", &oracle.url()]] {
+        let args = [&["cli"], args, &["ping"]].concat();
+        let output = run(rbq(&args).env("RBQ_URL", "unix:///nowhere"), b"");
+        assert_eq!(output.stdout, b"PONG\n", "{args:?} {output:?}");
+    }
+    let output = run(rbq(&["cli", "ping"]).env("RBQ_URL", "http://h"), b"");
+    assert_snapshot!(shown(&output, &oracle), @r"
+    exit 2
+    err| error: RBQ_URL: a server URL starts with `redis://` or `unix://`
+    ");
+}
+
+#[test]
 fn with_e_an_error_in_a_script_counts() {
     let Some(oracle) = Oracle::start(&[]) else { return };
     assert_snapshot!(play(&oracle, &["cli", "-e"], "nope\nping\n"), @r"

@@ -18,26 +18,28 @@ use rbq_client::{Credentials, Endpoint, Error, Link, Options, Request, Target, r
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
-use crate::open::environment_password;
+use crate::open::{environment_password, environment_url};
 use crate::output::Output;
 use crate::print::{Form, Printer};
 use crate::session::{Errors, Pushes, Session, Turn};
+
+const DEFAULT_HOST: &str = "127.0.0.1";
 
 /// Run one command, or commands from stdin, as redis-cli does
 #[derive(Debug, Clone, Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct CliArgs {
-    /// Server host
-    #[arg(short = 'h', value_name = "HOST", default_value = "127.0.0.1")]
-    host: String,
-    /// Server port
-    #[arg(short = 'p', value_name = "PORT", default_value_t = rbq_client::DEFAULT_PORT)]
-    port: u16,
+    /// Server host [default: 127.0.0.1]
+    #[arg(short = 'h', value_name = "HOST")]
+    host: Option<String>,
+    /// Server port [default: 6379]
+    #[arg(short = 'p', value_name = "PORT")]
+    port: Option<u16>,
     /// Server Unix socket, instead of host and port
     #[arg(short = 's', value_name = "SOCKET")]
     socket: Option<PathBuf>,
-    /// Server URL, instead of all of these: redis://[user:password@]host[:port][/db] or unix:///path
-    #[arg(short = 'u', value_name = "URL", env = "RBQ_URL", hide_env_values = true)]
+    /// Server URL, instead of all of these: redis://[user:password@]host[:port][/db] or unix:///path [default: RBQ_URL]
+    #[arg(short = 'u', value_name = "URL")]
     url: Option<Target>,
     /// Password; the environment variable REDISCLI_AUTH is the safer place
     #[arg(short = 'a', long = "pass", value_name = "PASSWORD")]
@@ -110,10 +112,11 @@ pub(crate) async fn run(args: CliArgs) -> Result<Exit> {
     let mut out = Output::new();
     let command = args.request()?;
     args.warn();
-    let mut session = match args.connect(&out).await {
+    let target = args.target()?;
+    let mut session = match args.connect(&target, &out).await {
         Ok(session) => session,
         Err(error) => {
-            say(&unreachable(&args.target(), &error));
+            say(&unreachable(&target, &error));
             return Ok(Exit::Failed);
         }
     };
@@ -168,11 +171,15 @@ impl CliArgs {
         Ok(Some(request))
     }
 
-    fn target(&self) -> Target {
-        let mut target = match (&self.url, &self.socket) {
-            (Some(url), _) => url.clone(),
-            (None, Some(socket)) => Target::unix(socket),
-            (None, None) => Target::tcp(&self.host, self.port),
+    fn target(&self) -> Result<Target> {
+        let mut target = match (&self.url, &self.socket, &self.host, self.port) {
+            (Some(url), ..) => url.clone(),
+            (None, Some(socket), ..) => Target::unix(socket),
+            // What stands on the command line counts more than the environment.
+            (None, None, None, None) => environment_url()?.unwrap_or_default(),
+            (None, None, host, port) => {
+                Target::tcp(host.as_deref().unwrap_or(DEFAULT_HOST), port.unwrap_or(rbq_client::DEFAULT_PORT))
+            }
         };
         if let Some(password) = &self.password {
             target.credentials = Some(Credentials { user: self.user.clone(), password: password.clone() });
@@ -182,22 +189,20 @@ impl CliArgs {
             target.credentials = environment_password().map(|password| Credentials { user, password });
         }
         target.db = self.db.unwrap_or(target.db);
-        target
+        Ok(target)
     }
 
     /// A password in the arguments can be read by every process of the machine.
     fn warn(&self) {
         let in_url = self.url.as_ref().is_some_and(|url| url.credentials.is_some());
-        let in_environment = std::env::var_os("RBQ_URL").is_some();
-        if (self.password.is_some() || in_url && !in_environment) && !self.no_auth_warning {
+        if (self.password.is_some() || in_url) && !self.no_auth_warning {
             say("Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.");
         }
     }
 
-    async fn connect(&self, out: &Output) -> std::result::Result<Session, Error> {
-        let target = self.target();
-        let mut link = Link::connect_silently(&target, &Options::default()).await?;
-        greeting::greet(&mut link, &target, self.resp3()).await?;
+    async fn connect(&self, target: &Target, out: &Output) -> std::result::Result<Session, Error> {
+        let mut link = Link::connect_silently(target, &Options::default()).await?;
+        greeting::greet(&mut link, target, self.resp3()).await?;
         // In stdin mode redis-cli shows errors like any reply, whatever -e says.
         let errors = if self.exit_error && !self.command.is_empty() { Errors::Return } else { Errors::Print };
         let pushes = match self.show_pushes {
