@@ -23,11 +23,8 @@ pub(crate) fn add(value: &[u8], delta: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(print(sum))
 }
 
-/// Whether this is a number that INCRBYFLOAT takes.
-pub(crate) fn check(text: &[u8]) -> Result<(), Error> {
-    parse(text).map(|_| ())
-}
-
+/// Reads what the C library's `strtold` reads, as a whole and without spaces before it: decimal, hexadecimal, infinity.
+/// What is too large is no number here, and neither is what is so small that only 0 is left of it.
 fn parse(text: &[u8]) -> Result<X87DoubleExtended, Error> {
     let text = std::str::from_utf8(text).map_err(|_| Error::NotFloat)?;
     if text.is_empty() || text.len() >= TEXT_BYTES_MAX || !text.is_ascii() {
@@ -46,8 +43,24 @@ fn parse(text: &[u8]) -> Result<X87DoubleExtended, Error> {
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return Err(Error::NotFloat);
     }
-    let parsed = X87DoubleExtended::from_str_r(&format!("{sign}{digits}"), Round::NearestTiesToEven);
-    parsed.map(|parsed| parsed.value).map_err(|_| Error::NotFloat)
+    let (mantissa, exponent, base) = match digits.strip_prefix("0x") {
+        // C lets the exponent of a hexadecimal number be left out.
+        Some(hexadecimal) => {
+            let (mantissa, exponent) = hexadecimal.split_once('p').unwrap_or((hexadecimal, "0"));
+            (mantissa, format!("p{exponent}"), "0x")
+        }
+        None => {
+            let exponent = digits.find('e').map_or("", |at| &digits[at..]);
+            if !exponent.is_empty() && !exponent.ends_with(|c: char| c.is_ascii_digit()) {
+                return Err(Error::NotFloat);
+            }
+            (&digits[..digits.len() - exponent.len()], exponent.to_owned(), "")
+        }
+    };
+    let text = format!("{sign}{base}{mantissa}{exponent}");
+    let parsed = X87DoubleExtended::from_str_r(&text, Round::NearestTiesToEven).map_err(|_| Error::NotFloat)?.value;
+    let is_lost = parsed.is_zero() && mantissa.contains(|c| c != '0' && c != '.');
+    if parsed.is_infinite() || is_lost { Err(Error::NotFloat) } else { Ok(parsed) }
 }
 
 /// `%.17Lf` without trailing zeros.
@@ -127,23 +140,35 @@ mod tests {
         }
     }
 
+    /// Each line of the file is what the real server said: `SET key a`, `INCRBYFLOAT key b`, its answer.
     #[test]
-    fn sums_are_those_of_an_80_bit_long_double() {
-        assert_eq!(sum("0.1", "0.2"), "0.3");
-        assert_eq!(sum("10.50", "0.1"), "10.6");
-        assert_eq!(sum("5.0e3", "2.0e2"), "5200");
-        assert_eq!(sum("3", "1.000000000000000005"), "4.00000000000000001");
-        assert_eq!(sum("-1", "1"), "0");
-        assert_eq!(sum("1e30", "0"), "1000000000000000000023291252736");
-        assert_eq!(sum("0", "1e-17"), "0.00000000000000001");
-        assert_eq!(sum("0", "-0.00000000000000000001"), "0");
+    fn sums_are_those_of_the_real_server() {
+        let mut wrong = String::new();
+        let lines = include_str!("decimal_vectors.txt").lines().filter(|line| !line.starts_with('#'));
+        for line in lines {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let [value, delta, expected] = fields[..] else { panic!("a vector has three fields: {line:?}") };
+            let (value, delta) = (value.replace("\\n", "\n"), delta.replace("\\n", "\n"));
+            let sum = sum(&value, &delta);
+            if sum != expected {
+                wrong.push_str(&format!("{value:?} + {delta:?}: {expected}, not {sum}\n"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong}");
     }
 
     #[test]
-    fn what_is_no_finite_number_is_refused() {
-        assert_eq!(sum("0", "abc"), Error::NotFloat.to_string());
-        assert_eq!(sum("0", " 1"), Error::NotFloat.to_string());
-        assert_eq!(sum("0", "nan"), Error::NotFloat.to_string());
-        assert_eq!(sum("0", "inf"), "ERR increment would produce NaN or Infinity");
+    fn the_largest_numbers_have_all_their_digits() {
+        let sum = sum("0", "1e4930");
+        assert_eq!(sum.len(), 4931);
+        assert!(sum.starts_with("10000000000000000000") && sum.ends_with("15470041149975035904"), "{sum}");
+    }
+
+    #[test]
+    fn no_text_makes_it_panic() {
+        for text in ["0x", "0x.", "0x1p", ".", "-", "+", "e", "1e", "1e+", "p", "0xp1", "1__", "nan(", "\u{e9}", "-0x-1"] {
+            assert_eq!(sum("0", text), Error::NotFloat.to_string(), "{text:?}");
+        }
+        assert_eq!(sum("0", &"9".repeat(TEXT_BYTES_MAX)), Error::NotFloat.to_string());
     }
 }

@@ -13,17 +13,17 @@ const ECHO_BYTES_MAX: usize = 128;
 
 impl Broker {
     /// The command a request names.
-    pub(super) fn look_up(request: Request<'_>) -> Result<&'static Known, Error> {
+    pub(super) fn look_up(request: Request<'_>) -> Result<&'static Known, (Option<&'static Known>, Error)> {
         let name = request.arg(0);
-        let Some(known) = catalog().find(name) else { return Err(unknown_command(request)) };
+        let Some(known) = catalog().find(name) else { return Err((None, unknown_command(request))) };
         let known = match request.get(1) {
             Some(sub) if !known.subcommands.is_empty() => match catalog().find_sub(known, &sub) {
                 Some(sub) => sub,
-                None => return Err(unknown_subcommand(known, &sub)),
+                None => return Err((None, unknown_subcommand(known, &sub))),
             },
             _ => known,
         };
-        if known.arity.admits(request.len()) { Ok(known) } else { Err(Error::Arity(&known.full_name)) }
+        if known.arity.admits(request.len()) { Ok(known) } else { Err((Some(known), Error::Arity(&known.full_name))) }
     }
 
     /// Whether this client may run this command now.

@@ -99,8 +99,8 @@ impl Broker {
         let mut reply = Reply::new(out, proto);
         let known = match Self::look_up(request) {
             Ok(known) => known,
-            Err(error) => {
-                self.refuse(client, None, &error, &mut reply);
+            Err((known, error)) => {
+                self.refuse(client, known, &error, &mut reply);
                 return Flow::Continue;
             }
         };

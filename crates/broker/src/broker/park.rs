@@ -18,6 +18,7 @@ use crate::op::Stamp;
 use crate::output::{Output, Reply};
 use crate::session::ClientId;
 use crate::time::Now;
+use crate::value::Value;
 use crate::waiters::{Class, Key, Parked};
 
 impl Broker {
@@ -96,7 +97,7 @@ impl Broker {
     }
 
     fn serve_key(&mut self, key: &Key, now: Now) {
-        let mut spent: SmallVec<[Class; 2]> = SmallVec::new();
+        let mut spent = self.deaf(key, now);
         let mut after = 0;
         while let Some((ticket, client, class)) = self.waiters.next(key, after, &spent) {
             after = ticket;
@@ -110,6 +111,17 @@ impl Broker {
             if !is_served && nothing_left {
                 spent.push(class);
             }
+        }
+    }
+
+    /// Classes that do not care for what is under this key now: a popper waits on though a string was put there. Whoever
+    /// reads as a group is told when its stream is gone.
+    fn deaf(&self, key: &Key, now: Now) -> SmallVec<[Class; 2]> {
+        let value = self.group().db(key.0).live(&key.1, now.unix_ms()).map(|entry| &entry.value);
+        match value {
+            Some(Value::List(_)) => [Class::Stream].into_iter().collect(),
+            Some(Value::Stream(_)) => [Class::List].into_iter().collect(),
+            _ => [Class::List, Class::Stream].into_iter().collect(),
         }
     }
 

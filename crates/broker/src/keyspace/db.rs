@@ -144,11 +144,13 @@ impl Db {
         slot
     }
 
-    /// Removes an entry.
+    /// Removes an entry and hands it over as it was, its deadline included.
     pub fn remove(&mut self, slot: u32) -> Entry {
-        self.set_deadline(slot, None);
         let entry = self.entries.remove(slot);
         self.index.remove(entry.hash, slot);
+        if let Some(deadline) = entry.deadline_ms {
+            self.deadlines.remove(&(deadline.get(), slot));
+        }
         self.len -= 1;
         entry
     }

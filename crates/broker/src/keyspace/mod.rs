@@ -11,5 +11,7 @@
 mod db;
 mod index;
 mod slab;
+#[cfg(test)]
+mod tests;
 
 pub use db::{Db, Entry, Found};

@@ -233,19 +233,19 @@ ops! {
         policy: RefPolicy }
     /// XDEL: answers how many.
     0x0403 StreamDelete { /// The stream.
-        key: &'a [u8], /// Which entries.
-        ids: Ids }
+        key: &'a [u8], /// Which entries, as they were sent: what is no ID is an error only where there is something to look it up in.
+        ids: Many<'a> }
     /// XDELEX: answers an outcome for each.
     0x0404 StreamDeleteWith { /// The stream.
         key: &'a [u8], /// What happens to references.
-        policy: RefPolicy, /// Which entries.
-        ids: Ids }
+        policy: RefPolicy, /// Which entries, as they were sent: what is no ID is an error only where there is something to look it up in.
+        ids: Many<'a> }
     /// XACKDEL: answers an outcome for each.
     0x0405 StreamAckDelete { /// The stream.
         key: &'a [u8], /// The group.
         group: &'a [u8], /// What happens to references of other groups.
-        policy: RefPolicy, /// Which entries.
-        ids: Ids }
+        policy: RefPolicy, /// Which entries, as they were sent: what is no ID is an error only where there is something to look it up in.
+        ids: Many<'a> }
     /// XSETID.
     0x0406 StreamSetId { /// The stream.
         key: &'a [u8], /// The last ID.
@@ -303,8 +303,8 @@ ops! {
     /// XACK: answers how many.
     0x0422 Ack { /// The stream.
         key: &'a [u8], /// The group.
-        group: &'a [u8], /// Which entries.
-        ids: Ids }
+        group: &'a [u8], /// Which entries, as they were sent: what is no ID is an error only where there is something to look it up in.
+        ids: Many<'a> }
     /// XCLAIM.
     0x0423 Claim { /// The stream.
         key: &'a [u8], /// The group.

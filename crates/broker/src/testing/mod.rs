@@ -3,6 +3,10 @@
 //! `play` is what the unit tests of commands use: it plays a conversation and returns the replies as a text, to be
 //! held against a snapshot.
 
+mod driver;
+mod events;
+mod replay;
+mod scanning;
 mod transcripts;
 
 use std::time::Duration;

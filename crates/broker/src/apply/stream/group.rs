@@ -23,13 +23,14 @@ pub(in crate::apply) fn create<'a>(work: &mut Work<'_, 'a, impl Sink>, op: &Op<'
             return Err(NO_STREAM);
         }
         work.new_stream(key, idmp);
+        work.touch(work.stamp.db, key);
     }
     let stream = work.stream(key)?.expect("it is there, or was made just above");
     let after = start_of(start, stream);
     if !stream.create_group(group, after, entries_read) {
         return Err(Error::Fixed("BUSYGROUP Consumer Group name already exists"));
     }
-    work.touch(work.stamp.db, key);
+    work.dirty(1);
     work.notify(Class::Stream, "xgroup-create", key);
     work.sink.status("OK");
     Ok(())

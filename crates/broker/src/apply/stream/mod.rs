@@ -89,9 +89,9 @@ fn trimmed<'a>(
     Ok(work.stream(key)?.map_or(0, |stream| stream.trim(bound, policy)))
 }
 
-pub(super) fn delete<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], ids: &Ids) -> Done {
+pub(super) fn delete<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], ids: Many<'a>) -> Done {
     let deleted = match work.stream(key)? {
-        Some(stream) => ids.iter().filter(|id| stream.delete(**id)).count(),
+        Some(stream) => valid(ids)?.iter().filter(|id| stream.delete(**id)).count(),
         None => 0,
     };
     deletions(work, key, deleted as u64);
@@ -103,15 +103,16 @@ pub(super) fn delete_with<'a>(
     work: &mut Work<'_, 'a, impl Sink>,
     key: &'a [u8],
     policy: RefPolicy,
-    ids: &Ids,
+    ids: Many<'a>,
 ) -> Done {
     let Some((stream, sink)) = work.stream_and_sink(key)? else {
         all_missing(work, ids.len());
         return Ok(());
     };
+    let ids = valid(ids)?;
     sink.array(ids.len());
     let before = stream.entries().len();
-    for id in ids {
+    for id in &ids {
         sink.integer(stream.delete_with(*id, policy).code());
     }
     let deleted = before - stream.entries().len();
@@ -128,16 +129,21 @@ pub(super) fn ack_delete<'a>(
     key: &'a [u8],
     group: &'a [u8],
     policy: RefPolicy,
-    ids: &Ids,
+    ids: Many<'a>,
 ) -> Done {
     let Some((stream, sink)) = work.stream_and_sink(key)? else {
         all_missing(work, ids.len());
         return Ok(());
     };
+    if stream.group(group).is_none() {
+        all_missing(work, ids.len());
+        return Ok(());
+    }
+    let ids = valid(ids)?;
     sink.array(ids.len());
     let mut deleted = 0;
     let mut acked = 0;
-    for id in ids {
+    for id in &ids {
         let done = stream.ack_delete(group, *id, policy);
         acked += u64::from(done.outcome != rbq_stream::Deletion::Missing);
         deleted += u64::from(done.deleted);
@@ -146,6 +152,12 @@ pub(super) fn ack_delete<'a>(
     work.dirty(acked);
     deletions(work, key, deleted);
     Ok(())
+}
+
+/// The IDs, unless one is none.
+pub(super) fn valid(ids: Many<'_>) -> Result<Ids, Error> {
+    let ids: Option<Ids> = ids.iter().map(|text| StreamId::parse(&text, 0)).collect();
+    ids.ok_or(Error::Fixed("ERR Invalid stream ID specified as stream command argument"))
 }
 
 fn all_missing(work: &mut Work<'_, '_, impl Sink>, count: usize) {
@@ -181,7 +193,7 @@ pub(super) fn set_id<'a>(
             }
         })
     })?;
-    work.touch(work.stamp.db, key);
+    work.dirty(1);
     work.notify(Class::Stream, "xsetid", key);
     work.sink.status("OK");
     Ok(())

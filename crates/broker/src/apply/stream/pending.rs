@@ -3,20 +3,23 @@
 use rbq_resp::{Encoder, Sink};
 use rbq_stream::{AutoClaim, Claim, Claimed, ClaimedEntry, Count, GroupMut, StreamId};
 
-use super::{Done, Work};
+use super::{Done, Work, valid};
 use crate::effects::Class;
 use crate::error::Error;
-use crate::op::{ClaimReply, Ids, NackMode, Op};
+use crate::many::Many;
+use crate::op::{ClaimReply, NackMode, Op};
 use crate::streams::{no_group, reply_entry, reply_id};
 
 pub(in crate::apply) fn ack<'a>(
     work: &mut Work<'_, 'a, impl Sink>,
     key: &'a [u8],
     group: &'a [u8],
-    ids: &Ids,
+    ids: Many<'a>,
 ) -> Done {
-    let group = work.stream(key)?.and_then(|stream| stream.group_mut(group));
-    let acked = group.map_or(0, |mut group| ids.iter().filter(|id| group.ack(**id)).count());
+    let acked = match work.stream(key)?.and_then(|stream| stream.group_mut(group)) {
+        Some(mut group) => valid(ids)?.iter().filter(|id| group.ack(**id)).count(),
+        None => 0,
+    };
     work.dirty(acked as u64);
     work.sink.integer(acked as i64);
     Ok(())

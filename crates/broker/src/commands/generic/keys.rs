@@ -14,7 +14,7 @@ pub(super) const COMMAND: Command = Command {
     arity: Arity::Exactly(2),
     flags: Flags::READONLY,
     tips: &["request_policy:all_shards", "nondeterministic_output_order"],
-    acl: &["dangerous"],
+    acl: &["keyspace", "dangerous"],
     args: &[Arg::pattern("pattern")],
     example: "
         ann  MSET user:1 ann user:2 bob order:1 tea

@@ -5,7 +5,8 @@ use rbq_stream::{BlockLimits, IdmpLimits, Interval, IntervalError, RefPolicy, St
 use crate::args::Args;
 use crate::command::{Arg, Submit};
 use crate::error::Error;
-use crate::op::{Ids, Trimming};
+use crate::many::Many;
+use crate::op::Trimming;
 use crate::settings::Settings;
 
 pub(super) const INVALID_ID: Error = Error::Fixed("ERR Invalid stream ID specified as stream command argument");
@@ -47,11 +48,6 @@ fn bound_error(error: IntervalError, empty: &'static str) -> Error {
     }
 }
 
-/// All that is left, as IDs.
-pub(super) fn ids(args: &mut Args<'_>) -> Result<Ids, Error> {
-    args.rest().iter().map(|text| id(&text)).collect()
-}
-
 /// KEEPREF, DELREF or ACKED, if it is next.
 pub(super) fn policy(args: &mut Args<'_>) -> Option<RefPolicy> {
     if args.keyword("KEEPREF") {
@@ -66,15 +62,14 @@ pub(super) fn policy(args: &mut Args<'_>) -> Option<RefPolicy> {
 }
 
 /// `numids id [id …]`, as XDELEX and XACKDEL count them.
-pub(super) fn counted_ids(args: &mut Args<'_>) -> Result<Ids, Error> {
+pub(super) fn counted_ids<'a>(args: &mut Args<'a>) -> Result<Many<'a>, Error> {
     let error = Error::Fixed("ERR Number of IDs must be a positive integer");
     let count = args.integer_or(error.clone())?;
     let count = usize::try_from(count).ok().filter(|count| *count > 0).ok_or(error)?;
     if count > args.left() {
         return Err(Error::Fixed("ERR The `numids` parameter must match the number of arguments"));
     }
-    let ids = args.take(count)?.iter().map(|text| id(&text)).collect();
-    ids
+    args.take(count)
 }
 
 /// The options of XADD and XTRIM that say how far to trim.

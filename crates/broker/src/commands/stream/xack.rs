@@ -1,7 +1,7 @@
 //! `XACK key group id [id ...]` and `XACKDEL key group [KEEPREF | DELREF | ACKED] IDS numids id [id ...]`: say that entries
 //! were dealt with.
 
-use super::grammar::{IDS, POLICIES, ids};
+use super::grammar::{IDS, POLICIES};
 use super::xdel::policy_and_ids;
 use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
 use crate::op::Op;
@@ -26,7 +26,7 @@ pub(super) const XACK: Command = Command {
         ann  XACK orders billing 1-1
         ann: 1
     ",
-    run: Run::Write(|args, _| Ok(Op::Ack { key: args.key()?, group: args.bytes()?, ids: ids(args)? })),
+    run: Run::Write(|args, _| Ok(Op::Ack { key: args.key()?, group: args.bytes()?, ids: args.rest() })),
     ..Command::BASE
 };
 

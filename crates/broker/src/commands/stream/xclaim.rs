@@ -76,7 +76,8 @@ fn parse<'a>(args: &mut Args<'a>, submit: &Submit<'_>) -> Result<Op<'a>, Error> 
             terms.delivered_ms = Some(delivered(time, now_ms));
         } else if args.left() > 1 && args.keyword("RETRYCOUNT") {
             let count = args.integer_or(Error::Fixed("ERR Invalid RETRYCOUNT option argument for XCLAIM"))?;
-            retries = Some(count.max(0) as u64);
+            // A negative count is as none.
+            retries = u64::try_from(count).ok();
         } else if args.left() > 1 && args.keyword("LASTID") {
             terms.last_id = Some(id(args.bytes()?)?);
         } else {

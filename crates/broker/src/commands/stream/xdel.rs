@@ -2,11 +2,12 @@
 
 use rbq_stream::RefPolicy;
 
-use super::grammar::{IDS, POLICIES, counted_ids, ids, policy};
+use super::grammar::{IDS, POLICIES, counted_ids, policy};
 use crate::args::Args;
 use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
 use crate::error::Error;
-use crate::op::{Ids, Op};
+use crate::many::Many;
+use crate::op::Op;
 
 pub(super) const XDEL: Command = Command {
     name: "XDEL",
@@ -24,7 +25,7 @@ pub(super) const XDEL: Command = Command {
         ann  XDEL orders 1-1 2-1
         ann: 1
     ",
-    run: Run::Write(|args, _| Ok(Op::StreamDelete { key: args.key()?, ids: ids(args)? })),
+    run: Run::Write(|args, _| Ok(Op::StreamDelete { key: args.key()?, ids: args.rest() })),
     ..Command::BASE
 };
 
@@ -56,13 +57,17 @@ pub(super) const XDELEX: Command = Command {
     ..XDEL
 };
 
-/// `[KEEPREF | DELREF | ACKED] IDS numids id [id ...]`, and nothing behind it.
-pub(super) fn policy_and_ids(args: &mut Args<'_>) -> Result<(RefPolicy, Ids), Error> {
-    let policy = policy(args).unwrap_or(RefPolicy::Keep);
-    if !args.keyword("IDS") {
-        return Err(Error::Syntax);
+/// `[KEEPREF | DELREF | ACKED] IDS numids id [id ...]`, in either order.
+pub(super) fn policy_and_ids<'a>(args: &mut Args<'a>) -> Result<(RefPolicy, Many<'a>), Error> {
+    let (mut refs, mut ids) = (None, None);
+    while !args.is_empty() {
+        if ids.is_none() && args.left() > 1 && args.keyword("IDS") {
+            ids = Some(counted_ids(args)?);
+        } else if refs.is_none() && let Some(policy) = policy(args) {
+            refs = Some(policy);
+        } else {
+            return Err(Error::Syntax);
+        }
     }
-    let ids = counted_ids(args)?;
-    args.end()?;
-    Ok((policy, ids))
+    Ok((refs.unwrap_or(RefPolicy::Keep), ids.ok_or(Error::Syntax)?))
 }

@@ -10,6 +10,9 @@ use crate::error::Error;
 use crate::output::Reply;
 use crate::streams::{no_group, reply_id};
 
+/// The command, key, group, IDLE and its value, start, end, count, consumer.
+const ARGS_MAX: usize = 9;
+
 pub(super) const COMMAND: Command = Command {
     name: "XPENDING",
     group: Family::Stream,
@@ -95,7 +98,8 @@ impl<'a> Wanted<'a> {
         if args.left() > 1 && args.keyword("IDLE") {
             filter.min_idle_ms = args.integer()?.max(0) as u64;
         }
-        if !(3..=4).contains(&args.left()) {
+        // Redis counts arguments in all; without IDLE two more than it needs are let through and ignored.
+        if args.left() < 3 || args.request().len() > ARGS_MAX {
             return Err(Error::Syntax);
         }
         let (start, end) = (args.bytes()?, args.bytes()?);

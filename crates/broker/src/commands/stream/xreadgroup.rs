@@ -90,6 +90,6 @@ fn cursor(text: &[u8]) -> Result<Cursor, Error> {
 fn meaningless(id: char) -> Error {
     Error::err(format_args!(
         "The {id} ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by \
-         specifying a proper ID, or use the > ID to get new messages. The {id} ID would just return an empty result set"
+         specifying a proper ID, or use the > ID to get new messages. The {id} ID would just return an empty result set."
     ))
 }

@@ -1,0 +1,175 @@
+//! The keyspace against a map that anybody understands, and what a SCAN promises.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::{Db, Found};
+use crate::string::Str;
+use crate::value::Value;
+
+const KEYS: u8 = 40;
+
+/// Something that happens to a database.
+#[derive(Debug, Clone)]
+enum Step {
+    /// The key gets this value, or another one, in its slot.
+    Put(u8, i64),
+    /// The key goes, if it is there.
+    Remove(u8),
+    /// The key gets this deadline, if it is there.
+    Deadline(u8, Option<u64>),
+    /// Time passes.
+    Wait(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => (0..KEYS, any::<i64>()).prop_map(|(key, value)| Step::Put(key, value)),
+        3 => (0..KEYS).prop_map(Step::Remove),
+        2 => (0..KEYS, prop::option::of(1..200u64)).prop_map(|(key, deadline_ms)| Step::Deadline(key, deadline_ms)),
+        1 => (0..10u64).prop_map(Step::Wait),
+    ];
+    prop::collection::vec(step, 0..300)
+}
+
+fn name(key: u8) -> Vec<u8> {
+    format!("key:{key}").into_bytes()
+}
+
+fn number(value: &Value) -> i64 {
+    match value {
+        Value::String(Str::Integer(number)) => *number,
+        _ => panic!("only numbers were put"),
+    }
+}
+
+fn put(db: &mut Db, key: &[u8], value: i64) {
+    let value = Value::String(Str::Integer(value));
+    match db.find(key, 0) {
+        Found::Live(slot) | Found::Expired(slot) => db.entry_mut(slot).value = value,
+        Found::Missing => {
+            db.insert(key, value, None, 0);
+        }
+    }
+}
+
+fn remove(db: &mut Db, key: &[u8]) {
+    if let Found::Live(slot) | Found::Expired(slot) = db.find(key, 0) {
+        db.remove(slot);
+    }
+}
+
+/// Everything that can be asked of a database, held against the model.
+fn check(db: &Db, model: &BTreeMap<Vec<u8>, (i64, Option<u64>)>, now_ms: u64) {
+    assert_eq!((db.len(), db.is_empty()), (model.len(), model.is_empty()));
+    let mut deadlines: Vec<(u64, &[u8])> =
+        model.iter().filter_map(|(key, (_, deadline))| Some(((*deadline)?, key.as_slice()))).collect();
+    deadlines.sort_unstable();
+    assert_eq!(db.deadlines_len(), deadlines.len());
+    assert_eq!(db.next_deadline_ms(), deadlines.first().map(|(deadline, _)| *deadline));
+    let mut expired: Vec<(u64, &[u8])> =
+        db.expired(now_ms).map(|entry| (entry.deadline_ms().expect("it expired"), &*entry.key)).collect();
+    assert!(expired.is_sorted_by_key(|(deadline, _)| *deadline), "earliest first");
+    expired.sort_unstable();
+    deadlines.retain(|(deadline, _)| *deadline <= now_ms);
+    assert_eq!(expired, deadlines);
+    for key in (0..KEYS).map(name) {
+        let found = db.find(&key, now_ms);
+        match model.get(&key) {
+            None => assert_eq!(found, Found::Missing),
+            Some(&(value, deadline)) => {
+                let (Found::Live(slot) | Found::Expired(slot)) = found else { panic!("{key:?} is missing") };
+                assert_eq!((number(&db.entry(slot).value), db.entry(slot).deadline_ms()), (value, deadline));
+                assert_eq!(matches!(found, Found::Expired(_)), deadline.is_some_and(|deadline| deadline <= now_ms));
+                assert_eq!(db.live(&key, now_ms).is_some(), matches!(found, Found::Live(_)));
+            }
+        }
+    }
+    let mut walked: Vec<&[u8]> = db.iter().map(|entry| &*entry.key).collect();
+    walked.sort_unstable();
+    assert!(walked.into_iter().eq(model.keys().map(Vec::as_slice)));
+    let has_live = model.values().any(|(_, deadline)| deadline.is_none_or(|deadline| deadline > now_ms));
+    for random in [0, 7, u64::MAX] {
+        let picked = db.pick(&[random, random / 2], now_ms);
+        assert_eq!(picked.is_some(), has_live);
+        assert!(picked.is_none_or(|entry| !entry.is_expired(now_ms)));
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_database_is_a_map_with_deadlines(steps in steps(), seed: u64) {
+        let (mut db, mut model, mut now_ms) = (Db::new(seed), BTreeMap::new(), 0);
+        for step in steps {
+            match step {
+                Step::Put(key, value) => {
+                    put(&mut db, &name(key), value);
+                    model.entry(name(key)).or_insert((0, None)).0 = value;
+                }
+                Step::Remove(key) => {
+                    let entry = match db.find(&name(key), now_ms) {
+                        Found::Live(slot) | Found::Expired(slot) => Some(db.remove(slot)),
+                        Found::Missing => None,
+                    };
+                    let removed = entry.map(|entry| (number(&entry.value), entry.deadline_ms()));
+                    prop_assert_eq!(removed, model.remove(&name(key)));
+                }
+                Step::Deadline(key, deadline_ms) => {
+                    if let Found::Live(slot) | Found::Expired(slot) = db.find(&name(key), now_ms) {
+                        db.set_deadline(slot, deadline_ms);
+                        model.get_mut(&name(key)).expect("both have it").1 = deadline_ms;
+                    }
+                }
+                Step::Wait(ms) => now_ms += ms,
+            }
+            check(&db, &model, now_ms);
+        }
+        let emptied = db.emptied();
+        check(&emptied, &BTreeMap::new(), now_ms);
+    }
+
+    /// The first half of the keys is there from the first call to the last; the others come and go between calls.
+    #[test]
+    fn a_scan_meets_every_key_that_stays_exactly_once(
+        before in steps(),
+        between in prop::collection::vec((steps(), 1..20u64), 1..30),
+    ) {
+        let stays = |key: u8| key < KEYS / 2;
+        let mut db = Db::new(3);
+        let play = |db: &mut Db, steps: Vec<Step>| {
+            for step in steps {
+                match step {
+                    Step::Put(key, value) => put(db, &name(key), value),
+                    Step::Remove(key) if !stays(key) => remove(db, &name(key)),
+                    _ => {}
+                }
+            }
+        };
+        play(&mut db, before);
+        for key in (0..KEYS).filter(|key| stays(*key)) {
+            put(&mut db, &name(key), 0);
+        }
+        let mut seen: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+        let (mut cursor, mut is_first) = (0, true);
+        for (steps, count) in between.into_iter().cycle() {
+            if cursor == 0 && !is_first {
+                break;
+            }
+            is_first = false;
+            cursor = db.scan(cursor, count, |entry| *seen.entry(entry.key.to_vec()).or_default() += 1);
+            play(&mut db, steps);
+        }
+        for key in (0..KEYS).filter(|key| stays(*key)) {
+            prop_assert_eq!(seen.get(&name(key)), Some(&1));
+        }
+    }
+}
+
+#[test]
+fn a_cursor_beyond_the_end_ends() {
+    let mut db = Db::new(1);
+    put(&mut db, b"a", 1);
+    assert_eq!(db.scan(u64::MAX, u64::MAX, |_| panic!("nothing is there")), 0);
+    assert_eq!(db.scan(1, 10, |_| panic!("nothing is there")), 0);
+}

@@ -1,0 +1,144 @@
+//! What the log says is what happened: random programs are played, their records read back and applied elsewhere.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use rbq_resp::NullSink;
+
+use super::driver::Driver;
+use crate::apply::apply;
+use crate::digest;
+use crate::group::Group;
+use crate::log::Record;
+use crate::op::Op;
+use crate::op::wire::{Field, Input};
+
+/// Every way to change keys, strings and lists. `K` is a key, `V` a value, `N` a number, `F` a fraction, `T` a time.
+const TEMPLATES: &[&str] = &[
+    "SET K V", "SET K N", "SET K V PX T", "SET K V NX GET", "SET K V XX KEEPTTL", "SET K V PXAT 1", "SET K V IFEQ V",
+    "SET K V IFNE V GET", "SET K V IFDNE 0123456789abcdef", "SET K V IFDEQ 0123456789abcdef", "SETNX K V",
+    "SETEX K 1 V", "GETSET K V", "GETDEL K", "GETEX K PX T", "GETEX K PERSIST", "GETEX K EXAT 1", "MSET K V K V",
+    "MSETNX K V K V", "MSETEX 2 K V K V PX T", "MSETEX 1 K V XX KEEPTTL", "MSETEX 1 K V NX", "APPEND K V",
+    "SETRANGE K N V", "INCR K", "DECRBY K N", "INCRBYFLOAT K F", "DELEX K IFEQ V", "DELEX K IFNE V",
+    "DELEX K IFDNE 0123456789abcdef", "DEL K K", "UNLINK K", "PEXPIRE K T", "PEXPIRE K T NX", "PEXPIRE K T XX",
+    "PEXPIRE K T GT", "PEXPIRE K T LT", "PEXPIRE K T XX GT", "PEXPIRE K T XX LT", "EXPIRE K 0", "PERSIST K",
+    "RENAME K K", "RENAMENX K K", "COPY K K", "COPY K K REPLACE", "COPY K K DB 1 REPLACE", "MOVE K 1", "MOVE K 0",
+    "SORT K ALPHA STORE K", "SORT K BY nosort GET K STORE K", "RPUSH K V V", "LPUSHX K V", "LPOP K", "RPOP K N",
+    "LMPOP 2 K K LEFT COUNT 2", "BLPOP K K 1", "LMOVE K K LEFT RIGHT", "RPOPLPUSH K K",
+    "LMOVEM K K LEFT LEFT COUNT 2 BULK", "LINSERT K BEFORE V V", "LSET K 0 V", "LREM K 0 V", "LTRIM K 0 1", "FLUSHDB",
+    "FLUSHALL", "SWAPDB 0 1", "SELECT 0", "SELECT 1", "MULTI", "EXEC", "DISCARD",
+];
+
+/// One step of a program: a command, or time that passes.
+#[derive(Debug, Clone)]
+enum Step {
+    Run(String),
+    Wait(u64),
+}
+
+fn word(placeholder: char) -> BoxedStrategy<String> {
+    match placeholder {
+        'K' => prop::sample::select(vec!["a", "b", "c", "d", "e"]).prop_map(str::to_owned).boxed(),
+        'V' => prop::sample::select(vec!["x", "y", "10", "-3", "2.5", "hello"]).prop_map(str::to_owned).boxed(),
+        'N' => (0..12u8).prop_map(|number| number.to_string()).boxed(),
+        'F' => prop::sample::select(vec!["0.1", "-2.25", "1e3", "x"]).prop_map(str::to_owned).boxed(),
+        'T' => (1..60u64).prop_map(|ms| ms.to_string()).boxed(),
+        _ => unreachable!("the templates use no other placeholder"),
+    }
+}
+
+fn command() -> impl Strategy<Value = String> {
+    prop::sample::select(TEMPLATES).prop_flat_map(|template| {
+        let words: Vec<BoxedStrategy<String>> = template
+            .split(' ')
+            .map(|text| match text.chars().next() {
+                Some(placeholder) if text.len() == 1 && placeholder.is_alphabetic() => word(placeholder),
+                _ => Just(text.to_owned()).boxed(),
+            })
+            .collect();
+        words.prop_map(|words| words.join(" "))
+    })
+}
+
+fn program() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![9 => command().prop_map(Step::Run), 1 => (1..40u64).prop_map(Step::Wait)];
+    prop::collection::vec(step, 0..250)
+}
+
+/// Plays a program on a fresh broker; the broker, and everything that its log says.
+fn play(program: &[Step]) -> (Driver, Vec<u8>) {
+    let mut driver = Driver::new(1);
+    for step in program {
+        match step {
+            Step::Run(command) => drop(driver.run(command)),
+            Step::Wait(ms) => driver.wait(*ms),
+        }
+    }
+    let records = driver.records();
+    (driver, records)
+}
+
+/// Applies records to an empty group that hashes otherwise.
+fn replay(records: &[u8]) -> Group {
+    let mut group = Group::new(0, 16, 99);
+    let mut input = Input::new(records);
+    while let Some(record) = Record::next(&mut input).expect("the log can be read") {
+        for (stamp, op) in &record.ops {
+            apply(&mut group, op, *stamp, &mut NullSink);
+        }
+        assert_eq!(group.index, record.index, "each op of the log changes something, here as there");
+    }
+    group
+}
+
+proptest! {
+    #[test]
+    fn the_log_makes_the_same_state_again(program in program()) {
+        let (driver, records) = play(&program);
+        let group = replay(&records);
+        prop_assert_eq!(digest::of(&group), digest::of(driver.group()));
+        prop_assert_eq!(group.index, driver.group().index);
+    }
+
+    #[test]
+    fn ops_survive_being_written_and_read(program in program()) {
+        let (_, records) = play(&program);
+        let mut input = Input::new(&records);
+        while let Some(record) = Record::next(&mut input).expect("the log can be read") {
+            for (_, op) in &record.ops {
+                let mut bytes = Vec::new();
+                op.encode(&mut bytes);
+                let read = Op::from_record(&bytes).expect("it was just written");
+                prop_assert_eq!(format!("{:?}", read), format!("{:?}", op));
+                for cut in 0..bytes.len() {
+                    prop_assert!(Op::from_record(&bytes[..cut]).is_err(), "cut at {} of {:?}", cut, op);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_log_is_refused_and_does_no_harm(bytes: Vec<u8>) {
+        let mut input = Input::new(&bytes);
+        while let Ok(Some(_)) = Record::next(&mut input) {}
+    }
+}
+
+#[test]
+fn every_kind_of_op_on_keys_and_strings_comes_to_be_logged() {
+    let program = "SET a 1 PX 20|MSET b 1 c 2|GETDEL b|GETEX c PX 1000|APPEND c x|SETRANGE c 0 y|INCR n|INCRBYFLOAT n 0.5\
+                   |DELEX n IFEQ 1.5|PEXPIRE c 5000|PERSIST c|RENAME c d|COPY d e|MOVE e 1|DEL d|SWAPDB 0 1|FLUSHALL";
+    let mut driver = Driver::new(1);
+    program.split('|').for_each(|command| drop(driver.run(command)));
+    driver.run("SET a 1 PX 20");
+    driver.wait(20);
+    let records = driver.records();
+    let mut logged = BTreeSet::new();
+    let mut input = Input::new(&records);
+    while let Some(record) = Record::next(&mut input).expect("the log can be read") {
+        logged.extend(record.ops.iter().map(|(_, op)| op.number()));
+    }
+    let wanted: BTreeSet<u16> =
+        Op::KINDS.iter().map(|(number, _)| *number).filter(|number| (0x0100..0x0300).contains(number)).collect();
+    assert_eq!(logged.intersection(&wanted).copied().collect::<BTreeSet<u16>>(), wanted);
+}
