@@ -37,8 +37,9 @@ const READ_BYTES_MIN: usize = 16 * 1024;
 /// The room made for a read once reads have filled theirs: a pipeline worth one turn under the broker's lock.
 const READ_BYTES_MAX: usize = 64 * 1024;
 
-/// A buffer larger than this is given back as soon as little of it is in use. Twice the largest read, as a buffer for it
-/// may also hold the beginning of a request, and giving back what the next read needs again would be a waste.
+/// A buffer larger than this is given back as soon as no more than a quarter of it is in use. Twice the largest read,
+/// as a buffer for it may also hold the beginning of a request, and giving back what the next read needs again would
+/// be a waste.
 const KEPT_BYTES_MAX: usize = 2 * READ_BYTES_MAX;
 
 /// Finds requests in bytes that arrive in any pieces.
@@ -168,8 +169,8 @@ impl Decoder {
         self.reclaim();
     }
 
-    /// Gives back all memory that holds no bytes: for a connection that has nothing to say for now. Not while a batch is
-    /// in use, as bytes move.
+    /// Gives back all memory that holds no bytes: for a connection that has nothing to say for now. Not while a batch
+    /// is in use, as bytes move.
     pub fn shrink(&mut self) {
         self.reclaim();
         self.fit();
@@ -316,7 +317,7 @@ impl Decoder {
             self.buf.truncate(live);
             self.start_at_head();
         }
-        if self.buf.capacity() > KEPT_BYTES_MAX && self.buf.len() <= READ_BYTES_MIN {
+        if self.buf.capacity() > KEPT_BYTES_MAX.max(4 * self.buf.len()) {
             self.fit();
         }
     }

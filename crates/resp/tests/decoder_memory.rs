@@ -144,6 +144,15 @@ fn an_outsized_buffer_is_given_back_also_when_a_request_is_under_way() {
     assert!(decoder.capacity() <= 64 * KIB, "{}", decoder.capacity());
     decoder.feed(&request[9..]);
     assert_eq!(drain(&mut decoder, &mut batch), 1);
+
+    // The same behind which a larger request begins.
+    let large = encoded(&[b"ECHO", &[b'x'; 16_000], &[b'x'; 16_000]]);
+    decoder.feed(&flood);
+    decoder.feed(&large[..30_000]);
+    assert_eq!(drain(&mut decoder, &mut batch), 100_000);
+    assert!(decoder.capacity() <= 128 * KIB, "{}", decoder.capacity());
+    decoder.feed(&large[30_000..]);
+    assert_eq!(drain(&mut decoder, &mut batch), 1);
     decoder.shrink();
     assert_eq!(decoder.capacity(), 0);
 }
