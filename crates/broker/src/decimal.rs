@@ -166,7 +166,9 @@ mod tests {
 
     #[test]
     fn no_text_makes_it_panic() {
-        for text in ["0x", "0x.", "0x1p", ".", "-", "+", "e", "1e", "1e+", "p", "0xp1", "1__", "nan(", "\u{e9}", "-0x-1"] {
+        for text in
+            ["0x", "0x.", "0x1p", ".", "-", "+", "e", "1e", "1e+", "p", "0xp1", "1__", "nan(", "\u{e9}", "-0x-1"]
+        {
             assert_eq!(sum("0", text), Error::NotFloat.to_string(), "{text:?}");
         }
         assert_eq!(sum("0", &"9".repeat(TEXT_BYTES_MAX)), Error::NotFloat.to_string());

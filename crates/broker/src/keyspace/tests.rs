@@ -98,6 +98,8 @@ fn check(db: &Db, model: &BTreeMap<Vec<u8>, (i64, Option<u64>)>, now_ms: u64) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn a_database_is_a_map_with_deadlines(steps in steps(), seed: u64) {
         let (mut db, mut model, mut now_ms) = (Db::new(seed), BTreeMap::new(), 0);

@@ -16,13 +16,15 @@ fn heard(commands: &[&str]) -> String {
     .to_owned();
     commands.iter().for_each(|command| text.push_str(&format!("        {command}\n")));
     let heard = play(&text);
-    let events = heard.lines().filter_map(|line| line.strip_prefix("eve: [pmessage, \"__keyevent@*__:*\", __keyevent@"));
+    let events =
+        heard.lines().filter_map(|line| line.strip_prefix("eve: [pmessage, \"__keyevent@*__:*\", __keyevent@"));
     events.map(|event| event.trim_end_matches(']').replace("__:", " ").replace(',', "") + "\n").collect()
 }
 
 #[test]
 fn a_value_that_replaces_another_is_told_before_what_did_it() {
-    let heard = heard(&["ann  SET a 1", "ann  SET a 2 EX 10", "ann  RPUSH mail x", "ann  SET mail text", "ann  GETSET a 3"]);
+    let heard =
+        heard(&["ann  SET a 1", "ann  SET a 2 EX 10", "ann  RPUSH mail x", "ann  SET mail text", "ann  GETSET a 3"]);
     insta::assert_snapshot!(heard, @r"
     0 new a
     0 set a

@@ -14,6 +14,7 @@ use crate::op::Op;
 use crate::op::wire::{Field, Input};
 
 /// Every way to change keys, strings and lists. `K` is a key, `V` a value, `N` a number, `F` a fraction, `T` a time.
+#[rustfmt::skip] // in groups, not one a line
 const TEMPLATES: &[&str] = &[
     "SET K V", "SET K N", "SET K V PX T", "SET K V NX GET", "SET K V XX KEEPTTL", "SET K V PXAT 1", "SET K V IFEQ V",
     "SET K V IFNE V GET", "SET K V IFDNE 0123456789abcdef", "SET K V IFDEQ 0123456789abcdef", "SETNX K V",
@@ -92,6 +93,8 @@ fn replay(records: &[u8]) -> Group {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn the_log_makes_the_same_state_again(program in program()) {
         let (driver, records) = play(&program);

@@ -28,8 +28,7 @@ pub(super) const COMMAND: Command = Command {
         let takes_all = pattern == b"*";
         let (pattern, now_ms) = (Pattern::new(pattern), view.stamp.now_ms);
         let live = view.db().iter().filter(|entry| !entry.is_expired(now_ms));
-        let keys: Vec<&[u8]> =
-            live.map(|entry| &*entry.key).filter(|key| takes_all || pattern.matches(key)).collect();
+        let keys: Vec<&[u8]> = live.map(|entry| &*entry.key).filter(|key| takes_all || pattern.matches(key)).collect();
         reply.array(keys.len());
         keys.iter().for_each(|key| reply.bulk(key));
         Ok(())

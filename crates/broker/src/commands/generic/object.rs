@@ -121,16 +121,20 @@ const HELP: Command = Command {
         ann: [+\"OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\", <rest>]
     ",
     run: Run::Act(|turn, _, reply| {
-        help::answer(turn, reply, &[
-            "ENCODING <key>",
-            "    Tell which encoding Redis would keep the value of <key> in.",
-            "FREQ <key>",
-            "    Tell how often <key> is used. Only under an LFU policy, of which there is none.",
-            "IDLETIME <key>",
-            "    Tell for how many seconds <key> was neither read nor written.",
-            "REFCOUNT <key>",
-            "    Tell how many names the value of <key> has.",
-        ])
+        help::answer(
+            turn,
+            reply,
+            &[
+                "ENCODING <key>",
+                "    Tell which encoding Redis would keep the value of <key> in.",
+                "FREQ <key>",
+                "    Tell how often <key> is used. Only under an LFU policy, of which there is none.",
+                "IDLETIME <key>",
+                "    Tell for how many seconds <key> was neither read nor written.",
+                "REFCOUNT <key>",
+                "    Tell how many names the value of <key> has.",
+            ],
+        )
     }),
     ..help::BASE
 };

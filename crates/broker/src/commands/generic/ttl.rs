@@ -36,7 +36,9 @@ pub(super) const TTL: Command = Command {
         ann  TTL missing
         ann: -2
     ",
-    run: Run::Read(|args, view, reply| tell(args, view, reply, |deadline_ms, now_ms| rounded(left(deadline_ms, now_ms)))),
+    run: Run::Read(|args, view, reply| {
+        tell(args, view, reply, |deadline_ms, now_ms| rounded(left(deadline_ms, now_ms)))
+    }),
     ..Command::BASE
 };
 
