@@ -26,7 +26,7 @@ pub(crate) fn reply_id(id: StreamId, sink: &mut impl Sink) {
 pub(crate) fn reply_entry(entry: &EntryRef<'_>, sink: &mut impl Sink) {
     sink.array(2);
     reply_id(entry.id, sink);
-    reply_fields(entry.fields.clone(), sink);
+    reply_fields(entry.fields, sink);
 }
 
 /// Writes fields as a flat array.
@@ -85,7 +85,7 @@ impl Budget {
     pub(crate) fn take(&mut self, entry: &EntryRef<'_>) -> bool {
         let bytes = match self.bytes {
             None => 0,
-            Some(_) => entry.fields.clone().map(|(name, value)| name.len() + value.len()).sum(),
+            Some(_) => entry.fields.map(|(name, value)| name.len() + value.len()).sum(),
         };
         self.take_bytes(bytes as u64)
     }

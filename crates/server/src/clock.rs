@@ -14,7 +14,7 @@ const JUMP_US_MIN: u64 = 10_000_000;
 
 /// A correction that was made, or begun, because the system's clock and ours had come apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Jump {
+pub(crate) enum Jump {
     /// The system's clock was set ahead by this much, and ours with it.
     Ahead(Duration),
     /// The system's clock was set back by this much; ours runs at half speed until it is met.
@@ -23,7 +23,7 @@ pub enum Jump {
 
 /// The server's clock.
 #[derive(Debug)]
-pub struct Clock {
+pub(crate) struct Clock {
     start: Instant,
     anchor: Now,
     slow: bool,
@@ -31,18 +31,18 @@ pub struct Clock {
 
 impl Clock {
     /// A clock that agrees with the system's.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { start: Instant::now(), anchor: Now { unix_us: system_us(), monotonic_us: 0 }, slow: false }
     }
 
     /// Both clocks now.
     #[inline]
-    pub fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         self.at(self.start.elapsed().as_micros() as u64)
     }
 
     /// The moment, as this clock counts it, of a monotonic time.
-    pub fn instant(&self, monotonic_us: u64) -> Instant {
+    pub(crate) fn instant(&self, monotonic_us: u64) -> Instant {
         self.start + Duration::from_micros(monotonic_us)
     }
 
@@ -53,7 +53,7 @@ impl Clock {
     }
 
     /// Compares with the system's clock, a few times a second, and corrects.
-    pub fn follow(&mut self) -> Option<Jump> {
+    pub(crate) fn follow(&mut self) -> Option<Jump> {
         let monotonic_us = self.start.elapsed().as_micros() as u64;
         self.correct(monotonic_us, system_us())
     }

@@ -92,7 +92,7 @@ impl Config {
 }
 
 /// The environment variable of a parameter.
-pub fn variable(parameter: &Parameter) -> String {
+fn variable(parameter: &Parameter) -> String {
     format!("RBQ_{}", parameter.name.replace('-', "_").to_ascii_uppercase())
 }
 

@@ -26,6 +26,8 @@ use crate::socket::Writer;
 const PIECE_BYTES: usize = 64 * 1024;
 /// Buffers above this size are given back once sent.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
+/// Bytes sent in one go: a peer that reads as fast as we write must not keep a thread to itself.
+const FLUSH_BYTES_MAX: usize = 1024 * 1024;
 /// Pieces handed to the system in one write.
 const SLICES_MAX: usize = 16;
 
@@ -40,7 +42,7 @@ enum Piece {
 pub(crate) enum Sent {
     /// Nothing is left.
     All,
-    /// The socket takes no more for now.
+    /// The socket takes no more for now, or it is others' turn.
     Blocked,
     /// The connection is broken.
     Broken,
@@ -126,11 +128,15 @@ impl Outbox {
         self.pieces.push_back(piece);
     }
 
-    /// Sends as much as the socket takes.
+    /// Sends as much as the socket takes, within reason.
     pub(crate) fn flush(&mut self, socket: &Writer) -> Sent {
+        let enough = self.total_out + FLUSH_BYTES_MAX as u64;
         loop {
             if self.pieces.is_empty() && self.tail.is_empty() {
                 return Sent::All;
+            }
+            if self.total_out >= enough {
+                return Sent::Blocked;
             }
             self.encode_front();
             let written = match self.write_once(socket) {
@@ -202,21 +208,20 @@ impl Outbox {
             self.pieces.pop_front();
         }
         self.sent += written;
-        if self.pieces.is_empty() && self.sent == self.tail.len() {
+        if !self.pieces.is_empty() {
+            return;
+        }
+        if self.sent == self.tail.len() {
             self.sent = 0;
             self.tail.clear();
             if self.tail.capacity() > KEPT_BYTES_MAX {
                 self.tail = Vec::new();
             }
+        } else if self.sent > KEPT_BYTES_MAX && self.sent > self.tail.len() / 2 {
+            // A receiver that never quite catches up: what it has read must not pile up before what it has not.
+            self.tail.drain(..self.sent);
+            self.sent = 0;
         }
-    }
-
-    /// Gives back buffers that hold nothing, for a connection that will be quiet.
-    pub(crate) fn shrink(&mut self) {
-        if self.tail.is_empty() {
-            self.tail = Vec::new();
-        }
-        self.pieces.shrink_to_fit();
     }
 
     /// Wakes the connection's task, if it sleeps.

@@ -47,7 +47,7 @@ impl<T> Slab<T> {
         }
         let slot = self.slots;
         assert!(slot < NONE, "a database holds at most 2^32-1 keys");
-        if slot as usize % CHUNK_SLOTS == 0 {
+        if (slot as usize).is_multiple_of(CHUNK_SLOTS) {
             self.chunks.push(Vec::with_capacity(CHUNK_SLOTS));
         }
         self.chunks.last_mut().expect("a chunk was made for the first slot").push(Slot::Taken(value));

@@ -170,7 +170,7 @@ impl<'a> Read<'a> {
 fn with_past(entry: &EntryRef<'_>, idle_ms: u64, deliveries: u64, sink: &mut impl Sink) {
     sink.array(4);
     reply_id(entry.id, sink);
-    reply_fields(entry.fields.clone(), sink);
+    reply_fields(entry.fields, sink);
     sink.integer(idle_ms as i64);
     sink.integer(deliveries as i64);
 }

@@ -81,6 +81,5 @@ fn counted(args: &mut Args<'_>) -> Result<Ids, Error> {
     if count > args.left() {
         return Err(Error::Fixed("ERR number of IDs doesn't match numids"));
     }
-    let ids = args.take(count)?.iter().map(|text| id(&text)).collect();
-    ids
+    args.take(count)?.iter().map(|text| id(&text)).collect()
 }
