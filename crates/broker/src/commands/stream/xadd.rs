@@ -57,7 +57,8 @@ fn parse<'a>(args: &mut Args<'a>, submit: &Submit<'_>) -> Result<Op<'a>, Error> 
     let key = args.key()?;
     let mut missing = OnMissing::Create;
     let (mut refs, mut once, mut trim) = (None, None, TrimOptions::default());
-    loop {
+    // No option begins like an ID, so the usual request is past this loop at once.
+    while !matches!(args.peek(), Some([b'*' | b'0'..=b'9', ..])) {
         if trim.take(args)? {
             continue;
         }
