@@ -4,11 +4,12 @@
 //! block are the element. Whoever stores them keeps kind, count and length beside. Loading trusts none of it: every
 //! entry is checked to its last byte before the block joins the list.
 
-use crate::block::{Body, Packed};
+use crate::block::Body;
 use crate::element::End;
 use crate::encoding::{RedisEncoding, listpack_size};
 use crate::entry;
 use crate::list::List;
+use crate::packed::Packed;
 use bytes::Bytes;
 use std::error::Error;
 use std::fmt;
@@ -176,17 +177,30 @@ impl ListBuilder {
         if entries.len() > PACKED_BYTES_MAX {
             return Err(Corrupt::TooLong { bytes: entries.len() });
         }
-        let (mut at, mut found, mut listpack) = (0, 0, 0);
+        let (mut at, mut found, mut listpack, mut longest) = (0, 0, 0, 0);
         while at < entries.len() {
             let (payload, size) = entry::first_checked(&entries[at..]).ok_or(Corrupt::Entry { at })?;
             at += size;
             found += 1;
             listpack += listpack_size(payload);
+            longest = longest.max(payload.len());
         }
         if found != declared {
             return Err(Corrupt::Count { declared, found });
         }
-        self.list.append_block(Packed::sealed(entries, found, listpack));
+        // Small blocks in a row, or ones cut by another measure, are packed anew.
+        let full = self.list.block_bytes();
+        let after_packed = matches!(self.list.blocks.back(), Some(block) if matches!(block.body, Body::Packed(_)));
+        if entries.len() > 2 * full || longest >= full || (after_packed && entries.len() <= full / 2) {
+            let mut rest = entries;
+            while !rest.is_empty() {
+                let (payload, size) = entry::first(rest);
+                self.list.push(End::Tail, payload);
+                rest = &rest[size..];
+            }
+        } else {
+            self.list.append_block(Packed::sealed(entries, found, listpack));
+        }
         Ok(())
     }
 
@@ -204,6 +218,5 @@ impl List {
         self.listpack += packed.listpack();
         self.allocated += packed.capacity();
         self.add_block(End::Tail, Body::Packed(packed));
-        self.mend(self.blocks.len() - 1..self.blocks.len());
     }
 }

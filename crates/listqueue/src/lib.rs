@@ -35,7 +35,10 @@ mod encoding;
 mod entry;
 mod image;
 mod list;
+mod mend;
+mod packed;
 mod range;
+mod room;
 mod search;
 mod slice;
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl List {
     }
 
     /// Payload bytes from `start` to `stop`, both included: an estimate from whole blocks, good enough to reserve
-    /// a buffer or to choose how to answer. Off by at most four bytes an element, and by the unevenness of
+    /// a buffer or to choose how to answer. Off by at most two bytes an element, and by the unevenness of
     /// the two blocks where the range begins and ends.
     pub fn bytes_in(&self, start: i64, stop: i64) -> usize {
         let range = normalise(start, stop, self.len);

@@ -1,9 +1,10 @@
 //! Everything that must hold between two operations, checked the slow way.
 
 use crate::List;
-use crate::block::{Body, Packed, listpack_of};
+use crate::block::Body;
 use crate::encoding::listpack_size;
 use crate::entry;
+use crate::packed::{Packed, listpack_of};
 
 impl List {
     /// Panics unless every invariant holds.

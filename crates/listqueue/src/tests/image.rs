@@ -1,6 +1,6 @@
 //! Blocks written out and read back, whole or damaged.
 
-use crate::{BlockKind, BlockRef, Corrupt, End, List, ListBuilder, PACKED_BYTES_MAX};
+use crate::{BLOCK_BYTES, BlockKind, BlockRef, Corrupt, End, List, ListBuilder, PACKED_BYTES_MAX};
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -96,6 +96,26 @@ fn crumbs_in_a_file_become_whole_blocks() {
     let crumbs = vec![(BlockKind::Large, 1, vec![b'x']); 5000];
     assert!(load(&crumbs).expect("sound") == list);
     list.audit();
+}
+
+#[test]
+fn blocks_cut_by_another_measure_are_packed_anew() {
+    let mut wide = List::with_block_bytes(16 * 1024);
+    for i in 0..40usize {
+        wide.push(End::Tail, &vec![i as u8; i * 400]);
+    }
+    let loaded = load(&stored(&wide)).expect("sound");
+    assert!(loaded == wide);
+    loaded.audit();
+}
+
+#[test]
+fn loading_costs_no_more_room_than_filling() {
+    let mut list = List::new();
+    (0..100_000).for_each(|_| list.push(End::Tail, &[7; 64]));
+    let loaded = load(&stored(&list)).expect("sound");
+    assert!(loaded.memory_bytes() <= list.memory_bytes() + BLOCK_BYTES);
+    loaded.audit();
 }
 
 proptest! {
