@@ -6,6 +6,9 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tools talk to people")]
 
+pub mod differ;
+pub mod docs;
+pub mod servers;
 pub mod stages;
 pub mod tidy;
 pub mod workspace;
@@ -25,11 +28,17 @@ pub struct Cli {
 enum Tool {
     /// Run every check: format, lints, tests, documentation, licences
     Test,
+    /// Write the generated pages of the manual
+    Docs(docs::Options),
+    /// Have the same random conversations with rbq and redis-server and compare what they say
+    Differ(differ::Options),
 }
 
 /// Does what was asked.
 pub fn run(cli: Cli) -> Result<()> {
     match cli.tool {
         Tool::Test => stages::run(),
+        Tool::Docs(options) => docs::run(&options),
+        Tool::Differ(options) => differ::run(&options),
     }
 }

@@ -30,12 +30,14 @@ pub mod many;
 pub mod number;
 pub mod op;
 pub mod output;
+mod redact;
 pub mod session;
 pub mod settings;
 pub mod slowlog;
 pub mod stats;
 mod streams;
 pub mod string;
+pub mod syntax;
 #[cfg(test)]
 mod testing;
 pub mod time;

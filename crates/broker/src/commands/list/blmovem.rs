@@ -10,9 +10,9 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "BLMOVEM",
     group: Family::List,
-    summary: "Moves up to (or exactly) a number of elements from one list to another and returns them. Blocks until the elements are available otherwise. Deletes the source list if it becomes empty.",
+    summary: "Moves several elements from list to list, or waits until there are some, or enough",
     since: "8.10.0",
-    complexity: "O(N) where N is the number of elements moved.",
+    complexity: "O(N) for N elements moved",
     arity: Arity::AtLeast(6),
     flags: Flags::WRITE.with(Flags::DENY_OOM).with(Flags::BLOCKING),
     keys: &[KeySpec::one(1, touch::TAKE), KeySpec::one(2, touch::INSERT)],

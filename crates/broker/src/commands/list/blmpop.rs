@@ -14,9 +14,9 @@ use crate::waiters::Class;
 pub(super) const COMMAND: Command = Command {
     name: "BLMPOP",
     group: Family::List,
-    summary: "Pops the first element from one of multiple lists. Blocks until an element is available otherwise. Deletes the list if the last element was popped.",
+    summary: "Takes elements from the first of several lists that has any, or waits for one",
     since: "7.0.0",
-    complexity: "O(N+M) where N is the number of provided keys and M is the number of elements returned.",
+    complexity: "O(K+N) for K keys and N elements",
     arity: Arity::AtLeast(5),
     flags: Flags::WRITE.with(Flags::BLOCKING).with(Flags::MOVABLE_KEYS),
     keys: &[KeySpec::counted(2, touch::TAKE)],

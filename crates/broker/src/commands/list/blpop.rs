@@ -12,9 +12,9 @@ use crate::waiters::Class;
 pub(super) const BLPOP: Command = Command {
     name: "BLPOP",
     group: Family::List,
-    summary: "Removes and returns the first element in a list. Blocks until an element is available otherwise. Deletes the list if the last element was popped.",
+    summary: "Takes the first element of the first list that has one, or waits for it",
     since: "2.0.0",
-    complexity: "O(N) where N is the number of provided keys.",
+    complexity: "O(K) for K keys",
     arity: Arity::AtLeast(3),
     flags: Flags::WRITE.with(Flags::BLOCKING),
     keys: &[KeySpec::rest_but_last(1, touch::TAKE)],
@@ -32,7 +32,7 @@ pub(super) const BLPOP: Command = Command {
 
 pub(super) const BRPOP: Command = Command {
     name: "BRPOP",
-    summary: "Removes and returns the last element in a list. Blocks until an element is available otherwise. Deletes the list if the last element was popped.",
+    summary: "Takes the last element of the first list that has one, or waits for it",
     example: "
         ann  BRPOP urgent mail 5
         at 5s

@@ -8,9 +8,9 @@ use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
 pub(super) const COMMAND: Command = Command {
     name: "LINDEX",
     group: Family::List,
-    summary: "Returns an element from a list by its index.",
+    summary: "Shows one element of a list by its position",
     since: "1.0.0",
-    complexity: "O(N) where N is the number of elements to traverse to get to the element at index. This makes asking for the first or the last element of the list O(1).",
+    complexity: "O(N) for N elements between it and the nearer end",
     arity: Arity::Exactly(3),
     flags: Flags::READONLY,
     keys: &[KeySpec::one(1, touch::READ)],

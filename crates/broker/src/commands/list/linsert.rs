@@ -7,9 +7,9 @@ use crate::op::{Op, Place};
 pub(super) const COMMAND: Command = Command {
     name: "LINSERT",
     group: Family::List,
-    summary: "Inserts an element before or after another element in a list.",
+    summary: "Adds an element beside another one",
     since: "2.2.0",
-    complexity: "O(N) where N is the number of elements to traverse before seeing the value pivot. This means that inserting somewhere on the left end on the list (head) can be considered O(1) and inserting somewhere on the right end (tail) is O(N).",
+    complexity: "O(N) for N elements before the pivot",
     arity: Arity::Exactly(5),
     flags: Flags::WRITE.with(Flags::DENY_OOM),
     keys: &[KeySpec::one(1, touch::INSERT)],

@@ -7,7 +7,7 @@ use crate::op::{End, Op};
 pub(super) const LMOVE: Command = Command {
     name: "LMOVE",
     group: Family::List,
-    summary: "Returns an element after popping it from one list and pushing it to another. Deletes the list if the last element was moved.",
+    summary: "Moves an element from one end of a list to an end of another",
     since: "6.2.0",
     complexity: "O(1)",
     arity: Arity::Exactly(5),
@@ -31,7 +31,7 @@ pub(super) const LMOVE: Command = Command {
 
 pub(super) const RPOPLPUSH: Command = Command {
     name: "RPOPLPUSH",
-    summary: "Returns the last element of a list after removing and pushing it to another list. Deletes the list if the last element was popped.",
+    summary: "Moves the last element of a list to the head of another",
     since: "1.2.0",
     arity: Arity::Exactly(3),
     args: &[Arg::key("source"), Arg::key("destination")],

@@ -8,9 +8,9 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "LMOVEM",
     group: Family::List,
-    summary: "Moves up to (or exactly) a number of elements from one list to another and returns them. Deletes the source list if it becomes empty.",
+    summary: "Moves up to, or exactly, so many elements from list to list",
     since: "8.10.0",
-    complexity: "O(N) where N is the number of elements moved.",
+    complexity: "O(N) for N elements moved",
     arity: Arity::AtLeast(5),
     flags: Flags::WRITE.with(Flags::DENY_OOM),
     keys: &[KeySpec::one(1, touch::TAKE), KeySpec::one(2, touch::INSERT)],

@@ -9,9 +9,9 @@ use crate::op::{Op, PopReply};
 pub(super) const COMMAND: Command = Command {
     name: "LMPOP",
     group: Family::List,
-    summary: "Returns multiple elements from a list after removing them. Deletes the list if the last element was popped.",
+    summary: "Takes elements from the first of several lists that has any",
     since: "7.0.0",
-    complexity: "O(N+M) where N is the number of provided keys and M is the number of elements returned.",
+    complexity: "O(K+N) for K keys and N elements",
     arity: Arity::AtLeast(4),
     flags: Flags::WRITE.with(Flags::MOVABLE_KEYS),
     keys: &[KeySpec::counted(1, touch::TAKE)],

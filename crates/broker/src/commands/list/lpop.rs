@@ -8,9 +8,9 @@ use crate::op::{End, Op};
 pub(super) const LPOP: Command = Command {
     name: "LPOP",
     group: Family::List,
-    summary: "Removes and returns one or more elements from the beginning of a list. Deletes the list if the last element was popped.",
+    summary: "Takes elements from the head of a list",
     since: "1.0.0",
-    complexity: "O(N) where N is the number of elements returned",
+    complexity: "O(N) for N elements taken",
     arity: Arity::AtLeast(2),
     flags: Flags::WRITE.with(Flags::FAST),
     keys: &[KeySpec::one(1, touch::TAKE)],
@@ -32,7 +32,7 @@ pub(super) const LPOP: Command = Command {
 
 pub(super) const RPOP: Command = Command {
     name: "RPOP",
-    summary: "Returns and removes one or more elements from the end of a list. Deletes the list if the last element was popped.",
+    summary: "Takes elements from the tail of a list",
     example: "
         ann  RPUSH mail one two three
         ann: 3

@@ -9,9 +9,9 @@ use crate::error::Error;
 pub(super) const COMMAND: Command = Command {
     name: "LPOS",
     group: Family::List,
-    summary: "Returns the index of matching elements in a list.",
+    summary: "Finds where an element is in a list",
     since: "6.0.6",
-    complexity: "O(N) where N is the number of elements in the list, for the average case. When searching for elements near the head or the tail of the list, or when the MAXLEN option is provided, the command may run in constant time.",
+    complexity: "O(N) for N elements compared",
     arity: Arity::AtLeast(3),
     flags: Flags::READONLY,
     keys: &[KeySpec::one(1, touch::READ)],

@@ -8,9 +8,9 @@ use crate::op::{End, Op, PushWhen};
 pub(super) const LPUSH: Command = Command {
     name: "LPUSH",
     group: Family::List,
-    summary: "Prepends one or more elements to a list. Creates the key if it doesn't exist.",
+    summary: "Adds elements at the head of a list, which is made if need be",
     since: "1.0.0",
-    complexity: "O(1) for each element added, so O(N) to add N elements when the command is called with multiple arguments.",
+    complexity: "O(1) for each element",
     arity: Arity::AtLeast(3),
     flags: Flags::WRITE.with(Flags::DENY_OOM).with(Flags::FAST),
     keys: &[KeySpec::one(1, touch::INSERT)],
@@ -28,7 +28,7 @@ pub(super) const LPUSH: Command = Command {
 
 pub(super) const RPUSH: Command = Command {
     name: "RPUSH",
-    summary: "Appends one or more elements to a list. Creates the key if it doesn't exist.",
+    summary: "Adds elements at the tail of a list, which is made if need be",
     example: "
         ann  RPUSH mail one two
         ann: 2

@@ -12,9 +12,9 @@ const LAZY_BYTES_MIN: usize = 64 * 1024;
 pub(super) const COMMAND: Command = Command {
     name: "LRANGE",
     group: Family::List,
-    summary: "Returns a range of elements from a list.",
+    summary: "Shows a stretch of a list",
     since: "1.0.0",
-    complexity: "O(S+N) where S is the distance of start offset from HEAD for small lists, from nearest end (HEAD or TAIL) for large lists; and N is the number of elements in the specified range.",
+    complexity: "O(S+N) for N elements shown, S between the nearer end and the first",
     arity: Arity::Exactly(4),
     flags: Flags::READONLY,
     keys: &[KeySpec::one(1, touch::READ)],

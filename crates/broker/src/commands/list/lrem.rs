@@ -6,9 +6,9 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "LREM",
     group: Family::List,
-    summary: "Removes elements from a list. Deletes the list if the last element was removed.",
+    summary: "Removes elements that equal a value",
     since: "1.0.0",
-    complexity: "O(N+M) where N is the length of the list and M is the number of elements removed.",
+    complexity: "O(N) for a list of N elements",
     arity: Arity::Exactly(4),
     flags: Flags::WRITE,
     keys: &[KeySpec::one(1, touch::DELETE)],

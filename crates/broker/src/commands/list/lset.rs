@@ -6,9 +6,9 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "LSET",
     group: Family::List,
-    summary: "Sets the value of an element in a list by its index.",
+    summary: "Replaces one element of a list by its position",
     since: "1.0.0",
-    complexity: "O(N) where N is the length of the list. Setting either the first or the last element of the list is O(1).",
+    complexity: "O(N) for N elements between it and the nearer end",
     arity: Arity::Exactly(4),
     flags: Flags::WRITE.with(Flags::DENY_OOM),
     keys: &[KeySpec::one(1, touch::UPDATE)],

@@ -6,9 +6,9 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "LTRIM",
     group: Family::List,
-    summary: "Removes elements from both ends a list. Deletes the list if all elements were trimmed.",
+    summary: "Keeps a stretch of a list and removes the rest",
     since: "1.0.0",
-    complexity: "O(N) where N is the number of elements to be removed by the operation.",
+    complexity: "O(N) for N elements removed",
     arity: Arity::Exactly(4),
     flags: Flags::WRITE,
     keys: &[KeySpec::one(1, touch::DELETE)],

@@ -9,9 +9,9 @@ use crate::op::Op;
 pub(super) const XACK: Command = Command {
     name: "XACK",
     group: Family::Stream,
-    summary: "Returns the number of messages that were successfully acknowledged by the consumer group member of a stream.",
+    summary: "Acknowledges entries that were dealt with",
     since: "5.0.0",
-    complexity: "O(1) for each message ID processed.",
+    complexity: "O(1) for each ID",
     arity: Arity::AtLeast(4),
     flags: Flags::WRITE.with(Flags::FAST),
     keys: &[KeySpec::one(1, touch::UPDATE)],
@@ -32,7 +32,7 @@ pub(super) const XACK: Command = Command {
 
 pub(super) const XACKDEL: Command = Command {
     name: "XACKDEL",
-    summary: "Acknowledges and deletes one or multiple messages for a stream consumer group.",
+    summary: "Acknowledges entries and deletes them, minding other groups",
     since: "8.2.0",
     arity: Arity::AtLeast(6),
     args: &[

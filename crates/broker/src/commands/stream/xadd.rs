@@ -12,9 +12,9 @@ use crate::op::{OnMissing, Once, Op};
 pub(super) const COMMAND: Command = Command {
     name: "XADD",
     group: Family::Stream,
-    summary: "Appends a new message to a stream. Creates the key if it doesn't exist.",
+    summary: "Appends an entry to a stream, which is made if need be",
     since: "5.0.0",
-    complexity: "O(1) when adding a new entry, O(N) when trimming where N being the number of entries evicted.",
+    complexity: "O(1), and O(N) for N entries trimmed",
     arity: Arity::AtLeast(5),
     flags: Flags::WRITE.with(Flags::DENY_OOM).with(Flags::FAST),
     keys: &[KeySpec::one(1, touch::UPDATE)],

@@ -15,9 +15,9 @@ const COUNT_MAX: u64 = i64::MAX as u64 / 128;
 pub(super) const COMMAND: Command = Command {
     name: "XAUTOCLAIM",
     group: Family::Stream,
-    summary: "Changes, or acquires, ownership of messages in a consumer group, as if the messages were delivered to as consumer group member.",
+    summary: "Takes over pending entries that have been idle for long, a few at a time",
     since: "6.2.0",
-    complexity: "O(1) if COUNT is small.",
+    complexity: "O(N) for N entries looked at",
     arity: Arity::AtLeast(6),
     flags: Flags::WRITE.with(Flags::FAST),
     keys: &[KeySpec::one(1, touch::ACCESS_UPDATE)],

@@ -12,9 +12,9 @@ use crate::op::{ClaimReply, ClaimTerms, Ids, Op};
 pub(super) const COMMAND: Command = Command {
     name: "XCLAIM",
     group: Family::Stream,
-    summary: "Changes, or acquires, ownership of a message in a consumer group, as if the message was delivered a consumer group member.",
+    summary: "Takes over pending entries by their IDs",
     since: "5.0.0",
-    complexity: "O(log N) with N being the number of messages in the PEL of the consumer group.",
+    complexity: "O(log N) for each ID, N entries pending",
     arity: Arity::AtLeast(6),
     flags: Flags::WRITE.with(Flags::FAST),
     keys: &[KeySpec::one(1, touch::UPDATE)],

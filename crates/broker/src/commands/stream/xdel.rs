@@ -12,9 +12,9 @@ use crate::op::Op;
 pub(super) const XDEL: Command = Command {
     name: "XDEL",
     group: Family::Stream,
-    summary: "Returns the number of messages after removing them from a stream.",
+    summary: "Deletes entries by their IDs",
     since: "5.0.0",
-    complexity: "O(1) for each single item to delete in the stream, regardless of the stream size.",
+    complexity: "O(1) for each ID",
     arity: Arity::AtLeast(3),
     flags: Flags::WRITE.with(Flags::FAST),
     keys: &[KeySpec::one(1, touch::DELETE)],
@@ -31,7 +31,7 @@ pub(super) const XDEL: Command = Command {
 
 pub(super) const XDELEX: Command = Command {
     name: "XDELEX",
-    summary: "Deletes one or multiple entries from the stream, minding the consumer groups that refer to them.",
+    summary: "Deletes entries by their IDs, minding the groups that refer to them",
     since: "8.2.0",
     arity: Arity::AtLeast(5),
     args: &[

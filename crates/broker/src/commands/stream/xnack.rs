@@ -9,9 +9,9 @@ use crate::op::{Ids, NackMode, Op};
 pub(super) const COMMAND: Command = Command {
     name: "XNACK",
     group: Family::Stream,
-    summary: "Hands pending entries back to the group, for any consumer to claim.",
+    summary: "Hands pending entries back to the group, for any consumer to claim",
     since: "8.8.0",
-    complexity: "O(1) for each message ID processed.",
+    complexity: "O(1) for each ID",
     arity: Arity::AtLeast(7),
     flags: Flags::WRITE.with(Flags::FAST),
     keys: &[KeySpec::one(1, touch::UPDATE)],

@@ -16,9 +16,9 @@ const ARGS_MAX: usize = 9;
 pub(super) const COMMAND: Command = Command {
     name: "XPENDING",
     group: Family::Stream,
-    summary: "Returns the information and entries from a stream consumer group's pending entries list.",
+    summary: "Shows what was delivered to a group and not acknowledged",
     since: "5.0.0",
-    complexity: "O(N) with N being the number of elements returned, so asking for a small fixed number of entries per call is O(1). O(M), where M is the total number of entries scanned when used with the IDLE filter. When the command returns just the summary and the list of consumers is small, it runs in O(1) time; otherwise, an additional O(N) time for iterating every consumer.",
+    complexity: "O(N) for N entries shown; the summary O(C) for C consumers",
     arity: Arity::AtLeast(3),
     flags: Flags::READONLY,
     keys: &[KeySpec::one(1, touch::READ)],

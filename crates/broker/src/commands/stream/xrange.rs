@@ -14,9 +14,9 @@ use crate::output::Reply;
 pub(super) const XRANGE: Command = Command {
     name: "XRANGE",
     group: Family::Stream,
-    summary: "Returns the messages from a stream within a range of IDs.",
+    summary: "Shows entries between two IDs, oldest first",
     since: "5.0.0",
-    complexity: "O(N) with N being the number of elements being returned. If N is constant (e.g. always asking for the first 10 elements with COUNT), you can consider it O(1).",
+    complexity: "O(N) for N entries shown",
     arity: Arity::AtLeast(4),
     flags: Flags::READONLY,
     keys: &[KeySpec::one(1, touch::READ)],
@@ -41,7 +41,7 @@ pub(super) const XRANGE: Command = Command {
 
 pub(super) const XREVRANGE: Command = Command {
     name: "XREVRANGE",
-    summary: "Returns the messages from a stream within a range of IDs in reverse order.",
+    summary: "Shows entries between two IDs, newest first",
     args: &[
         Arg::key("key"),
         Arg::string("end"),

@@ -16,9 +16,9 @@ use crate::waiters::Class;
 pub(super) const COMMAND: Command = Command {
     name: "XREADGROUP",
     group: Family::Stream,
-    summary: "Returns new or historical messages from a stream for a consumer in a group. Blocks until a message is available otherwise.",
+    summary: "Reads as one consumer of a group, new entries or its own pending ones, or waits",
     since: "5.0.0",
-    complexity: "For each stream mentioned: O(M) with M being the number of elements returned. If M is constant (e.g. always asking for the first 10 elements with COUNT), you can consider it O(1). On the other side when XREADGROUP blocks, XADD will pay the O(N) time in order to serve the N clients blocked on the stream getting new data.",
+    complexity: "O(N) for N entries delivered",
     arity: Arity::AtLeast(7),
     flags: Flags::WRITE.with(Flags::BLOCKING).with(Flags::MOVABLE_KEYS),
     keys: &[KeySpec { flags: touch::READ, begin: crate::command::Begin::Keyword("STREAMS", 4), find: STREAMS.find }],

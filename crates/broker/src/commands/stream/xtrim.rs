@@ -11,9 +11,9 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "XTRIM",
     group: Family::Stream,
-    summary: "Deletes messages from the beginning of a stream.",
+    summary: "Takes the oldest entries off a stream",
     since: "5.0.0",
-    complexity: "O(N), with N being the number of evicted entries. Constant times are very small however, since entries are organized in macro nodes containing multiple entries that can be released with a single deallocation.",
+    complexity: "O(N) for N entries removed; whole blocks at once",
     arity: Arity::AtLeast(4),
     flags: Flags::WRITE,
     keys: &[KeySpec::one(1, touch::DELETE)],

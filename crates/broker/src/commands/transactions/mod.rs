@@ -13,7 +13,7 @@ const FLAGS: Flags = Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE).wi
 const MULTI: Command = Command {
     name: "MULTI",
     group: Family::Transactions,
-    summary: "Starts a transaction.",
+    summary: "Begins a transaction",
     since: "1.2.0",
     arity: Arity::Exactly(1),
     flags: FLAGS.with(Flags::IMMEDIATE),
@@ -42,7 +42,7 @@ const MULTI: Command = Command {
 const EXEC: Command = Command {
     name: "EXEC",
     group: Family::Transactions,
-    summary: "Executes all commands in a transaction.",
+    summary: "Runs the commands of a transaction",
     since: "1.2.0",
     complexity: "Depends on commands in the transaction",
     arity: Arity::Exactly(1),
@@ -50,25 +50,19 @@ const EXEC: Command = Command {
         .with(Flags::LOADING)
         .with(Flags::STALE)
         .with(Flags::SKIP_SLOWLOG)
-        .with(Flags::SKIP_MONITOR)
         .with(Flags::IMMEDIATE),
     example: "
         ann  EXEC
         ann: -ERR EXEC without MULTI
     ",
-    run: Run::Act(|turn, args, reply| {
-        let request = args.request();
-        turn.broker.exec(turn.client, turn.now, reply)?;
-        turn.broker.show_monitors(turn.client, request, turn.now);
-        Ok(())
-    }),
+    run: Run::Act(|turn, _, reply| turn.broker.exec(turn.client, turn.now, reply)),
     ..Command::BASE
 };
 
 const DISCARD: Command = Command {
     name: "DISCARD",
     group: Family::Transactions,
-    summary: "Discards a transaction.",
+    summary: "Drops the commands of a transaction",
     since: "2.0.0",
     complexity: "O(N), when N is the number of queued commands",
     arity: Arity::Exactly(1),
@@ -97,7 +91,7 @@ const DISCARD: Command = Command {
 const WATCH: Command = Command {
     name: "WATCH",
     group: Family::Transactions,
-    summary: "Monitors changes to keys to determine the execution of a transaction.",
+    summary: "Makes the next transaction depend on these keys not changing",
     since: "2.2.0",
     complexity: "O(1) for every key.",
     arity: Arity::AtLeast(2),
@@ -132,7 +126,7 @@ const WATCH: Command = Command {
 const UNWATCH: Command = Command {
     name: "UNWATCH",
     group: Family::Transactions,
-    summary: "Forgets about watched keys of a transaction.",
+    summary: "Forgets the watched keys",
     since: "2.2.0",
     arity: Arity::Exactly(1),
     flags: FLAGS,
