@@ -38,10 +38,16 @@ impl Latency {
         self.events.iter().map(|(name, spikes)| (*name, spikes))
     }
 
+    /// The spikes of this event, in any case.
+    pub fn event(&self, name: &[u8]) -> Option<&Spikes> {
+        self.events().find(|(event, _)| name.eq_ignore_ascii_case(event.as_bytes())).map(|(_, spikes)| spikes)
+    }
+
     /// Forgets these events, or all; how many there were.
-    pub fn reset(&mut self, names: &[&str]) -> usize {
+    pub fn reset(&mut self, names: &[&[u8]]) -> usize {
         let before = self.events.len();
-        self.events.retain(|event, _| !names.is_empty() && !names.iter().any(|name| name.eq_ignore_ascii_case(event)));
+        let is_named = |event: &str| names.iter().any(|name| name.eq_ignore_ascii_case(event.as_bytes()));
+        self.events.retain(|event, _| !names.is_empty() && !is_named(event));
         before - self.events.len()
     }
 }

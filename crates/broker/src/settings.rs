@@ -57,10 +57,7 @@ macro_rules! settings {
             mutable: Mutable::$mutable,
             allowed: <$type as Setting>::allowed,
             show: |settings| settings.$field.show(),
-            set: |settings, text| {
-                settings.$field = <$type>::parse(text)?;
-                Ok(())
-            },
+            set: |settings, text| settings.$field.update(text),
         } ),* ];
     };
 }
@@ -113,6 +110,8 @@ settings! {
     "slowlog-log-slower-than" slowlog_log_slower_than: Ranged<-1, 9223372036854775807> = "10000", Live;
     /// How many slow commands are kept.
     "slowlog-max-len" slowlog_max_len: Ranged<0, 1000000> = "128", Live;
+    /// Arguments kept of a slow command.
+    "slowlog-max-argc" slowlog_max_argc: Ranged<2, 2147483647> = "32", Live;
     /// Milliseconds from which a latency spike is kept for LATENCY; 0 for never.
     "latency-monitor-threshold" latency_monitor_threshold: Ranged<0, 9223372036854775807> = "0", Live;
     /// Keep a latency histogram per command, for LATENCY HISTOGRAM.
@@ -138,9 +137,9 @@ settings! {
     /// Free large values on another thread when DEL removes them. rbq always does.
     "lazyfree-lazy-user-del" lazyfree_lazy_user_del: Flag = "yes", Live;
     /// Keep durable state on disk. Not yet: `no` is the only value of this version.
-    "appendonly" appendonly: OnlyNo = "no", Start;
+    "appendonly" appendonly: OnlyNo = "no", Live;
     /// Snapshot points. rbq takes none by itself: empty.
-    "save" save: OnlyEmpty = "", Start;
+    "save" save: OnlyEmpty = "", Live;
     /// debug, verbose, notice or warning.
     "loglevel" loglevel: LogLevel = "notice", Live;
     /// text or json.

@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 
 use rbq_resp::Request;
 
+use crate::catalog::Known;
+use crate::redact::{REDACTED, is_secret};
 use crate::session::Session;
+use crate::settings::Settings;
 use crate::time::Now;
 
-/// Arguments kept of a command, and bytes of each: what more there was is said in its place.
-const ARGS_MAX: usize = 32;
+/// Bytes kept of an argument: what more there was is said in its place.
 const ARG_BYTES_MAX: usize = 128;
 
 /// One slow command.
@@ -38,19 +40,27 @@ pub struct SlowLog {
 }
 
 impl SlowLog {
-    pub(crate) fn add(&mut self, session: &Session, request: Request<'_>, at: Now, usec: u64, max_len: usize) {
+    pub(crate) fn add(
+        &mut self,
+        session: &Session,
+        known: &Known,
+        request: Request<'_>,
+        at: Now,
+        usec: u64,
+        settings: &Settings,
+    ) {
         let slow = Slow {
             id: self.next_id,
             at_s: at.unix_us / 1_000_000,
             usec,
-            args: shorten(request),
+            args: shorten(known, request, settings.slowlog_max_argc.0 as usize),
             args_len: request.len(),
             addr: session.peer.addr.clone(),
             name: session.name.clone(),
         };
         self.next_id += 1;
         self.entries.push_front(slow);
-        self.entries.truncate(max_len);
+        self.entries.truncate(settings.slowlog_max_len.0 as usize);
     }
 
     /// Entries, newest first.
@@ -64,9 +74,13 @@ impl SlowLog {
     }
 }
 
-fn shorten(request: Request<'_>) -> Vec<Vec<u8>> {
-    let kept = if request.len() > ARGS_MAX { ARGS_MAX - 1 } else { request.len() };
-    let mut args: Vec<Vec<u8>> = request.iter().take(kept).map(|arg| shorten_arg(&arg)).collect();
+fn shorten(known: &Known, request: Request<'_>, args_max: usize) -> Vec<Vec<u8>> {
+    let kept = if request.len() > args_max { args_max - 1 } else { request.len() };
+    let arg = |at: usize| match is_secret(known, request, at) {
+        true => REDACTED.into(),
+        false => shorten_arg(request.arg(at)),
+    };
+    let mut args: Vec<Vec<u8>> = (0..kept).map(arg).collect();
     if request.len() > kept {
         args.push(format!("... ({} more arguments)", request.len() - kept).into_bytes());
     }

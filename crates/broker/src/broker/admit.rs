@@ -1,6 +1,6 @@
 //! Who may run what now: every check between a request and its command, in Redis's order.
 
-use rbq_resp::{Request, quote};
+use rbq_resp::Request;
 
 use super::{Broker, Pause};
 use crate::catalog::{Known, catalog};
@@ -97,14 +97,11 @@ fn unknown_subcommand(container: &Known, name: &[u8]) -> Error {
     Error::err(format_args!("unknown subcommand '{}'. Try {} HELP.", echo(name, ECHO_BYTES_MAX), container.name))
 }
 
-/// A client's own words, cut and without anything that could end the line or garble a terminal.
+/// A client's own words, cut (at a zero byte too, as Redis does) and without anything that could end the line or garble
+/// a terminal.
 fn echo(bytes: &[u8], bytes_max: usize) -> String {
-    let cut = &bytes[..bytes.len().min(bytes_max)];
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    let cut = &bytes[..end.min(bytes_max)];
     let text = String::from_utf8_lossy(cut);
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// The same as a quoted string, for MONITOR.
-pub(super) fn quoted(bytes: &[u8]) -> String {
-    quote(bytes)
 }

@@ -1,6 +1,6 @@
 //! From a request to its reply.
 
-use rbq_resp::{Request, Sink};
+use rbq_resp::{Request, Sink, quote};
 
 use super::{Broker, Turn};
 use crate::args::Args;
@@ -10,6 +10,7 @@ use crate::effects::Outcome;
 use crate::error::Error;
 use crate::op::Stamp;
 use crate::output::{Gate, Output, Reply};
+use crate::redact::{REDACTED, is_secret};
 use crate::session::{ClientId, ReplyMode};
 use crate::time::Now;
 
@@ -82,9 +83,8 @@ impl Broker {
         self.stats.sample(ended);
         let slower_than = self.settings.slowlog_log_slower_than.0;
         if slower_than >= 0 && usec as i64 >= slower_than && !known.flags.has(Flags::SKIP_SLOWLOG) {
-            let max_len = self.settings.slowlog_max_len.0 as usize;
             let session = &self.sessions[client.slot as usize];
-            self.slowlog.add(session, request, started, usec, max_len);
+            self.slowlog.add(session, known, request, started, usec, &self.settings);
         }
         let threshold_ms = self.settings.latency_monitor_threshold.0;
         if threshold_ms > 0 && usec / 1000 >= threshold_ms as u64 {
@@ -131,9 +131,6 @@ impl Broker {
     ) -> Flow {
         self.ran = Some(known);
         self.session_mut(client).last_command = Some(known);
-        if !known.flags.has(Flags::SKIP_MONITOR) && mode != Mode::Retry {
-            self.show_monitors(client, request, now);
-        }
         let errors = reply.output().errors();
         let flow = self.run_as(client, known, request, now, reply, mode).unwrap_or_else(|error| {
             reply.error(&error.to_string());
@@ -141,6 +138,10 @@ impl Broker {
         });
         if !self.tracker.is_idle() {
             self.remember_reads(client, known, request);
+        }
+        let is_shown = !known.flags.has(Flags::SKIP_MONITOR) && !known.flags.has(Flags::ADMIN);
+        if is_shown && mode != Mode::Retry {
+            self.show_monitors(client, known, request, now);
         }
         if reply.output().errors() > errors {
             self.stats.error(reply.output().last_error());
@@ -217,28 +218,30 @@ impl Broker {
         positions.iter().map(|&position| self.log.gate(db, request.arg(position))).max().unwrap_or(Gate::OPEN)
     }
 
-    /// Shows a request to everybody in MONITOR.
-    pub(crate) fn show_monitors(&mut self, client: ClientId, request: Request<'_>, now: Now) {
+    /// Shows a request to everybody in MONITOR, once it has run: so EXEC comes after what it ran, as in Redis.
+    #[inline]
+    fn show_monitors(&mut self, client: ClientId, known: &Known, request: Request<'_>, now: Now) {
         if !self.monitors.is_empty() {
-            self.feed_monitors(client, request, now);
+            self.feed_monitors(client, known, request, now);
         }
     }
 
     #[cold]
-    fn feed_monitors(&mut self, client: ClientId, request: Request<'_>, now: Now) {
+    fn feed_monitors(&mut self, client: ClientId, known: &Known, request: Request<'_>, now: Now) {
         use std::fmt::Write;
         let session = self.session(client);
         let (seconds, micros) = (now.unix_us / 1_000_000, now.unix_us % 1_000_000);
         let mut line = format!("{seconds}.{micros:06} [{} {}]", session.db, session.peer.addr);
-        for arg in request.iter() {
-            write!(line, " {}", super::admit::quoted(&arg)).expect("writing to a string does not fail");
+        for (at, arg) in request.iter().enumerate() {
+            let arg: &[u8] = if is_secret(known, request, at) { REDACTED.as_bytes() } else { arg.as_slice() };
+            write!(line, " {}", quote(arg)).expect("writing to a string does not fail");
         }
-        for monitor in self.monitors.clone() {
-            let envelope = self.mail.envelope(|out| {
-                out.push(b'+');
-                out.extend_from_slice(line.as_bytes());
-                out.extend_from_slice(b"\r\n");
-            });
+        let envelope = self.mail.envelope(|out| {
+            out.push(b'+');
+            out.extend_from_slice(line.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        });
+        for &monitor in &self.monitors {
             self.mail.send(monitor, &envelope, Gate::OPEN);
         }
     }

@@ -53,10 +53,11 @@ impl Broker {
         let is_client_command = session
             .last_command
             .is_some_and(|known| known.group == Family::Connection && known.full_name.starts_with("client|"));
-        if session.transaction.is_none() && !is_client_command {
-            if let Some(tracking) = &mut session.tracking {
-                tracking.caching = false;
-            }
+        if session.transaction.is_none()
+            && !is_client_command
+            && let Some(tracking) = &mut session.tracking
+        {
+            tracking.caching = false;
         }
     }
 

@@ -11,6 +11,8 @@ mod pubsub;
 mod server;
 mod stream;
 mod string;
+#[cfg(test)]
+mod tests;
 mod timeout;
 mod transactions;
 

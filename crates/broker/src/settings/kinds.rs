@@ -7,6 +7,11 @@ use crate::number;
 pub trait Setting: Sized {
     /// Reads a value; the error says what is allowed.
     fn parse(text: &str) -> Result<Self, String>;
+    /// Sets the value; text may leave parts of it as they are.
+    fn update(&mut self, text: &str) -> Result<(), String> {
+        *self = Self::parse(text)?;
+        Ok(())
+    }
     /// As CONFIG GET shows it; `parse` reads it back.
     fn show(&self) -> String;
     /// What is allowed, for messages and documentation.
@@ -29,28 +34,39 @@ impl Setting for Text {
     }
 }
 
-// Exactly one value: parameters that clients ask for and that this version cannot change.
-macro_rules! only {
-    ($( $name:ident = $word:literal; )*) => { $(
-        #[doc = concat!("Always `", $word, "`.")]
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct $name;
-        impl Setting for $name {
-            fn parse(text: &str) -> Result<Self, String> {
-                if text == $word { Ok(Self) } else { Err(Self::allowed()) }
-            }
-            fn show(&self) -> String {
-                $word.into()
-            }
-            fn allowed() -> String {
-                concat!("argument must be '", $word, "'").into()
-            }
+/// Always `no`: what clients ask for and this version does not do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OnlyNo;
+
+impl Setting for OnlyNo {
+    fn parse(text: &str) -> Result<Self, String> {
+        match Flag::parse(text)? {
+            Flag(false) => Ok(Self),
+            Flag(true) => Err(Self::allowed()),
         }
-    )* };
+    }
+    fn show(&self) -> String {
+        "no".into()
+    }
+    fn allowed() -> String {
+        "this version does not have it: argument must be 'no'".into()
+    }
 }
-only! {
-    OnlyNo = "no";
-    OnlyEmpty = "";
+
+/// Always empty: what clients ask for and this version does not do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OnlyEmpty;
+
+impl Setting for OnlyEmpty {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Ok(Self) } else { Err(Self::allowed()) }
+    }
+    fn show(&self) -> String {
+        String::new()
+    }
+    fn allowed() -> String {
+        "this version does not have it: argument must be empty".into()
+    }
 }
 
 /// An integer between two bounds.
@@ -184,7 +200,8 @@ pub struct Percentiles(pub Vec<f64>);
 impl Setting for Percentiles {
     fn parse(text: &str) -> Result<Self, String> {
         let percentiles = text.split_ascii_whitespace().map(|word| {
-            let value = number::parse_f64(word.as_bytes()).ok_or("Invalid latency-tracking-info-percentiles parameters")?;
+            let value =
+                number::parse_f64(word.as_bytes()).ok_or("Invalid latency-tracking-info-percentiles parameters")?;
             if (0.0..=100.0).contains(&value) { Ok(value) } else { Err(Self::allowed()) }
         });
         percentiles.collect::<Result<_, _>>().map(Self)
@@ -265,6 +282,13 @@ pub struct OutputLimits {
 impl Setting for OutputLimits {
     fn parse(text: &str) -> Result<Self, String> {
         let mut limits = Self::default();
+        limits.update(text)?;
+        Ok(limits)
+    }
+
+    /// Classes that are not named keep their limits.
+    fn update(&mut self, text: &str) -> Result<(), String> {
+        let mut limits = *self;
         let words: Vec<&str> = text.split_ascii_whitespace().collect();
         if !words.len().is_multiple_of(4) {
             return Err("Wrong number of arguments in buffer limit configuration.".into());
@@ -285,7 +309,8 @@ impl Setting for OutputLimits {
                 _ => return Err("Invalid client class specified in buffer limit configuration.".into()),
             }
         }
-        Ok(limits)
+        *self = limits;
+        Ok(())
     }
 
     fn show(&self) -> String {
@@ -385,6 +410,15 @@ mod tests {
         assert!(Memory::parse("1tb").is_err());
         assert!(Memory::parse("-1").is_err());
         assert!(Memory::parse("").is_err());
+    }
+
+    #[test]
+    fn buffer_limits_of_classes_that_are_not_named_stay() {
+        let mut limits = OutputLimits::parse("normal 1 2 3 pubsub 32mb 8mb 60").expect("it is allowed");
+        assert_eq!(limits.update("slave 256mb 64mb 60"), Ok(()));
+        assert_eq!(limits.show(), "normal 1 2 3 slave 268435456 67108864 60 pubsub 33554432 8388608 60");
+        assert!(limits.update("normal 0 0 0 nobody 1 2 3").is_err());
+        assert_eq!(limits.normal.hard_bytes, 1, "a mistake changes nothing");
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(super) const SUBSCRIBE: Command = Command {
     arity: Arity::AtLeast(2),
     flags: LISTENING.flags.with(Flags::DENY_OOM),
     args: &[Arg::string("channel").many()],
+    history: &[("6.2.0", "`RESET` can be called to exit the subscribed state.")],
     example: "
         ann  SUBSCRIBE news sport
         ann: [subscribe, news, 1]
@@ -49,6 +50,7 @@ pub(super) const SSUBSCRIBE: Command = Command {
     complexity: "O(N) where N is the number of shard channels to subscribe to.",
     keys: SHARD_CHANNELS,
     args: &[Arg::string("shardchannel").many()],
+    history: &[],
     example: "
         ann  SSUBSCRIBE orders
         ann: [ssubscribe, orders, 1]

@@ -25,9 +25,18 @@ pub(super) const YES_NO: &[Arg] = &[Arg::word("yes", "YES"), Arg::word("no", "NO
 /// The letters of CLIENT LIST's `flags`.
 const FLAG_LETTERS: &[u8] = b"AbcdegiMNoOPrRStTuUxB";
 
+/// What the clients are wanted for; the two commands differ in small things.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Who asks is meant too; whatever follows ID is one.
+    List,
+    /// Who asks is spared unless told otherwise; an ID is greater than 0.
+    Kill,
+}
+
 /// Whether the client that asks is left out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum SkipMe {
+enum SkipMe {
     Yes,
     No,
 }
@@ -74,14 +83,9 @@ impl<'a> Filter<'a> {
         Self { tests: vec![(Wanted::Holds, Test::Addr(addr))], skip_me: SkipMe::No }
     }
 
-    /// Reads options to the end. Commands differ in whether they leave out who asks unless told otherwise, and in how
-    /// they call an ID that is none.
-    pub(super) fn parse(
-        args: &mut Args<'a>,
-        turn: &Turn<'_>,
-        skip_me: SkipMe,
-        bad_id: Error,
-    ) -> Result<Self, Error> {
+    /// Reads options to the end.
+    pub(super) fn parse(args: &mut Args<'a>, turn: &Turn<'_>, purpose: Purpose) -> Result<Self, Error> {
+        let skip_me = if purpose == Purpose::Kill { SkipMe::Yes } else { SkipMe::No };
         let mut filter = Self { tests: Vec::new(), skip_me };
         while let Some(option) = args.optional() {
             if args.is_empty() {
@@ -97,7 +101,7 @@ impl<'a> Filter<'a> {
                 Some(_) => return Err(Error::Syntax),
                 None => (Wanted::Holds, option.as_slice()),
             };
-            filter.tests.push((wanted, Test::parse(name, args, turn, &bad_id)?));
+            filter.tests.push((wanted, Test::parse(name, args, turn, purpose)?));
         }
         Ok(filter)
     }
@@ -111,9 +115,9 @@ impl<'a> Filter<'a> {
 }
 
 impl<'a> Test<'a> {
-    fn parse(name: &[u8], args: &mut Args<'a>, turn: &Turn<'_>, bad_id: &Error) -> Result<Self, Error> {
+    fn parse(name: &[u8], args: &mut Args<'a>, turn: &Turn<'_>, purpose: Purpose) -> Result<Self, Error> {
         Ok(match name {
-            b"ID" => Self::Ids(ids(args, bad_id)?),
+            b"ID" => Self::Ids(ids(args, purpose)?),
             b"TYPE" => Self::Type(client_type(args.bytes()?)?),
             b"USER" => Self::User(user(args.bytes()?)?),
             b"ADDR" => Self::Addr(args.bytes()?),
@@ -162,13 +166,18 @@ fn ip_of(addr: &str) -> &str {
 }
 
 /// One ID or several, up to the next option.
-fn ids(args: &mut Args<'_>, bad_id: &Error) -> Result<Vec<i64>, Error> {
-    let mut ids = vec![args.integer_or(bad_id.clone())?];
+fn ids(args: &mut Args<'_>, purpose: Purpose) -> Result<Vec<i64>, Error> {
+    let (least, bad_id) = match purpose {
+        Purpose::List => (i64::MIN, Error::Fixed("ERR Invalid client ID")),
+        Purpose::Kill => (1, Error::Fixed("ERR client-id should be greater than 0")),
+    };
+    let mut ids = Vec::new();
     while let Some(id) = args.peek() {
-        match number::parse_i64(id) {
+        match number::parse_i64(id).filter(|id| *id >= least) {
             Some(id) => ids.push(id),
-            None if args.left() > 1 => break,
-            None => return Err(bad_id.clone()),
+            None if ids.is_empty() => return Err(bad_id),
+            None if purpose == Purpose::List && args.left() == 1 => return Err(bad_id),
+            None => break,
         }
         args.bytes()?;
     }

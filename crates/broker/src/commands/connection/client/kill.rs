@@ -4,7 +4,7 @@
 
 use rbq_resp::Sink;
 
-use super::filter::{Filter, SkipMe};
+use super::filter::{Filter, Purpose};
 use super::{ADMIN, filter};
 use crate::broker::Turn;
 use crate::command::{Arg, Arity, Command, Run};
@@ -62,8 +62,7 @@ pub(super) const COMMAND: Command = Command {
             reply.status("OK");
             return Ok(());
         }
-        let bad_id = Error::Fixed("ERR client-id should be greater than 0");
-        let filter = Filter::parse(args, turn, SkipMe::Yes, bad_id)?;
+        let filter = Filter::parse(args, turn, Purpose::Kill)?;
         let count = kill(turn, &filter);
         reply.integer(count as i64);
         Ok(())

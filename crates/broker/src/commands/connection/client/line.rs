@@ -16,8 +16,7 @@ pub(super) fn line(broker: &Broker, session: &Session, now: Now) -> String {
         Some(transaction) => (transaction.queue.len() as i64, transaction.bytes),
         None => (-1, 0),
     };
-    let memory =
-        size_of::<Session>() + traffic.query_bytes + traffic.query_free + traffic.output_bytes + queue_bytes;
+    let memory = size_of::<Session>() + traffic.query_bytes + traffic.query_free + traffic.output_bytes + queue_bytes;
     let fields: &[(&str, &dyn std::fmt::Display)] = &[
         ("id", &session.id.id),
         ("addr", &session.peer.addr),

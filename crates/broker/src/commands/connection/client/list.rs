@@ -2,10 +2,9 @@
 
 use rbq_resp::Sink;
 
-use super::filter::{Filter, SkipMe};
+use super::filter::{Filter, Purpose};
 use super::{ADMIN, OWN, filter, line};
 use crate::command::{Arg, Arity, Command, Run};
-use crate::error::Error;
 
 pub(super) const LIST: Command = Command {
     name: "LIST",
@@ -53,7 +52,7 @@ pub(super) const LIST: Command = Command {
         ann: <has \" cmd=blpop \">
     ",
     run: Run::Act(|turn, args, reply| {
-        let filter = Filter::parse(args, turn, SkipMe::No, Error::Fixed("ERR Invalid client ID"))?;
+        let filter = Filter::parse(args, turn, Purpose::List)?;
         let listed = turn.broker.sessions().into_iter().filter(|session| filter.admits(session, turn));
         let lines: String = listed.map(|session| line::line(turn.broker, session, turn.now)).collect();
         reply.verbatim("txt", lines.as_bytes());

@@ -102,12 +102,11 @@ impl Arguments {
             _ => (&[][..], false),
         };
         let spec = self.spec_of(arg);
-        let flags: Vec<&str> =
-            [(arg.optional, "optional"), (arg.many, "multiple"), (arg.many_token, "multiple_token")]
-                .iter()
-                .filter(|(set, _)| *set)
-                .map(|(_, flag)| *flag)
-                .collect();
+        let flags: Vec<&str> = [(arg.optional, "optional"), (arg.many, "multiple"), (arg.many_token, "multiple_token")]
+            .iter()
+            .filter(|(set, _)| *set)
+            .map(|(_, flag)| *flag)
+            .collect();
         entries! { reply,
             true => "name" { reply.bulk(arg.name.as_bytes()) }
             true => "type" { reply.bulk(arg.kind.name().as_bytes()) }

@@ -6,6 +6,8 @@ mod help;
 mod info;
 mod list;
 
+#[cfg(test)]
+pub(in super::super) use info::PlainRange;
 use rbq_resp::Sink;
 
 use crate::catalog::catalog;

@@ -18,7 +18,7 @@ pub(super) const COMMAND: Command = Command {
     example: "
         ann  CONFIG GET maxmemory appendonly
         ann: [maxmemory, \"0\", appendonly, no]
-        ann  CONFIG GET slowlog-max*
+        ann  CONFIG GET slowlog-max-l*
         ann: [slowlog-max-len, \"128\"]
         ann  CONFIG GET nosuch
         ann: []
