@@ -12,7 +12,7 @@ use crate::waiters::Class;
 pub(super) const BLMOVE: Command = Command {
     name: "BLMOVE",
     group: Family::List,
-    summary: "Moves an element from list to list, or waits for one to move",
+    summary: "Moves an element from list to list, or waits for one to move.",
     since: "6.2.0",
     complexity: "O(1)",
     arity: Arity::Exactly(6),
@@ -42,7 +42,7 @@ pub(super) const BLMOVE: Command = Command {
 
 pub(super) const BRPOPLPUSH: Command = Command {
     name: "BRPOPLPUSH",
-    summary: "Moves the last element of a list to the head of another, or waits for one to move",
+    summary: "Moves the last element of a list to the head of another, or waits for one to move.",
     since: "2.2.0",
     arity: Arity::Exactly(4),
     args: &[Arg::key("source"), Arg::key("destination"), Arg::double("timeout")],

@@ -10,7 +10,7 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "BLMOVEM",
     group: Family::List,
-    summary: "Moves several elements from list to list, or waits until there are some, or enough",
+    summary: "Moves several elements from list to list, or waits until there are some, or enough.",
     since: "8.10.0",
     complexity: "O(N) for N elements moved",
     arity: Arity::AtLeast(6),

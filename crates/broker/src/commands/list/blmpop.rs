@@ -14,7 +14,7 @@ use crate::waiters::Class;
 pub(super) const COMMAND: Command = Command {
     name: "BLMPOP",
     group: Family::List,
-    summary: "Takes elements from the first of several lists that has any, or waits for one",
+    summary: "Takes elements from the first of several lists that has any, or waits for one.",
     since: "7.0.0",
     complexity: "O(K+N) for K keys and N elements",
     arity: Arity::AtLeast(5),

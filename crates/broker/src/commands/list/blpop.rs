@@ -12,7 +12,7 @@ use crate::waiters::Class;
 pub(super) const BLPOP: Command = Command {
     name: "BLPOP",
     group: Family::List,
-    summary: "Takes the first element of the first list that has one, or waits for it",
+    summary: "Takes the first element of the first list that has one, or waits for it.",
     since: "2.0.0",
     complexity: "O(K) for K keys",
     arity: Arity::AtLeast(3),
@@ -32,7 +32,7 @@ pub(super) const BLPOP: Command = Command {
 
 pub(super) const BRPOP: Command = Command {
     name: "BRPOP",
-    summary: "Takes the last element of the first list that has one, or waits for it",
+    summary: "Takes the last element of the first list that has one, or waits for it.",
     example: "
         ann  BRPOP urgent mail 5
         at 5s

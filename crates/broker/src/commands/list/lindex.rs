@@ -8,7 +8,7 @@ use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
 pub(super) const COMMAND: Command = Command {
     name: "LINDEX",
     group: Family::List,
-    summary: "Shows one element of a list by its position",
+    summary: "Shows one element of a list by its position.",
     since: "1.0.0",
     complexity: "O(N) for N elements between it and the nearer end",
     arity: Arity::Exactly(3),

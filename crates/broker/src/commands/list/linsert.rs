@@ -7,7 +7,7 @@ use crate::op::{Op, Place};
 pub(super) const COMMAND: Command = Command {
     name: "LINSERT",
     group: Family::List,
-    summary: "Adds an element beside another one",
+    summary: "Adds an element beside another one.",
     since: "2.2.0",
     complexity: "O(N) for N elements before the pivot",
     arity: Arity::Exactly(5),

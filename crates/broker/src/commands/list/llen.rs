@@ -7,7 +7,7 @@ use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
 pub(super) const COMMAND: Command = Command {
     name: "LLEN",
     group: Family::List,
-    summary: "Counts the elements of a list",
+    summary: "Counts the elements of a list.",
     since: "1.0.0",
     arity: Arity::Exactly(2),
     flags: Flags::READONLY.with(Flags::FAST),

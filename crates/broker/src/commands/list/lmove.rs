@@ -7,7 +7,7 @@ use crate::op::{End, Op};
 pub(super) const LMOVE: Command = Command {
     name: "LMOVE",
     group: Family::List,
-    summary: "Moves an element from one end of a list to an end of another",
+    summary: "Moves an element from one end of a list to an end of another.",
     since: "6.2.0",
     complexity: "O(1)",
     arity: Arity::Exactly(5),
@@ -31,7 +31,7 @@ pub(super) const LMOVE: Command = Command {
 
 pub(super) const RPOPLPUSH: Command = Command {
     name: "RPOPLPUSH",
-    summary: "Moves the last element of a list to the head of another",
+    summary: "Moves the last element of a list to the head of another.",
     since: "1.2.0",
     arity: Arity::Exactly(3),
     args: &[Arg::key("source"), Arg::key("destination")],

@@ -8,7 +8,7 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "LMOVEM",
     group: Family::List,
-    summary: "Moves up to, or exactly, so many elements from list to list",
+    summary: "Moves up to, or exactly, so many elements from list to list.",
     since: "8.10.0",
     complexity: "O(N) for N elements moved",
     arity: Arity::AtLeast(5),

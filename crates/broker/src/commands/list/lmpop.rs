@@ -9,7 +9,7 @@ use crate::op::{Op, PopReply};
 pub(super) const COMMAND: Command = Command {
     name: "LMPOP",
     group: Family::List,
-    summary: "Takes elements from the first of several lists that has any",
+    summary: "Takes elements from the first of several lists that has any.",
     since: "7.0.0",
     complexity: "O(K+N) for K keys and N elements",
     arity: Arity::AtLeast(4),

@@ -8,7 +8,7 @@ use crate::op::{End, Op};
 pub(super) const LPOP: Command = Command {
     name: "LPOP",
     group: Family::List,
-    summary: "Takes elements from the head of a list",
+    summary: "Takes elements from the head of a list.",
     since: "1.0.0",
     complexity: "O(N) for N elements taken",
     arity: Arity::AtLeast(2),
@@ -32,7 +32,7 @@ pub(super) const LPOP: Command = Command {
 
 pub(super) const RPOP: Command = Command {
     name: "RPOP",
-    summary: "Takes elements from the tail of a list",
+    summary: "Takes elements from the tail of a list.",
     example: "
         ann  RPUSH mail one two three
         ann: 3

@@ -9,7 +9,7 @@ use crate::error::Error;
 pub(super) const COMMAND: Command = Command {
     name: "LPOS",
     group: Family::List,
-    summary: "Finds where an element is in a list",
+    summary: "Finds where an element is in a list.",
     since: "6.0.6",
     complexity: "O(N) for N elements compared",
     arity: Arity::AtLeast(3),

@@ -8,7 +8,7 @@ use crate::op::{End, Op, PushWhen};
 pub(super) const LPUSH: Command = Command {
     name: "LPUSH",
     group: Family::List,
-    summary: "Adds elements at the head of a list, which is made if need be",
+    summary: "Adds elements at the head of a list, which is made if need be.",
     since: "1.0.0",
     complexity: "O(1) for each element",
     arity: Arity::AtLeast(3),
@@ -28,7 +28,7 @@ pub(super) const LPUSH: Command = Command {
 
 pub(super) const RPUSH: Command = Command {
     name: "RPUSH",
-    summary: "Adds elements at the tail of a list, which is made if need be",
+    summary: "Adds elements at the tail of a list, which is made if need be.",
     example: "
         ann  RPUSH mail one two
         ann: 2

@@ -8,7 +8,7 @@ use crate::op::{End, Op, PushWhen};
 
 pub(super) const LPUSHX: Command = Command {
     name: "LPUSHX",
-    summary: "Adds elements at the head of a list that exists",
+    summary: "Adds elements at the head of a list that exists.",
     since: "2.2.0",
     history: &[("4.0.0", "Accepts multiple `element` arguments.")],
     example: "
@@ -25,7 +25,7 @@ pub(super) const LPUSHX: Command = Command {
 
 pub(super) const RPUSHX: Command = Command {
     name: "RPUSHX",
-    summary: "Adds elements at the tail of a list that exists",
+    summary: "Adds elements at the tail of a list that exists.",
     example: "
         ann  RPUSHX timeline:b hi
         ann: 0

@@ -12,7 +12,7 @@ const LAZY_BYTES_MIN: usize = 64 * 1024;
 pub(super) const COMMAND: Command = Command {
     name: "LRANGE",
     group: Family::List,
-    summary: "Shows a stretch of a list",
+    summary: "Shows a stretch of a list.",
     since: "1.0.0",
     complexity: "O(S+N) for N elements shown, S between the nearer end and the first",
     arity: Arity::Exactly(4),

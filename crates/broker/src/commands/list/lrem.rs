@@ -6,7 +6,7 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "LREM",
     group: Family::List,
-    summary: "Removes elements that equal a value",
+    summary: "Removes elements that equal a value.",
     since: "1.0.0",
     complexity: "O(N) for a list of N elements",
     arity: Arity::Exactly(4),

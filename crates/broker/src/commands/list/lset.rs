@@ -6,7 +6,7 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "LSET",
     group: Family::List,
-    summary: "Replaces one element of a list by its position",
+    summary: "Replaces one element of a list by its position.",
     since: "1.0.0",
     complexity: "O(N) for N elements between it and the nearer end",
     arity: Arity::Exactly(4),

@@ -6,7 +6,7 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "LTRIM",
     group: Family::List,
-    summary: "Keeps a stretch of a list and removes the rest",
+    summary: "Keeps a stretch of a list and removes the rest.",
     since: "1.0.0",
     complexity: "O(N) for N elements removed",
     arity: Arity::Exactly(4),

@@ -9,7 +9,7 @@ use crate::op::Op;
 pub(super) const XACK: Command = Command {
     name: "XACK",
     group: Family::Stream,
-    summary: "Acknowledges entries that were dealt with",
+    summary: "Acknowledges entries that were dealt with.",
     since: "5.0.0",
     complexity: "O(1) for each ID",
     arity: Arity::AtLeast(4),
@@ -32,7 +32,7 @@ pub(super) const XACK: Command = Command {
 
 pub(super) const XACKDEL: Command = Command {
     name: "XACKDEL",
-    summary: "Acknowledges entries and deletes them, minding other groups",
+    summary: "Acknowledges entries and deletes them, minding other groups.",
     since: "8.2.0",
     arity: Arity::AtLeast(6),
     args: &[

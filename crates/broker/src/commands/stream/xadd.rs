@@ -12,7 +12,7 @@ use crate::op::{OnMissing, Once, Op};
 pub(super) const COMMAND: Command = Command {
     name: "XADD",
     group: Family::Stream,
-    summary: "Appends an entry to a stream, which is made if need be",
+    summary: "Appends an entry to a stream, which is made if need be.",
     since: "5.0.0",
     complexity: "O(1), and O(N) for N entries trimmed",
     arity: Arity::AtLeast(5),

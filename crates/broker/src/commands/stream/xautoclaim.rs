@@ -15,7 +15,7 @@ const COUNT_MAX: u64 = i64::MAX as u64 / 128;
 pub(super) const COMMAND: Command = Command {
     name: "XAUTOCLAIM",
     group: Family::Stream,
-    summary: "Takes over pending entries that have been idle for long, a few at a time",
+    summary: "Takes over pending entries that have been idle for long, a few at a time.",
     since: "6.2.0",
     complexity: "O(N) for N entries looked at",
     arity: Arity::AtLeast(6),

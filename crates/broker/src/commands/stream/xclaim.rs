@@ -12,7 +12,7 @@ use crate::op::{ClaimReply, ClaimTerms, Ids, Op};
 pub(super) const COMMAND: Command = Command {
     name: "XCLAIM",
     group: Family::Stream,
-    summary: "Takes over pending entries by their IDs",
+    summary: "Takes over pending entries by their IDs.",
     since: "5.0.0",
     complexity: "O(log N) for each ID, N entries pending",
     arity: Arity::AtLeast(6),

@@ -12,7 +12,7 @@ use crate::op::Op;
 pub(super) const XDEL: Command = Command {
     name: "XDEL",
     group: Family::Stream,
-    summary: "Deletes entries by their IDs",
+    summary: "Deletes entries by their IDs.",
     since: "5.0.0",
     complexity: "O(1) for each ID",
     arity: Arity::AtLeast(3),
@@ -31,7 +31,7 @@ pub(super) const XDEL: Command = Command {
 
 pub(super) const XDELEX: Command = Command {
     name: "XDELEX",
-    summary: "Deletes entries by their IDs, minding the groups that refer to them",
+    summary: "Deletes entries by their IDs, minding the groups that refer to them.",
     since: "8.2.0",
     arity: Arity::AtLeast(5),
     args: &[

@@ -10,7 +10,7 @@ use crate::op::{GroupStart, OnMissing, Op};
 pub(super) const COMMAND: Command = Command {
     name: "XGROUP",
     group: Family::Stream,
-    summary: "Consumer groups and who is in them",
+    summary: "Consumer groups and who is in them.",
     since: "5.0.0",
     complexity: "Depends on subcommand.",
     arity: Arity::AtLeast(2),
@@ -23,7 +23,7 @@ const ID_OR_LAST: &[Arg] = &[Arg::string("id"), Arg::word("new-id", "$")];
 const CREATE: Command = Command {
     name: "CREATE",
     group: Family::Stream,
-    summary: "Makes a consumer group",
+    summary: "Makes a consumer group.",
     since: "5.0.0",
     arity: Arity::AtLeast(5),
     flags: Flags::WRITE.with(Flags::DENY_OOM),
@@ -60,7 +60,7 @@ const CREATE: Command = Command {
 
 const SETID: Command = Command {
     name: "SETID",
-    summary: "Sets the last delivered ID of a group",
+    summary: "Sets the last delivered ID of a group.",
     flags: Flags::WRITE,
     keys: &[KeySpec::one(2, touch::UPDATE)],
     args: &[
@@ -92,7 +92,7 @@ const SETID: Command = Command {
 const DESTROY: Command = Command {
     name: "DESTROY",
     group: Family::Stream,
-    summary: "Deletes a consumer group and what was pending in it",
+    summary: "Deletes a consumer group and what was pending in it.",
     since: "5.0.0",
     complexity: "O(N) for N entries pending",
     arity: Arity::Exactly(4),
@@ -112,7 +112,7 @@ const DESTROY: Command = Command {
 const CREATECONSUMER: Command = Command {
     name: "CREATECONSUMER",
     group: Family::Stream,
-    summary: "Adds a consumer to a group",
+    summary: "Adds a consumer to a group.",
     since: "6.2.0",
     arity: Arity::Exactly(5),
     flags: Flags::WRITE.with(Flags::DENY_OOM),

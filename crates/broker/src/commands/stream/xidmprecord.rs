@@ -8,7 +8,7 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "XIDMPRECORD",
     group: Family::Stream,
-    summary: "Notes that a producer sent an entry that is there, as an import must",
+    summary: "Notes that a producer sent an entry that is there, as an import must.",
     since: "8.6.2",
     arity: Arity::Exactly(5),
     flags: Flags::WRITE.with(Flags::DENY_OOM).with(Flags::FAST),

@@ -16,7 +16,7 @@ const FULL_COUNT_DEFAULT: usize = 10;
 pub(super) const COMMAND: Command = Command {
     name: "XINFO",
     group: Family::Stream,
-    summary: "What there is to know about streams",
+    summary: "What there is to know about streams.",
     since: "5.0.0",
     complexity: "Depends on subcommand.",
     arity: Arity::AtLeast(2),
@@ -27,7 +27,7 @@ pub(super) const COMMAND: Command = Command {
 const STREAM: Command = Command {
     name: "STREAM",
     group: Family::Stream,
-    summary: "Shows a stream's length, IDs, first and last entry, or all of it",
+    summary: "Shows a stream's length, IDs, first and last entry, or all of it.",
     since: "5.0.0",
     arity: Arity::AtLeast(3),
     flags: Flags::READONLY,
@@ -69,7 +69,7 @@ const STREAM: Command = Command {
 const GROUPS: Command = Command {
     name: "GROUPS",
     group: Family::Stream,
-    summary: "Lists a stream's groups with their progress and lag",
+    summary: "Lists a stream's groups with their progress and lag.",
     since: "5.0.0",
     arity: Arity::Exactly(3),
     flags: Flags::READONLY,
@@ -101,7 +101,7 @@ const GROUPS: Command = Command {
 const CONSUMERS: Command = Command {
     name: "CONSUMERS",
     group: Family::Stream,
-    summary: "Lists a group's consumers with what they have pending",
+    summary: "Lists a group's consumers with what they have pending.",
     since: "5.0.0",
     arity: Arity::Exactly(4),
     flags: Flags::READONLY,

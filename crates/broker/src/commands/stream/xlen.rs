@@ -7,7 +7,7 @@ use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
 pub(super) const COMMAND: Command = Command {
     name: "XLEN",
     group: Family::Stream,
-    summary: "Counts the entries of a stream",
+    summary: "Counts the entries of a stream.",
     since: "5.0.0",
     arity: Arity::Exactly(2),
     flags: Flags::READONLY.with(Flags::FAST),

@@ -9,7 +9,7 @@ use crate::op::{Ids, NackMode, Op};
 pub(super) const COMMAND: Command = Command {
     name: "XNACK",
     group: Family::Stream,
-    summary: "Hands pending entries back to the group, for any consumer to claim",
+    summary: "Hands pending entries back to the group, for any consumer to claim.",
     since: "8.8.0",
     complexity: "O(1) for each ID",
     arity: Arity::AtLeast(7),

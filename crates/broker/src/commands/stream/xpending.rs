@@ -16,7 +16,7 @@ const ARGS_MAX: usize = 9;
 pub(super) const COMMAND: Command = Command {
     name: "XPENDING",
     group: Family::Stream,
-    summary: "Shows what was delivered to a group and not acknowledged",
+    summary: "Shows what was delivered to a group and not acknowledged.",
     since: "5.0.0",
     complexity: "O(N) for N entries shown; the summary O(C) for C consumers",
     arity: Arity::AtLeast(3),

@@ -14,7 +14,7 @@ use crate::output::Reply;
 pub(super) const XRANGE: Command = Command {
     name: "XRANGE",
     group: Family::Stream,
-    summary: "Shows entries between two IDs, oldest first",
+    summary: "Shows entries between two IDs, oldest first.",
     since: "5.0.0",
     complexity: "O(N) for N entries shown",
     arity: Arity::AtLeast(4),
@@ -41,7 +41,7 @@ pub(super) const XRANGE: Command = Command {
 
 pub(super) const XREVRANGE: Command = Command {
     name: "XREVRANGE",
-    summary: "Shows entries between two IDs, newest first",
+    summary: "Shows entries between two IDs, newest first.",
     args: &[
         Arg::key("key"),
         Arg::string("end"),

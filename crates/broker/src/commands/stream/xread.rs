@@ -31,7 +31,7 @@ pub(super) const STREAMS: KeySpec = KeySpec {
 pub(super) const COMMAND: Command = Command {
     name: "XREAD",
     group: Family::Stream,
-    summary: "Reads what comes after an ID in several streams, or waits for it",
+    summary: "Reads what comes after an ID in several streams, or waits for it.",
     since: "5.0.0",
     arity: Arity::AtLeast(4),
     flags: Flags::READONLY.with(Flags::BLOCKING).with(Flags::MOVABLE_KEYS),

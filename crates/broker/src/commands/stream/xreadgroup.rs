@@ -16,7 +16,7 @@ use crate::waiters::Class;
 pub(super) const COMMAND: Command = Command {
     name: "XREADGROUP",
     group: Family::Stream,
-    summary: "Reads as one consumer of a group, new entries or its own pending ones, or waits",
+    summary: "Reads as one consumer of a group, new entries or its own pending ones, or waits.",
     since: "5.0.0",
     complexity: "O(N) for N entries delivered",
     arity: Arity::AtLeast(7),

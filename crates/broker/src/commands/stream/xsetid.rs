@@ -9,7 +9,7 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "XSETID",
     group: Family::Stream,
-    summary: "Sets a stream's last ID and what it remembers of IDs",
+    summary: "Sets a stream's last ID and what it remembers of IDs.",
     since: "5.0.0",
     arity: Arity::AtLeast(3),
     flags: Flags::WRITE.with(Flags::DENY_OOM).with(Flags::FAST),

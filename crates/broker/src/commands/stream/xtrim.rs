@@ -11,7 +11,7 @@ use crate::op::Op;
 pub(super) const COMMAND: Command = Command {
     name: "XTRIM",
     group: Family::Stream,
-    summary: "Takes the oldest entries off a stream",
+    summary: "Takes the oldest entries off a stream.",
     since: "5.0.0",
     complexity: "O(N) for N entries removed; whole blocks at once",
     arity: Arity::AtLeast(4),

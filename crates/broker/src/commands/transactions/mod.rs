@@ -13,7 +13,7 @@ const FLAGS: Flags = Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE).wi
 const MULTI: Command = Command {
     name: "MULTI",
     group: Family::Transactions,
-    summary: "Begins a transaction",
+    summary: "Begins a transaction.",
     since: "1.2.0",
     arity: Arity::Exactly(1),
     flags: FLAGS.with(Flags::IMMEDIATE),
@@ -42,7 +42,7 @@ const MULTI: Command = Command {
 const EXEC: Command = Command {
     name: "EXEC",
     group: Family::Transactions,
-    summary: "Runs the commands of a transaction",
+    summary: "Runs the commands of a transaction.",
     since: "1.2.0",
     complexity: "Depends on commands in the transaction",
     arity: Arity::Exactly(1),
@@ -62,7 +62,7 @@ const EXEC: Command = Command {
 const DISCARD: Command = Command {
     name: "DISCARD",
     group: Family::Transactions,
-    summary: "Drops the commands of a transaction",
+    summary: "Drops the commands of a transaction.",
     since: "2.0.0",
     complexity: "O(N), when N is the number of queued commands",
     arity: Arity::Exactly(1),
@@ -91,7 +91,7 @@ const DISCARD: Command = Command {
 const WATCH: Command = Command {
     name: "WATCH",
     group: Family::Transactions,
-    summary: "Makes the next transaction depend on these keys not changing",
+    summary: "Makes the next transaction depend on these keys not changing.",
     since: "2.2.0",
     complexity: "O(1) for every key.",
     arity: Arity::AtLeast(2),
@@ -126,7 +126,7 @@ const WATCH: Command = Command {
 const UNWATCH: Command = Command {
     name: "UNWATCH",
     group: Family::Transactions,
-    summary: "Forgets the watched keys",
+    summary: "Forgets the watched keys.",
     since: "2.2.0",
     arity: Arity::Exactly(1),
     flags: FLAGS,
