@@ -9,6 +9,7 @@ use super::Work;
 use crate::effects::Class;
 use crate::error::Error;
 use crate::many::Many;
+use crate::number;
 use crate::op::{MoveAmount, MoveOrder, Place, PopReply, PushWhen, Values};
 use crate::value::Value;
 
@@ -113,10 +114,10 @@ pub(super) fn move_many<'a>(
 ) -> Done {
     let Route { from, to, from_end, to_end } = route;
     let length = work.list(from)?.map_or(0, |(_, list)| list.len() as u64);
-    work.list(to)?;
     if length == 0 || (amount == MoveAmount::Exactly && length < count) {
         return work.empty();
     }
+    work.list(to)?;
     let count = count.min(length);
     let mut taken: Vec<Taken> = (0..count).map(|_| detach(work, from, from_end)).collect();
     // One by one, a pushed element ends up outside of those pushed before it. A block keeps the order its elements
@@ -161,13 +162,16 @@ pub(super) fn insert<'a>(
             work.sink.integer(length as i64);
             work.touch(work.stamp.db, key);
             work.notify(Class::List, "linsert", key);
+            // It may now be as long as BLMOVEM EXACTLY wants it.
+            work.ready(work.stamp.db, key);
         }
     }
     Ok(())
 }
 
-pub(super) fn set<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], index: i64, element: Bulk<'a>) -> Done {
+pub(super) fn set<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], index: &'a [u8], element: Bulk<'a>) -> Done {
     let (_, list) = work.list(key)?.ok_or(Error::NoSuchKey)?;
+    let index = number::parse_i64(index).ok_or(Error::NotInteger)?;
     if !list.set(index, &element) {
         return Err(Error::IndexOutOfRange);
     }

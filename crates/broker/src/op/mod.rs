@@ -16,9 +16,9 @@ mod keys;
 mod streams;
 
 pub use choices::*;
-pub use streams::*;
 use rbq_resp::Bulk;
 use rbq_stream::{BlockLimits, IdmpLimits, NewId, RefPolicy, StreamId};
+pub use streams::*;
 use wire::{DecodeError, Field, Input};
 
 use crate::command::EmptyReply;
@@ -197,8 +197,8 @@ ops! {
         element: Bulk<'a> }
     /// LSET.
     0x0307 ListSet { /// The list.
-        key: &'a [u8], /// Which element, negative from the tail.
-        index: i64, /// Its new value.
+        key: &'a [u8], /// Which element, negative from the tail, as it was sent: judged only where there is a list.
+        index: &'a [u8], /// Its new value.
         element: Bulk<'a> }
     /// LREM: answers how many.
     0x0308 ListRemove { /// The list.
@@ -336,8 +336,7 @@ impl<'a> Op<'a> {
     /// What the command answers when this op found nothing to take.
     pub fn empty_reply(&self) -> EmptyReply {
         match self {
-            Op::ListMove { .. } | Op::ListMoveMany { amount: MoveAmount::Exactly, .. } => EmptyReply::Null,
-            Op::ListMoveMany { amount: MoveAmount::UpTo, .. } => EmptyReply::EmptyArray,
+            Op::ListMove { .. } => EmptyReply::Null,
             _ => EmptyReply::NullArray,
         }
     }

@@ -330,7 +330,7 @@ impl Setting for OutputLimits {
 pub struct EventMask(u32);
 
 /// Letters in the order Redis shows them.
-const LETTERS: &[u8] = b"g$lshzxetdmnocKE";
+const LETTERS: &[u8] = b"g$lshzxetdnocKEm";
 /// What `A` stands for: everything but key misses, new keys, overwrites and type changes.
 const ALL: &[u8] = b"g$lshzxetd";
 
@@ -394,7 +394,7 @@ impl Setting for EventMask {
     }
 
     fn allowed() -> String {
-        "Invalid event class character. Use 'Ag$lszhxeKEtmdnoc'.".into()
+        "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()
     }
 }
 

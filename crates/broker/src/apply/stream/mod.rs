@@ -246,9 +246,7 @@ pub(crate) fn pairs<'f>(fields: Many<'f>) -> impl Iterator<Item = (&'f [u8], &'f
 fn refusal(error: AppendError) -> Error {
     Error::Fixed(match error {
         AppendError::Zero => "ERR The ID specified in XADD must be greater than 0-0",
-        AppendError::NotGreater => {
-            "ERR The ID specified in XADD is equal or smaller than the target stream top item"
-        }
+        AppendError::NotGreater => "ERR The ID specified in XADD is equal or smaller than the target stream top item",
         AppendError::Exhausted => "ERR The stream has exhausted the last possible ID, unable to add more items",
         AppendError::TooLarge => "ERR Elements are too large to be stored",
     })

@@ -97,9 +97,7 @@ fn show(entry: &ClaimedEntry<'_>, reply: ClaimReply, sink: &mut impl Sink) {
 
 /// XNACK. The op is passed whole: it has more parts than a signature should.
 pub(in crate::apply) fn nack<'a>(work: &mut Work<'_, 'a, impl Sink>, op: &Op<'a>) -> Done {
-    let Op::Nack { key, group, mode, ref ids, count, force } = *op else {
-        unreachable!("the caller matched the op")
-    };
+    let Op::Nack { key, group, mode, ref ids, count, force } = *op else { unreachable!("the caller matched the op") };
     let mut found = group_of(work, key, group)?;
     let mode = match mode {
         NackMode::Silent => rbq_stream::Nack::Silent,

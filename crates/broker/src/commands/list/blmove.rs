@@ -35,7 +35,7 @@ pub(super) const BLMOVE: Command = Command {
         let (from, to) = (args.key()?, args.key()?);
         let (from_end, to_end) = (end(args)?, end(args)?);
         let timeout_us = timeout::seconds(args.bytes()?)?;
-        Ok(blocking(Op::ListMove { from, to, from_end, to_end }, from, timeout_us))
+        Ok(blocking(Op::ListMove { from, to, from_end, to_end }, from, timeout_us, EmptyReply::Null))
     }),
     ..Command::BASE
 };
@@ -57,19 +57,25 @@ pub(super) const BRPOPLPUSH: Command = Command {
     run: Run::Block(|args, _| {
         let (from, to) = (args.key()?, args.key()?);
         let timeout_us = timeout::seconds(args.bytes()?)?;
-        Ok(blocking(Op::ListMove { from, to, from_end: End::Tail, to_end: End::Head }, from, timeout_us))
+        Ok(blocking(
+            Op::ListMove { from, to, from_end: End::Tail, to_end: End::Head },
+            from,
+            timeout_us,
+            EmptyReply::Null,
+        ))
     }),
     ..BLMOVE
 };
 
-/// Waits for `from` to do `op`; says nil where it may not wait, and a null array when its time is up, as Redis does.
-pub(super) fn blocking<'a>(op: Op<'a>, from: &'a [u8], timeout_us: Option<u64>) -> Blocking<'a> {
+/// Waits for `from` to do `op`; answers `on_denied` where it may not wait, and a null array when its time is up, as Redis
+/// does.
+pub(super) fn blocking<'a>(op: Op<'a>, from: &'a [u8], timeout_us: Option<u64>, on_denied: EmptyReply) -> Blocking<'a> {
     Blocking {
         attempt: Attempt::Write(op),
         keys: [from].into_iter().collect(),
         class: Some(Class::List),
         timeout_us,
-        on_denied: EmptyReply::Null,
+        on_denied,
         on_timeout: EmptyReply::NullArray,
         patience: Patience::Waits,
     }

@@ -4,7 +4,7 @@
 use super::super::timeout;
 use super::blmove::blocking;
 use super::grammar::{ENDS, HOW_MANY, end, how_many};
-use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
+use crate::command::{Arg, Arity, Command, EmptyReply, Family, Flags, KeySpec, Run, touch};
 use crate::op::Op;
 
 pub(super) const COMMAND: Command = Command {
@@ -37,7 +37,12 @@ pub(super) const COMMAND: Command = Command {
         let (from_end, to_end) = (end(args)?, end(args)?);
         let timeout_us = timeout::seconds(args.bytes()?)?;
         let (count, amount, order) = how_many(args)?;
-        Ok(blocking(Op::ListMoveMany { from, to, from_end, to_end, count, amount, order }, from, timeout_us))
+        Ok(blocking(
+            Op::ListMoveMany { from, to, from_end, to_end, count, amount, order },
+            from,
+            timeout_us,
+            EmptyReply::NullArray,
+        ))
     }),
     ..Command::BASE
 };

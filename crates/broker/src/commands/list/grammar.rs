@@ -30,10 +30,11 @@ pub(super) fn how_many(args: &mut Args<'_>) -> Result<(u64, MoveAmount, MoveOrde
     if args.is_empty() {
         return Ok((1, MoveAmount::UpTo, MoveOrder::OneByOne));
     }
-    let (amount, error) = if args.keyword("COUNT") {
-        (MoveAmount::UpTo, "ERR count should be greater than 0")
+    let error = "ERR count should be greater than 0";
+    let amount = if args.keyword("COUNT") {
+        MoveAmount::UpTo
     } else if args.keyword("EXACTLY") {
-        (MoveAmount::Exactly, "ERR exactly should be greater than 0")
+        MoveAmount::Exactly
     } else {
         return Err(Error::Syntax);
     };

@@ -27,7 +27,7 @@ pub(super) const COMMAND: Command = Command {
         ann  LMOVEM mail processing LEFT RIGHT COUNT 3 BULK
         ann: [\"1\", \"2\", \"3\"]
         ann  LMOVEM mail processing LEFT RIGHT EXACTLY 2 BULK
-        ann: nil
+        ann: nil[]
     ",
     run: Run::Write(|args, _| {
         let (from, to) = (args.key()?, args.key()?);

@@ -21,6 +21,6 @@ pub(super) const COMMAND: Command = Command {
         ann  LSET mail 7 four
         ann: -ERR index out of range
     ",
-    run: Run::Write(|args, _| Ok(Op::ListSet { key: args.key()?, index: args.integer()?, element: args.bulk()? })),
+    run: Run::Write(|args, _| Ok(Op::ListSet { key: args.key()?, index: args.bytes()?, element: args.bulk()? })),
     ..Command::BASE
 };
