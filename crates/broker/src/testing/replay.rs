@@ -164,6 +164,7 @@ fn every_kind_of_op_comes_to_be_logged() {
     while let Some(record) = Record::next(&mut input).expect("the log can be read") {
         logged.extend(record.ops.iter().map(|(_, op)| op.number()));
     }
-    let never: Vec<&str> = Op::KINDS.iter().filter(|(number, _)| !logged.contains(number)).map(|(_, name)| *name).collect();
+    let never: Vec<&str> =
+        Op::KINDS.iter().filter(|(number, _)| !logged.contains(number)).map(|(_, name)| *name).collect();
     assert!(never.is_empty(), "never logged: {never:?}");
 }

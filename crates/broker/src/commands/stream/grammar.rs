@@ -127,9 +127,7 @@ impl TrimOptions {
     /// What they come to.
     pub(super) fn finish(self, limits: BlockLimits) -> Result<Option<Trimming>, Error> {
         if self.limit.is_some() && self.trim.is_none() {
-            return Err(Error::Fixed(
-                "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
-            ));
+            return Err(Error::Fixed("ERR syntax error, LIMIT cannot be used without specifying a trimming strategy"));
         }
         if self.limit.is_some() && !self.approximate {
             return Err(Error::Fixed("ERR syntax error, LIMIT cannot be used without the special ~ option"));
@@ -151,10 +149,7 @@ pub(super) fn block_limits(settings: &Settings) -> BlockLimits {
 
 /// What a new stream remembers of producers, as configured now.
 pub(super) fn idmp_limits(settings: &Settings) -> IdmpLimits {
-    IdmpLimits {
-        duration_s: settings.stream_idmp_duration.0 as u32,
-        max_iids: settings.stream_idmp_maxsize.0 as u32,
-    }
+    IdmpLimits { duration_s: settings.stream_idmp_duration.0 as u32, max_iids: settings.stream_idmp_maxsize.0 as u32 }
 }
 
 /// Wrong number of arguments of this command.

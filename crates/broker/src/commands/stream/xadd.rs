@@ -64,7 +64,9 @@ fn parse<'a>(args: &mut Args<'a>, submit: &Submit<'_>) -> Result<Op<'a>, Error> 
         }
         if args.keyword("NOMKSTREAM") {
             missing = OnMissing::Refuse;
-        } else if refs.is_none() && let Some(policy) = policy(args) {
+        } else if refs.is_none()
+            && let Some(policy) = policy(args)
+        {
             refs = Some(policy);
         } else if let Some(new) = producer(args)? {
             if once.replace(new).is_some() {

@@ -34,11 +34,7 @@ pub(super) const XDELEX: Command = Command {
     summary: "Deletes entries by their IDs, minding the groups that refer to them.",
     since: "8.2.0",
     arity: Arity::AtLeast(5),
-    args: &[
-        Arg::key("key"),
-        Arg::one_of("condition", POLICIES).optional(),
-        Arg::block("ids", IDS).after("IDS"),
-    ],
+    args: &[Arg::key("key"), Arg::one_of("condition", POLICIES).optional(), Arg::block("ids", IDS).after("IDS")],
     example: "
         ann  XADD orders 1-1 item book
         ann: \"1-1\"
@@ -63,7 +59,9 @@ pub(super) fn policy_and_ids<'a>(args: &mut Args<'a>) -> Result<(RefPolicy, Many
     while !args.is_empty() {
         if ids.is_none() && args.left() > 1 && args.keyword("IDS") {
             ids = Some(counted_ids(args)?);
-        } else if refs.is_none() && let Some(policy) = policy(args) {
+        } else if refs.is_none()
+            && let Some(policy) = policy(args)
+        {
             refs = Some(policy);
         } else {
             return Err(Error::Syntax);

@@ -192,9 +192,9 @@ fn take_entries_read(args: &mut Args<'_>, entries_read: &mut Option<u64>) -> Res
     }
     *entries_read = match args.integer()? {
         -1 => None,
-        count => Some(
-            u64::try_from(count).map_err(|_| Error::Fixed("ERR value for ENTRIESREAD must be positive or -1"))?,
-        ),
+        count => {
+            Some(u64::try_from(count).map_err(|_| Error::Fixed("ERR value for ENTRIESREAD must be positive or -1"))?)
+        }
     };
     Ok(true)
 }
@@ -202,4 +202,3 @@ fn take_entries_read(args: &mut Args<'_>, entries_read: &mut Option<u64>) -> Res
 fn unknown(subcommand: &str) -> Error {
     Error::err(format_args!("unknown subcommand or wrong number of arguments for '{subcommand}'. Try XGROUP HELP."))
 }
-

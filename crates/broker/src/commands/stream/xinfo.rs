@@ -34,17 +34,20 @@ const STREAM: Command = Command {
     keys: &[KeySpec::one(2, touch::READ)],
     args: &[
         Arg::key("key"),
-        Arg::block(
-            "full-block",
-            &[Arg::word("full", "FULL"), Arg::integer("count").after("COUNT").optional()],
-        )
-        .optional(),
+        Arg::block("full-block", &[Arg::word("full", "FULL"), Arg::integer("count").after("COUNT").optional()])
+            .optional(),
     ],
     history: &[
         ("6.0.0", "Added the `FULL` modifier."),
-        ("7.0.0", "Added the `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag` fields"),
+        (
+            "7.0.0",
+            "Added the `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag` fields",
+        ),
         ("7.2.0", "Added the `active-time` field, and changed the meaning of `seen-time`."),
-        ("8.6.0", "Added the `idmp-duration`, `idmp-maxsize`, `pids-tracked`, `iids-tracked`, `iids-added` and `iids-duplicates` fields for IDMP tracking."),
+        (
+            "8.6.0",
+            "Added the `idmp-duration`, `idmp-maxsize`, `pids-tracked`, `iids-tracked`, `iids-added` and `iids-duplicates` fields for IDMP tracking.",
+        ),
         ("8.8.0", "Added the `nacked-count` field to consumer groups in `FULL` output."),
     ],
     example: "
@@ -164,8 +167,7 @@ fn full_count(args: &mut Args<'_>) -> Result<Option<usize>, Error> {
     if args.is_empty() {
         return Ok(None);
     }
-    let unknown =
-        Error::Fixed("ERR unknown subcommand or wrong number of arguments for 'STREAM'. Try XINFO HELP.");
+    let unknown = Error::Fixed("ERR unknown subcommand or wrong number of arguments for 'STREAM'. Try XINFO HELP.");
     if !args.keyword("FULL") {
         return Err(unknown);
     }
@@ -208,10 +210,7 @@ fn common(stream: &Stream, now_ms: u64, reply: &mut Reply<'_>) {
     number("length", entries.len(), reply);
     number("radix-tree-keys", entries.blocks() as u64, reply);
     number("radix-tree-nodes", entries.blocks() as u64 + 1, reply);
-    for (name, id) in [
-        ("last-generated-id", entries.last_id()),
-        ("max-deleted-entry-id", entries.max_deleted_id()),
-    ] {
+    for (name, id) in [("last-generated-id", entries.last_id()), ("max-deleted-entry-id", entries.max_deleted_id())] {
         reply.bulk(name.as_bytes());
         reply_id(id, reply);
     }

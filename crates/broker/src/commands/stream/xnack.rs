@@ -18,10 +18,7 @@ pub(super) const COMMAND: Command = Command {
     args: &[
         Arg::key("key"),
         Arg::string("group"),
-        Arg::one_of(
-            "mode",
-            &[Arg::word("silent", "SILENT"), Arg::word("fail", "FAIL"), Arg::word("fatal", "FATAL")],
-        ),
+        Arg::one_of("mode", &[Arg::word("silent", "SILENT"), Arg::word("fail", "FAIL"), Arg::word("fatal", "FATAL")]),
         Arg::block("ids", IDS).after("IDS"),
         Arg::integer("count").after("RETRYCOUNT").optional(),
         Arg::word("force", "FORCE").optional(),

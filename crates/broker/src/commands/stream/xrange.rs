@@ -20,12 +20,7 @@ pub(super) const XRANGE: Command = Command {
     arity: Arity::AtLeast(4),
     flags: Flags::READONLY,
     keys: &[KeySpec::one(1, touch::READ)],
-    args: &[
-        Arg::key("key"),
-        Arg::string("start"),
-        Arg::string("end"),
-        Arg::integer("count").after("COUNT").optional(),
-    ],
+    args: &[Arg::key("key"), Arg::string("start"), Arg::string("end"), Arg::integer("count").after("COUNT").optional()],
     history: &[("6.2.0", "Added exclusive ranges.")],
     example: "
         ann  XADD orders 1-1 item book
@@ -42,12 +37,7 @@ pub(super) const XRANGE: Command = Command {
 pub(super) const XREVRANGE: Command = Command {
     name: "XREVRANGE",
     summary: "Shows entries between two IDs, newest first.",
-    args: &[
-        Arg::key("key"),
-        Arg::string("end"),
-        Arg::string("start"),
-        Arg::integer("count").after("COUNT").optional(),
-    ],
+    args: &[Arg::key("key"), Arg::string("end"), Arg::string("start"), Arg::integer("count").after("COUNT").optional()],
     example: "
         ann  XADD orders 1-1 item book
         ann: \"1-1\"

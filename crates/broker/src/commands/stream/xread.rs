@@ -10,8 +10,8 @@ use super::grammar::{INVALID_ID, arity};
 use crate::args::Args;
 use crate::broker::View;
 use crate::command::{
-    Arg, Arity, Attempt, Begin, Blocking, Command, EmptyReply, Family, Find, Flags, KeySpec, Patience, ReadAttempt, Run,
-    Submit, touch,
+    Arg, Arity, Attempt, Begin, Blocking, Command, EmptyReply, Family, Find, Flags, KeySpec, Patience, ReadAttempt,
+    Run, Submit, touch,
 };
 use crate::effects::Outcome;
 use crate::error::Error;

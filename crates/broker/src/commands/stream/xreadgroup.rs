@@ -32,10 +32,7 @@ pub(super) const COMMAND: Command = Command {
         Arg::word("noack", "NOACK").optional(),
         Arg::block("streams", &[Arg::key("key").many(), Arg::string("id").many()]).after("STREAMS"),
     ],
-    history: &[
-        ("8.4.0", "Added the `CLAIM` option."),
-        ("8.10.0", "Added the `MAXCOUNT` and `MAXSIZE` options."),
-    ],
+    history: &[("8.4.0", "Added the `CLAIM` option."), ("8.10.0", "Added the `MAXCOUNT` and `MAXSIZE` options.")],
     example: "
         ann  XGROUP CREATE orders billing $ MKSTREAM
         ann: +OK

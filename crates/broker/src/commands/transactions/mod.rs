@@ -46,11 +46,7 @@ const EXEC: Command = Command {
     since: "1.2.0",
     complexity: "Depends on commands in the transaction",
     arity: Arity::Exactly(1),
-    flags: Flags::NO_SCRIPT
-        .with(Flags::LOADING)
-        .with(Flags::STALE)
-        .with(Flags::SKIP_SLOWLOG)
-        .with(Flags::IMMEDIATE),
+    flags: Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE).with(Flags::SKIP_SLOWLOG).with(Flags::IMMEDIATE),
     example: "
         ann  EXEC
         ann: -ERR EXEC without MULTI
