@@ -209,7 +209,7 @@ impl Broker {
 
     /// The newest log position that this request's reply may tell of.
     fn gate_for(&self, client: ClientId, request: Request<'_>) -> Gate {
-        let Some(known) = self.ran else { return self.gate_of(client) };
+        let Some(known) = self.ran else { return self.log.position() };
         let positions = known.key_positions(request);
         if positions.is_empty() || known.keys.iter().any(KeySpec::is_incomplete) {
             return self.log.position();

@@ -234,8 +234,8 @@ impl Broker {
         self.random
     }
 
-    /// The newest gate a client was behind: what it publishes goes behind that too.
-    pub(crate) fn gate_of(&self, _client: ClientId) -> Gate {
+    /// The gate behind everything there is: what a client publishes may tell of anything it has seen.
+    pub(crate) fn newest_gate(&self) -> Gate {
         self.log.position()
     }
 }

@@ -26,7 +26,7 @@ pub(super) const PUBLISH: Command = Command {
     ",
     run: Run::Act(|turn, args, reply| {
         let (channel, message) = (args.bytes()?, args.bytes()?);
-        let gate = turn.broker.gate_of(turn.client);
+        let gate = turn.broker.newest_gate();
         reply.integer(turn.broker.publish(channel, message, gate) as i64);
         Ok(())
     }),
@@ -49,7 +49,7 @@ pub(super) const SPUBLISH: Command = Command {
     ",
     run: Run::Act(|turn, args, reply| {
         let (channel, message) = (args.bytes()?, args.bytes()?);
-        let gate = turn.broker.gate_of(turn.client);
+        let gate = turn.broker.newest_gate();
         reply.integer(turn.broker.publish_shard(channel, message, gate) as i64);
         Ok(())
     }),
