@@ -164,10 +164,12 @@ fn distance(a: &str, b: &str) -> usize {
 fn check_exposure(settings: &Settings) -> Result<()> {
     let exposed = settings.bind.0.split_ascii_whitespace().find(|word| !crate::listen::is_loopback(word));
     match exposed {
-        Some(address) if settings.protected_mode.0 && settings.requirepass.0.is_empty() && settings.port.0 > 0 => bail!(
-            "refusing to listen on {address} without a password: anybody who reaches it could read and delete \
+        Some(address) if settings.protected_mode.0 && settings.requirepass.0.is_empty() && settings.port.0 > 0 => {
+            bail!(
+                "refusing to listen on {address} without a password: anybody who reaches it could read and delete \
              everything\nhint: set `--requirepass`, or bind to loopback only, or, on a network you trust, `--protected-mode no`"
-        ),
+            )
+        }
         _ => Ok(()),
     }
 }

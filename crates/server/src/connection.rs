@@ -19,7 +19,7 @@ use rbq_broker::{ClientId, Flow, Output, Peer};
 use rbq_resp::{Batch, Decoder, Limits, ProtocolError};
 
 use crate::hub::{Conn, Flush, Hub, Shared};
-use crate::limits::{self, HOLD_BYTES_MAX, HOLD_COMMANDS_MAX, PENDING_BYTES_MAX};
+use crate::limits::{self, HOLD_BYTES_MAX, HOLD_COMMANDS_MAX, OUTPUT_HARD_LIMIT, PENDING_BYTES_MAX, QUERY_LIMIT};
 use crate::outbox::{Outbox, Sent};
 use crate::socket::{Accepted, Reader};
 
@@ -60,6 +60,8 @@ struct Connection {
     /// The client has sent its last byte.
     ended: bool,
     stranger: bool,
+    /// What the decoder was told of `proto-max-bulk-len`.
+    bulk_bytes_max: usize,
     out: Output,
     flush: Flush,
     total_in: u64,
@@ -71,8 +73,11 @@ struct Connection {
 /// Serves a connection on the current thread's runtime until it is over.
 pub(crate) async fn serve(shared: Arc<Shared>, socket: Accepted, peer: Peer, io_thread: u32) {
     let addr = peer.addr.clone();
-    let Ok((reader, writer, fd)) = socket.split() else { return };
-    let conn = {
+    let Ok((reader, writer, fd)) = socket.split() else {
+        shared.connections.fetch_sub(1, Ordering::AcqRel);
+        return;
+    };
+    let (conn, stranger) = {
         let mut hub = shared.lock();
         let now = hub.clock.now();
         let client = hub.broker.connect(peer, now);
@@ -82,10 +87,11 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Accepted, peer: Peer, io_
             hub.conns.resize_with(slot + 1, || None);
         }
         hub.conns[slot] = Some(conn.clone());
-        conn
+        (conn, !hub.broker.session(client).authenticated)
     };
+    let bulk_bytes_max = shared.limits.bulk_bytes_max.load(Ordering::Relaxed);
     let mut connection = Connection {
-        decoder: Decoder::new(Limits::UNAUTHENTICATED),
+        decoder: Decoder::new(request_limits(stranger, bulk_bytes_max)),
         shared,
         conn,
         reader,
@@ -94,7 +100,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Accepted, peer: Peer, io_
         blocked: false,
         closing: None,
         ended: false,
-        stranger: true,
+        stranger,
+        bulk_bytes_max,
         out: Output::default(),
         flush: Flush::default(),
         total_in: 0,
@@ -103,21 +110,24 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Accepted, peer: Peer, io_
         fd,
     };
     let reason = connection.run().await;
-    tracing::debug!(client = connection.conn.client.id, addr, reason, "connection closed");
+    if limits::is_breach(reason) {
+        tracing::warn!(client = connection.conn.client.id, addr, reason, "connection closed");
+    } else {
+        tracing::debug!(client = connection.conn.client.id, addr, reason, "connection closed");
+    }
     connection.leave();
 }
 
 impl Connection {
     async fn run(&mut self) -> &'static str {
-        let mut steps = 0;
+        let mut steps: u32 = 0;
         loop {
+            steps = steps.wrapping_add(1);
+            if steps.is_multiple_of(STEPS_MAX) {
+                tokio::task::yield_now().await;
+            }
             match self.step() {
-                Step::Again => {
-                    steps += 1;
-                    if steps % STEPS_MAX == 0 {
-                        tokio::task::yield_now().await;
-                    }
-                }
+                Step::Again => {}
                 Step::Over(reason) => return reason,
                 Step::Wait => match std::future::poll_fn(|cx| self.poll_event(cx)).await {
                     Event::Read(0) => self.ended = true,
@@ -170,7 +180,9 @@ impl Connection {
     }
 
     fn refuse(&mut self, error: &ProtocolError) {
-        self.conn.outbox.lock().append_bytes(format!("-ERR {error}\r\n").as_bytes());
+        let text = format!("-ERR {error}\r\n");
+        self.shared.client_buffers.fetch_add(text.len() as i64, Ordering::Relaxed);
+        self.conn.outbox.lock().append_bytes(text.as_bytes());
         self.closing = Some("protocol error");
     }
 
@@ -190,13 +202,25 @@ impl Connection {
             // A parked client that went away must not take a message.
             return Step::Over("closed by client");
         }
+        if self.blocked {
+            self.conn.outbox.lock().backlog = self.has_backlog();
+        }
         self.wait_within_limit()
+    }
+
+    /// Whether there is something to go on with once nothing blocks any more. Gives back what was run.
+    fn has_backlog(&mut self) -> bool {
+        if self.at == self.batch.len() {
+            self.at = 0;
+            self.decoder.release(&mut self.batch);
+        }
+        self.decoder.buffered() > 0
     }
 
     fn wait_within_limit(&mut self) -> Step {
         if self.decoder.buffered() > self.shared.limits.query_bytes_max.load(Ordering::Relaxed) {
             self.shared.lock().broker.stats.query_limit_disconnections += 1;
-            return Step::Over("query buffer above its limit");
+            return Step::Over(QUERY_LIMIT);
         }
         if self.decoder.buffered() == 0 {
             self.decoder.shrink();
@@ -246,9 +270,6 @@ impl Connection {
             drop(hub);
         }
         self.flush.run(&shared);
-        if self.blocked {
-            self.conn.outbox.lock().backlog = self.at < self.batch.len() || self.decoder.buffered() > 0;
-        }
     }
 
     /// Moves the replies so far into the outbox, in order with what others put there.
@@ -283,16 +304,15 @@ impl Connection {
         let stranger = !session.authenticated;
         let limit = limits::Shared::output_limit(&hub.broker.settings, hub.broker.session(self.conn.client));
         if limit.hard_bytes > 0 && output_bytes as u64 > limit.hard_bytes {
-            self.conn.outbox.lock().close = Some("output buffer above its hard limit");
+            self.conn.outbox.lock().close = Some(OUTPUT_HARD_LIMIT);
             hub.broker.stats.output_limit_disconnections += 1;
         }
         hub.broker.stats.net_input_bytes += read;
         hub.broker.stats.net_output_bytes += sent;
-        if stranger != self.stranger {
-            self.stranger = stranger;
-            let limits = if stranger { Limits::UNAUTHENTICATED } else { Limits::DEFAULT };
-            let bulk_bytes_max = self.shared.limits.bulk_bytes_max.load(Ordering::Relaxed);
-            self.decoder.set_limits(Limits { bulk_bytes_max, ..limits });
+        let bulk_bytes_max = self.shared.limits.bulk_bytes_max.load(Ordering::Relaxed);
+        if (stranger, bulk_bytes_max) != (self.stranger, self.bulk_bytes_max) {
+            (self.stranger, self.bulk_bytes_max) = (stranger, bulk_bytes_max);
+            self.decoder.set_limits(request_limits(stranger, bulk_bytes_max));
         }
     }
 
@@ -331,7 +351,8 @@ impl Connection {
         if wants_room && self.conn.writer.poll_ready(cx).is_ready() {
             return Poll::Ready(Event::Writable);
         }
-        if self.ended {
+        if self.ended || self.closing.is_some() {
+            // Nothing more will be run: what it still sends is not taken in.
             return Poll::Pending;
         }
         match self.poll_read(cx) {
@@ -368,6 +389,11 @@ impl Connection {
         self.shared.client_buffers.fetch_sub((pending + self.counted_query_bytes) as i64, Ordering::Relaxed);
         self.shared.connections.fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+fn request_limits(stranger: bool, bulk_bytes_max: usize) -> Limits {
+    let limits = if stranger { Limits::UNAUTHENTICATED } else { Limits::DEFAULT };
+    Limits { bulk_bytes_max, ..limits }
 }
 
 fn store_waker(outbox: &mut Outbox, cx: &Context<'_>) {

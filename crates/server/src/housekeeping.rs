@@ -9,6 +9,8 @@ use rbq_broker::{Action, HostFacts, Now};
 
 use crate::clock::Jump;
 use crate::hub::{Flush, Hub, Shared};
+use crate::limits::{self, BUFFERS_OF_ALL};
+use crate::logs;
 use crate::memory;
 use crate::rewrite;
 
@@ -22,7 +24,9 @@ pub(crate) async fn run_timer(shared: Arc<Shared>) {
             hub.broker.tick(now);
             hub.distribute(&shared, &mut flush, now);
             hub.armed_us = u64::MAX;
-            shared.after_hold(&mut hub, now);
+            // Not `after_hold`: it would wake this very loop, which then would never sleep.
+            hub.arm(now);
+            shared.hand_over_chores(&mut hub);
             (hub.armed_us != u64::MAX).then(|| hub.clock.instant(hub.armed_us))
         };
         flush.run(&shared);
@@ -73,7 +77,10 @@ fn measure(shared: &Shared, fixed: &HostFacts) -> u64 {
     match hub.clock.follow() {
         Some(Jump::Ahead(by)) => tracing::warn!(seconds = by.as_secs(), "the system clock was set ahead"),
         Some(Jump::Back(by)) => {
-            tracing::warn!(seconds = by.as_secs(), "the system clock was set back: running at half speed until it is met");
+            tracing::warn!(
+                seconds = by.as_secs(),
+                "the system clock was set back: running at half speed until it is met"
+            );
         }
         None => {}
     }
@@ -84,11 +91,12 @@ fn lock_info(hub: &Hub) -> Vec<(String, String)> {
     vec![("stats".into(), hub.waits.line("rbq_lock_wait_usec") + &hub.holds.line("rbq_lock_hold_usec"))]
 }
 
-/// Closes clients that were idle for too long, and the largest ones if all together hold too much.
+/// Closes clients that were idle or did not read for too long, and the largest one if all together hold too much.
 fn look_after_clients(shared: &Shared) {
-    let hub = shared.lock();
+    let mut hub = shared.lock();
     let now = hub.clock.now();
     close_idle(&hub, now);
+    close_over_soft_limit(&mut hub, now);
     let settings = &hub.broker.settings;
     let limit = settings.maxmemory_clients.limit(settings.maxmemory.0);
     if limit.is_some_and(|limit| shared.client_buffers.load(Ordering::Relaxed).max(0) as u64 > limit) {
@@ -109,6 +117,23 @@ fn close_idle(hub: &Hub, now: Now) {
     }
 }
 
+/// A soft limit's time may be up when no more output comes that would make somebody look.
+fn close_over_soft_limit(hub: &mut Hub, now: Now) {
+    let Hub { broker, conns, .. } = hub;
+    for conn in conns.iter().flatten() {
+        let mut outbox = conn.outbox.lock();
+        if outbox.over_soft_since_us.is_none() || outbox.close.is_some() {
+            continue;
+        }
+        let limit = limits::Shared::output_limit(&broker.settings, broker.session(conn.client));
+        if let Some(reason) = limits::Shared::exceeded(limit, &mut outbox, now) {
+            broker.stats.output_limit_disconnections += 1;
+            outbox.close = Some(reason);
+            outbox.wake();
+        }
+    }
+}
+
 fn close_largest(hub: &Hub) {
     let held = |slot: u32| {
         let conn = hub.conns.get(slot as usize)?.as_ref()?;
@@ -116,7 +141,7 @@ fn close_largest(hub: &Hub) {
     };
     let exempt = hub.broker.sessions().into_iter().filter(|session| !session.no_evict);
     if let Some(session) = exempt.max_by_key(|session| held(session.id.slot).unwrap_or(0)) {
-        close(hub, session.id.slot, "all clients' buffers are above maxmemory-clients, and this one's are the largest");
+        close(hub, session.id.slot, BUFFERS_OF_ALL);
     }
 }
 
@@ -136,11 +161,13 @@ pub(crate) async fn run_chores(shared: Arc<Shared>, file: Option<PathBuf>) {
         for action in actions {
             match action {
                 Action::Shutdown => return,
-                Action::ParameterChanged(_) => shared.limits.load(&shared.lock().broker.settings),
+                Action::ParameterChanged(parameter) if parameter.name == "loglevel" => {
+                    logs::set_level(shared.lock().broker.settings.loglevel);
+                }
                 Action::PurgeMemory => purge_memory(),
                 Action::RewriteConfig => rewrite_config(&shared, file.as_deref()),
-                // Slept through already, by the thread that ran the command.
-                Action::Sleep(_) => {}
+                // Done already, by the thread that ran the command.
+                Action::ParameterChanged(_) | Action::Sleep(_) => {}
             }
         }
         let garbage = shared.lock().broker.take_garbage();

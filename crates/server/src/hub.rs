@@ -117,27 +117,41 @@ impl Shared {
     /// Hands what the broker wants done to the main thread, and rearms the timer if something is due earlier than it
     /// was. Called before the lock is released.
     pub(crate) fn after_hold(&self, hub: &mut Hub, now: Now) {
-        if hub.broker.has_chores() {
-            let actions = hub.broker.take_actions();
-            for action in &actions {
-                // DEBUG SLEEP is asked for to see what a server looks like that does nothing: nobody gets the lock.
-                if let Action::Sleep(us) = action {
-                    std::thread::sleep(Duration::from_micros(*us));
-                }
-            }
-            self.actions.lock().extend(actions);
-            self.chores.notify_one();
-        }
-        if let Some(due_us) = hub.broker.next_tick_us(now)
-            && due_us < hub.armed_us
-        {
-            hub.armed_us = due_us;
+        self.hand_over_chores(hub);
+        if hub.arm(now) {
             self.timer.notify_one();
         }
+    }
+
+    /// Hands what the broker wants done to the main thread, except for what must be done before the lock is released.
+    pub(crate) fn hand_over_chores(&self, hub: &mut Hub) {
+        if !hub.broker.has_chores() {
+            return;
+        }
+        let actions = hub.broker.take_actions();
+        for action in &actions {
+            match action {
+                // DEBUG SLEEP is asked for to see what a server looks like that does nothing: nobody gets the lock.
+                Action::Sleep(us) => std::thread::sleep(Duration::from_micros(*us)),
+                // In force before CONFIG SET is answered.
+                Action::ParameterChanged(_) => self.limits.load(&hub.broker.settings),
+                _ => {}
+            }
+        }
+        self.actions.lock().extend(actions);
+        self.chores.notify_one();
     }
 }
 
 impl Hub {
+    /// Notes when the timer has to tick next; whether that is earlier than it knew.
+    pub(crate) fn arm(&mut self, now: Now) -> bool {
+        let due_us = self.broker.next_tick_us(now).unwrap_or(u64::MAX);
+        let is_earlier = due_us < self.armed_us;
+        self.armed_us = self.armed_us.min(due_us);
+        is_earlier
+    }
+
     /// Moves the broker's mail into outboxes.
     pub(crate) fn distribute(&mut self, shared: &Shared, flush: &mut Flush, now: Now) {
         let Self { broker, conns, .. } = self;

@@ -89,7 +89,8 @@ pub fn run(config: Config) -> Result<()> {
         .with_context(|| format!("cannot change to `dir` {}", config.settings.dir.0))?;
     let listeners = Listeners::bind(&config.settings)?;
     let count = io_threads(&config);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
     runtime.block_on(serve(config, listeners, count))
 }
 

@@ -17,6 +17,21 @@ pub(crate) const PENDING_BYTES_MAX: usize = 1024 * 1024;
 /// Request bytes after which memory is measured anew when `maxmemory` is set: it cannot have grown by much more.
 pub(crate) const UNMEASURED_BYTES_MAX: u64 = 1024 * 1024;
 
+/// Why a connection was closed: it sent more than `client-query-buffer-limit` before it could be executed.
+pub(crate) const QUERY_LIMIT: &str = "query buffer above its limit";
+/// Why a connection was closed: it does not read what it is sent.
+pub(crate) const OUTPUT_HARD_LIMIT: &str = "output buffer above its hard limit";
+/// Why a connection was closed: it reads too slowly what it is sent.
+pub(crate) const OUTPUT_SOFT_LIMIT: &str = "output buffer above its soft limit for too long";
+/// Why a connection was closed: `maxmemory-clients`.
+pub(crate) const BUFFERS_OF_ALL: &str =
+    "all clients' buffers are above maxmemory-clients, and this one's are the largest";
+
+/// Whether a connection closed for this reason is news for the operator: it lost something that it did not give up.
+pub(crate) fn is_breach(reason: &str) -> bool {
+    [QUERY_LIMIT, OUTPUT_HARD_LIMIT, OUTPUT_SOFT_LIMIT, BUFFERS_OF_ALL].contains(&reason)
+}
+
 /// Settings that are read without the lock.
 pub(crate) struct Shared {
     pub(crate) query_bytes_max: AtomicUsize,
@@ -58,7 +73,7 @@ impl Shared {
     pub(crate) fn exceeded(limit: OutputLimit, outbox: &mut Outbox, now: Now) -> Option<&'static str> {
         let pending = outbox.pending() as u64;
         if limit.hard_bytes > 0 && pending > limit.hard_bytes {
-            return Some("output buffer above its hard limit");
+            return Some(OUTPUT_HARD_LIMIT);
         }
         if limit.soft_bytes == 0 || pending <= limit.soft_bytes {
             outbox.over_soft_since_us = None;
@@ -66,6 +81,6 @@ impl Shared {
         }
         let since_us = *outbox.over_soft_since_us.get_or_insert(now.monotonic_us);
         let over_for_us = now.monotonic_us - since_us;
-        (over_for_us > limit.soft_seconds * 1_000_000).then_some("output buffer above its soft limit for too long")
+        (over_for_us > limit.soft_seconds * 1_000_000).then_some(OUTPUT_SOFT_LIMIT)
     }
 }

@@ -49,7 +49,10 @@ impl Listeners {
             path => Some((bind_unix(Path::new(path), settings)?, PathBuf::from(path))),
         };
         if tcp.is_empty() && unix.is_none() {
-            bail!("nothing to listen on: `port` is {port}, `bind` is \"{}\" and `unixsocket` is not set", settings.bind.0);
+            bail!(
+                "nothing to listen on: `port` is {port}, `bind` is \"{}\" and `unixsocket` is not set",
+                settings.bind.0
+            );
         }
         Ok(Self { tcp, unix })
     }
@@ -89,13 +92,19 @@ fn explain(error: io::Error, host: &str, port: u16) -> anyhow::Error {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             let who = neighbour::describe(host, port);
-            anyhow::anyhow!("port {port} on {host} is in use: {who}\nhint: stop it, or choose another port with `--port`")
+            anyhow::anyhow!(
+                "port {port} on {host} is in use: {who}\nhint: stop it, or choose another port with `--port`"
+            )
         }
         io::ErrorKind::PermissionDenied => {
-            anyhow::anyhow!("cannot listen on {host}:{port}: {error}\nhint: ports below 1024 need privileges; try `--port 6379`")
+            anyhow::anyhow!(
+                "cannot listen on {host}:{port}: {error}\nhint: ports below 1024 need privileges; try `--port 6379`"
+            )
         }
         io::ErrorKind::AddrNotAvailable => {
-            anyhow::anyhow!("cannot listen on {host}:{port}: no interface of this machine has that address\nhint: see `--bind`")
+            anyhow::anyhow!(
+                "cannot listen on {host}:{port}: no interface of this machine has that address\nhint: see `--bind`"
+            )
         }
         _ => anyhow::anyhow!("cannot listen on {host}:{port}: {error}"),
     }
@@ -103,14 +112,23 @@ fn explain(error: io::Error, host: &str, port: u16) -> anyhow::Error {
 
 fn bind_unix(path: &Path, settings: &Settings) -> Result<std::os::unix::net::UnixListener> {
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        bail!("somebody listens on {} already\nhint: stop it, or choose another path with `--unixsocket`", path.display());
+        bail!(
+            "somebody listens on {} already\nhint: stop it, or choose another path with `--unixsocket`",
+            path.display()
+        );
     }
-    // Nobody answers: what is there was left behind by a server that did not end cleanly.
-    if path.exists() {
+    if let Ok(found) = std::fs::symlink_metadata(path) {
+        if !std::os::unix::fs::FileTypeExt::is_socket(&found.file_type()) {
+            bail!(
+                "{} is there already and is no socket\nhint: choose another path with `--unixsocket`",
+                path.display()
+            );
+        }
+        // Nobody answers: it was left behind by a server that did not end cleanly.
         std::fs::remove_file(path).with_context(|| format!("cannot remove the old socket {}", path.display()))?;
     }
-    let listener = std::os::unix::net::UnixListener::bind(path)
-        .with_context(|| format!("cannot listen on {}", path.display()))?;
+    let listener =
+        std::os::unix::net::UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
     listener.set_nonblocking(true)?;
     if settings.unixsocketperm.0 != 0 {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(settings.unixsocketperm.0);

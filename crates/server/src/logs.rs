@@ -1,20 +1,20 @@
 //! What the server tells its operator: lines for people, or one JSON object a line for machines, on stderr.
 
+use std::sync::OnceLock;
+
 use rbq_broker::Settings;
 use rbq_broker::settings::{LogFormat, LogLevel};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt, registry};
+use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
+
+/// What CONFIG SET loglevel changes.
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 
 /// Starts logging as the settings say. A second call changes nothing (embedded use).
 pub(crate) fn start(settings: &Settings) {
-    let level = match settings.loglevel {
-        LogLevel::Debug => LevelFilter::TRACE,
-        LogLevel::Verbose => LevelFilter::DEBUG,
-        LogLevel::Notice => LevelFilter::INFO,
-        LogLevel::Warning => LevelFilter::WARN,
-    };
+    let (level, handle) = reload::Layer::new(filter(settings.loglevel));
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let layer = match settings.log_format {
         LogFormat::Text => {
@@ -24,5 +24,23 @@ pub(crate) fn start(settings: &Settings) {
         }
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    let _ = registry().with(layer.with_filter(level)).try_init();
+    if registry().with(layer.with_filter(level)).try_init().is_ok() {
+        let _ = LEVEL.set(handle);
+    }
+}
+
+/// Logs from now on what this level asks for.
+pub(crate) fn set_level(level: LogLevel) {
+    if let Some(handle) = LEVEL.get() {
+        let _ = handle.reload(filter(level));
+    }
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Debug => LevelFilter::TRACE,
+        LogLevel::Verbose => LevelFilter::DEBUG,
+        LogLevel::Notice => LevelFilter::INFO,
+        LogLevel::Warning => LevelFilter::WARN,
+    }
 }

@@ -43,7 +43,8 @@ fn start(number: usize, shared: Arc<Shared>) -> Result<IoThread> {
     let (sockets, mut inbox) = mpsc::unbounded_channel::<(Accepted, Peer)>();
     let connections = Arc::new(AtomicUsize::new(0));
     let counter = connections.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
     let work = move || {
         let local = LocalSet::new();
         local.block_on(&runtime, async move {
