@@ -255,7 +255,8 @@ impl List {
     }
 
     /// Bytes allocated for this list: buffers with their unused room, handles, and the struct itself. O(1).
-    /// A buffer shared with a clone or a slice counts in full in each.
+    /// A buffer shared with a clone or a slice counts in full in each; the 32 bytes that the first sharing of a buffer
+    /// takes for its count of owners are left out.
     pub fn memory_bytes(&self) -> usize {
         size_of::<List>() + self.blocks.capacity() * size_of::<Block>() + self.allocated
     }
