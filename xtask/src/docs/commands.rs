@@ -24,7 +24,7 @@ pub(super) fn page() -> String {
          has, with its syntax (`[x]` may be left out, `<a | b>` is a choice, `x [x ...]` may be repeated) and an example \
          that a test plays. `ann`, `bob` and `cat` are clients; `ann: 2` is what ann is answered.\n\n",
     );
-    for (family, title) in FAMILIES {
+    for (_, title) in FAMILIES {
         writeln!(page, "- [{title}](#{})", title.to_lowercase().replace(' ', "-")).expect("strings grow");
     }
     for (family, title) in FAMILIES {
@@ -47,7 +47,8 @@ pub(super) fn page() -> String {
 fn entry(page: &mut String, known: &Known) {
     let name = known.full_name.to_ascii_uppercase().replace('|', " ");
     let flags: Vec<&str> = known.flags.words().collect();
-    writeln!(page, "### {name}\n\n```text\n{}\n```\n\n{}\n", syntax(known), sentence(known.summary) + ".").expect("strings grow");
+    writeln!(page, "### {name}\n\n```text\n{}\n```\n\n{}\n", syntax(known), sentence(known.summary) + ".")
+        .expect("strings grow");
     let mut facts = vec![format!("Since {}", known.since), sentence(known.complexity)];
     if !flags.is_empty() {
         facts.push(format!("Flags: {}", flags.join(", ")));

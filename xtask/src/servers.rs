@@ -1,0 +1,201 @@
+//! Servers to compare and to measure: started on a free port, ready when they answer, ended by their own id.
+//!
+//! rbq and `redis-server` take the same flags, so one list serves both. A server keeps nothing: its folder is removed
+//! with it.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use tempfile::TempDir;
+
+use crate::workspace;
+
+/// Another program may take the free port before the server binds it; then a new one is tried.
+const STARTS_MAX: usize = 5;
+
+/// How long a server may take until it answers. Generous: a busy machine is not a failure.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often it is asked meanwhile.
+const POLL: Duration = Duration::from_millis(5);
+
+/// Nothing on disk, one address, and no limit on what a client may leave unread.
+const FLAGS: &[&str] = &["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+
+/// A program that speaks RESP on the port it is told.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// What reports call it.
+    pub name: String,
+    path: PathBuf,
+    args: Vec<String>,
+}
+
+impl Program {
+    /// Any program, with the flags that keep it off the disk.
+    pub fn new(name: &str, path: impl Into<PathBuf>) -> Self {
+        let args = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
+        Self { name: name.to_owned(), path: path.into(), args }
+    }
+
+    /// The real one: `$RBQ_REDIS_SERVER`, or `redis-server` on the path.
+    #[must_use]
+    pub fn redis() -> Self {
+        Self::new("redis", env::var_os("RBQ_REDIS_SERVER").unwrap_or_else(|| "redis-server".into()))
+    }
+
+    /// Ours, built in this profile unless `path` names one.
+    pub fn rbq(path: Option<&Path>, profile: Profile) -> Result<Self> {
+        let path = match path {
+            Some(path) => path.to_owned(),
+            None => build(profile)?,
+        };
+        Ok(Self::new("rbq", path))
+    }
+
+    /// This program again, called so, with subcommand and flags of its own.
+    pub fn own(name: &str, args: &[&str]) -> Result<Self> {
+        let args = args.iter().map(|&arg| arg.to_owned()).collect();
+        Ok(Self { name: name.to_owned(), path: env::current_exe()?, args })
+    }
+
+    /// The same with one more flag.
+    #[must_use]
+    pub fn with(mut self, flag: &str, value: &str) -> Self {
+        self.args.extend([flag.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// Whether it can be run at all.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        let mut command = Command::new(&self.path);
+        command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
+
+    /// What it says its version is.
+    #[must_use]
+    pub fn version(&self) -> String {
+        let output = Command::new(&self.path).arg("--version").stdin(Stdio::null()).output();
+        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        text.lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// Starts it and returns when it answers.
+    pub fn start(&self) -> Result<Server> {
+        let mut problem = String::new();
+        for _ in 0..STARTS_MAX {
+            match self.start_once()? {
+                Ok(server) => return Ok(server),
+                Err(log) => problem = log,
+            }
+        }
+        bail!("`{}` does not start: {problem}", self.path.display())
+    }
+
+    /// A running server, or the log of one that ended.
+    fn start_once(&self) -> Result<Result<Server, String>> {
+        let folder = tempfile::tempdir().context("making a folder for a server")?;
+        let log = folder.path().join("log");
+        let addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let mut command = Command::new(&self.path);
+        command.args(&self.args).args(["--port", &addr.port().to_string()]).current_dir(folder.path());
+        command.stdin(Stdio::null()).stdout(File::create(&log)?).stderr(File::options().append(true).open(&log)?);
+        let child = command.spawn().with_context(|| format!("starting `{}`", self.path.display()))?;
+        let mut server = Server { name: self.name.clone(), child, addr, _folder: folder };
+        let deadline = Instant::now() + PATIENCE;
+        while !answers(addr) {
+            if server.child.try_wait()?.is_some() {
+                return Ok(Err(fs::read_to_string(&log).unwrap_or_default()));
+            }
+            ensure!(Instant::now() < deadline, "`{}` does not answer", self.path.display());
+            thread::sleep(POLL);
+        }
+        Ok(Ok(server))
+    }
+}
+
+fn answers(addr: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(addr)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"PING\r\n")?;
+        let mut answer = [0; 7];
+        stream.read_exact(&mut answer)?;
+        Ok(&answer == b"+PONG\r\n")
+    };
+    ask().unwrap_or(false)
+}
+
+/// How fast a server is built, and how fast it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// As tests are: with the checks of debug builds.
+    Dev,
+    /// As it is shipped.
+    Release,
+}
+
+/// Builds `rbq-server` and returns where it is.
+fn build(profile: Profile) -> Result<PathBuf> {
+    build_at(workspace::root(), profile, None)
+}
+
+/// Builds `rbq-server` of the workspace at `root`, into a target folder of its own if one is named.
+pub fn build_at(root: &Path, profile: Profile, target: Option<&Path>) -> Result<PathBuf> {
+    let mut cargo = workspace::cargo();
+    cargo.current_dir(root).args(["build", "--quiet", "--package", "rbq-server", "--message-format", "json"]);
+    cargo.args((profile == Profile::Release).then_some("--release"));
+    cargo.args(target.map(|_| OsStr::new("--target-dir")).into_iter().chain(target.map(Path::as_os_str)));
+    let output = cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("running cargo")?;
+    ensure!(output.status.success(), "rbq-server does not build");
+    let messages = cargo_metadata::Message::parse_stream(output.stdout.as_slice()).collect::<Result<Vec<_>, _>>()?;
+    let executable = messages.into_iter().find_map(|message| match message {
+        cargo_metadata::Message::CompilerArtifact(artifact) if artifact.target.name == "rbq-server" => {
+            artifact.executable
+        }
+        _ => None,
+    });
+    Ok(executable.context("the build made no `rbq-server`")?.into_std_path_buf())
+}
+
+/// A running server, ended when dropped.
+#[derive(Debug)]
+pub struct Server {
+    /// What reports call it.
+    pub name: String,
+    child: Child,
+    addr: SocketAddr,
+    // Its working folder; removed with it.
+    _folder: TempDir,
+}
+
+impl Server {
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that has ended already needs nothing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
