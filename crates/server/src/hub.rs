@@ -12,6 +12,7 @@ use rbq_broker::{Action, Broker, ClientId, Letter, Now};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use crate::flusher;
 use crate::histogram::Histogram;
 use crate::limits::{self, UNMEASURED_BYTES_MAX};
 use crate::outbox::{Outbox, Sent};
@@ -197,9 +198,20 @@ impl Hub {
 }
 
 impl Flush {
-    /// Sends what was appended, from this thread; a connection whose socket is full, or that has to go on with a
-    /// backlog, is woken.
+    /// These connections.
+    pub(crate) fn of(conns: Vec<Arc<Conn>>) -> Self {
+        Self { conns }
+    }
+
+    /// Sends what was appended from this thread: at once, or with what else this turn brings.
     pub(crate) fn run(&mut self, shared: &Shared) {
+        if !flusher::defer(&mut self.conns) {
+            self.send(shared);
+        }
+    }
+
+    /// Sends what was appended; a connection whose socket is full, or that has to go on with a backlog, is woken.
+    pub(crate) fn send(&mut self, shared: &Shared) {
         for conn in self.conns.drain(..) {
             let mut outbox = conn.outbox.lock();
             outbox.listed = false;

@@ -15,6 +15,7 @@ mod clock;
 mod config;
 mod connection;
 mod facts;
+mod flusher;
 mod histogram;
 mod housekeeping;
 mod hub;

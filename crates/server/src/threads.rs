@@ -8,7 +8,7 @@ use rbq_broker::Peer;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
-use crate::connection;
+use crate::{connection, flusher};
 use crate::hub::Shared;
 use crate::socket::Accepted;
 
@@ -48,6 +48,7 @@ fn start(number: usize, shared: Arc<Shared>) -> Result<IoThread> {
     let work = move || {
         let local = LocalSet::new();
         local.block_on(&runtime, async move {
+            tokio::task::spawn_local(flusher::run(shared.clone()));
             while let Some((socket, peer)) = inbox.recv().await {
                 let (shared, counter) = (shared.clone(), counter.clone());
                 tokio::task::spawn_local(async move {
