@@ -41,6 +41,7 @@ pub(super) fn push<'a>(
     }
     let length = list.len();
     pushed(work, key, end);
+    work.effects.dirty += elements.len() as u64;
     work.sink.integer(length as i64);
     Ok(())
 }
@@ -190,7 +191,8 @@ pub(super) fn remove<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], coun
     let emptied = list.is_empty();
     work.sink.integer(removed as i64);
     if removed > 0 {
-        work.touch(work.stamp.db, key);
+        work.touch_too(work.stamp.db, key);
+        work.effects.dirty += removed as u64;
         work.notify(Class::List, "lrem", key);
     }
     if emptied {
@@ -204,10 +206,13 @@ pub(super) fn trim<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], start:
         work.sink.status("OK");
         return Ok(());
     };
+    let before = list.len();
     list.trim(start, stop);
-    let emptied = list.is_empty();
+    let (removed, emptied) = (before - list.len(), list.is_empty());
     work.sink.status("OK");
-    work.touch(work.stamp.db, key);
+    // WATCH sees a trim that removed nothing, as in Redis, but there is nothing to log.
+    work.touch_too(work.stamp.db, key);
+    work.effects.dirty += removed as u64;
     work.notify(Class::List, "ltrim", key);
     if emptied {
         work.remove_emptied(slot, key);
@@ -277,14 +282,14 @@ fn detach<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], end: End) -> Ta
     .expect("the caller counted the elements")
 }
 
-/// The effects of having pushed to `key`.
+/// The effects of having pushed to `key`, but for the count of changes: what was moved is counted where it was popped.
 fn pushed<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], end: End) {
     let db = work.stamp.db;
     let name = match end {
         End::Head => "lpush",
         End::Tail => "rpush",
     };
-    work.touch(db, key);
+    work.touch_too(db, key);
     work.notify(Class::List, name, key);
     work.ready(db, key);
 }

@@ -90,10 +90,10 @@ impl Broker {
             keeps_idle_time,
         };
         let result = read(&mut view);
-        self.notify_missed(&missed);
         for (key, deadline_ms) in expired.drain(..) {
             self.purge(&key, deadline_ms, now);
         }
+        self.notify_missed(&missed);
         self.seen_expired = expired;
         result
     }

@@ -11,9 +11,9 @@ use crate::command::{Arg, Arity, Begin, Command, Family, Find, Flags, KeySpec, R
 use crate::error::Error;
 use crate::op::{Op, Values};
 
-const BY: Arg = Arg::pattern("by-pattern").after("BY").optional();
+const BY: Arg = Arg::pattern("by-pattern").after("BY").optional().shown_as("pattern");
 const LIMIT: Arg = Arg::block("limit", &[Arg::integer("offset"), Arg::integer("count")]).after("LIMIT").optional();
-const GET: Arg = Arg::pattern("get-pattern").after("GET").optional().many_with_token();
+const GET: Arg = Arg::pattern("get-pattern").after("GET").optional().many_with_token().shown_as("pattern");
 const ORDER: Arg = Arg::one_of("order", &[Arg::word("asc", "ASC"), Arg::word("desc", "DESC")]).optional();
 const SORTING: Arg = Arg::word("sorting", "ALPHA").optional();
 
@@ -103,7 +103,10 @@ fn parse<'a>(args: &mut Args<'a>, storing: Storing) -> Result<(Sorting<'a>, Opti
         } else if storing == Storing::Allowed && args.left() >= 2 && args.keyword("STORE") {
             destination = Some(args.key()?);
         } else if args.left() >= 2 && args.keyword("BY") {
-            sorting.by = Some(args.bytes()?);
+            let pattern = args.bytes()?;
+            sorting.by = Some(pattern);
+            // Redis does not take this back when another BY follows.
+            sorting.is_unsorted |= !pattern.contains(&b'*');
         } else if args.left() >= 2 && args.keyword("GET") {
             sorting.get.push(args.bytes()?);
         } else {

@@ -39,6 +39,8 @@ pub(super) enum Rule {
 pub(super) struct Sorting<'a> {
     key: &'a [u8],
     pub(super) by: Option<&'a [u8]>,
+    /// BY a name without a star: the weight is the same for all, which is how one asks for no order at all.
+    pub(super) is_unsorted: bool,
     pub(super) get: Vec<&'a [u8]>,
     pub(super) offset: i64,
     /// Negative for all.
@@ -76,7 +78,7 @@ impl<'a> Sorting<'a> {
     /// Everything at `key`, by number, smallest first.
     pub(super) fn of(key: &'a [u8]) -> Self {
         let (direction, rule) = (Direction::Ascending, Rule::Numbers);
-        Self { key, by: None, get: Vec::new(), offset: 0, count: -1, direction, rule }
+        Self { key, by: None, is_unsorted: false, get: Vec::new(), offset: 0, count: -1, direction, rule }
     }
 
     /// Sorts the list under the key; a key that is not there is an empty one.
@@ -84,8 +86,7 @@ impl<'a> Sorting<'a> {
         let Some(list) = view.list(self.key)? else { return Ok(Output { values: Vec::new() }) };
         let mut elements: Vec<Element<'v>> = list.iter().collect();
         let window = self.window(elements.len());
-        // BY a name without a star is the same for all, which is how one asks for no order at all.
-        if self.by.is_some_and(|pattern| !pattern.contains(&b'*')) {
+        if self.is_unsorted {
             if self.direction == Direction::Descending {
                 elements.reverse();
             }
@@ -160,13 +161,13 @@ impl<'a> Sorting<'a> {
 
     fn fetch<'v>(&self, elements: &[Element<'v>], view: &mut View<'v>) -> Output<'v> {
         if self.get.is_empty() {
-            return Output { values: elements.iter().map(|element| Some(Fetched::Element(element.clone()))).collect() };
+            return Output { values: elements.iter().map(|element| Some(Fetched::Element(*element))).collect() };
         }
         let mut values = Vec::with_capacity(elements.len() * self.get.len());
         for element in elements {
             for pattern in &self.get {
                 values.push(match *pattern {
-                    b"#" => Some(Fetched::Element(element.clone())),
+                    b"#" => Some(Fetched::Element(*element)),
                     pattern => lookup(pattern, element, view).map(Fetched::String),
                 });
             }

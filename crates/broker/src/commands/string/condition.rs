@@ -11,12 +11,13 @@ pub(super) const IFDNE: Arg = Arg::integer("ifdne-digest").after("IFDNE");
 
 /// Takes a comparison and its operand if that is what stands next.
 pub(super) fn comparison<'a>(args: &mut Args<'a>) -> Option<SetWhen<'a>> {
-    let words: [(_, fn(&'a [u8]) -> SetWhen<'a>); 4] = [
-        ("IFEQ", SetWhen::Equals),
-        ("IFNE", SetWhen::Differs),
-        ("IFDEQ", SetWhen::DigestEquals),
-        ("IFDNE", SetWhen::DigestDiffers),
-    ];
-    let (_, of) = words.into_iter().find(|(word, _)| args.left() >= 2 && args.keyword(word))?;
-    args.optional().map(of)
+    let words = ["IFEQ", "IFNE", "IFDEQ", "IFDNE"];
+    let word = words.into_iter().find(|word| args.left() >= 2 && args.keyword(word))?;
+    let operand = args.optional()?;
+    Some(match word {
+        "IFEQ" => SetWhen::Equals(operand),
+        "IFNE" => SetWhen::Differs(operand),
+        "IFDEQ" => SetWhen::DigestEquals(operand),
+        _ => SetWhen::DigestDiffers(operand),
+    })
 }
