@@ -329,8 +329,9 @@ impl Setting for OutputLimits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventMask(u32);
 
-/// Letters in the order Redis shows them.
-const LETTERS: &[u8] = b"g$lshzxetdnocKEm";
+/// Letters in the order Redis shows them. Those of classes that rbq has no events of (sets, hashes, eviction …) are taken
+/// as they are.
+const LETTERS: &[u8] = b"g$lshzxetdnocrKEmSTIV";
 /// What `A` stands for: everything but key misses, new keys, overwrites and type changes.
 const ALL: &[u8] = b"g$lshzxetd";
 
@@ -394,7 +395,7 @@ impl Setting for EventMask {
     }
 
     fn allowed() -> String {
-        "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()
+        "Invalid event class character. Use 'Ag$lshzxeKEtmdnocrSTIV'.".into()
     }
 }
 
@@ -425,6 +426,7 @@ mod tests {
     fn event_classes_are_shown_as_redis_shows_them() {
         assert_eq!(EventMask::parse("KEA").map(|mask| mask.show()), Ok("AKE".into()));
         assert_eq!(EventMask::parse("xEl").map(|mask| mask.show()), Ok("lxE".into()));
+        assert_eq!(EventMask::parse("mKnA").map(|mask| mask.show()), Ok("AnKm".into()));
         assert!(EventMask::parse("?").is_err());
     }
 }
