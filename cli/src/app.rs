@@ -1,6 +1,9 @@
 //! The commands of `rbq`, and what `rbq` alone means: a REPL for a person, commands from stdin for a script.
 
-use clap::{Parser, Subcommand};
+use std::env;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::{cli, consume, produce, publish, repl, subscribe};
 use crate::exit::Exit;
@@ -27,8 +30,23 @@ enum Command {
 }
 
 /// Parses the command line and runs it.
-pub(crate) fn run() -> Exit {
-    let command = Rbq::parse().command.unwrap_or_else(default_command);
+pub(crate) fn run() -> ExitCode {
+    let matches = whole().get_matches();
+    if matches.subcommand_name() == Some("server") {
+        // It brings its own command line and its own runtimes; what follows `rbq` is its business.
+        return rbq_server::main("rbq server", env::args_os().skip(1));
+    }
+    let command = Rbq::from_arg_matches(&matches).map(|rbq| rbq.command).unwrap_or_else(|error| error.exit());
+    converse(command.unwrap_or_else(default_command)).into()
+}
+
+/// Every command, the server's included.
+fn whole() -> clap::Command {
+    let server = rbq_server::command("server").about("Run the broker").display_order(0);
+    Rbq::command().subcommand(server)
+}
+
+fn converse(command: Command) -> Exit {
     // One thread: the work is one connection and two pipes.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -59,10 +77,8 @@ fn default_command() -> Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_command_line_is_sound() {
-        super::Rbq::command().debug_assert();
+        super::whole().debug_assert();
     }
 }

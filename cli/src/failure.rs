@@ -90,10 +90,14 @@ fn told(error: &Error) -> Told {
     match error {
         Error::Connect { endpoint, source } => {
             let message = format!("could not connect to {endpoint}: {}", lower(&reason(source)));
-            Told { exit: Exit::Unreachable, ..Told::new(message) }.hint(match endpoint {
-                Endpoint::Tcp { .. } => "is a server running there? name another with --url or RBQ_URL",
-                Endpoint::Unix(_) => "is a server listening on that socket? name another with --url or RBQ_URL",
-            })
+            let told = Told { exit: Exit::Unreachable, ..Told::new(message) };
+            if is_here(endpoint) {
+                told.hint(
+                    "`rbq server` starts one here, `rbq repl --embedded` needs none; --url or RBQ_URL name another",
+                )
+            } else {
+                told.hint("is a server running there? --url or RBQ_URL name another")
+            }
         }
         Error::Auth(reply) if reply.code() == "NOAUTH" => Told::new("the server asks for a password")
             .hint("put it into the URL, as in `redis://user:password@host`, or into REDISCLI_AUTH"),
@@ -104,6 +108,11 @@ fn told(error: &Error) -> Told {
         }
         _ => Told::new(error.to_string()),
     }
+}
+
+/// Whether a server started on this machine would be found there.
+fn is_here(endpoint: &Endpoint) -> bool {
+    matches!(endpoint, Endpoint::Tcp { host, .. } if matches!(host.as_str(), "127.0.0.1" | "localhost" | "::1"))
 }
 
 impl From<Error> for Failure {

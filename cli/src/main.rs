@@ -8,6 +8,7 @@ mod app;
 mod catalog;
 mod cmd;
 mod duration;
+mod embedded;
 mod exit;
 mod failure;
 mod interrupt;
@@ -19,6 +20,10 @@ mod repeat;
 mod sending;
 mod session;
 
+/// The server's choice, which `rbq server` measures its memory with.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> std::process::ExitCode {
-    app::run().into()
+    app::run()
 }

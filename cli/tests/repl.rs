@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 
 use insta::assert_snapshot;
-use support::{Oracle, play, rbq, run};
+use support::{Oracle, play, rbq, run, text};
 
 #[test]
 fn commands_are_answered_as_on_a_terminal() {
@@ -109,9 +109,9 @@ fn a_lost_connection_is_made_again_before_the_next_command() {
     exit 0
     err| error: `x` is not a port
     err| error: could not connect to localhost.invalid:1: name or service not known
-    err| hint: is a server running there? name another with --url or RBQ_URL
+    err| hint: is a server running there? --url or RBQ_URL name another
     err| error: could not connect to localhost.invalid:1: name or service not known
-    err| hint: is a server running there? name another with --url or RBQ_URL
+    err| hint: is a server running there? --url or RBQ_URL name another
     ");
 }
 
@@ -132,4 +132,25 @@ fn the_history_file_is_private_and_holds_no_password() {
     assert!(!text.contains("hunter2"), "{text}");
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).unwrap().permissions());
     assert_eq!(mode & 0o077, 0, "{mode:o}");
+}
+
+#[test]
+fn an_embedded_broker_needs_no_server() {
+    let script = "set k v\nget k\nlpush l a b\nblpop l 1\nselect 2\nget k\nhelp get\nshutdown\nget k\n";
+    let output = run(rbq(&["repl", "--embedded"]).env("RBQ_URL", "unix:///nowhere"), script.as_bytes());
+    assert_snapshot!(text(&output), @r#"
+    exit 0
+    out| OK
+    out| "v"
+    out| (integer) 2
+    out| 1) "l"
+    out| 2) "b"
+    out| OK
+    out| (nil)
+    out| GET key
+    out|   Returns the string value of a key.
+    out|   group: string
+    out|   since: 1.0.0
+    out|   complexity: O(1)
+    "#);
 }

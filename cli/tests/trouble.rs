@@ -28,7 +28,7 @@ fn no_server_is_exit_4_and_a_hint() {
         assert_snapshot!(shown(&output, &oracle).replace(&free.to_string(), "FREE"), @r"
         exit 4
         err| error: could not connect to 127.0.0.1:FREE: connection refused
-        err| hint: is a server running there? name another with --url or RBQ_URL
+        err| hint: `rbq server` starts one here, `rbq repl --embedded` needs none; --url or RBQ_URL name another
         ");
     }
     }
@@ -36,7 +36,7 @@ fn no_server_is_exit_4_and_a_hint() {
     assert_snapshot!(shown(&output, &oracle), @r"
     exit 4
     err| error: could not connect to /nowhere/rbq.sock: no such file or directory
-    err| hint: is a server listening on that socket? name another with --url or RBQ_URL
+    err| hint: is a server running there? --url or RBQ_URL name another
     ");
     let output = run(&mut rbq(&["sub", "c", "-u", "redis://no.such.host.invalid"]), b"");
     assert_eq!(output.status.code(), Some(4));

@@ -40,9 +40,8 @@ pub(crate) fn start(command: &mut Command) -> Child {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Exit code, stdout and stderr in one text, with the server's port and socket replaced by words. Blanks at line ends are left
-/// out: `redis_cli.rs` looks at every byte.
-pub(crate) fn shown(output: &Output, oracle: &Oracle) -> String {
+/// Exit code, stdout and stderr in one text. Blanks at line ends are left out: `redis_cli.rs` looks at every byte.
+pub(crate) fn text(output: &Output) -> String {
     let mut text = format!("exit {}\n", output.status.code().map_or("by a signal".to_owned(), |code| code.to_string()));
     for (name, bytes) in [("out", &output.stdout), ("err", &output.stderr)] {
         for line in String::from_utf8_lossy(bytes).lines() {
@@ -53,7 +52,12 @@ pub(crate) fn shown(output: &Output, oracle: &Oracle) -> String {
             text.push_str(&format!("{name}| (no newline)\n"));
         }
     }
-    text.replace(&oracle.port.to_string(), "PORT").replace(&*oracle.socket().to_string_lossy(), "SOCKET")
+    text
+}
+
+/// The same with the server's port and socket replaced by words.
+pub(crate) fn shown(output: &Output, oracle: &Oracle) -> String {
+    text(output).replace(&oracle.port.to_string(), "PORT").replace(&*oracle.socket().to_string_lossy(), "SOCKET")
 }
 
 /// Runs `rbq` against the oracle by `RBQ_URL`.

@@ -21,6 +21,7 @@ use rustyline::{Config, Editor};
 
 use self::assist::{Assist, Colors};
 use crate::catalog::{self, Catalog};
+use crate::embedded::Embedded;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::open::ServerArgs;
@@ -38,6 +39,9 @@ const HISTORY_LINES_MAX: usize = 2000;
 /// Type commands: history, completion, hints and help
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ReplArgs {
+    /// Talk to a broker in this process, empty at first and gone at the end, instead of a server
+    #[arg(long)]
+    embedded: bool,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -54,7 +58,7 @@ pub(crate) async fn run(args: ReplArgs) -> Result<Exit> {
         // There is none before the first use.
         let _ = editor.load_history(file);
     }
-    let mut repl = Repl::open(args.server.target()).await?;
+    let mut repl = Repl::open(args).await?;
     loop {
         if let Some(helper) = editor.helper_mut()
             && let Some(catalog) = repl.catalog.take()
@@ -114,6 +118,7 @@ enum Next {
 
 struct Repl {
     target: Target,
+    embedded: Option<Embedded>,
     session: Option<Session>,
     /// Of a server just connected to, until the editor has it.
     catalog: Option<Catalog>,
@@ -122,8 +127,10 @@ struct Repl {
 }
 
 impl Repl {
-    async fn open(target: Target) -> Result<Self> {
-        let mut repl = Self { target, session: None, catalog: None, transaction: false, out: Output::new() };
+    async fn open(args: ReplArgs) -> Result<Self> {
+        let embedded = args.embedded.then(Embedded::start);
+        let target = if args.embedded { Target::default() } else { args.server.target() };
+        let mut repl = Self { target, embedded, session: None, catalog: None, transaction: false, out: Output::new() };
         repl.connect().await?;
         Ok(repl)
     }
@@ -131,7 +138,15 @@ impl Repl {
     async fn connect(&mut self) -> Result<()> {
         self.session = None;
         self.transaction = false;
-        let mut link = Link::connect(&self.target, &Options::default()).await?;
+        let options = Options::default();
+        let mut link = match &self.embedded {
+            None => Link::connect(&self.target, &options).await?,
+            Some(embedded) => {
+                let mut link = Link::over(embedded.connect(), &options);
+                link.greet(&self.target, &options).await?;
+                link
+            }
+        };
         // Too old a server, or a user who may not ask: no help then.
         self.catalog = Some(match link.call(["COMMAND", "DOCS"]).await? {
             Value::Error(_) => Catalog::default(),
@@ -147,7 +162,10 @@ impl Repl {
         };
         let db = if self.target.db > 0 { format!("[{}]", self.target.db) } else { String::new() };
         let transaction = if self.transaction { "(TX)" } else { "" };
-        format!("{}{db}{transaction}> ", self.target.endpoint)
+        match &self.embedded {
+            Some(_) => format!("embedded{db}{transaction}> "),
+            None => format!("{}{db}{transaction}> ", self.target.endpoint),
+        }
     }
 
     async fn obey(&mut self, words: &[Vec<u8>], assist: Option<&Assist>) -> Result<Next> {
@@ -179,8 +197,7 @@ impl Repl {
                 return Ok(Next::Prompt);
             }
         };
-        self.ask(&Request::from(words), times).await?;
-        Ok(Next::Prompt)
+        self.ask(&Request::from(words), times).await
     }
 
     async fn turn_to(&mut self, host: &[u8], port: &[u8]) -> Result<()> {
@@ -189,28 +206,32 @@ impl Repl {
             say(&format!("error: `{}` is not a port", text(port)));
             return Ok(());
         };
+        self.embedded = None;
         self.target.endpoint = Endpoint::Tcp { host: text(host), port };
         self.target.db = 0;
         tell(self.connect().await)
     }
 
-    async fn ask(&mut self, request: &Request, times: i64) -> Result<()> {
+    async fn ask(&mut self, request: &Request, times: i64) -> Result<Next> {
         tell(self.freshen().await)?;
         let start = Instant::now();
         for _ in 0..times {
             let Some(session) = &mut self.session else {
-                return Ok(());
+                return Ok(Next::Prompt);
             };
             let turn = tokio::select! {
                 turn = session.ask(request, &mut self.out) => turn,
                 _ = tokio::signal::ctrl_c() => {
                     say("");
-                    return tell(self.connect().await);
+                    tell(self.connect().await)?;
+                    return Ok(Next::Prompt);
                 }
             };
             match turn {
                 Ok(Turn::Answered) => self.note(request),
                 Ok(Turn::Refused(_)) => {}
+                // The embedded broker is gone for good, and with it what there was to talk to.
+                Ok(Turn::Ended) if self.embedded.is_some() => return Ok(Next::Leave),
                 Ok(Turn::Ended) => self.session = None,
                 Err(Failure::ClosedPipe) => return Err(Failure::ClosedPipe),
                 Err(failure) => {
@@ -224,7 +245,7 @@ impl Repl {
             self.out.buffer().extend_from_slice(format!("({:.2}s)\n", elapsed.as_secs_f64()).as_bytes());
             self.out.flush()?;
         }
-        Ok(())
+        Ok(Next::Prompt)
     }
 
     /// Shows pushes that have come meanwhile, and connects again if the connection has ended meanwhile.

@@ -1,0 +1,116 @@
+//! `rbq server`, and every tool against it.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Output, Stdio};
+
+use insta::assert_snapshot;
+use support::{rbq, run, start, text};
+use tempfile::TempDir;
+
+/// An `rbq server` on a Unix socket in a directory of its own.
+struct Server {
+    child: Child,
+    dir: TempDir,
+}
+
+impl Server {
+    fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command =
+            rbq(&["server", "--port", "0", "--unixsocket", "rbq.sock", "--dir", dir.path().to_str().unwrap()]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("ready to accept connections") {
+            assert!(log.read_line(&mut said).unwrap() > 0, "the server ended: {said}");
+        }
+        // Read on, or a full pipe would hold up the server.
+        std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
+        Self { child, dir }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = rbq(args);
+        command.env("RBQ_URL", format!("unix://{}/rbq.sock", self.dir.path().display()));
+        command
+    }
+
+    fn play(&self, args: &[&str], stdin: &str) -> String {
+        text(&run(&mut self.command(args), stdin.as_bytes()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn every_tool_works_with_our_own_server() {
+    let server = Server::start();
+    assert_snapshot!(server.play(&["cli", "--no-raw"], "ping\nset k v\nget k\nhello 3\nnope\n"), @r#"
+    exit 0
+    out| PONG
+    out| OK
+    out| "v"
+    out| 1# "server" => "redis"
+    out| 2# "version" => "8.10.0"
+    out| 3# "proto" => (integer) 3
+    out| 4# "id" => (integer) 1
+    out| 5# "mode" => "standalone"
+    out| 6# "role" => "master"
+    out| 7# "modules" => (empty array)
+    out| (error) ERR unknown command 'nope', with args beginning with:
+    "#);
+    assert_snapshot!(server.play(&["produce", "queue", "jobs"], "1\n2\n3\n"), @r"
+    exit 0
+    err| sent 3, acknowledged 3, failed 0
+    ");
+    assert_snapshot!(server.play(&["consume", "queue", "jobs", "--no-wait", "--batch", "2"], ""), @r"
+    exit 0
+    out| 1
+    out| 2
+    out| 3
+    ");
+    server.play(&["produce", "stream", "events", "-q", "a", "b"], "");
+    let group = ["consume", "stream", "events", "-g", "g", "--create", "--no-wait"];
+    for expected in ["exit 0\nout| a\nout| b\n", "exit 0\n"] {
+        assert_eq!(server.play(&group, ""), expected);
+    }
+    assert_snapshot!(server.play(&["repl"], "help xlen\nxlen events\n"), @r"
+    exit 0
+    out| XLEN key
+    out|   Counts the entries of a stream.
+    out|   group: stream
+    out|   since: 5.0.0
+    out|   complexity: O(1)
+    out| (integer) 2
+    ");
+}
+
+#[test]
+fn a_subscriber_hears_and_a_told_server_leaves_in_order() {
+    let mut server = Server::start();
+    let subscriber = start(&mut server.command(&["sub", "news", "-n", "1"]));
+    // Nobody tells when the subscriber has arrived; a publisher may ask.
+    while run(&mut server.command(&["cli", "publish", "news", "hi"]), b"").stdout != b"1\n" {}
+    let Output { stdout, status, .. } = subscriber.wait_with_output().unwrap();
+    assert_eq!((stdout.as_slice(), status.code()), (&b"hi\n"[..], Some(0)));
+    assert_eq!(server.play(&["cli", "shutdown"], ""), "exit 0\n");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_server_speaks_for_itself_on_the_command_line() {
+    let version = run(&mut rbq(&["server", "--version"]), b"");
+    assert_eq!(String::from_utf8_lossy(&version.stdout).trim(), format!("rbq-server {}", env!("CARGO_PKG_VERSION")));
+    let help = run(&mut rbq(&["server", "--help"]), b"");
+    assert!(String::from_utf8_lossy(&help.stdout).contains("--maxmemory"));
+    let wrong = run(&mut rbq(&["server", "--nosuch"]), b"");
+    assert_eq!(wrong.status.code(), Some(2));
+}
