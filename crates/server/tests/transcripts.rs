@@ -1,0 +1,61 @@
+//! Plays the transcripts on a running server: what they say is also true over sockets, threads and real time.
+//!
+//! `RBQ_ONLY=list/` plays only files whose path contains that.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod support;
+
+use std::{
+    env,
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use rbq_transcript::{Conversation, Corpus, Script, TcpStage, Venue, play};
+
+use crate::support::Server;
+
+/// Servers at work at once: they wait for us as much as we for them.
+const WORKERS: usize = 4;
+
+#[test]
+fn the_server_answers_as_the_transcripts_say() {
+    let only = env::var("RBQ_ONLY").unwrap_or_default();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../transcripts");
+    let scripts = Corpus::read(&folder).unwrap().scripts;
+    let conversations: Vec<(&Script, &Conversation)> = scripts
+        .iter()
+        .filter(|script| script.path.to_str().unwrap().contains(&only))
+        .flat_map(|script| script.conversations.iter().map(move |conversation| (script, conversation)))
+        .filter(|(_, conversation)| conversation.skip_on(Venue::Rbq).is_none())
+        .collect();
+    assert!(!conversations.is_empty(), "there is something to play");
+    let next = AtomicUsize::new(0);
+    let complaints = Mutex::new(vec![String::new(); conversations.len()]);
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((script, conversation)) = conversations.get(index) else { break };
+                    complaints.lock().unwrap()[index] = perform(script, conversation);
+                }
+            });
+        }
+    });
+    let complaints: String = complaints.into_inner().unwrap().concat();
+    eprintln!("{} conversations played", conversations.len());
+    assert!(complaints.is_empty(), "\n{complaints}");
+}
+
+/// Plays it on a server of its own, so that nothing one conversation configures can leak into another.
+fn perform(script: &Script, conversation: &Conversation) -> String {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut stage = TcpStage::connect_to(server.addr).unwrap();
+    play(conversation, &mut stage).diff(script, conversation)
+}
