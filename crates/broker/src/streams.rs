@@ -8,6 +8,9 @@ use rbq_stream::{EntryRef, Fields, StreamId};
 use crate::error::Error;
 use crate::op::ReadLimits;
 
+/// What should be an ID is none.
+pub(crate) const INVALID_ID: Error = Error::Fixed("ERR Invalid stream ID specified as stream command argument");
+
 /// Writes an ID as a bulk.
 pub(crate) fn reply_id(id: StreamId, sink: &mut impl Sink) {
     /// Two numbers of twenty digits and a dash.

@@ -266,16 +266,16 @@ ops! {
     /// XGROUP CREATE.
     0x0411 GroupCreate { /// The stream.
         key: &'a [u8], /// The group.
-        group: &'a [u8], /// Where it starts.
-        start: GroupStart, /// MKSTREAM.
+        group: &'a [u8], /// Where it starts: `$` or an ID, as it was sent. What is no ID is an error only where there is a stream.
+        start: &'a [u8], /// MKSTREAM.
         missing: OnMissing, /// ENTRIESREAD.
         entries_read: Option<u64>, /// What a new stream remembers of producers.
         idmp: IdmpLimits }
     /// XGROUP SETID.
     0x0412 GroupSetId { /// The stream.
         key: &'a [u8], /// The group.
-        group: &'a [u8], /// Where it goes on.
-        start: GroupStart, /// ENTRIESREAD.
+        group: &'a [u8], /// Where it goes on, likewise.
+        start: &'a [u8], /// ENTRIESREAD.
         entries_read: Option<u64> }
     /// XGROUP DESTROY: answers 1 or 0.
     0x0413 GroupDestroy { /// The stream.

@@ -171,28 +171,6 @@ impl<'a> Field<'a> for Once<'a> {
     }
 }
 
-/// Where a group starts to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupStart {
-    /// `$`: after the stream's last ID.
-    Last,
-    /// After this ID.
-    After(StreamId),
-}
-
-impl<'a> Field<'a> for GroupStart {
-    fn encode(&self, out: &mut Vec<u8>) {
-        let id = match self {
-            Self::Last => None,
-            Self::After(id) => Some(*id),
-        };
-        id.encode(out);
-    }
-    fn decode(input: &mut Input<'a>) -> Result<Self, DecodeError> {
-        Ok(Option::decode(input)?.map_or(Self::Last, Self::After))
-    }
-}
-
 /// What XREADGROUP reads of one stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cursor {

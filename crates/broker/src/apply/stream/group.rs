@@ -1,12 +1,13 @@
 //! Ops on groups and consumers.
 
 use rbq_resp::Sink;
-use rbq_stream::{GroupMut, Stream};
+use rbq_stream::{GroupMut, Stream, StreamId};
 
 use super::{Done, Work};
 use crate::effects::Class;
 use crate::error::Error;
-use crate::op::{GroupStart, OnMissing, Op};
+use crate::op::{OnMissing, Op};
+use crate::streams::INVALID_ID;
 
 const NO_STREAM: Error = Error::Fixed(
     "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option \
@@ -22,11 +23,14 @@ pub(in crate::apply) fn create<'a>(work: &mut Work<'_, 'a, impl Sink>, op: &Op<'
         if missing == OnMissing::Refuse {
             return Err(NO_STREAM);
         }
+        if start != b"$" {
+            StreamId::parse(start, 0).ok_or(INVALID_ID)?;
+        }
         work.new_stream(key, idmp);
         work.touch(work.stamp.db, key);
     }
     let stream = work.stream(key)?.expect("it is there, or was made just above");
-    let after = start_of(start, stream);
+    let after = start_of(start, stream)?;
     if !stream.create_group(group, after, entries_read) {
         return Err(Error::Fixed("BUSYGROUP Consumer Group name already exists"));
     }
@@ -36,22 +40,23 @@ pub(in crate::apply) fn create<'a>(work: &mut Work<'_, 'a, impl Sink>, op: &Op<'
     Ok(())
 }
 
-fn start_of(start: GroupStart, stream: &Stream) -> rbq_stream::StreamId {
-    match start {
-        GroupStart::Last => stream.entries().last_id(),
-        GroupStart::After(id) => id,
+fn start_of(start: &[u8], stream: &Stream) -> Result<StreamId, Error> {
+    if start == b"$" {
+        return Ok(stream.entries().last_id());
     }
+    StreamId::parse(start, 0).ok_or(INVALID_ID)
 }
 
 pub(in crate::apply) fn set_id<'a>(
     work: &mut Work<'_, 'a, impl Sink>,
     key: &'a [u8],
     group: &'a [u8],
-    start: GroupStart,
+    start: &'a [u8],
     entries_read: Option<u64>,
 ) -> Done {
     let stream = work.stream(key)?.ok_or(NO_STREAM)?;
-    let after = start_of(start, stream);
+    named(stream, key, group)?;
+    let after = start_of(start, stream)?;
     named(stream, key, group)?.set_id(after, entries_read);
     work.dirty(1);
     work.notify(Class::Stream, "xgroup-setid", key);

@@ -12,7 +12,7 @@ use crate::effects::Class;
 use crate::error::Error;
 use crate::many::Many;
 use crate::op::{Ids, OnMissing, Op, Trimming};
-use crate::streams::reply_id;
+use crate::streams::{INVALID_ID, reply_id};
 use crate::value::Value;
 
 type Done = Result<(), Error>;
@@ -157,7 +157,7 @@ pub(super) fn ack_delete<'a>(
 /// The IDs, unless one is none.
 pub(super) fn valid(ids: Many<'_>) -> Result<Ids, Error> {
     let ids: Option<Ids> = ids.iter().map(|text| StreamId::parse(&text, 0)).collect();
-    ids.ok_or(Error::Fixed("ERR Invalid stream ID specified as stream command argument"))
+    ids.ok_or(INVALID_ID)
 }
 
 fn all_missing(work: &mut Work<'_, '_, impl Sink>, count: usize) {

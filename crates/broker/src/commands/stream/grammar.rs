@@ -8,8 +8,7 @@ use crate::error::Error;
 use crate::many::Many;
 use crate::op::Trimming;
 use crate::settings::Settings;
-
-pub(super) const INVALID_ID: Error = Error::Fixed("ERR Invalid stream ID specified as stream command argument");
+pub(super) use crate::streams::INVALID_ID;
 
 /// KEEPREF, DELREF, ACKED.
 pub(super) const POLICIES: &[Arg] =

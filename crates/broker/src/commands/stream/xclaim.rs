@@ -5,9 +5,11 @@ use rbq_stream::{Absent, Count, StreamId};
 
 use super::grammar::id;
 use crate::args::Args;
-use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, Submit, touch};
+use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
 use crate::error::Error;
 use crate::op::{ClaimReply, ClaimTerms, Ids, Op};
+use crate::streams::no_group;
+use crate::value::Value;
 
 pub(super) const COMMAND: Command = Command {
     name: "XCLAIM",
@@ -41,19 +43,30 @@ pub(super) const COMMAND: Command = Command {
         ann  XCLAIM orders billing cat 0 1-1
         ann: [[\"1-1\", [item, book]]]
     ",
-    run: Run::Write(parse),
+    run: Run::Derive(|args, view, _| {
+        // Whether the group is there is judged before the options are.
+        let (key, group) = (args.key()?, args.bytes()?);
+        let exists = match view.peek(key).map(|entry| &entry.value) {
+            None => false,
+            Some(Value::Stream(stream)) => stream.group(group).is_some(),
+            Some(_) => return Err(Error::WrongType),
+        };
+        if !exists {
+            return Err(no_group(key, group));
+        }
+        parse(args, key, group, view.stamp.now_ms).map(Some)
+    }),
     ..Command::BASE
 };
 
-fn parse<'a>(args: &mut Args<'a>, submit: &Submit<'_>) -> Result<Op<'a>, Error> {
-    let (key, group, consumer) = (args.key()?, args.bytes()?, args.bytes()?);
+fn parse<'a>(args: &mut Args<'a>, key: &'a [u8], group: &'a [u8], now_ms: u64) -> Result<Op<'a>, Error> {
+    let consumer = args.bytes()?;
     let min_idle = args.integer_or(Error::Fixed("ERR Invalid min-idle-time argument for XCLAIM"))?;
     let mut ids = Ids::new();
     while let Some(id) = args.peek().and_then(|text| StreamId::parse(text, 0)) {
         ids.push(id);
         args.bytes()?;
     }
-    let now_ms = submit.stamp.now_ms;
     let mut reply = ClaimReply::Entries;
     let mut terms = ClaimTerms {
         min_idle_ms: min_idle.max(0) as u64,

@@ -1,11 +1,11 @@
 //! `XGROUP`: consumer groups and who is in them.
 
 use super::super::help;
-use super::grammar::{id, idmp_limits};
+use super::grammar::idmp_limits;
 use crate::args::Args;
 use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
 use crate::error::Error;
-use crate::op::{GroupStart, OnMissing, Op};
+use crate::op::{OnMissing, Op};
 
 pub(super) const COMMAND: Command = Command {
     name: "XGROUP",
@@ -43,7 +43,7 @@ const CREATE: Command = Command {
         ann: -BUSYGROUP Consumer Group name already exists
     ",
     run: Run::Write(|args, submit| {
-        let (key, group, start) = (args.key()?, args.bytes()?, start(args)?);
+        let (key, group, start) = (args.key()?, args.bytes()?, args.bytes()?);
         let (mut missing, mut entries_read) = (OnMissing::Refuse, None);
         while !args.is_empty() {
             if args.keyword("MKSTREAM") {
@@ -77,7 +77,7 @@ const SETID: Command = Command {
         ann: +OK
     ",
     run: Run::Write(|args, _| {
-        let (key, group, start) = (args.key()?, args.bytes()?, start(args)?);
+        let (key, group, start) = (args.key()?, args.bytes()?, args.bytes()?);
         let mut entries_read = None;
         while !args.is_empty() {
             if !take_entries_read(args, &mut entries_read)? {
@@ -180,10 +180,6 @@ const HELP: Command = Command {
     }),
     ..help::BASE
 };
-
-fn start(args: &mut Args<'_>) -> Result<GroupStart, Error> {
-    if args.keyword("$") { Ok(GroupStart::Last) } else { Ok(GroupStart::After(id(args.bytes()?)?)) }
-}
 
 /// `ENTRIESREAD entries-read`, if it is next; -1 is unknown.
 fn take_entries_read(args: &mut Args<'_>, entries_read: &mut Option<u64>) -> Result<bool, Error> {
