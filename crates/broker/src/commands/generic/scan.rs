@@ -115,7 +115,8 @@ fn cursor(text: &[u8]) -> Option<u64> {
     let digits = text.strip_prefix(b"+").unwrap_or(text);
     let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
     match digits.len() - zeros {
-        0 if zeros > 0 => Some(0),
+        // Nothing at all reads as zero; a sign alone does not.
+        0 if zeros > 0 || text.is_empty() => Some(0),
         _ => number::parse_u64(&digits[zeros..]),
     }
 }
