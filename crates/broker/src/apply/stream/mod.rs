@@ -5,7 +5,7 @@ pub(super) mod group;
 pub(super) mod pending;
 
 use rbq_resp::Sink;
-use rbq_stream::{AppendError, Appended, Iid, NewId, RecordError, RefPolicy, SetIdError, Stream, StreamId};
+use rbq_stream::{AppendError, Appended, IdmpLimits, Iid, NewId, RecordError, RefPolicy, SetIdError, Stream, StreamId};
 
 use super::Work;
 use crate::effects::Class;
@@ -260,10 +260,8 @@ pub(crate) fn resolve(stream: Option<&mut Stream>, op: &mut Op<'_>, now_ms: u64)
         _ => return,
     };
     let Some(Trimming::Approximate(bound, limit)) = *trim else { return };
-    let Some(stream) = stream else {
-        *trim = None;
-        return;
-    };
+    let mut new = Stream::new(IdmpLimits::default());
+    let stream = stream.unwrap_or(&mut new);
     let arriving = arriving.map(|(id, fields, limits): (NewId, Many<'_>, _)| rbq_stream::Arriving {
         id: stream.entries().next_id(id, now_ms).unwrap_or(StreamId::MAX),
         payload: fields.iter().map(|value| value.len()).sum(),

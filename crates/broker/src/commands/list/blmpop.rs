@@ -38,10 +38,12 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn parse<'a>(args: &mut Args<'a>) -> Result<Blocking<'a>, Error> {
-    let timeout_us = timeout::seconds(args.bytes()?)?;
+    // The timeout stands first and is judged last.
+    let timeout = args.bytes()?;
     let keys = counted_keys(args)?;
     let end = end(args)?;
     let count = optional_count(args)?;
+    let timeout_us = timeout::seconds(timeout)?;
     Ok(Blocking {
         attempt: Attempt::Write(Op::ListPopFirst { keys, end, count, reply: PopReply::KeyAndElements }),
         keys: keys.iter().map(|key| key.as_slice()).collect(),

@@ -45,9 +45,9 @@ pub(super) const RPOP: Command = Command {
 
 fn parse<'a>(args: &mut Args<'a>, submit: &Submit<'_>, end: End) -> Result<Op<'a>, Error> {
     let key = args.key()?;
-    let count = if args.is_empty() { None } else { Some(args.count()?) };
-    if !args.is_empty() {
+    if args.left() > 1 {
         return Err(Error::Arity(submit.name()));
     }
+    let count = if args.is_empty() { None } else { Some(args.count()?) };
     Ok(Op::ListPop { key, end, count })
 }

@@ -155,3 +155,11 @@ pub(super) fn idmp_limits(settings: &Settings) -> IdmpLimits {
 pub(super) fn arity(submit: &Submit<'_>) -> Error {
     Error::Arity(submit.name())
 }
+
+/// A known subcommand with options that are none.
+pub(super) fn wrong_arguments(args: &Args<'_>, container: &str) -> Error {
+    let subcommand = String::from_utf8_lossy(args.request().arg(1)).into_owned();
+    Error::err(format_args!(
+        "unknown subcommand or wrong number of arguments for '{subcommand}'. Try {container} HELP."
+    ))
+}

@@ -1,7 +1,7 @@
 //! `XGROUP`: consumer groups and who is in them.
 
 use super::super::help;
-use super::grammar::idmp_limits;
+use super::grammar::{idmp_limits, wrong_arguments};
 use crate::args::Args;
 use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
 use crate::error::Error;
@@ -49,7 +49,7 @@ const CREATE: Command = Command {
             if args.keyword("MKSTREAM") {
                 missing = OnMissing::Create;
             } else if !take_entries_read(args, &mut entries_read)? {
-                return Err(unknown("CREATE"));
+                return Err(wrong_arguments(args, "XGROUP"));
             }
         }
         let idmp = idmp_limits(submit.settings);
@@ -81,7 +81,7 @@ const SETID: Command = Command {
         let mut entries_read = None;
         while !args.is_empty() {
             if !take_entries_read(args, &mut entries_read)? {
-                return Err(unknown("SETID"));
+                return Err(wrong_arguments(args, "XGROUP"));
             }
         }
         Ok(Op::GroupSetId { key, group, start, entries_read })
@@ -193,8 +193,4 @@ fn take_entries_read(args: &mut Args<'_>, entries_read: &mut Option<u64>) -> Res
         }
     };
     Ok(true)
-}
-
-fn unknown(subcommand: &str) -> Error {
-    Error::err(format_args!("unknown subcommand or wrong number of arguments for '{subcommand}'. Try XGROUP HELP."))
 }

@@ -4,6 +4,7 @@ use rbq_resp::Sink;
 use rbq_stream::{Consumer, ConsumerId, Group, PendingFilter, Stream};
 
 use super::super::help;
+use super::grammar::wrong_arguments;
 use crate::args::Args;
 use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
 use crate::error::Error;
@@ -167,7 +168,7 @@ fn full_count(args: &mut Args<'_>) -> Result<Option<usize>, Error> {
     if args.is_empty() {
         return Ok(None);
     }
-    let unknown = Error::Fixed("ERR unknown subcommand or wrong number of arguments for 'STREAM'. Try XINFO HELP.");
+    let unknown = wrong_arguments(args, "XINFO");
     if !args.keyword("FULL") {
         return Err(unknown);
     }
