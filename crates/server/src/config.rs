@@ -167,7 +167,7 @@ fn check_exposure(settings: &Settings) -> Result<()> {
         Some(address) if settings.protected_mode.0 && settings.requirepass.0.is_empty() && settings.port.0 > 0 => {
             bail!(
                 "refusing to listen on {address} without a password: anybody who reaches it could read and delete \
-             everything\nhint: set `--requirepass`, or bind to loopback only, or, on a network you trust, `--protected-mode no`"
+                 everything\nhint: set `--requirepass`, or bind to loopback only, or, on a network you trust, `--protected-mode no`"
             )
         }
         _ => Ok(()),

@@ -66,8 +66,6 @@ struct Connection {
     flush: Flush,
     total_in: u64,
     counted_query_bytes: usize,
-    io_thread: u32,
-    fd: i32,
 }
 
 /// Serves a connection on the current thread's runtime until it is over.
@@ -87,7 +85,10 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Accepted, peer: Peer, io_
             hub.conns.resize_with(slot + 1, || None);
         }
         hub.conns[slot] = Some(conn.clone());
-        (conn, !hub.broker.session(client).authenticated)
+        let session = hub.broker.session_mut(client);
+        session.traffic.io_thread = io_thread;
+        session.traffic.fd = fd;
+        (conn, !session.authenticated)
     };
     let bulk_bytes_max = shared.limits.bulk_bytes_max.load(Ordering::Relaxed);
     let mut connection = Connection {
@@ -106,8 +107,6 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Accepted, peer: Peer, io_
         flush: Flush::default(),
         total_in: 0,
         counted_query_bytes: 0,
-        io_thread,
-        fd,
     };
     let reason = connection.run().await;
     if limits::is_breach(reason) {
@@ -235,6 +234,7 @@ impl Connection {
         let mut hub = shared.lock();
         let started = hub.clock.now();
         let mut now = started;
+        self.report(&mut hub);
         while self.at < self.batch.len() {
             let request = self.decoder.request(&self.batch, self.at);
             let client = self.conn.client;
@@ -260,7 +260,7 @@ impl Connection {
             }
         }
         self.post(&shared);
-        self.report(&mut hub);
+        self.settle(&mut hub);
         shared.after_hold(&mut hub, now);
         hub.holds.record((now.monotonic_us - started.monotonic_us) * 1000);
         if self.at < self.batch.len() {
@@ -283,32 +283,37 @@ impl Connection {
         shared.client_buffers.fetch_add(outbox.pending() as i64 - before as i64, Ordering::Relaxed);
     }
 
-    /// Tells the broker of this connection's buffers, for CLIENT LIST, and takes over what commands changed.
-    fn report(&mut self, hub: &mut Hub) {
+    /// Tells the broker of this connection's buffers, for CLIENT LIST.
+    fn report(&self, hub: &mut Hub) {
         let (output_bytes, output_len, total_out) = {
             let outbox = self.conn.outbox.lock();
             (outbox.pending(), outbox.pieces(), outbox.total_out)
         };
         let query_bytes = self.decoder.buffered();
-        let session = hub.broker.session_mut(self.conn.client);
-        let traffic = &mut session.traffic;
+        let traffic = &mut hub.broker.session_mut(self.conn.client).traffic;
+        let (read, sent) = (self.total_in - traffic.total_in, total_out - traffic.total_out);
         traffic.query_bytes = query_bytes;
         traffic.query_free = self.decoder.capacity().saturating_sub(query_bytes);
         traffic.output_bytes = output_bytes;
         traffic.output_len = output_len;
-        traffic.io_thread = self.io_thread;
-        traffic.fd = self.fd;
-        let (read, sent) = (self.total_in - traffic.total_in, total_out - traffic.total_out);
         traffic.total_in = self.total_in;
         traffic.total_out = total_out;
-        let stranger = !session.authenticated;
-        let limit = limits::Shared::output_limit(&hub.broker.settings, hub.broker.session(self.conn.client));
-        if limit.hard_bytes > 0 && output_bytes as u64 > limit.hard_bytes {
-            self.conn.outbox.lock().close = Some(OUTPUT_HARD_LIMIT);
-            hub.broker.stats.output_limit_disconnections += 1;
-        }
         hub.broker.stats.net_input_bytes += read;
         hub.broker.stats.net_output_bytes += sent;
+    }
+
+    /// Holds the replies against their limit, and takes over what commands changed.
+    fn settle(&mut self, hub: &mut Hub) {
+        let session = hub.broker.session(self.conn.client);
+        let stranger = !session.authenticated;
+        let limit = limits::Shared::output_limit(&hub.broker.settings, session);
+        if limit.hard_bytes > 0 {
+            let mut outbox = self.conn.outbox.lock();
+            if outbox.pending() as u64 > limit.hard_bytes {
+                outbox.close = Some(OUTPUT_HARD_LIMIT);
+                hub.broker.stats.output_limit_disconnections += 1;
+            }
+        }
         let bulk_bytes_max = self.shared.limits.bulk_bytes_max.load(Ordering::Relaxed);
         if (stranger, bulk_bytes_max) != (self.stranger, self.bulk_bytes_max) {
             (self.stranger, self.bulk_bytes_max) = (stranger, bulk_bytes_max);
@@ -367,15 +372,21 @@ impl Connection {
             if self.decoder.buffered() == 0 {
                 self.decoder.shrink();
             }
+            self.count_query_bytes();
             return Poll::Pending;
         }
         let polled = self.reader.poll_read(cx, self.decoder.space());
+        self.count_query_bytes();
+        polled
+    }
+
+    /// Tells everybody else how many bytes of requests are held here.
+    fn count_query_bytes(&mut self) {
         let query_bytes = self.decoder.buffered();
         let grown = query_bytes as i64 - self.counted_query_bytes as i64;
         self.shared.client_buffers.fetch_add(grown, Ordering::Relaxed);
         self.counted_query_bytes = query_bytes;
         self.conn.query_bytes.store(query_bytes, Ordering::Relaxed);
-        polled
     }
 
     /// Forgets the connection everywhere.

@@ -95,12 +95,31 @@ fn lock_info(hub: &Hub) -> Vec<(String, String)> {
 fn look_after_clients(shared: &Shared) {
     let mut hub = shared.lock();
     let now = hub.clock.now();
+    note_traffic(&mut hub);
     close_idle(&hub, now);
     close_over_soft_limit(&mut hub, now);
     let settings = &hub.broker.settings;
     let limit = settings.maxmemory_clients.limit(settings.maxmemory.0);
     if limit.is_some_and(|limit| shared.client_buffers.load(Ordering::Relaxed).max(0) as u64 > limit) {
         close_largest(&hub);
+    }
+}
+
+/// A connection tells of its buffers when it runs something; this tells of those that only send or only receive.
+fn note_traffic(hub: &mut Hub) {
+    let Hub { broker, conns, .. } = hub;
+    for conn in conns.iter().flatten() {
+        let (output_bytes, output_len, total_out) = {
+            let outbox = conn.outbox.lock();
+            (outbox.pending(), outbox.pieces(), outbox.total_out)
+        };
+        let traffic = &mut broker.session_mut(conn.client).traffic;
+        let sent = total_out - traffic.total_out;
+        traffic.query_bytes = conn.query_bytes.load(Ordering::Relaxed);
+        traffic.output_bytes = output_bytes;
+        traffic.output_len = output_len;
+        traffic.total_out = total_out;
+        broker.stats.net_output_bytes += sent;
     }
 }
 

@@ -8,9 +8,9 @@ use rbq_broker::Peer;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
-use crate::{connection, flusher};
 use crate::hub::Shared;
 use crate::socket::Accepted;
+use crate::{connection, flusher};
 
 struct IoThread {
     sockets: mpsc::UnboundedSender<(Accepted, Peer)>,

@@ -82,8 +82,11 @@ fn the_redis_crate_is_at_home() {
         one.rpush("queue", "job").unwrap();
         assert_eq!(consumer.join().unwrap(), Some(["queue".into(), "job".into()]));
 
-        let (length, popped): (usize, Vec<String>) =
-            redis::pipe().rpush("list", &["a", "b"]).lpop("list", std::num::NonZeroUsize::new(2)).query(&mut one).unwrap();
+        let (length, popped): (usize, Vec<String>) = redis::pipe()
+            .rpush("list", &["a", "b"])
+            .lpop("list", std::num::NonZeroUsize::new(2))
+            .query(&mut one)
+            .unwrap();
         assert_eq!((length, popped), (2, vec!["a".to_owned(), "b".to_owned()]));
     }
 }
@@ -150,7 +153,9 @@ fn the_redis_crate_is_at_home_in_async_too() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (pushes, mut received) = tokio::sync::mpsc::unbounded_channel();
-        let config = redis::AsyncConnectionConfig::new().set_push_sender(pushes);
+        let config = redis::AsyncConnectionConfig::new()
+            .set_push_sender(pushes)
+            .set_response_timeout(Some(Duration::from_secs(60)));
         let client = open(&server, "resp3");
         let mut one = client.get_multiplexed_async_connection_with_config(&config).await.unwrap();
         one.subscribe("news").await.unwrap();
@@ -161,11 +166,16 @@ fn the_redis_crate_is_at_home_in_async_too() {
                 break push;
             }
         };
-        assert_eq!(redis::from_redis_value::<(String, String)>(redis::Value::Array(message.data)).unwrap(), ("news".into(), "hi".into()));
+        assert_eq!(
+            redis::from_redis_value::<(String, String)>(redis::Value::Array(message.data)).unwrap(),
+            ("news".into(), "hi".into())
+        );
 
         let value = "v".repeat(64 * 1024);
         let mut pipe = redis::pipe();
-        (0..512).for_each(|_| drop(pipe.set("key", &value).ignore().get("key")));
+        for _ in 0..512 {
+            pipe.set("key", &value).ignore().get("key");
+        }
         let replies: Vec<String> = pipe.query_async(&mut one).await.unwrap();
         assert!(replies.len() == 512 && replies.iter().all(|reply| *reply == value));
     });

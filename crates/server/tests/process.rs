@@ -55,7 +55,10 @@ fn what_is_wrong_is_named_with_its_place() {
 
     let (code, text) = run(&["--check-config"], &[("RBQ_MAXMEMORY", "lots")]);
     assert_eq!(code, 1);
-    assert!(text.starts_with("error: environment variable RBQ_MAXMEMORY: `lots` is no value for `maxmemory`"), "{text}");
+    assert!(
+        text.starts_with("error: environment variable RBQ_MAXMEMORY: `lots` is no value for `maxmemory`"),
+        "{text}"
+    );
 
     let (code, text) = run(&["--config", "/nowhere/rbq.toml"], &[]);
     assert_eq!(code, 1);
