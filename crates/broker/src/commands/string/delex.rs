@@ -56,3 +56,41 @@ fn derive<'a>(args: &mut Args<'a>, view: &mut View<'_>, reply: &mut Reply<'_>) -
     let when = condition::comparison(args).ok_or(invalid)?;
     Ok(Some(Op::StringDeleteIf { key, when }))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::play;
+
+    #[test]
+    fn a_condition_is_judged_only_where_there_is_a_string() {
+        insta::assert_snapshot!(play("
+            ann  DELEX missing NOSUCH x
+            ann  DELEX missing IFDEQ short
+            ann  RPUSH mail one
+            ann  DELEX mail NOSUCH x
+            ann  SET a 1
+            ann  DELEX a NOSUCH x
+            ann  DELEX a IFDEQ short
+            ann  DELEX a IFDNE zzzzzzzzzzzzzzz
+            ann  DELEX a IFEQ
+            ann  DELEX a IFEQ 1 IFNE 2
+            ann  DELEX a IFDEQ zzzzzzzzzzzzzzzz
+            ann  DELEX a IFDNE zzzzzzzzzzzzzzzz
+            ann  DELEX mail
+        "), @r"
+        ann: 0
+        ann: 0
+        ann: 1
+        ann: -ERR Key should be of string type if conditions are specified
+        ann: +OK
+        ann: -ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE
+        ann: -ERR must be exactly 16 hexadecimal characters
+        ann: -ERR must be exactly 16 hexadecimal characters
+        ann: -ERR wrong number of arguments for 'delex' command
+        ann: -ERR wrong number of arguments for 'delex' command
+        ann: 0
+        ann: 1
+        ann: 1
+        ");
+    }
+}

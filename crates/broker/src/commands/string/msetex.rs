@@ -56,3 +56,64 @@ fn parse<'a>(args: &mut Args<'a>, submit: &Submit<'_>) -> Result<Op<'a>, Error> 
     let deadline = lifetime.deadline(submit.name(), submit.stamp.now_ms)?;
     Ok(Op::StringSetMany { pairs, when, deadline, reply: SetManyReply::Integer })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::play;
+
+    #[test]
+    fn all_keys_are_set_or_none() {
+        insta::assert_snapshot!(play("
+            ann  MSETEX 2 a 1 b 2 XX
+            ann  MSETEX 2 a 1 b 2 NX PX 1500
+            ann  PTTL b
+            ann  MSETEX 2 b 3 c 4 NX
+            ann  MSETEX 2 b 3 c 4 XX
+            ann  MSETEX 1 b 5 KEEPTTL
+            ann  PTTL b
+            ann  MSETEX 1 b 6
+            ann  PTTL b
+            ann  MGET a b c
+        "), @r#"
+        ann: 0
+        ann: 1
+        ann: 1500
+        ann: 0
+        ann: 0
+        ann: 1
+        ann: 1500
+        ann: 1
+        ann: -1
+        ann: ["1", "6", nil]
+        "#);
+    }
+
+    #[test]
+    fn mistakes_are_told_as_redis_tells_them() {
+        insta::assert_snapshot!(play("
+            ann  MSETEX 0 a 1
+            ann  MSETEX x a 1
+            ann  MSETEX 2147483648 a 1
+            ann  MSETEX 2 a 1
+            ann  MSETEX 2 a 1 b 2 c
+            ann  MSETEX 1 a 1 NX XX
+            ann  MSETEX 1 a 1 EX 1 KEEPTTL
+            ann  MSETEX 1 a 1 EX 0
+            ann  MSETEX 1 a 1 EX x
+            ann  MSETEX 1 a
+            ann  EXISTS a
+        "), @r"
+        ann: -ERR invalid numkeys value
+        ann: -ERR invalid numkeys value
+        ann: -ERR invalid numkeys value
+        ann: -ERR wrong number of key-value pairs
+        ann: -ERR syntax error
+        ann: -ERR syntax error
+        ann: -ERR syntax error
+        ann: -ERR invalid expire time in 'msetex' command
+        ann: -ERR value is not an integer or out of range
+        ann: -ERR wrong number of arguments for 'msetex' command
+        ann: 0
+        ");
+    }
+}

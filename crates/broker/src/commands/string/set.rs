@@ -118,3 +118,71 @@ fn take_condition<'a>(args: &mut Args<'a>) -> Option<SetWhen<'a>> {
         condition::comparison(args)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::play;
+
+    #[test]
+    fn options_may_be_repeated_but_not_contradict_each_other() {
+        insta::assert_snapshot!(play("
+            ann  SET a 1 NX NX GET GET EX 10 EX 20
+            ann  TTL a
+            ann  SET a 2 IFEQ x IFEQ 1 KEEPTTL KEEPTTL
+            ann  TTL a
+            ann  SET a 3 IFEQ 2 NX
+            ann  SET a 3 IFEQ 2 IFDEQ 0123456789abcdef
+            ann  SET a 3 PX 1 EXAT 1
+            ann  SET a 3 EX x NX XX
+        "), @r"
+        ann: nil
+        ann: 20
+        ann: +OK
+        ann: 20
+        ann: -ERR syntax error
+        ann: -ERR syntax error
+        ann: -ERR syntax error
+        ann: -ERR syntax error
+        ");
+    }
+
+    #[test]
+    fn a_digest_is_judged_only_where_there_is_a_value() {
+        insta::assert_snapshot!(play("
+            ann  SET a 1 IFDEQ short
+            ann  SET a 1 IFDNE short
+            ann  SET a 2 IFDNE short
+            ann  SET a 2 IFDEQ short GET
+            ann  DIGEST a
+            ann  SET a 2 IFDEQ 65CD25028F98F158
+            ann  SET a 2 IFDNE zzzzzzzzzzzzzzzz
+        "), @r#"
+        ann: nil
+        ann: +OK
+        ann: -ERR must be exactly 16 hexadecimal characters
+        ann: -ERR must be exactly 16 hexadecimal characters
+        ann: "65cd25028f98f158"
+        ann: +OK
+        ann: +OK
+        "#);
+    }
+
+    #[test]
+    fn a_comparison_wants_a_string() {
+        insta::assert_snapshot!(play("
+            ann  RPUSH mail one
+            ann  SET mail x IFNE one
+            ann  SET mail x IFDNE 0123456789abcdef
+            ann  SET mail x XX GET
+            ann  SET mail x NX
+            ann  TYPE mail
+        "), @r"
+        ann: 1
+        ann: -WRONGTYPE Operation against a key holding the wrong kind of value
+        ann: -WRONGTYPE Operation against a key holding the wrong kind of value
+        ann: -WRONGTYPE Operation against a key holding the wrong kind of value
+        ann: nil
+        ann: +list
+        ");
+    }
+}
