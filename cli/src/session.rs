@@ -76,7 +76,7 @@ impl Session {
     /// What ended the connection, or stdout.
     pub(crate) async fn ask(&mut self, request: &Request, out: &mut Output) -> Result<Turn> {
         let turn = self.talk(request, out).await;
-        if is_word(request, 0, "SHUTDOWN") && matches!(&turn, Err(Stop::Connection(Error::Closed(_)))) {
+        if request.is_word(0, "SHUTDOWN") && matches!(&turn, Err(Stop::Connection(Error::Closed(_)))) {
             return Ok(Turn::Ended);
         }
         Ok(turn?)
@@ -155,10 +155,10 @@ impl Session {
     }
 
     fn manner(&mut self, request: &Request) -> Manner {
-        if is_word(request, 0, "CLIENT") && is_word(request, 1, "REPLY") {
-            let off = is_word(request, 2, "OFF");
+        if request.is_word(0, "CLIENT") && request.is_word(1, "REPLY") {
+            let off = request.is_word(2, "OFF");
             self.muted = off;
-            return if off || is_word(request, 2, "SKIP") { Manner::Nothing } else { Manner::Value };
+            return if off || request.is_word(2, "SKIP") { Manner::Nothing } else { Manner::Value };
         }
         let manner = manner_of(request);
         // Confirmations come all the same after CLIENT REPLY OFF (redis/redis #11875).
@@ -167,7 +167,7 @@ impl Session {
 }
 
 fn manner_of(request: &Request) -> Manner {
-    let word = |index, words: &[&str]| words.iter().any(|word| is_word(request, index, word));
+    let word = |index, words: &[&str]| words.iter().any(|word| request.is_word(index, word));
     if word(0, &["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"]) {
         return Manner::Messages;
     }
@@ -186,10 +186,6 @@ fn manner_of(request: &Request) -> Manner {
         || word(0, &["LATENCY"]) && word(1, &["DOCTOR"]) && request.len() == 2
         || word(0, &["PROXY"]) && word(1, &["INFO"]);
     if text { Manner::Text } else { Manner::Value }
-}
-
-fn is_word(request: &Request, index: usize, word: &str) -> bool {
-    request.is_word(index, word)
 }
 
 /// Which side of us a conversation ended on.

@@ -154,3 +154,18 @@ fn an_embedded_broker_needs_no_server() {
     out|   complexity: O(1)
     "#);
 }
+
+#[test]
+fn help_comes_from_our_own_table_where_the_server_gives_none() {
+    let Some(oracle) = Oracle::start(&["--user", "ann", "on", ">pw", "~*", "+@all", "-command"]) else { return };
+    let url = format!("redis://ann:pw@127.0.0.1:{}", oracle.port);
+    let output = run(rbq(&["repl"]).env("RBQ_URL", url), b"help xlen\n");
+    assert_snapshot!(text(&output), @r"
+    exit 0
+    out| XLEN key
+    out|   Counts the entries of a stream.
+    out|   group: stream
+    out|   since: 5.0.0
+    out|   complexity: O(1)
+    ");
+}

@@ -1,7 +1,7 @@
 //! The commands a person may type: what completion, hints and `help` know.
 //!
-//! One form, whoever fills it: the connected server's `COMMAND DOCS`, which is right for that very server, or nothing, for a
-//! server too old to have it, where the REPL works without help.
+//! Filled from `COMMAND DOCS`: of the connected server, for which it is right whatever that server is, or of the broker in this
+//! process, whose answer is its command table.
 
 mod docs;
 

@@ -249,7 +249,7 @@ fn it_listens_where_it_says_and_help_names_every_parameter() {
     let server = Server::start(&[]);
     assert!(server.log().contains(&server.addr.to_string()), "{}", server.log());
     assert!(shown(&server.client().ask(&["INFO", "server"])).contains(&format!("tcp_port:{}", server.addr.port())));
-    let help = program().arg("--help").output().unwrap();
+    let help = program().arg("--help").stdout(std::process::Stdio::piped()).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     for parameter in rbq_broker::settings::PARAMETERS {
         assert!(help.contains(&format!("--{} ", parameter.name)), "{}", parameter.name);

@@ -23,6 +23,9 @@ use crate::support::Server;
 /// Servers at work at once: they wait for us as much as we for them.
 const WORKERS: usize = 4;
 
+/// How often a conversation in which time has to pass may miss its moments.
+const REALTIME_TRIES: usize = 5;
+
 #[test]
 fn the_server_answers_as_the_transcripts_say() {
     let only = env::var("RBQ_ONLY").unwrap_or_default();
@@ -48,7 +51,18 @@ fn the_server_answers_as_the_transcripts_say() {
             });
         }
     });
-    let complaints: String = complaints.into_inner().unwrap().concat();
+    let mut complaints = complaints.into_inner().unwrap();
+    for ((script, conversation), complaint) in conversations.iter().zip(&mut complaints) {
+        // On a machine with more to do than it can, a moment of milliseconds passes before its step is played. Such a
+        // conversation is given its chance again, with nothing beside it that is ours.
+        let tries = if conversation.realtime { REALTIME_TRIES } else { 0 };
+        for _ in 0..tries {
+            if !complaint.is_empty() {
+                *complaint = perform(script, conversation);
+            }
+        }
+    }
+    let complaints = complaints.concat();
     eprintln!("{} conversations played", conversations.len());
     assert!(complaints.is_empty(), "\n{complaints}");
 }

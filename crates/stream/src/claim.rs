@@ -12,6 +12,8 @@
 //! which begins with what was handed back). The first two drop what they meet that was deleted from the stream; the third
 //! passes over it, as Redis does.
 
+use std::iter;
+
 use crate::consumer::ConsumerId;
 use crate::deliver::{Existing, Take, once_more};
 use crate::entry::EntryRef;
@@ -111,7 +113,7 @@ impl GroupMut<'_> {
         if id <= self.group.last_delivered {
             return false;
         }
-        self.ends.moved(self.group.last_delivered, id);
+        self.reach.moved(self.group.last_delivered, id);
         self.group.last_delivered = id;
         self.group.count_lag(self.entries);
         true
@@ -211,7 +213,8 @@ impl GroupMut<'_> {
         }
         let pending = &self.group.pending;
         let handed_back = pending.nacked_ids().filter_map(|id| pending.get(id));
-        let owned = owned.then(|| pending.oldest_first(until_ms)).into_iter().flatten();
+        // Made only when it comes to them.
+        let owned = iter::once(owned).filter(|owned| *owned).flat_map(|_| pending.oldest_first(until_ms));
         let mut claimed = Vec::new();
         for hold in handed_back.chain(owned) {
             if claimed.len() == limit {

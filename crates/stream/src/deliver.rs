@@ -4,6 +4,8 @@
 //! when there is no more room for it. What was not taken was not delivered: it does not become pending, and the group
 //! does not move past it.
 
+use smallvec::SmallVec;
+
 use crate::consumer::ConsumerId;
 use crate::entry::EntryRef;
 use crate::group::GroupMut;
@@ -49,6 +51,9 @@ pub struct HistoryEntry<'a> {
 /// The highest delivery count, where it stays (Redis answers with signed 64-bit integers).
 pub const DELIVERIES_MAX: u64 = i64::MAX as u64;
 
+/// Entries made pending in one go.
+const BATCH: usize = 64;
+
 pub(crate) fn once_more(deliveries: u64) -> u64 {
     deliveries.saturating_add(1).min(DELIVERIES_MAX)
 }
@@ -72,21 +77,26 @@ impl GroupMut<'_> {
         if lag == 0 {
             return delivery;
         }
+        let mut batch: SmallVec<[StreamId; BATCH]> = SmallVec::new();
         for entry in self.entries.after(start).take(limit) {
             if visit(entry) == Take::Stop {
                 break;
             }
             self.group.count_read(self.entries, entry.id);
             self.group.last_delivered = entry.id;
-            if acks == Acks::Required {
-                let owner = Some(consumer.0);
-                self.group.assign(Hold { id: entry.id, owner, delivered_ms: now_ms, deliveries: 1 });
-            }
             delivery.len += 1;
             delivery.ends = Some((delivery.ends.map_or(entry.id, |(first, _)| first), entry.id));
+            if acks == Acks::Required {
+                batch.push(entry.id);
+                if batch.len() == BATCH {
+                    self.group.assign_new(&batch, consumer, now_ms);
+                    batch.clear();
+                }
+            }
         }
+        self.group.assign_new(&batch, consumer, now_ms);
         if delivery.len > 0 {
-            self.ends.moved(start, self.group.last_delivered);
+            self.reach.moved(start, self.group.last_delivered);
             self.group.set_lag(self.entries, lag - delivery.len);
             if acks == Acks::Required {
                 self.group.consumers.at_mut(consumer).active_ms = Some(now_ms);

@@ -93,6 +93,15 @@ impl<R: Run> Directory<R> {
         self.runs.iter().filter(|run| !run.is_vacant())
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut R> {
+        self.runs.iter_mut().filter(|run| !run.is_vacant())
+    }
+
+    /// Runs that hold something, with their slots.
+    pub(crate) fn iter_slots(&self) -> impl Iterator<Item = (usize, &R)> {
+        self.runs.iter().enumerate().filter(|(_, run)| !run.is_vacant())
+    }
+
     pub(crate) fn push_back(&mut self, run: R) {
         debug_assert!(self.runs.back().is_none_or(|last| last.first() < run.first()), "runs ascend");
         self.runs.push_back(run);

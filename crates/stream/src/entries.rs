@@ -272,16 +272,10 @@ impl Entries {
         if id < self.first_id || id > self.newest_id {
             return false;
         }
-        let Some(at) = self.directory.floor(id) else {
-            return false;
-        };
-        let found = self.directory.get(at).and_then(BlockRun::block).is_some_and(|block| block.has(id));
-        if !found {
-            return false;
-        }
-        self.change_block(at, |block| {
-            block.kill(id);
-        });
+        let Some(slot) = self.directory.floor(id) else { return false };
+        let block = self.directory.get(slot).and_then(BlockRun::block);
+        let Some(place) = block.and_then(|block| block.place(id)) else { return false };
+        self.change_block(slot, |block| block.kill(place));
         if tombstone == Tombstone::Recorded {
             self.max_deleted_id = self.max_deleted_id.max(id);
         }
@@ -323,9 +317,9 @@ impl Entries {
     }
 
     /// Changes one block and brings the books in order; the ends are for the caller to settle.
-    fn change_block(&mut self, at: usize, change: impl FnOnce(&mut Block)) {
-        let is_back = at + 1 == self.directory.slots();
-        let run = self.directory.get_mut(at).expect("the caller found it");
+    fn change_block(&mut self, slot: usize, change: impl FnOnce(&mut Block)) {
+        let is_back = slot + 1 == self.directory.slots();
+        let run = self.directory.get_mut(slot).expect("the caller found it");
         let shared = run.block.as_mut().expect("the caller found it");
         let before = shared.heap_bytes();
         let block = Arc::make_mut(shared);

@@ -175,41 +175,37 @@ pub(crate) fn is_idle(hold: &Hold, min_idle_ms: u64, now_ms: u64) -> bool {
 pub struct GroupMut<'a> {
     pub(crate) entries: &'a Entries,
     pub(crate) group: &'a mut Group,
-    pub(crate) ends: &'a mut Ends,
+    pub(crate) reach: &'a mut Reach,
 }
 
-/// The smallest and the greatest `last_delivered` of all groups, while known.
+/// Bounds on how far the groups have read, so that most appends and deletions need not ask each.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Ends {
-    known: Option<(StreamId, StreamId)>,
+pub(crate) struct Reach {
+    /// No group has read less far.
+    low: StreamId,
+    /// Whether some group has read just that far.
+    low_is_exact: bool,
+    /// No group has read farther.
+    high: StreamId,
 }
 
-impl Ends {
+impl Reach {
     /// A group's `last_delivered` moves.
     pub(crate) fn moved(&mut self, from: StreamId, to: StreamId) {
-        let Some((min, max)) = &mut self.known else {
-            return;
-        };
-        // The group at an end may not be the only one there.
-        if (from == *min && to > from) || (from == *max && to < from) {
-            self.known = None;
-            return;
+        // The group that was least far may not have been the only one.
+        if from == self.low && to > from {
+            self.low_is_exact = false;
         }
-        *min = to.min(*min);
-        *max = to.max(*max);
+        self.joined(to);
     }
 
     fn joined(&mut self, at: StreamId) {
-        if let Some((min, max)) = &mut self.known {
-            *min = at.min(*min);
-            *max = at.max(*max);
-        }
+        self.low = self.low.min(at);
+        self.high = self.high.max(at);
     }
 
     fn left(&mut self, at: StreamId) {
-        if self.known.is_some_and(|(min, max)| at == min || at == max) {
-            self.known = None;
-        }
+        self.low_is_exact &= at != self.low;
     }
 }
 
@@ -280,6 +276,17 @@ impl Group {
         }
     }
 
+    /// Makes entries pending that were just delivered; some may be pending already.
+    pub(crate) fn assign_new(&mut self, ids: &[StreamId], consumer: ConsumerId, now_ms: u64) {
+        if self.pending.extend(ids, consumer.0, now_ms) {
+            self.consumers.at_mut(consumer).pending += ids.len() as u64;
+            return;
+        }
+        for &id in ids {
+            self.assign(Hold { id, owner: Some(consumer.0), delivered_ms: now_ms, deliveries: 1 });
+        }
+    }
+
     /// Makes an entry pending for `owner`, or changes whose it is.
     pub(crate) fn assign(&mut self, hold: Hold) {
         if let Some(before) = self.pending.put(hold) {
@@ -295,34 +302,44 @@ impl Group {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Groups {
     pub(crate) by_name: BTreeMap<Box<[u8]>, Group>,
-    pub(crate) ends: Ends,
+    pub(crate) reach: Reach,
 }
 
 impl Groups {
     pub(crate) fn insert(&mut self, name: &[u8], group: Group) {
-        self.ends.joined(group.last_delivered);
+        self.reach.joined(group.last_delivered);
         self.by_name.insert(name.into(), group);
     }
 
     pub(crate) fn remove(&mut self, name: &[u8]) -> Option<Group> {
         let group = self.by_name.remove(name)?;
-        self.ends.left(group.last_delivered);
+        self.reach.left(group.last_delivered);
         Some(group)
     }
 
-    /// The smallest and the greatest `last_delivered`; `None` without groups.
-    pub(crate) fn ends(&mut self) -> Option<(StreamId, StreamId)> {
-        if self.ends.known.is_none() {
-            let mut delivered = self.by_name.values().map(|group| group.last_delivered);
-            let first = delivered.next()?;
-            self.ends.known = Some(delivered.fold((first, first), |(min, max), id| (id.min(min), id.max(max))));
+    /// How far the least advanced group has read; `None` without groups.
+    pub(crate) fn least_read(&mut self) -> Option<StreamId> {
+        if !self.reach.low_is_exact {
+            self.reach.low = self.by_name.values().map(|group| group.last_delivered).min()?;
+            self.reach.low_is_exact = true;
         }
-        self.ends.known.filter(|_| !self.by_name.is_empty())
+        (!self.by_name.is_empty()).then_some(self.reach.low)
+    }
+
+    /// Whether some group may have yet to read `id`.
+    pub(crate) fn may_lack(&self, id: StreamId) -> bool {
+        !self.by_name.is_empty() && self.reach.low < id
+    }
+
+    /// Whether some group may have read to `id` or beyond.
+    pub(crate) fn may_have_reached(&self, id: StreamId) -> bool {
+        !self.by_name.is_empty() && self.reach.high >= id
     }
 
     /// Whether some group has yet to be given `id`, or to acknowledge it.
     pub(crate) fn refers_to(&mut self, id: StreamId) -> bool {
-        self.ends().is_some_and(|(min, _)| min < id) || self.by_name.values().any(|group| group.pending.contains(id))
+        let unread = self.may_lack(id) && self.least_read().is_some_and(|least| least < id);
+        unread || self.by_name.values().any(|group| group.pending.contains(id))
     }
 
     /// Drops `id` from the pending entries of every group. Returns how many had it.
@@ -338,7 +355,13 @@ impl Groups {
 
 #[cfg(test)]
 impl Groups {
-    pub(crate) fn known_ends(&self) -> Option<(StreamId, StreamId)> {
-        self.ends.known
+    /// # Panics
+    /// When a bound is wrong.
+    pub(crate) fn audit_reach(&self) {
+        let mut delivered: Vec<_> = self.by_name.values().map(Group::last_delivered).collect();
+        delivered.sort();
+        let (Some(min), Some(max)) = (delivered.first(), delivered.last()) else { return };
+        assert!(self.reach.low <= *min && *max <= self.reach.high);
+        assert!(!self.reach.low_is_exact || self.reach.low == *min);
     }
 }

@@ -102,7 +102,7 @@ impl GroupMut<'_> {
     /// Sets the last delivered ID to any ID, and the read counter to what is given: `None` is unknown, and no more can
     /// have been read than were ever added.
     pub fn set_id(&mut self, id: StreamId, entries_read: Option<u64>) {
-        self.ends.moved(self.group.last_delivered, id);
+        self.reach.moved(self.group.last_delivered, id);
         self.group.last_delivered = id;
         self.group.entries_read = entries_read.map(|read| read.min(self.entries.added()));
         self.group.count_lag(self.entries);
@@ -112,7 +112,7 @@ impl GroupMut<'_> {
 impl Groups {
     /// After an append: entries at or before a group's `last_delivered` are not ahead of it.
     pub(crate) fn note_append(&mut self, id: StreamId) {
-        if self.by_name.is_empty() || self.ends().is_none_or(|(_, max)| max < id) {
+        if !self.may_have_reached(id) {
             return;
         }
         for group in self.by_name.values_mut().filter(|group| group.last_delivered >= id) {
@@ -122,7 +122,7 @@ impl Groups {
 
     /// After a deletion by ID.
     pub(crate) fn note_deletion(&mut self, id: StreamId) {
-        if self.by_name.is_empty() || self.ends().is_none_or(|(min, _)| min >= id) {
+        if !self.may_lack(id) {
             return;
         }
         for group in self.by_name.values_mut().filter(|group| group.last_delivered < id) {

@@ -35,7 +35,7 @@ impl<'a> Iterator for Range<'a> {
             let Some(cursor) = &mut self.cursor else {
                 let run = self.directory.get(self.slot).filter(|run| run.first_id() <= self.to)?;
                 self.slot += 1;
-                self.cursor = run.block().map(|block| block.cursor());
+                self.cursor = run.block().map(|block| block.cursor_near(self.from));
                 continue;
             };
             match cursor.step_live() {
@@ -84,7 +84,7 @@ impl<'a> RangeRev<'a> {
                 self.slots = 0;
                 return None;
             }
-            let mut cursor = block.cursor();
+            let mut cursor = block.cursor_near(self.from);
             while let Some(raw) = cursor.step_live().filter(|raw| raw.id <= self.to) {
                 if raw.id >= self.from {
                     self.places.push(raw.place());

@@ -232,7 +232,7 @@ impl Stream {
     /// The group `name`, to work with.
     pub fn group_mut(&mut self, name: &[u8]) -> Option<GroupMut<'_>> {
         let group = self.groups.by_name.get_mut(name)?;
-        Some(GroupMut { entries: &self.entries, group, ends: &mut self.groups.ends })
+        Some(GroupMut { entries: &self.entries, group, reach: &mut self.groups.reach })
     }
 
     /// Makes a group that reads what comes after `last_delivered`. Says whether the name was free. No more can have been

@@ -77,10 +77,10 @@ impl Stream {
         policy: RefPolicy,
         arriving: Option<Arriving>,
     ) -> Option<Trim> {
-        let nodes = self.nodes(arriving);
-        let mut len = self.entries().len() + u64::from(arriving.is_some());
+        let mut len = self.entries.len() + u64::from(arriving.is_some());
         let mut taken = 0;
-        for node in &nodes {
+        for at in 0.. {
+            let Some(node) = self.node(at, arriving) else { break };
             let enough = matches!(trim, Trim::MaxLen(max) if len <= max);
             if !enough && limit > 0 && taken + node.live > limit {
                 return (taken > 0).then_some(Trim::MinId(node.first));
@@ -97,40 +97,40 @@ impl Stream {
             }
             let going = match policy {
                 RefPolicy::Keep | RefPolicy::Drop => node.live,
-                // Counted only where a limit could end the trim.
-                RefPolicy::Acked => self.unreferenced(node),
+                RefPolicy::Acked => self.unreferenced(&node),
             };
             taken += going;
             len -= going;
         }
         match policy {
             RefPolicy::Keep => (taken > 0).then_some(Trim::MaxLen(0)),
-            RefPolicy::Drop | RefPolicy::Acked => (!nodes.is_empty()).then_some(trim),
+            RefPolicy::Drop | RefPolicy::Acked => Some(trim),
         }
     }
 
-    fn nodes(&self, arriving: Option<Arriving>) -> Vec<Node> {
-        let blocks = self.entries().directory.iter().filter_map(|run| run.block());
-        let mut nodes: Vec<_> = blocks
-            .map(|block| Node { first: block.first(), last: block.last(), live: u64::from(block.live()) })
-            .collect();
-        if let Some(Arriving { id, payload, limits }) = arriving {
-            match nodes.last_mut().filter(|_| self.entries().back_has_room(payload, limits)) {
-                Some(node) => {
-                    node.last = id;
-                    node.live += 1;
-                }
-                None => nodes.push(Node { first: id, last: id, live: 1 }),
-            }
+    /// The block in some slot of the directory, as it will be once the arriving entry is there. An empty node stands for
+    /// a vacancy.
+    fn node(&self, slot: usize, arriving: Option<Arriving>) -> Option<Node> {
+        let slots = self.entries.directory.slots();
+        let joins = |arriving: &Arriving| self.entries.back_has_room(arriving.payload, arriving.limits);
+        let Some(run) = self.entries.directory.get(slot) else {
+            let alone = arriving.filter(|arriving| slot == slots && !joins(arriving))?;
+            return Some(Node { first: alone.id, last: alone.id, live: 1 });
+        };
+        let first = run.first_id();
+        let Some(block) = run.block() else { return Some(Node { first, last: StreamId::MIN, live: 0 }) };
+        let node = Node { first, last: block.last(), live: u64::from(block.live()) };
+        match arriving.filter(|arriving| slot + 1 == slots && joins(arriving)) {
+            Some(arriving) => Some(Node { last: arriving.id, live: node.live + 1, ..node }),
+            None => Some(node),
         }
-        nodes
     }
 
     fn unreferenced(&mut self, node: &Node) -> u64 {
-        let Some((min, _)) = self.groups.ends() else {
+        let Some(least) = self.groups.least_read() else {
             return node.live;
         };
-        let range = self.entries.range(node.first, node.last.min(min));
+        let range = self.entries.range(node.first, node.last.min(least));
         let mut references = References::new(self.groups.by_name.values().map(|group| &group.pending), node.first);
         range.filter(|entry| !references.have(entry.id)).count() as u64
     }
@@ -160,14 +160,14 @@ impl Stream {
     }
 
     fn trim_acked(&mut self, keep: u64, below: StreamId) -> u64 {
-        let Some((min, _)) = self.groups.ends() else {
+        let Some(least) = self.groups.least_read() else {
             return self.entries.trim_front(keep, below);
         };
         let excess = usize::try_from(self.entries.len().saturating_sub(keep)).unwrap_or(usize::MAX);
         let pendings = self.groups.by_name.values().map(|group| &group.pending);
         let mut references = References::new(pendings, StreamId::MIN);
         // Nobody has everything after the least advanced group, so the walk ends there.
-        let read_by_all = self.entries.range(StreamId::MIN, min).take_while(|entry| entry.id < below);
+        let read_by_all = self.entries.range(StreamId::MIN, least).take_while(|entry| entry.id < below);
         let free: Vec<_> = read_by_all.map(|entry| entry.id).filter(|id| !references.have(*id)).take(excess).collect();
         for &id in &free {
             self.entries.delete(id, Tombstone::Silent);

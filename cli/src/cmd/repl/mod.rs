@@ -147,11 +147,7 @@ impl Repl {
                 link
             }
         };
-        // Too old a server, or a user who may not ask: no help then.
-        self.catalog = Some(match link.call(["COMMAND", "DOCS"]).await? {
-            Value::Error(_) => Catalog::default(),
-            docs => catalog::from_docs(&docs),
-        });
+        self.catalog = Some(catalog_of(&mut link).await?);
         self.session = Some(Session::new(link, Printer::new(Form::Tty), Errors::Print, Pushes::Show));
         Ok(())
     }
@@ -280,6 +276,16 @@ impl Repl {
             self.transaction = false;
         }
     }
+}
+
+/// What the server says of its commands; of one that says nothing (it is too old, or the user may not ask) what ours would say.
+async fn catalog_of(link: &mut Link) -> Result<Catalog> {
+    let question = Request::from(["COMMAND", "DOCS"]);
+    let answer = match link.call(question.clone()).await? {
+        Value::Error(_) => Link::over(Embedded::start().connect(), &Options::default()).call(question).await?,
+        docs => docs,
+    };
+    Ok(catalog::from_docs(&answer))
 }
 
 /// Lets a person hear of a failure without being thrown out.

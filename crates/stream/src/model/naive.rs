@@ -379,7 +379,7 @@ impl Naive {
         let mut owned: Vec<_> = group.pending.iter().filter(|(_, hold)| hold.owner.is_some()).collect();
         owned.sort_by_key(|(id, hold)| (hold.delivered_ms, **id));
         let order = group.queue.iter().copied().chain(owned.into_iter().map(|(id, _)| *id));
-        let idle = |id: &StreamId| now.checked_sub(group.pending[id].delivered_ms).unwrap_or(0);
+        let idle = |id: &StreamId| now.saturating_sub(group.pending[id].delivered_ms);
         let late = |id: &StreamId| now >= min_idle && group.pending[id].delivered_ms <= now - min_idle;
         let order = order.filter(|id| entries.contains_key(id) && late(id));
         let claimed: Vec<_> = order.take(limit).map(|id| (id, idle(&id), group.pending[&id].deliveries)).collect();

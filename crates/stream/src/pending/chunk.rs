@@ -143,9 +143,9 @@ impl Chunk {
     }
 
     /// Whether squeezing pays: as many cleared as live, and enough of them.
-    pub(crate) fn is_sparse(&self) -> bool {
-        let cleared = self.records.len() - self.live() as usize;
-        cleared >= 16 && cleared >= self.live() as usize
+    pub(crate) fn is_sparse(&self, live: u32) -> bool {
+        let cleared = self.records.len() - live as usize;
+        cleared >= 16 && cleared >= live as usize
     }
 
     /// Drops the cleared records.

@@ -18,6 +18,7 @@ pub(super) const COMMAND: Command = Command {
     arity: Arity::AtLeast(5),
     flags: Flags::WRITE.with(Flags::DENY_OOM).with(Flags::FAST),
     keys: &[KeySpec::one(1, touch::UPDATE)],
+    tips: &["nondeterministic_output"],
     args: &[
         Arg::key("key"),
         Arg::word("nomkstream", "NOMKSTREAM").optional().since("6.2.0"),

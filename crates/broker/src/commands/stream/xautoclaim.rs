@@ -20,7 +20,8 @@ pub(super) const COMMAND: Command = Command {
     complexity: "O(N) for N entries looked at",
     arity: Arity::AtLeast(6),
     flags: Flags::WRITE.with(Flags::FAST),
-    keys: &[KeySpec::one(1, touch::ACCESS_UPDATE)],
+    keys: &[KeySpec::one(1, touch::DELETE)],
+    tips: &["nondeterministic_output"],
     args: &[
         Arg::key("key"),
         Arg::string("group"),

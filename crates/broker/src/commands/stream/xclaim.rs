@@ -20,6 +20,7 @@ pub(super) const COMMAND: Command = Command {
     arity: Arity::AtLeast(6),
     flags: Flags::WRITE.with(Flags::FAST),
     keys: &[KeySpec::one(1, touch::UPDATE)],
+    tips: &["nondeterministic_output"],
     args: &[
         Arg::key("key"),
         Arg::string("group"),

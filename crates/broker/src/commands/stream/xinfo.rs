@@ -110,6 +110,7 @@ const CONSUMERS: Command = Command {
     arity: Arity::Exactly(4),
     flags: Flags::READONLY,
     keys: &[KeySpec::one(2, touch::READ)],
+    tips: &["nondeterministic_output"],
     args: &[Arg::key("key"), Arg::string("group")],
     history: &[("7.2.0", "Added the `inactive` field, and changed the meaning of `idle`.")],
     example: "

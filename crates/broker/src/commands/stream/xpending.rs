@@ -22,6 +22,7 @@ pub(super) const COMMAND: Command = Command {
     arity: Arity::AtLeast(3),
     flags: Flags::READONLY,
     keys: &[KeySpec::one(1, touch::READ)],
+    tips: &["nondeterministic_output"],
     args: &[
         Arg::key("key"),
         Arg::string("group"),

@@ -17,6 +17,7 @@ pub(super) const COMMAND: Command = Command {
     arity: Arity::AtLeast(4),
     flags: Flags::WRITE,
     keys: &[KeySpec::one(1, touch::DELETE)],
+    tips: &["nondeterministic_output"],
     args: &[Arg::key("key"), Arg::block("trim", TRIM), Arg::one_of("condition", POLICIES).optional().since("8.2.0")],
     history: &[
         ("6.2.0", "Added the `MINID` trimming strategy and the `LIMIT` option."),
