@@ -26,6 +26,10 @@ const WORKERS: usize = 4;
 /// How often a conversation in which time has to pass may miss its moments.
 const REALTIME_TRIES: usize = 5;
 
+/// Conversations that would see the stage itself, whose own connection keeps asking who is blocked. The bare broker plays
+/// them.
+const SEES_THE_STAGE: &[&str] = &["What took long, newest first", "LIST and KILL take the same filters, and several at once"];
+
 #[test]
 fn the_server_answers_as_the_transcripts_say() {
     let only = env::var("RBQ_ONLY").unwrap_or_default();
@@ -36,6 +40,7 @@ fn the_server_answers_as_the_transcripts_say() {
         .filter(|script| script.path.to_str().unwrap().contains(&only))
         .flat_map(|script| script.conversations.iter().map(move |conversation| (script, conversation)))
         .filter(|(_, conversation)| conversation.skip_on(Venue::Rbq).is_none())
+        .filter(|(_, conversation)| !SEES_THE_STAGE.contains(&conversation.title.as_str()))
         .collect();
     assert!(!conversations.is_empty(), "there is something to play");
     let next = AtomicUsize::new(0);
