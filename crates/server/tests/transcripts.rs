@@ -28,7 +28,11 @@ const REALTIME_TRIES: usize = 5;
 
 /// Conversations that would see the stage itself, whose own connection keeps asking who is blocked. The bare broker plays
 /// them.
-const SEES_THE_STAGE: &[&str] = &["What took long, newest first", "LIST and KILL take the same filters, and several at once"];
+const SEES_THE_STAGE: &[&str] = &[
+    "What took long, newest first",
+    "Long requests are shortened",
+    "LIST and KILL take the same filters, and several at once",
+];
 
 #[test]
 fn the_server_answers_as_the_transcripts_say() {
