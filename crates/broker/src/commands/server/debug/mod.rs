@@ -4,6 +4,8 @@
 //! table: nobody should complete or route them.
 
 mod protocol;
+#[cfg(test)]
+mod tests;
 
 use rbq_resp::Sink;
 
