@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tools talk to people")]
 
+pub mod bench;
 pub mod differ;
 pub mod docs;
 pub mod servers;
@@ -32,6 +33,11 @@ enum Tool {
     Docs(docs::Options),
     /// Have the same random conversations with rbq and redis-server and compare what they say
     Differ(differ::Options),
+    /// Measure rbq beside redis-server and a server that does nothing
+    Bench(bench::Options),
+    /// Be the server that does nothing
+    #[command(hide = true)]
+    NullServer(bench::null_server::Options),
 }
 
 /// Does what was asked.
@@ -40,5 +46,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Tool::Test => stages::run(),
         Tool::Docs(options) => docs::run(&options),
         Tool::Differ(options) => differ::run(&options),
+        Tool::Bench(options) => bench::run(&options),
+        Tool::NullServer(options) => bench::null_server::run(&options),
     }
 }

@@ -60,6 +60,18 @@ pub(crate) const KNOWN: &[Known] = &[
             }
         },
     },
+    Known {
+        why: "Redis formats error texts as C strings, so an argument ends at a NUL in them (redis src/networking.c, \
+              addReplyErrorFormat)",
+        reconcile: |_, older, newer| {
+            if let (Value::Error(cut), Value::Error(whole)) = (older, &mut *newer) {
+                let without: String = whole.chars().filter(|letter| *letter != '\0').collect();
+                if without == *cut {
+                    *newer = older.clone();
+                }
+            }
+        },
+    },
 ];
 
 /// Keys and channels come in hash order.

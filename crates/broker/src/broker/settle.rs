@@ -2,6 +2,7 @@
 
 use super::Broker;
 use crate::effects::{Class, Effects, Event, Sweep};
+use crate::keyspace::Found;
 use crate::waiters::Key;
 
 impl Broker {
@@ -41,10 +42,17 @@ impl Broker {
         self.garbage.dbs.extend(effects.garbage_dbs);
     }
 
-    /// Marks everybody who watches this key.
+    /// Marks everybody who watches this key. For who began to when its time had come already it was not there before
+    /// either, so that it is purged is no change.
     fn touch(&mut self, db: u8, key: &[u8]) {
+        let is_gone = self.groups[0].db(db).find(key, 0) == Found::Missing;
         for client in self.watchers.of(db, key) {
-            self.sessions[client.slot as usize].watch_broken = true;
+            let session = &mut self.sessions[client.slot as usize];
+            let mut watched = session.watched.iter_mut();
+            match watched.find(|watched| is_gone && watched.was_expired && watched.db == db && *watched.key == *key) {
+                Some(purged) => purged.was_expired = false,
+                None => session.watch_broken = true,
+            }
         }
     }
 
@@ -97,5 +105,45 @@ impl Broker {
         for (db, key) in self.waiters.keys_of(concerns) {
             self.make_ready(db, &key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::driver::Driver;
+
+    /// A key whose time comes before anybody has purged it, watched, with `between` run before EXEC; what EXEC says.
+    fn exec_after(between: &str) -> String {
+        let mut driver = Driver::new(1);
+        driver.run("SET k v PX 10");
+        driver.sleep(10);
+        driver.run("WATCH k");
+        driver.run(between);
+        driver.run("MULTI");
+        driver.run("EXEC")
+    }
+
+    #[test]
+    fn purging_a_key_that_had_expired_when_it_was_watched_is_no_change() {
+        for between in ["GET k", "DEL k", "PING"] {
+            assert_eq!(exec_after(between), "*0\r\n", "{between}");
+        }
+    }
+
+    #[test]
+    fn writing_a_key_that_had_expired_when_it_was_watched_is_a_change() {
+        for between in ["SET k v", "APPEND k v", "RPUSH k v"] {
+            assert_eq!(exec_after(between), "*-1\r\n", "{between}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_expires_while_it_is_watched_is_a_change() {
+        let mut driver = Driver::new(1);
+        driver.run("SET k v PX 10");
+        driver.run("WATCH k");
+        driver.sleep(10);
+        driver.run("MULTI");
+        assert_eq!(driver.run("EXEC"), "*-1\r\n");
     }
 }

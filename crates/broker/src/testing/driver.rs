@@ -41,9 +41,14 @@ impl Driver {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Lets time pass while the broker is busy elsewhere: nothing is done because of it yet.
+    pub(crate) fn sleep(&mut self, ms: u64) {
+        self.now_ms += ms;
+    }
+
     /// Lets time pass, and expired keys go.
     pub(crate) fn wait(&mut self, ms: u64) {
-        self.now_ms += ms;
+        self.sleep(ms);
         self.broker.tick(now(self.now_ms));
         self.broker.mail().clear();
     }

@@ -3,11 +3,12 @@
 //! `play` is what the unit tests of commands use: it plays a conversation and returns the replies as a text, to be
 //! held against a snapshot.
 
-mod driver;
+pub(crate) mod driver;
 mod events;
 mod replay;
 mod scanning;
 mod transcripts;
+mod waking;
 
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ fn limits() -> impl Strategy<Value = BlockLimits> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, max_shrink_iters: 4000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, max_shrink_iters: 4000, ..ProptestConfig::default() })]
 
     #[test]
     fn every_call_answers_as_the_plain_stream_does(limits in limits(), ops in ops()) {
