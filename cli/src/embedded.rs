@@ -199,8 +199,8 @@ impl Wire {
 
 /// Encodes whatever is in an output; gates stand open, for nothing is kept on disk.
 fn append(output: &mut Output, out: &mut BytesMut) {
-    for chunk in output.drain() {
-        match chunk.body {
+    for piece in output.drain() {
+        match piece {
             Body::Bytes(bytes) => out.extend_from_slice(&bytes),
             Body::Shared(bytes) => out.extend_from_slice(&bytes),
             Body::Lazy(mut reply, proto) => {

@@ -48,7 +48,7 @@ pub mod waiters;
 
 pub use broker::{Action, Broker, Flow, HostFacts};
 pub use mail::{Letter, Mail};
-pub use output::{Body, Chunk, Gate, Output};
+pub use output::{Body, Gate, Output};
 pub use session::{ClientId, Peer};
 pub use settings::Settings;
 pub use time::Now;

@@ -1,10 +1,15 @@
 //! The op log as bytes: records for the driver to keep, and positions for gates to wait on.
 //!
 //! ```text
-//!   record   length · group · term · index · n · n × (stamp · op)
+//!   what one hold of the broker logged   record · record · …
+//!   record                               length · group · term · index · n · n × (stamp · op)
 //! ```
 //! A record is atomic: a command's op, or all dirty ops of an EXEC. The broker only encodes; writing, syncing and
-//! telling when a position is safe is the driver's. With the log off nothing is encoded and every gate is open.
+//! telling when a position is safe is the driver's.
+//!
+//! A position counts holds, not records: the driver takes all that a hold logged at its end and keeps it as one piece,
+//! so it becomes safe at once, and one position for it is as exact as can be. With the log off nothing is encoded and
+//! every gate is open.
 
 use std::hash::BuildHasher;
 
@@ -19,16 +24,23 @@ use crate::output::Gate;
 /// write it did not see, which is safe and rare, and the table stays half a megabyte.
 const BUCKETS: usize = 1 << 16;
 
+/// A record buffer above this size is given back once it was taken.
+const KEPT_BYTES_MAX: usize = 256 * 1024;
+
 /// The encoder of records.
 #[derive(Debug)]
 pub struct OpLog {
     enabled: bool,
+    /// Records since the driver last took them.
     records: Vec<u8>,
-    position: u64,
+    /// The position of what was taken last.
+    taken: u64,
     newest: Vec<u64>,
     hasher: FixedState,
-    batch: Vec<u8>,
-    batch_len: u64,
+    header: Vec<u8>,
+    /// The ops of the record under way.
+    ops: Vec<u8>,
+    ops_len: u64,
     touched: Vec<usize>,
 }
 
@@ -38,19 +50,28 @@ impl OpLog {
         Self {
             enabled: false,
             records: Vec::new(),
-            position: 0,
+            taken: 0,
             newest: Vec::new(),
             hasher: FixedState::with_seed(seed),
-            batch: Vec::new(),
-            batch_len: 0,
+            header: Vec::new(),
+            ops: Vec::new(),
+            ops_len: 0,
             touched: Vec::new(),
         }
     }
 
-    /// Starts keeping records.
-    pub fn enable(&mut self) {
+    /// Starts keeping records; the next hold's are at the position after `taken`.
+    pub fn enable(&mut self, taken: u64) {
         self.enabled = true;
+        self.taken = taken;
         self.newest = vec![0; BUCKETS];
+    }
+
+    /// Stops keeping records: from here on every gate is open.
+    pub fn disable(&mut self) {
+        self.enabled = false;
+        self.records = Vec::new();
+        self.newest = Vec::new();
     }
 
     /// Whether records are kept.
@@ -58,24 +79,39 @@ impl OpLog {
         self.enabled
     }
 
-    /// The records encoded since the last call, for the driver to write.
-    pub fn take_records(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.records)
+    /// Hands what this hold logged to `keep`, if it logged anything: with its position, which `keep` answers too.
+    pub fn hand_over(&mut self, keep: impl FnOnce(&[u8]) -> u64) {
+        if self.records.is_empty() {
+            return;
+        }
+        self.taken = keep(&self.records);
+        self.records.clear();
+        if self.records.capacity() > KEPT_BYTES_MAX {
+            self.records = Vec::new();
+        }
     }
 
-    /// The position after the last record.
+    /// The position of the newest thing logged, under way or not.
     pub fn position(&self) -> Gate {
-        Gate(self.position)
+        match (self.enabled, self.records.is_empty() && self.ops_len == 0) {
+            (false, _) => Gate::OPEN,
+            (true, true) => Gate(self.taken),
+            (true, false) => Gate(self.taken + 1),
+        }
     }
 
     /// Adds an op that changed something to the record under way.
+    #[inline]
     pub fn add(&mut self, stamp: Stamp, op: &Op<'_>) {
-        if !self.enabled {
-            return;
+        if self.enabled {
+            self.encode(stamp, op);
         }
-        stamp.encode(&mut self.batch);
-        op.encode(&mut self.batch);
-        self.batch_len += 1;
+    }
+
+    fn encode(&mut self, stamp: Stamp, op: &Op<'_>) {
+        stamp.encode(&mut self.ops);
+        op.encode(&mut self.ops);
+        self.ops_len += 1;
         op.keys(|db, key| {
             let bucket = bucket(&self.hasher, db.unwrap_or(stamp.db), key);
             self.touched.push(bucket);
@@ -83,23 +119,30 @@ impl OpLog {
     }
 
     /// Ends the record under way, if anything was added to it.
+    #[inline]
     pub fn commit(&mut self, group: &Group) {
-        if self.batch_len == 0 {
-            return;
+        if self.ops_len > 0 {
+            self.finish_record(group);
         }
-        let mut header = Vec::with_capacity(32);
-        put_varint(&mut header, u64::from(group.id));
-        put_varint(&mut header, group.term);
-        put_varint(&mut header, group.index);
-        put_varint(&mut header, self.batch_len);
-        let before = self.records.len();
-        put_varint(&mut self.records, (header.len() + self.batch.len()) as u64);
-        self.records.extend_from_slice(&header);
-        self.records.append(&mut self.batch);
-        self.batch_len = 0;
-        self.position += (self.records.len() - before) as u64;
+    }
+
+    fn finish_record(&mut self, group: &Group) {
+        self.header.clear();
+        put_varint(&mut self.header, u64::from(group.id));
+        put_varint(&mut self.header, group.term);
+        put_varint(&mut self.header, group.index);
+        put_varint(&mut self.header, self.ops_len);
+        put_varint(&mut self.records, (self.header.len() + self.ops.len()) as u64);
+        self.records.extend_from_slice(&self.header);
+        self.records.extend_from_slice(&self.ops);
+        self.ops.clear();
+        if self.ops.capacity() > KEPT_BYTES_MAX {
+            self.ops = Vec::new();
+        }
+        self.ops_len = 0;
+        let position = self.taken + 1;
         for bucket in self.touched.drain(..) {
-            self.newest[bucket] = self.position;
+            self.newest[bucket] = position;
         }
     }
 

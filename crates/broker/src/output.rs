@@ -1,9 +1,13 @@
-//! What goes out to one client, in order, each piece behind its gate.
+//! What goes out to one client, in order, behind its gate.
 //!
-//! A reply may leave only when the log position it depends on is safe (DESIGN: reply gate). The broker knows the
-//! position and not what safe means; the driver knows that and not what is in the reply. So an output is a queue of
-//! chunks with an opaque [`Gate`] each. Small replies of one gate run together in one buffer; a large shared body or
-//! a reply that is encoded later is a chunk of its own.
+//! A reply may leave only when the log position it depends on is safe. The broker knows the position and not what safe
+//! means; the driver knows that and not what is in the reply. So an output carries an opaque [`Gate`]: the newest
+//! position that any reply in it depends on.
+//!
+//! One gate is enough, because an output lives for one hold of the broker, and all that is logged during a hold is handed
+//! to the log as one record: its replies become safe together. A gate for each reply would cost a buffer for each.
+//!
+//! Small replies run together in one buffer; a large shared body or a reply that is encoded later is a piece of its own.
 
 use std::collections::VecDeque;
 
@@ -19,7 +23,7 @@ impl Gate {
     pub const OPEN: Self = Self(0);
 }
 
-/// The content of a chunk.
+/// A piece of output.
 pub enum Body {
     /// Encoded replies.
     Bytes(Vec<u8>),
@@ -29,14 +33,6 @@ pub enum Body {
     Lazy(Box<dyn LazyReply>, Proto),
 }
 
-/// A piece of output.
-pub struct Chunk {
-    /// What.
-    pub body: Body,
-    /// When.
-    pub gate: Gate,
-}
-
 /// Bodies of at least this many bytes are shared rather than copied: below, copying is cheaper than one more piece
 /// in the write.
 const SHARED_BYTES_MIN: usize = 16 * 1024;
@@ -44,9 +40,9 @@ const SHARED_BYTES_MIN: usize = 16 * 1024;
 /// A client's output, being written.
 #[derive(Default)]
 pub struct Output {
-    chunks: VecDeque<Chunk>,
+    pieces: VecDeque<Body>,
     tail: Vec<u8>,
-    tail_gate: Gate,
+    gate: Gate,
     errors: u64,
     last_error: String,
 }
@@ -54,7 +50,7 @@ pub struct Output {
 /// A place in an output to come back to.
 #[derive(Clone, Copy)]
 pub struct Mark {
-    chunks: usize,
+    pieces: usize,
     tail: usize,
 }
 
@@ -67,12 +63,12 @@ impl Output {
 
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
-        self.chunks.is_empty() && self.tail.is_empty()
+        self.pieces.is_empty() && self.tail.is_empty()
     }
 
     /// Bytes encoded so far.
     pub fn len(&self) -> usize {
-        self.tail.len() + self.chunks.iter().map(Chunk::len).sum::<usize>()
+        self.tail.len() + self.pieces.iter().map(Body::len).sum::<usize>()
     }
 
     /// How many error replies were written.
@@ -87,67 +83,65 @@ impl Output {
 
     /// Where the output ends now.
     pub fn mark(&self) -> Mark {
-        Mark { chunks: self.chunks.len(), tail: self.tail.len() }
+        Mark { pieces: self.pieces.len(), tail: self.tail.len() }
     }
 
     /// Takes back everything since `mark`.
     pub fn rewind(&mut self, mark: Mark) {
-        if self.chunks.len() > mark.chunks {
-            self.chunks.truncate(mark.chunks + 1);
-            match self.chunks.pop_back() {
-                Some(Chunk { body: Body::Bytes(bytes), gate }) => {
-                    self.tail = bytes;
-                    self.tail_gate = gate;
-                }
+        if self.pieces.len() > mark.pieces {
+            self.pieces.truncate(mark.pieces + 1);
+            match self.pieces.pop_back() {
+                Some(Body::Bytes(bytes)) => self.tail = bytes,
                 _ => self.tail.clear(),
             }
         }
         self.tail.truncate(mark.tail);
     }
 
-    /// Puts everything since `mark` behind `gate`. Replies before it may leave earlier; nothing overtakes.
-    pub fn gate(&mut self, mark: Mark, gate: Gate) {
-        if gate == Gate::OPEN || gate <= self.tail_gate {
-            return;
-        }
-        for chunk in self.chunks.iter_mut().skip(mark.chunks) {
-            chunk.gate = chunk.gate.max(gate);
-        }
-        if self.chunks.len() == mark.chunks && mark.tail > 0 {
-            let rest = self.tail.split_off(mark.tail);
-            let before = std::mem::replace(&mut self.tail, rest);
-            self.chunks.push_back(Chunk { body: Body::Bytes(before), gate: self.tail_gate });
-        }
-        self.tail_gate = gate;
+    /// Puts everything so far behind `gate`.
+    pub fn raise(&mut self, gate: Gate) {
+        self.gate = self.gate.max(gate);
     }
 
-    /// Takes the chunks in order, the running buffer last.
-    pub fn drain(&mut self) -> impl Iterator<Item = Chunk> {
+    /// Behind which gate it stands.
+    pub fn gate(&self) -> Gate {
+        self.gate
+    }
+
+    /// Takes the pieces in order, the running buffer last.
+    pub fn drain(&mut self) -> impl Iterator<Item = Body> {
         self.close_tail();
-        std::mem::take(&mut self.chunks).into_iter()
+        self.gate = Gate::OPEN;
+        std::mem::take(&mut self.pieces).into_iter()
     }
 
-    /// The whole output as one buffer behind one gate, which is the common case; none if it is more than that.
-    pub fn take_simple(&mut self) -> Option<(Vec<u8>, Gate)> {
-        self.chunks.is_empty().then(|| (std::mem::take(&mut self.tail), std::mem::take(&mut self.tail_gate)))
+    /// The whole output as the one buffer that it is in the common case; none if it is more than that.
+    pub fn simple(&mut self) -> Option<&mut Vec<u8>> {
+        self.pieces.is_empty().then_some(&mut self.tail)
+    }
+
+    /// Forgets what was taken; keeps the allocation.
+    pub fn clear(&mut self) {
+        self.pieces.clear();
+        self.tail.clear();
+        self.gate = Gate::OPEN;
     }
 
     fn close_tail(&mut self) {
         if !self.tail.is_empty() {
-            let body = Body::Bytes(std::mem::take(&mut self.tail));
-            self.chunks.push_back(Chunk { body, gate: self.tail_gate });
+            self.pieces.push_back(Body::Bytes(std::mem::take(&mut self.tail)));
         }
     }
 }
 
-impl Chunk {
-    /// Bytes in this chunk, as far as known before a lazy one is encoded.
-    #[allow(clippy::len_without_is_empty)] // a chunk is never empty
+impl Body {
+    /// Bytes in this piece, as far as known before a lazy one is encoded.
+    #[allow(clippy::len_without_is_empty)] // a piece is never empty
     pub fn len(&self) -> usize {
-        match &self.body {
-            Body::Bytes(bytes) => bytes.len(),
-            Body::Shared(bytes) => bytes.len(),
-            Body::Lazy(body, _) => body.pending_bytes_hint(),
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Shared(bytes) => bytes.len(),
+            Self::Lazy(body, _) => body.pending_bytes_hint(),
         }
     }
 }
@@ -208,7 +202,7 @@ impl Sink for Reply<'_> {
         let header = format!("${}\r\n", bytes.len());
         self.raw(header.as_bytes());
         self.out.close_tail();
-        self.out.chunks.push_back(Chunk { body: Body::Shared(bytes.clone()), gate: self.out.tail_gate });
+        self.out.pieces.push_back(Body::Shared(bytes.clone()));
         self.raw(b"\r\n");
     }
     #[inline]
@@ -245,7 +239,7 @@ impl Sink for Reply<'_> {
     }
     fn lazy(&mut self, body: Box<dyn LazyReply>) {
         self.out.close_tail();
-        self.out.chunks.push_back(Chunk { body: Body::Lazy(body, self.proto), gate: self.out.tail_gate });
+        self.out.pieces.push_back(Body::Lazy(body, self.proto));
     }
     fn raw(&mut self, bytes: &[u8]) {
         self.out.tail.extend_from_slice(bytes);

@@ -79,7 +79,7 @@ settings! {
     "tcp-keepalive" tcp_keepalive: Ranged<0, 2147483647> = "300", Live;
     /// Seconds after which an idle client is closed; 0 never. Blocked, subscribed and monitoring clients stay.
     "timeout" timeout: Ranged<0, 2147483647> = "0", Live;
-    /// I/O threads; 0 takes the number of cores, 4 at most.
+    /// I/O threads; 0 takes one less than the number of cores, 1 at least and 4 at most.
     "io-threads" io_threads: Ranged<0, 128> = "0", Start;
     /// Connections at once; one more is answered with an error and closed.
     "maxclients" maxclients: Ranged<1, 4294967295> = "10000", Live;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use rbq_broker::{ClientId, Flow, Output, Peer};
+use rbq_broker::{ClientId, Flow, Gate, Now, Output, Peer};
 use rbq_resp::{Batch, Decoder, Limits, ProtocolError};
 
 use crate::hub::{Conn, Flush, Hub, Shared};
@@ -80,11 +80,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Accepted, peer: Peer, io_
         let now = hub.clock.now();
         let client = hub.broker.connect(peer, now);
         let conn = Arc::new(Conn { client, writer, outbox: Default::default(), query_bytes: Default::default() });
-        let slot = client.slot as usize;
-        if hub.conns.len() <= slot {
-            hub.conns.resize_with(slot + 1, || None);
-        }
-        hub.conns[slot] = Some(conn.clone());
+        hub.seat(conn.clone());
         let session = hub.broker.session_mut(client);
         session.traffic.io_thread = io_thread;
         session.traffic.fd = fd;
@@ -181,7 +177,7 @@ impl Connection {
     fn refuse(&mut self, error: &ProtocolError) {
         let text = format!("-ERR {error}\r\n");
         self.shared.client_buffers.fetch_add(text.len() as i64, Ordering::Relaxed);
-        self.conn.outbox.lock().append_bytes(text.as_bytes());
+        self.conn.outbox.lock().append_bytes(text.as_bytes(), Gate::OPEN);
         self.closing = Some("protocol error");
     }
 
@@ -247,8 +243,8 @@ impl Connection {
             now = ended;
             if !hub.broker.mail().is_empty() {
                 // What this command answered goes before what it caused, also if that goes to ourselves.
-                self.post(&shared);
-                hub.distribute(&shared, &mut self.flush, now);
+                self.post(&mut hub, now);
+                hub.sort_mail(&shared, &mut self.flush, now);
             }
             match flow {
                 Flow::Continue => {}
@@ -259,7 +255,8 @@ impl Connection {
                 break;
             }
         }
-        self.post(&shared);
+        self.post(&mut hub, now);
+        hub.deliver(&shared, &mut self.flush, now);
         self.settle(&mut hub);
         shared.after_hold(&mut hub, now);
         hub.holds.record((now.monotonic_us - started.monotonic_us) * 1000);
@@ -273,10 +270,12 @@ impl Connection {
     }
 
     /// Moves the replies so far into the outbox, in order with what others put there.
-    fn post(&mut self, shared: &Shared) {
+    fn post(&mut self, hub: &mut Hub, now: Now) {
         if self.out.is_empty() {
             return;
         }
+        let shared = &*self.shared;
+        hub.deliver_inbox(shared, self.conn.client.slot, &mut self.flush, now);
         let mut outbox = self.conn.outbox.lock();
         let before = outbox.pending();
         outbox.append(&mut self.out);
@@ -328,10 +327,8 @@ impl Connection {
             self.blocked = false;
             outbox.backlog = false;
         }
-        let before = outbox.pending();
-        let sent = outbox.flush(&self.conn.writer);
+        let sent = self.shared.flush(&self.conn, &mut outbox);
         let pending = outbox.pending();
-        self.shared.client_buffers.fetch_add(pending as i64 - before as i64, Ordering::Relaxed);
         if sent == Sent::Broken {
             return Err("connection reset");
         }
@@ -394,7 +391,7 @@ impl Connection {
         let mut hub = self.shared.lock();
         let client: ClientId = self.conn.client;
         hub.broker.disconnect(client);
-        hub.conns[client.slot as usize] = None;
+        hub.unseat(client);
         drop(hub);
         let pending = self.conn.outbox.lock().pending();
         self.shared.client_buffers.fetch_sub((pending + self.counted_query_bytes) as i64, Ordering::Relaxed);

@@ -10,7 +10,6 @@ use rbq_broker::{Action, HostFacts, Now};
 use crate::clock::Jump;
 use crate::hub::{Flush, Hub, Shared};
 use crate::limits::{self, BUFFERS_OF_ALL};
-use crate::logs;
 use crate::memory;
 use crate::rewrite;
 
@@ -22,7 +21,8 @@ pub(crate) async fn run_timer(shared: Arc<Shared>) {
             let mut hub = shared.lock();
             let now = hub.clock.now();
             hub.broker.tick(now);
-            hub.distribute(&shared, &mut flush, now);
+            hub.sort_mail(&shared, &mut flush, now);
+            hub.deliver(&shared, &mut flush, now);
             hub.armed_us = u64::MAX;
             // Not `after_hold`: it would wake this very loop, which then would never sleep.
             hub.arm(now);
@@ -107,8 +107,9 @@ fn look_after_clients(shared: &Shared) {
 
 /// A connection tells of its buffers when it runs something; this tells of those that only send or only receive.
 fn note_traffic(hub: &mut Hub) {
-    let Hub { broker, conns, .. } = hub;
-    for conn in conns.iter().flatten() {
+    let conns: Vec<_> = hub.conns().cloned().collect();
+    let broker = &mut hub.broker;
+    for conn in conns {
         let (output_bytes, output_len, total_out) = {
             let outbox = conn.outbox.lock();
             (outbox.pending(), outbox.pieces(), outbox.total_out)
@@ -138,24 +139,25 @@ fn close_idle(hub: &Hub, now: Now) {
 
 /// A soft limit's time may be up when no more output comes that would make somebody look.
 fn close_over_soft_limit(hub: &mut Hub, now: Now) {
-    let Hub { broker, conns, .. } = hub;
-    for conn in conns.iter().flatten() {
+    let mut closed = 0;
+    for conn in hub.conns() {
         let mut outbox = conn.outbox.lock();
         if outbox.over_soft_since_us.is_none() || outbox.close.is_some() {
             continue;
         }
-        let limit = limits::Shared::output_limit(&broker.settings, broker.session(conn.client));
+        let limit = limits::Shared::output_limit(&hub.broker.settings, hub.broker.session(conn.client));
         if let Some(reason) = limits::Shared::exceeded(limit, &mut outbox, now) {
-            broker.stats.output_limit_disconnections += 1;
+            closed += 1;
             outbox.close = Some(reason);
             outbox.wake();
         }
     }
+    hub.broker.stats.output_limit_disconnections += closed;
 }
 
 fn close_largest(hub: &Hub) {
     let held = |slot: u32| {
-        let conn = hub.conns.get(slot as usize)?.as_ref()?;
+        let conn = hub.conn(slot)?;
         Some(conn.outbox.lock().pending() + conn.query_bytes.load(Ordering::Relaxed))
     };
     let exempt = hub.broker.sessions().into_iter().filter(|session| !session.no_evict);
@@ -165,7 +167,7 @@ fn close_largest(hub: &Hub) {
 }
 
 fn close(hub: &Hub, slot: u32, reason: &'static str) {
-    if let Some(Some(conn)) = hub.conns.get(slot as usize) {
+    if let Some(conn) = hub.conn(slot) {
         let mut outbox = conn.outbox.lock();
         outbox.close = Some(reason);
         outbox.wake();
@@ -180,9 +182,6 @@ pub(crate) async fn run_chores(shared: Arc<Shared>, file: Option<PathBuf>) {
         for action in actions {
             match action {
                 Action::Shutdown => return,
-                Action::ParameterChanged(parameter) if parameter.name == "loglevel" => {
-                    logs::set_level(shared.lock().broker.settings.loglevel);
-                }
                 Action::PurgeMemory => purge_memory(),
                 Action::RewriteConfig => rewrite_config(&shared, file.as_deref()),
                 // Done already, by the thread that ran the command.
@@ -213,7 +212,7 @@ pub(crate) async fn stop(shared: &Shared) {
     /// How long clients that do not read are waited for.
     const PATIENCE: Duration = Duration::from_secs(3);
     shared.stopping.store(true, Ordering::Release);
-    for conn in shared.lock().conns.iter().flatten() {
+    for conn in shared.lock().conns() {
         conn.outbox.lock().wake();
     }
     let deadline = tokio::time::Instant::now() + PATIENCE;

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use rbq_broker::{Action, Broker, ClientId, Letter, Now};
+use rbq_broker::{Action, Broker, ClientId, Gate, Letter, Now};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::flusher;
 use crate::histogram::Histogram;
 use crate::limits::{self, UNMEASURED_BYTES_MAX};
+use crate::logs;
 use crate::outbox::{Outbox, Sent};
 use crate::socket::Writer;
 
@@ -27,12 +28,29 @@ pub(crate) struct Conn {
     pub(crate) query_bytes: AtomicUsize,
 }
 
+/// A connection's place in the hub.
+///
+/// Sixteen PUBLISH in one pipeline to fifty subscribers are eight hundred letters: they are gathered here, where nobody else
+/// looks, and each outbox is locked once for all of its sixteen.
+struct Seat {
+    conn: Arc<Conn>,
+    /// Small letters of the hold under way; empty between holds.
+    inbox: Vec<u8>,
+    /// Behind which gate they stand: the newest of theirs.
+    inbox_gate: Gate,
+}
+
+/// An inbox above this size is given back: ten thousand subscribers keep 40 MiB at most.
+const INBOX_KEPT_BYTES_MAX: usize = 4096;
+
 /// What the lock guards.
 pub(crate) struct Hub {
     pub(crate) broker: Broker,
     pub(crate) clock: Clock,
     /// By `ClientId::slot`.
-    pub(crate) conns: Vec<Option<Arc<Conn>>>,
+    seats: Vec<Option<Seat>>,
+    /// Slots of those with letters in their inbox.
+    unread: Vec<u32>,
     /// When the timer will tick next, in monotonic microseconds.
     pub(crate) armed_us: u64,
     pub(crate) waits: Histogram,
@@ -55,6 +73,8 @@ pub(crate) struct Shared {
     /// Request bytes since memory was measured.
     pub(crate) unmeasured: AtomicU64,
     pub(crate) limits: limits::Shared,
+    /// Up to where gates are open.
+    pub(crate) open: AtomicU64,
 }
 
 /// Connections that got output and must be flushed once the lock is released.
@@ -69,7 +89,8 @@ impl Shared {
         let hub = Hub {
             broker,
             clock,
-            conns: Vec::new(),
+            seats: Vec::new(),
+            unread: Vec::new(),
             armed_us: u64::MAX,
             waits: Histogram::default(),
             holds: Histogram::default(),
@@ -84,6 +105,7 @@ impl Shared {
             client_buffers: AtomicI64::new(0),
             unmeasured: AtomicU64::new(0),
             limits,
+            open: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -108,6 +130,17 @@ impl Shared {
             let memory = crate::memory::measure();
             self.lock().broker.set_memory_used(memory.allocated);
         }
+    }
+
+    /// Sends what a connection has pending, as far as gates and socket let it.
+    pub(crate) fn flush(&self, conn: &Conn, outbox: &mut Outbox) -> Sent {
+        let before = outbox.pending();
+        let sent = outbox.flush(&conn.writer, Gate(self.open.load(Ordering::Acquire)));
+        let gone = outbox.pending() as i64 - before as i64;
+        if gone != 0 {
+            self.client_buffers.fetch_add(gone, Ordering::Relaxed);
+        }
+        sent
     }
 
     /// Whether the server is shutting down.
@@ -135,7 +168,12 @@ impl Shared {
                 // DEBUG SLEEP is asked for to see what a server looks like that does nothing: nobody gets the lock.
                 Action::Sleep(us) => std::thread::sleep(Duration::from_micros(*us)),
                 // In force before CONFIG SET is answered.
-                Action::ParameterChanged(_) => self.limits.load(&hub.broker.settings),
+                Action::ParameterChanged(parameter) => {
+                    self.limits.load(&hub.broker.settings);
+                    if parameter.name == "loglevel" {
+                        logs::set_level(hub.broker.settings.loglevel);
+                    }
+                }
                 _ => {}
             }
         }
@@ -153,54 +191,127 @@ impl Hub {
         is_earlier
     }
 
-    /// Moves the broker's mail into outboxes.
-    pub(crate) fn distribute(&mut self, shared: &Shared, flush: &mut Flush, now: Now) {
-        let Self { broker, conns, .. } = self;
-        let mut mail = std::mem::take(broker.mail());
+    /// Moves what the broker's commands caused to who gets it: small letters into inboxes, to be delivered together at the
+    /// end of the hold, the rest into outboxes.
+    pub(crate) fn sort_mail(&mut self, shared: &Shared, flush: &mut Flush, now: Now) {
+        let mut mail = std::mem::take(self.broker.mail());
         for (to, letter) in mail.letters.drain(..) {
-            let Some(Some(conn)) = conns.get(to.slot as usize) else { continue };
-            if conn.client != to {
+            let Some(Some(seat)) = self.seats.get_mut(to.slot as usize) else { continue };
+            if seat.conn.client != to {
                 continue;
             }
-            let mut outbox = conn.outbox.lock();
-            let before = outbox.pending();
-            match letter {
-                Letter::Small { start, end, .. } => outbox.append_bytes(&mail.arena[start as usize..end as usize]),
-                Letter::Shared(bytes, _) => outbox.append_shared(bytes),
-                Letter::Reply(mut out) => {
-                    outbox.append(&mut out);
-                    outbox.resumed = true;
+            if let Letter::Small { start, end, gate } = letter {
+                if seat.inbox.is_empty() {
+                    self.unread.push(to.slot);
                 }
-                Letter::Resume => {
-                    outbox.resumed = true;
-                    outbox.wake();
-                }
-                Letter::Close(reason) => {
-                    outbox.close = Some(reason);
-                    outbox.wake();
-                }
+                seat.inbox.extend_from_slice(&mail.arena[start as usize..end as usize]);
+                seat.inbox_gate = seat.inbox_gate.max(gate);
+                continue;
             }
-            shared.client_buffers.fetch_add(outbox.pending() as i64 - before as i64, Ordering::Relaxed);
-            let limit = limits::Shared::output_limit(&broker.settings, broker.session(to));
-            if let Some(reason) = limits::Shared::exceeded(limit, &mut outbox, now) {
-                broker.stats.output_limit_disconnections += 1;
+            self.deliver_letter(shared, to, letter, flush, now);
+        }
+        mail.clear();
+        *self.broker.mail() = mail;
+    }
+
+    fn deliver_letter(&mut self, shared: &Shared, to: ClientId, letter: Letter, flush: &mut Flush, now: Now) {
+        self.deliver_inbox(shared, to.slot, flush, now);
+        let Some(Some(seat)) = self.seats.get(to.slot as usize) else { return };
+        let mut outbox = seat.conn.outbox.lock();
+        let before = outbox.pending();
+        match letter {
+            Letter::Small { .. } => unreachable!("small letters go by inbox"),
+            Letter::Shared(bytes, gate) => outbox.append_shared(bytes, gate),
+            Letter::Reply(mut out) => {
+                outbox.append(&mut out);
+                outbox.resumed = true;
+            }
+            Letter::Resume => {
+                outbox.resumed = true;
+                outbox.wake();
+            }
+            Letter::Close(reason) => {
                 outbox.close = Some(reason);
                 outbox.wake();
             }
-            if !outbox.listed {
-                outbox.listed = true;
-                flush.conns.push(conn.clone());
-            }
         }
-        mail.clear();
-        *broker.mail() = mail;
+        shared.client_buffers.fetch_add(outbox.pending() as i64 - before as i64, Ordering::Relaxed);
+        self.broker.stats.output_limit_disconnections += enforce_limit(&self.broker, to, &mut outbox, now);
+        flush.list(&seat.conn, &mut outbox);
     }
+
+    /// Moves all inboxes into outboxes. To be done before the lock is released: others may append from then on.
+    pub(crate) fn deliver(&mut self, shared: &Shared, flush: &mut Flush, now: Now) {
+        let mut unread = std::mem::take(&mut self.unread);
+        for slot in unread.drain(..) {
+            self.deliver_inbox(shared, slot, flush, now);
+        }
+        self.unread = unread;
+    }
+
+    /// Moves one inbox into its outbox, so that nothing that is appended next overtakes it.
+    pub(crate) fn deliver_inbox(&mut self, shared: &Shared, slot: u32, flush: &mut Flush, now: Now) {
+        let Some(Some(seat)) = self.seats.get_mut(slot as usize) else { return };
+        if seat.inbox.is_empty() {
+            return;
+        }
+        let mut outbox = seat.conn.outbox.lock();
+        shared.client_buffers.fetch_add(seat.inbox.len() as i64, Ordering::Relaxed);
+        outbox.append_buffer(&mut seat.inbox, std::mem::take(&mut seat.inbox_gate));
+        seat.inbox.clear();
+        if seat.inbox.capacity() > INBOX_KEPT_BYTES_MAX {
+            seat.inbox = Vec::new();
+        }
+        self.broker.stats.output_limit_disconnections +=
+            enforce_limit(&self.broker, seat.conn.client, &mut outbox, now);
+        flush.list(&seat.conn, &mut outbox);
+    }
+
+    /// The connections, in the order of their slots.
+    pub(crate) fn conns(&self) -> impl Iterator<Item = &Arc<Conn>> {
+        self.seats.iter().flatten().map(|seat| &seat.conn)
+    }
+
+    /// The connection in this slot.
+    pub(crate) fn conn(&self, slot: u32) -> Option<&Arc<Conn>> {
+        self.seats.get(slot as usize)?.as_ref().map(|seat| &seat.conn)
+    }
+
+    /// Gives a new connection its place.
+    pub(crate) fn seat(&mut self, conn: Arc<Conn>) {
+        let slot = conn.client.slot as usize;
+        if self.seats.len() <= slot {
+            self.seats.resize_with(slot + 1, || None);
+        }
+        self.seats[slot] = Some(Seat { conn, inbox: Vec::new(), inbox_gate: Gate::OPEN });
+    }
+
+    /// Takes a connection's place away.
+    pub(crate) fn unseat(&mut self, client: ClientId) {
+        self.seats[client.slot as usize] = None;
+    }
+}
+
+/// Marks a connection that does not read what it is sent for closing; how many that are, one or none.
+fn enforce_limit(broker: &Broker, client: ClientId, outbox: &mut Outbox, now: Now) -> u64 {
+    let limit = limits::Shared::output_limit(&broker.settings, broker.session(client));
+    let Some(reason) = limits::Shared::exceeded(limit, outbox, now) else { return 0 };
+    outbox.close = Some(reason);
+    outbox.wake();
+    1
 }
 
 impl Flush {
     /// These connections.
     pub(crate) fn of(conns: Vec<Arc<Conn>>) -> Self {
         Self { conns }
+    }
+
+    fn list(&mut self, conn: &Arc<Conn>, outbox: &mut Outbox) {
+        if !outbox.listed {
+            outbox.listed = true;
+            self.conns.push(conn.clone());
+        }
     }
 
     /// Sends what was appended from this thread: at once, or with what else this turn brings.
@@ -215,13 +326,11 @@ impl Flush {
         for conn in self.conns.drain(..) {
             let mut outbox = conn.outbox.lock();
             outbox.listed = false;
-            let before = outbox.pending();
-            let sent = outbox.flush(&conn.writer);
-            shared.client_buffers.fetch_add(outbox.pending() as i64 - before as i64, Ordering::Relaxed);
-            if sent != Sent::All || (outbox.resumed && outbox.backlog) {
-                if sent == Sent::Broken {
-                    outbox.close = Some("connection reset");
-                }
+            let sent = shared.flush(&conn, &mut outbox);
+            if sent == Sent::Broken {
+                outbox.close = Some("connection reset");
+            }
+            if matches!(sent, Sent::Broken | Sent::Blocked) || (outbox.resumed && outbox.backlog) {
                 outbox.wake();
             }
         }

@@ -11,13 +11,16 @@
 //! when the socket would block does the owner take over.
 //!
 //! A reply that is encoded as the socket drains keeps its place in the queue and is encoded a piece at a time.
+//!
+//! Every piece stands behind a gate, a position in the log: it may leave once the log is safe up to there. Nothing
+//! overtakes, so what is appended behind an older gate than the newest waits for that one.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice};
 use std::task::Waker;
 
 use bytes::Bytes;
-use rbq_broker::{Body, Output};
+use rbq_broker::{Body, Gate, Output};
 use rbq_resp::{LazyReply, Progress, Proto};
 
 use crate::socket::Writer;
@@ -31,10 +34,15 @@ const FLUSH_BYTES_MAX: usize = 1024 * 1024;
 /// Pieces handed to the system in one write.
 const SLICES_MAX: usize = 16;
 
-enum Piece {
+enum Content {
     Bytes(Vec<u8>),
     Shared(Bytes),
     Lazy(Box<dyn LazyReply>, Proto),
+}
+
+struct Piece {
+    content: Content,
+    gate: Gate,
 }
 
 /// Whether everything could be sent.
@@ -44,6 +52,8 @@ pub(crate) enum Sent {
     All,
     /// The socket takes no more for now, or it is others' turn.
     Blocked,
+    /// What comes next waits for its gate.
+    Gated(Gate),
     /// The connection is broken.
     Broken,
 }
@@ -54,6 +64,7 @@ pub(crate) struct Outbox {
     /// Closed pieces, then `tail`.
     pieces: VecDeque<Piece>,
     tail: Vec<u8>,
+    tail_gate: Gate,
     /// Bytes of the first piece that were sent.
     sent: usize,
     /// Bytes pending, lazy ones by their hint.
@@ -85,61 +96,83 @@ impl Outbox {
         self.pieces.len()
     }
 
-    /// Appends a reply. With nothing else waiting its buffer is taken over and `out` gets the old one.
+    /// Appends replies and empties `out`.
     pub(crate) fn append(&mut self, out: &mut Output) {
-        if let Some((bytes, _gate)) = out.take_simple() {
-            self.pending += bytes.len();
-            if self.tail.is_empty() && self.pieces.is_empty() {
-                let spare = std::mem::replace(&mut self.tail, bytes);
-                *out = Output::with_buffer(spare);
-            } else {
-                self.tail.extend_from_slice(&bytes);
-                *out = Output::with_buffer(bytes);
-            }
-            return;
+        let gate = out.gate();
+        match out.simple() {
+            Some(bytes) => self.append_buffer(bytes, gate),
+            None => out.drain().for_each(|piece| self.append_piece(piece, gate)),
         }
-        for chunk in out.drain() {
-            self.pending += chunk.len();
-            match chunk.body {
-                Body::Bytes(bytes) if self.pieces.is_empty() && self.tail.is_empty() => self.tail = bytes,
-                Body::Bytes(bytes) => self.tail.extend_from_slice(&bytes),
-                Body::Shared(bytes) => self.push(Piece::Shared(bytes)),
-                Body::Lazy(body, proto) => self.push(Piece::Lazy(body, proto)),
+        out.clear();
+    }
+
+    fn append_piece(&mut self, piece: Body, gate: Gate) {
+        match piece {
+            Body::Bytes(mut bytes) => self.append_buffer(&mut bytes, gate),
+            Body::Shared(bytes) => self.append_shared(bytes, gate),
+            Body::Lazy(body, proto) => {
+                self.pending += body.pending_bytes_hint();
+                self.push(Content::Lazy(body, proto), gate);
             }
         }
     }
 
+    /// Appends encoded bytes. With nothing before them their buffer is taken over and the old one left instead.
+    pub(crate) fn append_buffer(&mut self, bytes: &mut Vec<u8>, gate: Gate) {
+        if !self.tail.is_empty() {
+            return self.append_bytes(bytes, gate);
+        }
+        self.pending += bytes.len();
+        self.tail_gate = gate;
+        std::mem::swap(&mut self.tail, bytes);
+    }
+
     /// Appends encoded bytes.
-    pub(crate) fn append_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn append_bytes(&mut self, bytes: &[u8], gate: Gate) {
+        if gate > self.tail_gate {
+            // What waits behind an older gate must not wait for this one too: under a steady load it would never leave.
+            self.close_tail();
+            self.tail_gate = gate;
+        }
         self.pending += bytes.len();
         self.tail.extend_from_slice(bytes);
     }
 
     /// Appends encoded bytes that others get too.
-    pub(crate) fn append_shared(&mut self, bytes: Bytes) {
+    pub(crate) fn append_shared(&mut self, bytes: Bytes, gate: Gate) {
         self.pending += bytes.len();
-        self.push(Piece::Shared(bytes));
+        self.push(Content::Shared(bytes), gate);
     }
 
-    fn push(&mut self, piece: Piece) {
+    fn push(&mut self, content: Content, gate: Gate) {
+        self.close_tail();
+        self.pieces.push_back(Piece { content, gate });
+    }
+
+    fn close_tail(&mut self) {
         if !self.tail.is_empty() {
-            self.pieces.push_back(Piece::Bytes(std::mem::take(&mut self.tail)));
+            let content = Content::Bytes(std::mem::take(&mut self.tail));
+            self.pieces.push_back(Piece { content, gate: self.tail_gate });
         }
-        self.pieces.push_back(piece);
     }
 
-    /// Sends as much as the socket takes, within reason.
-    pub(crate) fn flush(&mut self, socket: &Writer) -> Sent {
+    /// Sends as much as the socket takes and as the gates that are `open` let through, within reason.
+    pub(crate) fn flush(&mut self, socket: &Writer, open: Gate) -> Sent {
         let enough = self.total_out + FLUSH_BYTES_MAX as u64;
         loop {
-            if self.pieces.is_empty() && self.tail.is_empty() {
-                return Sent::All;
+            let gate = match self.pieces.front() {
+                Some(piece) => piece.gate,
+                None if self.tail.is_empty() => return Sent::All,
+                None => self.tail_gate,
+            };
+            if gate > open {
+                return Sent::Gated(gate);
             }
             if self.total_out >= enough {
                 return Sent::Blocked;
             }
             self.encode_front();
-            let written = match self.write_once(socket) {
+            let written = match self.write_once(socket, open) {
                 Ok(written) => written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Sent::Blocked,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -153,8 +186,8 @@ impl Outbox {
 
     /// Makes sure that the first piece is bytes.
     fn encode_front(&mut self) {
-        while let Some(Piece::Lazy(body, proto)) = self.pieces.front_mut() {
-            let (proto, hint) = (*proto, body.pending_bytes_hint());
+        while let Some(Piece { content: Content::Lazy(body, proto), gate }) = self.pieces.front_mut() {
+            let (proto, gate, hint) = (*proto, *gate, body.pending_bytes_hint());
             let mut bytes = Vec::with_capacity(PIECE_BYTES + 1024);
             let progress = body.encode(&mut bytes, proto, PIECE_BYTES);
             let left = if progress == Progress::Done { 0 } else { body.pending_bytes_hint() };
@@ -163,28 +196,28 @@ impl Outbox {
                 self.pieces.pop_front();
             }
             if !bytes.is_empty() {
-                self.pieces.push_front(Piece::Bytes(bytes));
+                self.pieces.push_front(Piece { content: Content::Bytes(bytes), gate });
             }
         }
     }
 
-    fn write_once(&self, socket: &Writer) -> std::io::Result<usize> {
+    fn write_once(&self, socket: &Writer, open: Gate) -> std::io::Result<usize> {
         if self.pieces.is_empty() {
             return socket.try_write(&self.tail[self.sent..]);
         }
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut count = 0;
-        for piece in self.pieces.iter().take(SLICES_MAX - 1) {
-            let bytes: &[u8] = match piece {
-                Piece::Bytes(bytes) => bytes,
-                Piece::Shared(bytes) => bytes,
-                Piece::Lazy(..) => break,
+        for piece in self.pieces.iter().take(SLICES_MAX - 1).take_while(|piece| piece.gate <= open) {
+            let bytes: &[u8] = match &piece.content {
+                Content::Bytes(bytes) => bytes,
+                Content::Shared(bytes) => bytes,
+                Content::Lazy(..) => break,
             };
             let skip = if count == 0 { self.sent } else { 0 };
             slices[count] = IoSlice::new(&bytes[skip..]);
             count += 1;
         }
-        if count == self.pieces.len() && !self.tail.is_empty() {
+        if count == self.pieces.len() && !self.tail.is_empty() && self.tail_gate <= open {
             slices[count] = IoSlice::new(&self.tail);
             count += 1;
         }
@@ -194,10 +227,10 @@ impl Outbox {
     /// Drops what was written.
     fn advance(&mut self, mut written: usize) {
         while let Some(piece) = self.pieces.front() {
-            let len = match piece {
-                Piece::Bytes(bytes) => bytes.len(),
-                Piece::Shared(bytes) => bytes.len(),
-                Piece::Lazy(..) => break,
+            let len = match &piece.content {
+                Content::Bytes(bytes) => bytes.len(),
+                Content::Shared(bytes) => bytes.len(),
+                Content::Lazy(..) => break,
             } - self.sent;
             if written < len {
                 self.sent += written;

@@ -61,7 +61,7 @@ impl Broker {
         }
         self.log.commit(&self.groups[0]);
         if self.log.is_enabled() {
-            out.gate(mark, self.gate_for(client, request));
+            out.raise(self.gate_for(client, request));
         }
         self.serve_ready(now);
         if !self.tracker.is_idle() {

@@ -148,8 +148,7 @@ impl Broker {
         if let Some(parked) = self.session_mut(client).parked.take() {
             self.waiters.leave(client, &parked);
         }
-        let start = Output::default().mark();
-        out.gate(start, self.log.position());
+        out.raise(self.log.position());
         self.mail.post(client, Letter::Reply(out));
     }
 

@@ -19,7 +19,7 @@ impl Driver {
     /// An empty broker that keeps a log.
     pub(crate) fn new(seed: u64) -> Self {
         let mut broker = Broker::new(Settings::default(), seed, now(0));
-        broker.log().enable();
+        broker.log().enable(0);
         let client = broker.connect(Peer::default(), now(0));
         Self { broker, client, now_ms: 0 }
     }
@@ -31,7 +31,7 @@ impl Driver {
         self.broker.execute(self.client, request.view(), now(self.now_ms), &mut out);
         let bytes: Vec<u8> = out
             .drain()
-            .flat_map(|chunk| match chunk.body {
+            .flat_map(|piece| match piece {
                 crate::Body::Bytes(bytes) => bytes,
                 crate::Body::Shared(bytes) => bytes.to_vec(),
                 crate::Body::Lazy(..) => panic!("no reply here is that long"),
@@ -60,7 +60,13 @@ impl Driver {
 
     /// The records made since the last call.
     pub(crate) fn records(&mut self) -> Vec<u8> {
-        self.broker.log().take_records()
+        let mut records = Vec::new();
+        let next = self.broker.log().position().0;
+        self.broker.log().hand_over(|bytes| {
+            records.extend_from_slice(bytes);
+            next
+        });
+        records
     }
 }
 

@@ -91,8 +91,8 @@ impl BareStage {
     }
 
     fn receive(&mut self, client: Client, out: &mut Output) {
-        for chunk in out.drain() {
-            match chunk.body {
+        for piece in out.drain() {
+            match piece {
                 Body::Bytes(bytes) => self.read(client, &bytes),
                 Body::Shared(bytes) => self.read(client, &bytes),
                 Body::Lazy(mut body, proto) => {
