@@ -34,6 +34,7 @@ mod redact;
 pub mod session;
 pub mod settings;
 pub mod slowlog;
+pub mod snapshot;
 pub mod stats;
 mod streams;
 pub mod string;
@@ -46,7 +47,7 @@ pub mod value;
 pub mod version;
 pub mod waiters;
 
-pub use broker::{Action, Broker, Flow, HostFacts};
+pub use broker::{Action, Broker, Flow, HostFacts, ReplayError};
 pub use mail::{Letter, Mail};
 pub use output::{Body, Gate, Output};
 pub use session::{ClientId, Peer};

@@ -19,6 +19,7 @@ mod host;
 mod invalidate;
 mod park;
 mod publish;
+mod saving;
 mod settle;
 mod submit;
 mod tick;
@@ -33,6 +34,7 @@ pub(crate) use execute::Mode;
 use hashbrown::HashSet;
 pub use host::{Action, HostFacts};
 use rbq_pubsub::PubSub;
+pub use saving::ReplayError;
 use slab::Slab;
 pub use turn::Turn;
 pub use view::View;
@@ -93,6 +95,8 @@ pub struct Broker {
     mail: Mail,
     actions: Vec<Action>,
     garbage: Garbage,
+    /// Databases that were flushed before a snapshot had all of them.
+    flushed: Vec<Db>,
     ready: VecDeque<Key>,
     ready_set: HashSet<Key>,
     seen_expired: Vec<(Key, u64)>,
@@ -130,6 +134,7 @@ impl Broker {
             mail: Mail::default(),
             actions: Vec::new(),
             garbage: Garbage::default(),
+            flushed: Vec::new(),
             ready: VecDeque::new(),
             ready_set: HashSet::new(),
             seen_expired: Vec::new(),

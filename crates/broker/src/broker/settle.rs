@@ -39,7 +39,10 @@ impl Broker {
             self.sweep(sweep);
         }
         self.garbage.values.extend(effects.garbage);
-        self.garbage.dbs.extend(effects.garbage_dbs);
+        for db in effects.garbage_dbs {
+            let keep = if db.is_saving() { &mut self.flushed } else { &mut self.garbage.dbs };
+            keep.push(db);
+        }
     }
 
     /// Marks everybody who watches this key. For who began to when its time had come already it was not there before

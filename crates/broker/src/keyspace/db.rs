@@ -7,6 +7,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 
 use super::index::Index;
+use super::saving::{Image, LARGE_BYTES_MIN, Saving};
 use super::slab::Slab;
 use crate::value::Value;
 
@@ -19,6 +20,8 @@ pub struct Entry {
     pub value: Value,
     deadline_ms: Option<std::num::NonZeroU64>,
     hash: u64,
+    /// The database's when it was handed out to a snapshot, or came to be.
+    epoch: u32,
     /// When it was last used, in seconds of the driver's wall clock: soft state, for OBJECT IDLETIME.
     pub used_s: Cell<u32>,
 }
@@ -54,6 +57,10 @@ pub struct Db {
     deadlines: BTreeSet<(u64, u32)>,
     len: usize,
     hasher: FixedState,
+    /// How many snapshots were begun.
+    epoch: u32,
+    /// The one under way.
+    saving: Option<Box<Saving>>,
 }
 
 impl Db {
@@ -66,6 +73,8 @@ impl Db {
             deadlines: BTreeSet::new(),
             len: 0,
             hasher: FixedState::with_seed(seed),
+            epoch: 0,
+            saving: None,
         }
     }
 
@@ -77,6 +86,8 @@ impl Db {
             deadlines: BTreeSet::new(),
             len: 0,
             hasher: self.hasher.clone(),
+            epoch: self.epoch,
+            saving: None,
         }
     }
 
@@ -121,6 +132,7 @@ impl Db {
     /// The entry in a slot that is known to be in use.
     #[inline]
     pub fn entry_mut(&mut self, slot: u32) -> &mut Entry {
+        self.save_before_change(slot);
         self.entries.get_mut(slot).expect("the slot is in use")
     }
 
@@ -136,7 +148,8 @@ impl Db {
     pub fn insert(&mut self, key: &[u8], value: Value, deadline_ms: Option<u64>, now_ms: u64) -> u32 {
         let hash = self.hash(key);
         let used_s = Cell::new((now_ms / 1000) as u32);
-        let slot = self.entries.insert(Entry { key: key.into(), value, deadline_ms: None, hash, used_s });
+        let slot =
+            self.entries.insert(Entry { key: key.into(), value, deadline_ms: None, hash, epoch: self.epoch, used_s });
         let entries = &self.entries;
         self.index.insert(hash, slot, |slot| entries.get(slot).expect("every indexed slot is in use").hash);
         self.len += 1;
@@ -146,6 +159,7 @@ impl Db {
 
     /// Removes an entry and hands it over as it was, its deadline included.
     pub fn remove(&mut self, slot: u32) -> Entry {
+        self.save_before_change(slot);
         let entry = self.entries.remove(slot);
         self.index.remove(entry.hash, slot);
         if let Some(deadline) = entry.deadline_ms {
@@ -165,6 +179,59 @@ impl Db {
         if let Some(new) = new {
             self.deadlines.insert((new.get(), slot));
         }
+    }
+
+    /// Begins to hand this database out as it is now, under the number it has.
+    pub fn begin_saving(&mut self, db: u8) {
+        self.epoch += 1;
+        self.saving = Some(Box::new(Saving { db, cursor: 0, images: Vec::new() }));
+    }
+
+    /// Whether some of it has yet to be handed out.
+    pub fn is_saving(&self) -> bool {
+        self.saving.is_some()
+    }
+
+    /// Stops handing it out.
+    pub fn end_saving(&mut self) {
+        self.saving = None;
+    }
+
+    /// Hands out images: those that changes forced out, then those of the next slots, until `keys` were walked over or a
+    /// large value came by. When all have been handed out, it is no longer saving.
+    pub fn save_slice(&mut self, keys: usize, images: &mut Vec<Image>) {
+        let Some(mut saving) = self.saving.take() else { return };
+        images.append(&mut saving.images);
+        let mut left = keys;
+        while left > 0 && saving.cursor < self.entries.slots() {
+            let slot = saving.cursor;
+            saving.cursor += 1;
+            left -= 1;
+            let Some(entry) = self.entries.get_mut(slot).filter(|entry| entry.epoch != self.epoch) else { continue };
+            entry.epoch = self.epoch;
+            images.push(image(saving.db, entry));
+            if entry.value.kind().memory_bytes() >= LARGE_BYTES_MIN {
+                break;
+            }
+        }
+        if saving.cursor < self.entries.slots() {
+            self.saving = Some(saving);
+        }
+    }
+
+    #[inline]
+    fn save_before_change(&mut self, slot: u32) {
+        if self.saving.is_some() {
+            self.force_out(slot);
+        }
+    }
+
+    #[cold]
+    fn force_out(&mut self, slot: u32) {
+        let Some(saving) = &mut self.saving else { return };
+        let Some(entry) = self.entries.get_mut(slot).filter(|entry| entry.epoch != self.epoch) else { return };
+        entry.epoch = self.epoch;
+        saving.images.push(image(saving.db, entry));
     }
 
     /// The earliest deadline of any key.
@@ -216,4 +283,9 @@ impl Db {
     fn hash(&self, key: &[u8]) -> u64 {
         self.hasher.hash_one(key)
     }
+}
+
+/// An entry as it is.
+fn image(db: u8, entry: &Entry) -> Image {
+    Image { db, key: entry.key.clone(), value: entry.value.clone(), deadline_ms: entry.deadline_ms() }
 }

@@ -10,8 +10,10 @@
 
 mod db;
 mod index;
+mod saving;
 mod slab;
 #[cfg(test)]
 mod tests;
 
 pub use db::{Db, Entry, Found};
+pub use saving::Image;

@@ -53,6 +53,11 @@ impl Driver {
         self.broker.mail().clear();
     }
 
+    /// The broker itself.
+    pub(crate) fn broker(&mut self) -> &mut Broker {
+        &mut self.broker
+    }
+
     /// All durable state.
     pub(crate) fn group(&self) -> &Group {
         self.broker.group()

@@ -6,6 +6,7 @@
 pub(crate) mod driver;
 mod events;
 mod replay;
+mod saving;
 mod scanning;
 mod transcripts;
 mod waking;

@@ -44,7 +44,7 @@ const TEMPLATES: &[&str] = &[
 
 /// One step of a program: a command, or time that passes.
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Run(String),
     Wait(u64),
 }
@@ -75,7 +75,7 @@ fn command() -> impl Strategy<Value = String> {
     })
 }
 
-fn program() -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn program() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![9 => command().prop_map(Step::Run), 1 => (1..40u64).prop_map(Step::Wait)];
     prop::collection::vec(step, 0..250)
 }
