@@ -57,6 +57,7 @@
 
 mod batch;
 mod catalog;
+mod chance;
 mod directory;
 mod error;
 mod fault;
@@ -72,6 +73,8 @@ mod replay;
 mod segment;
 mod shared;
 mod shelf;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 mod slot;
 mod snapshot;
 mod snapshot_read;
@@ -80,6 +83,8 @@ mod storage;
 mod store;
 mod survey;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub use batch::FORMAT_VERSION;

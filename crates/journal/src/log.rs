@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crate::batch::{self, HEADER_BYTES};
 use crate::catalog::Entry;
+use crate::chance::Chance;
 use crate::error::{Fatal, IoFailure};
 use crate::fault::Faults;
 use crate::gather::Taken;
@@ -53,7 +54,7 @@ pub(crate) struct Log {
     durable_sequence: u64,
     synced_at_ms: u64,
     busy_at_ms: u64,
-    epochs: Epochs,
+    chance: Chance,
     /// The wall clock of the newest record written, in ms.
     time_ms: u64,
 }
@@ -69,25 +70,6 @@ pub(crate) enum Turn {
     Idle { again_in_ms: Option<u64> },
 }
 
-/// Marks for files, each used once.
-pub(crate) struct Epochs(u64);
-
-impl Epochs {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next mark: never 0. (SplitMix64, Steele, Lea and Flood, 2014: a full period, so none comes twice in one
-    /// run; over runs the seed makes a repetition as unlikely as a repeated 64-bit random number.)
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)).max(1)
-    }
-}
-
 impl Log {
     /// A log whose active segment is durable up to where it is.
     pub(crate) fn new(
@@ -95,7 +77,7 @@ impl Log {
         slots: Slots,
         active: Active,
         chain: Chain,
-        epochs: Epochs,
+        chance: Chance,
         time_ms: u64,
     ) -> Self {
         let last = chain.lsn - 1;
@@ -112,7 +94,7 @@ impl Log {
             durable_sequence,
             synced_at_ms: 0,
             busy_at_ms: 0,
-            epochs,
+            chance,
             time_ms,
         }
     }
@@ -277,7 +259,7 @@ impl Log {
         }
         let Some(spare) = self.shared.shelf.take() else { return Ok(false) };
         let number = self.active.number + 1;
-        let place = Place { number, epoch: self.epochs.next(), chain: self.chain, time_ms: self.time_ms };
+        let place = Place { number, epoch: self.chance.mark(), chain: self.chain, time_ms: self.time_ms };
         let shared = &self.shared;
         self.active = begin(&shared.store, shared.shelf.template(), shared.options.faults, spare, place)?;
         let first_lsn = place.first_lsn();

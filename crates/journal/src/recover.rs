@@ -16,10 +16,11 @@ use std::sync::Arc;
 
 use crate::batch::HEADER_BYTES;
 use crate::catalog::{Catalog, Entry};
+use crate::chance::Chance;
 use crate::error::{IoFailure, OpenError};
 use crate::fault::Faults;
 use crate::identity;
-use crate::log::{Active, Epochs, Log, Place, begin};
+use crate::log::{Active, Log, Place, begin};
 use crate::names;
 use crate::options::{Identity, Lsn, Options, SPARES_KEPT_MAX};
 use crate::replay::{Legs, Replay};
@@ -89,11 +90,11 @@ pub(crate) fn lock(store: &Store) -> Result<Lock, OpenError> {
 pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Recovered, OpenError> {
     let store = Store(storage);
     let lock = lock(&store)?;
-    let mut epochs = Epochs::new(options.seed);
+    let mut chance = Chance::new(options.seed);
     let mut survey = Survey::of(&store)?;
     let is_new = survey.is_new();
     if is_new {
-        initialise(&store, &survey, &options, &mut epochs)?;
+        initialise(&store, &survey, &options, &mut chance)?;
         survey = Survey::of(&store)?;
     }
     survey.check_companions()?;
@@ -117,7 +118,7 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
     remove_unfinished(&store, &survey.unfinished)?;
     let shelf = fill_shelf(&store, &survey, &options, identity)?;
     let torn = keep_torn(&store, &mut walker, &tail)?;
-    let (active, header, chain) = copy_tail(&store, &shelf, &mut walker, &tail, &options, epochs.next())?;
+    let (active, header, chain) = copy_tail(&store, &shelf, &mut walker, &tail, &options, chance.mark())?;
     let mut slots = Slots::open(&store)?;
     if slots.note.sequence < chain.sequence - 1 {
         slots.note(chain.sequence - 1, chain.lsn - 1)?;
@@ -143,7 +144,7 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
     let (state_version, faults) = (options.state_version, options.faults);
     let shared = Arc::new(Shared::new(store.clone(), options, shelf, catalog, report.last_lsn, report.newest_time_ms));
     shared.log_bytes.store(log_bytes, std::sync::atomic::Ordering::Release);
-    let log = Log::new(Arc::clone(&shared), slots, active, chain, epochs, report.newest_time_ms);
+    let log = Log::new(Arc::clone(&shared), slots, active, chain, chance, report.newest_time_ms);
     let replay = Replay::new(Legs::new(&store, legs, chain, layout.cut, state_version, faults), reading);
     // The first adds should not have to wait; the rest is prepared in the background. On a full disk this comes to
     // nothing, and a broker starts that can be drained.
@@ -165,7 +166,7 @@ fn open_snapshot(store: &Store, cut: Lsn, identity: Identity, state_version: u32
 }
 
 /// Makes a journal in an empty directory, or in one where that was interrupted.
-fn initialise(store: &Store, survey: &Survey, options: &Options, epochs: &mut Epochs) -> Result<(), OpenError> {
+fn initialise(store: &Store, survey: &Survey, options: &Options, chance: &mut Chance) -> Result<(), OpenError> {
     if survey.has_durable {
         // Only an interrupted start leaves this file without a segment, and then it says that nothing was stored.
         let noted = slot::read(store).map_or(0, |note| note.sequence);
@@ -186,7 +187,7 @@ fn initialise(store: &Store, survey: &Survey, options: &Options, epochs: &mut Ep
         None => shelf.make(options.sizes.segment_first_bytes)?,
     };
     let chain = Chain { sequence: 1, lsn: 1, crc_before: 0, mid_record: false };
-    let place = Place { number: 1, epoch: epochs.next(), chain, time_ms: 0 };
+    let place = Place { number: 1, epoch: chance.mark(), chain, time_ms: 0 };
     begin(store, shelf.template(), options.faults, spare, place)?;
     Ok(())
 }
