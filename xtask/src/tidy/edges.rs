@@ -15,6 +15,7 @@ pub const EDGES: &[(&str, &[&str])] = &[
     ("rbq-listqueue", &[]),
     ("rbq-stream", &[]),
     ("rbq-broker", &["rbq-resp", "rbq-pubsub", "rbq-listqueue", "rbq-stream"]),
+    ("rbq-journal", &[]),
     ("rbq-client", &["rbq-resp"]),
     ("rbq-server", &["rbq-broker", "rbq-resp"]),
     ("rbq-transcript", &["rbq-resp"]),

@@ -1,0 +1,142 @@
+//! Which segments there are, and which of them may go.
+//!
+//! A segment goes when a durable snapshot holds all that is in it, and nobody is reading it. It becomes a spare: its
+//! blocks are there and written, which is what makes the next sync fast. Its old records cannot pass for new ones,
+//! because the next segment in the file has another epoch.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::error::IoFailure;
+use crate::names;
+use crate::options::{Lsn, SPARES_KEPT_MAX};
+use crate::shelf::{Shelf, Spare};
+use crate::storage::Access;
+use crate::store::Store;
+
+/// One segment of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub number: u64,
+    /// Every record from this one on begins in this segment or a later one.
+    pub first_lsn: Lsn,
+    pub capacity: u64,
+}
+
+struct Inner {
+    /// In order; the last one is active.
+    segments: Vec<Entry>,
+    /// How many readers there are.
+    readers: usize,
+    /// The newest durable snapshot's cut, and snapshots older than it that are still there.
+    cut: Lsn,
+    old_snapshots: Vec<Lsn>,
+}
+
+/// The segments of the log.
+pub(crate) struct Catalog {
+    store: Store,
+    shelf: Arc<Shelf>,
+    inner: Mutex<Inner>,
+}
+
+impl Catalog {
+    pub(crate) fn new(
+        store: Store,
+        shelf: Arc<Shelf>,
+        segments: Vec<Entry>,
+        cut: Lsn,
+        old_snapshots: Vec<Lsn>,
+    ) -> Arc<Self> {
+        Arc::new(Self { store, shelf, inner: Mutex::new(Inner { segments, readers: 0, cut, old_snapshots }) })
+    }
+
+    pub(crate) fn push(&self, entry: Entry) {
+        self.inner.lock().segments.push(entry);
+    }
+
+    pub(crate) fn segments(&self) -> usize {
+        self.inner.lock().segments.len()
+    }
+
+    /// The cut of the newest durable snapshot; 0 when there is none.
+    pub(crate) fn cut(&self) -> Lsn {
+        self.inner.lock().cut
+    }
+
+    /// Keeps all files where they are until it is dropped, and says which there are.
+    pub(crate) fn read(self: &Arc<Self>) -> (Reading, Lsn, Vec<Entry>) {
+        let mut inner = self.inner.lock();
+        inner.readers += 1;
+        (Reading(Arc::clone(self)), inner.cut, inner.segments.clone())
+    }
+
+    /// Notes that a snapshot is durable, and lets go of what only it made superfluous.
+    pub(crate) fn snapshot_stands(&self, cut: Lsn) -> Result<(), IoFailure> {
+        {
+            let mut inner = self.inner.lock();
+            let newest = inner.cut.max(cut);
+            let old = inner.cut.min(cut);
+            inner.cut = newest;
+            if old > 0 && old < newest {
+                inner.old_snapshots.push(old);
+            }
+        }
+        self.let_go()
+    }
+
+    /// Lets go of what nobody needs. The lock is not held while files are renamed: the journal's thread takes it too.
+    /// What fails here is not tried again before the next start; it harms nobody but the disk's space.
+    fn let_go(&self) -> Result<(), IoFailure> {
+        let (segments, snapshots) = {
+            let mut inner = self.inner.lock();
+            if inner.readers > 0 {
+                return Ok(());
+            }
+            let cut = inner.cut;
+            let needed = inner.segments.iter().rposition(|entry| entry.first_lsn <= cut + 1).unwrap_or_default();
+            let segments: Vec<_> = inner.segments.drain(..needed).collect();
+            (segments, std::mem::take(&mut inner.old_snapshots))
+        };
+        let mut spares = Vec::new();
+        for entry in segments {
+            let name = names::segment(entry.number);
+            let is_wanted = self.shelf.ready() + spares.len() < SPARES_KEPT_MAX;
+            if is_wanted && entry.capacity >= self.shelf.size_now() {
+                let spare = self.shelf.fresh_name();
+                self.store.rename(&name, &spare)?;
+                spares.push((spare, entry.capacity));
+            } else {
+                self.store.remove(&name)?;
+            }
+        }
+        for cut in snapshots {
+            self.store.remove(&names::snapshot(cut))?;
+        }
+        // Before any of them is written to: a crash could give the file back its old name, with new content.
+        self.store.sync_dir()?;
+        for (name, capacity) in spares {
+            let file = self.store.open(&name, Access::Write)?;
+            self.shelf.put(Spare { file, capacity });
+        }
+        Ok(())
+    }
+}
+
+/// Somebody reads segments or a snapshot: they stay.
+pub(crate) struct Reading(Arc<Catalog>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let is_last = {
+            let mut inner = self.0.inner.lock();
+            inner.readers -= 1;
+            inner.readers == 0 && inner.cut > 0
+        };
+        if is_last {
+            // What cannot be removed now stays until the next start: it harms nobody.
+            let _ = self.0.let_go();
+        }
+    }
+}

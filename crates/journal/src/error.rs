@@ -1,0 +1,187 @@
+//! What can go wrong, said so that whoever runs the machine knows what to do next.
+//!
+//! Three kinds, by what may follow: an [`OpenError`] means that nothing is served; a [`Full`] refuses one request and
+//! passes when space returns; a [`Fatal`] ends the process, because after a failed write or sync nobody knows what is
+//! on the disk, and asking again would be told a lie.
+
+use std::io;
+
+use thiserror::Error;
+
+/// What to do about damage.
+pub const HINT: &str =
+    "run `rbq journal check` to see all of it, and `rbq journal repair` to see what a repair would drop";
+
+/// Why a journal was not opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// Another process has the directory.
+    #[error("the directory `{directory}` is in use by another process{}", pid_of(*pid))]
+    InUse {
+        /// The directory.
+        directory: String,
+        /// The other process.
+        pid: Option<u32>,
+    },
+    /// The file was written by a later version.
+    #[error("`{file}` has {what} version {found}, and this program knows versions up to {known}")]
+    Newer {
+        /// The file.
+        file: String,
+        /// Which of its versions: "format" or "state machine".
+        what: &'static str,
+        /// The file's version.
+        found: u32,
+        /// The newest version that is understood.
+        known: u32,
+    },
+    /// What was once safe is damaged or gone.
+    #[error("`{file}` is damaged at byte {offset}: {what}; {meaning}\nhint: {hint}")]
+    Corrupt {
+        /// The file.
+        file: String,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong there.
+        what: String,
+        /// What that means for what was stored.
+        meaning: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A directory that must be empty is not.
+    #[error("the directory `{directory}` is not empty: it holds `{file}`")]
+    NotEmpty {
+        /// The directory.
+        directory: String,
+        /// One of its files.
+        file: String,
+    },
+    /// The file system refused.
+    #[error("cannot {action} `{file}` in `{directory}`: {source}")]
+    Io {
+        /// The directory.
+        directory: String,
+        /// The file, or `.` for the directory itself.
+        file: String,
+        /// What was tried: "read", "write", …
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn pid_of(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
+}
+
+impl OpenError {
+    pub(crate) fn corrupt(file: &str, offset: u64, what: impl Into<String>, meaning: impl Into<String>) -> Self {
+        Self::Corrupt { file: file.into(), offset, what: what.into(), meaning: meaning.into(), hint: HINT }
+    }
+}
+
+/// Why a record was not admitted.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Full {
+    /// Space is being prepared: wait as for congestion, and ask again after the next progress.
+    #[error("space for the journal in `{directory}` is being prepared, try again")]
+    Preparing {
+        /// The journal's directory.
+        directory: String,
+    },
+    /// The disk gives no more space.
+    #[error("the journal in `{directory}` is full: {cause}")]
+    Disk {
+        /// The journal's directory.
+        directory: String,
+        /// What the system said.
+        cause: String,
+    },
+}
+
+impl Full {
+    /// True when waiting alone is likely to help.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Preparing { .. })
+    }
+}
+
+/// Why the journal stopped for good: nothing that was not acknowledged yet will ever be.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("cannot {action} `{file}` in `{directory}`: {cause}; what is on the disk is no longer known")]
+pub struct Fatal {
+    /// The journal's directory.
+    pub directory: String,
+    /// The file.
+    pub file: String,
+    /// What was tried.
+    pub action: &'static str,
+    /// What the system said.
+    pub cause: String,
+}
+
+/// Why a snapshot or a backup was not made. The journal goes on.
+#[derive(Debug, Error)]
+pub enum SnapshotError {
+    /// There is one being written already.
+    #[error("a snapshot is being written already")]
+    Busy,
+    /// The journal stopped before everything up to the cut was durable.
+    #[error("the journal has stopped")]
+    Stopped,
+    /// The file system refused.
+    #[error("cannot {action} `{file}` in `{directory}`: {source}")]
+    Io {
+        /// The directory.
+        directory: String,
+        /// The file.
+        file: String,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What was to be copied could not be read or verified, or the target is not empty.
+    #[error(transparent)]
+    Copy(#[from] OpenError),
+}
+
+/// A storage error together with what was tried on which file.
+#[derive(Debug)]
+pub(crate) struct IoFailure {
+    pub directory: String,
+    pub file: String,
+    pub action: &'static str,
+    pub source: io::Error,
+}
+
+impl IoFailure {
+    /// True when the disk gives no more space, or none to us, or takes no writes: it may pass.
+    pub(crate) fn is_lack_of_space(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        matches!(self.source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
+    }
+}
+
+impl From<IoFailure> for OpenError {
+    fn from(failure: IoFailure) -> Self {
+        let IoFailure { directory, file, action, source } = failure;
+        Self::Io { directory, file, action, source }
+    }
+}
+
+impl From<IoFailure> for SnapshotError {
+    fn from(failure: IoFailure) -> Self {
+        let IoFailure { directory, file, action, source } = failure;
+        Self::Io { directory, file, action, source }
+    }
+}
+
+impl From<IoFailure> for Fatal {
+    fn from(failure: IoFailure) -> Self {
+        let IoFailure { directory, file, action, source } = failure;
+        Self { directory, file, action, cause: source.to_string() }
+    }
+}

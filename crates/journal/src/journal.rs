@@ -1,0 +1,290 @@
+//! The journal as a handle that threads share.
+//!
+//! Two threads serve it. One writes, syncs and tells; the other prepares files, which takes long and must not be
+//! waited for. Neither ever takes a lock that an appender waits for while it works on a file.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::error::{Fatal, Full, OpenError, SnapshotError};
+use crate::log::{Log, Turn};
+use crate::options::{Identity, Lsn, Options, Policy, RETRY_EVERY_MS};
+use crate::recover::{Recovered, RecoveryReport, recover};
+use crate::replay::Replay;
+use crate::shared::{Shared, Stop};
+use crate::shelf::{Prepared, Purpose};
+use crate::snapshot_read::SnapshotReader;
+use crate::snapshot_write::SnapshotWriter;
+use crate::storage::{Lock, Storage};
+
+/// What a start hands over. Appending may begin when `snapshot` and `records` are read to their ends without an error.
+#[derive(Debug)]
+pub struct Opened {
+    /// The handle.
+    pub journal: Journal,
+    /// The newest snapshot.
+    pub snapshot: Option<SnapshotReader>,
+    /// The records since then, or since the beginning.
+    pub records: Replay,
+    /// What was found.
+    pub report: RecoveryReport,
+}
+
+/// Figures for whoever watches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// The newest record that was appended, written, synced.
+    pub appended: Lsn,
+    /// See `appended`.
+    pub written: Lsn,
+    /// See `appended`.
+    pub synced: Lsn,
+    /// The cut of the newest durable snapshot; 0 when there is none.
+    pub snapshot_cut: Lsn,
+    /// How many segments the log has.
+    pub segments: usize,
+    /// How many files are prepared.
+    pub spares: usize,
+    /// Bytes of log since the newest snapshot's cut, or thereabouts.
+    pub log_bytes_since_snapshot: u64,
+    /// Bytes in memory that are not settled yet.
+    pub in_flight_bytes: u64,
+    /// How much room is prepared for adds, in bytes.
+    pub room_bytes: u64,
+    /// How many syncs of the log there were since the start.
+    pub syncs: u64,
+}
+
+/// A write-ahead log. See the crate's documentation for what it promises.
+///
+/// Dropping it stops at once, as if the process had been killed: what was not told to be written may be lost. Use
+/// [`close`](Self::close) to end in order.
+pub struct Journal {
+    shared: Arc<Shared>,
+    identity: Identity,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    _lock: Lock,
+}
+
+impl Journal {
+    /// Opens the journal in a directory, or makes one.
+    pub fn open(storage: Arc<dyn Storage>, options: Options) -> Result<Opened, OpenError> {
+        let Recovered { shared, log, snapshot, replay, report, lock } = recover(storage, options)?;
+        let mut threads = Vec::new();
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let spawned = Builder::new().name(name.into()).spawn(run);
+            spawned.map_err(|source| OpenError::from(shared.store.failure(".", "start a thread for", source)))
+        };
+        let prepared = Arc::clone(&shared);
+        threads.push(spawn("rbq-prepare", Box::new(move || prepare_files(&prepared)))?);
+        let written = Arc::clone(&shared);
+        match spawn("rbq-journal", Box::new(move || write_log(&written, log))) {
+            Ok(thread) => threads.push(thread),
+            Err(error) => {
+                shared.has_ended(None);
+                return Err(error);
+            }
+        }
+        let journal = Self { shared, identity: report.identity, threads: Mutex::new(threads), _lock: lock };
+        Ok(Opened { journal, snapshot, records: replay, report })
+    }
+
+    /// Adds a record and returns its number. It copies the record and returns: it never waits for the disk and never
+    /// fails. Whether there is room was asked before, with [`admit`](Self::admit).
+    pub fn append(&self, record: &[u8]) -> Lsn {
+        self.shared.append(record)
+    }
+
+    /// The wall clock that the records from here on carry, in ms.
+    pub fn note_time(&self, ms: u64) {
+        self.shared.note_time(ms);
+    }
+
+    /// Asks whether records of so many bytes in all have room, before anything is applied. Under the lock that makes
+    /// "ask, apply, append" one step, a yes holds until then. Adds are refused when the disk gives no more space;
+    /// drains then go on from a reserve.
+    pub fn admit(&self, bytes: u64, purpose: Purpose) -> Result<(), Full> {
+        self.shared.admit(bytes, purpose)
+    }
+
+    /// Why no further file can be prepared at present; adds go on while there is room in the prepared ones.
+    #[must_use]
+    pub fn full(&self) -> Option<Full> {
+        self.shared.shelf.refused()
+    }
+
+    /// The number of the newest record.
+    #[must_use]
+    pub fn appended(&self) -> Lsn {
+        self.shared.appended()
+    }
+
+    /// The newest record that survives the end of the process.
+    #[must_use]
+    pub fn written(&self) -> Lsn {
+        self.shared.written()
+    }
+
+    /// The newest record that survives a power cut.
+    #[must_use]
+    pub fn synced(&self) -> Lsn {
+        self.shared.synced()
+    }
+
+    /// The newest record that clients may be told of under the present policy.
+    #[must_use]
+    pub fn open_upto(&self) -> Lsn {
+        match self.policy() {
+            Policy::Always => self.synced(),
+            Policy::EverySec | Policy::No => self.written(),
+        }
+    }
+
+    /// The present policy.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.shared.policy()
+    }
+
+    /// Changes the policy, for what is waiting too. Returns the newest record there is: under [`Policy::Always`] all up
+    /// to it is being synced, and is when [`synced`](Self::synced) has reached it.
+    pub fn set_policy(&self, policy: Policy) -> Lsn {
+        self.shared.set_policy(policy);
+        if policy == Policy::Always { self.request_sync() } else { self.appended() }
+    }
+
+    /// Asks for a sync of everything appended so far, and returns the record that [`synced`](Self::synced) will reach.
+    /// The progress callback tells when.
+    pub fn request_sync(&self) -> Lsn {
+        self.shared.request_sync()
+    }
+
+    /// Waits until the record is durable. False when the journal stops first.
+    #[must_use]
+    pub fn wait_synced(&self, lsn: Lsn) -> bool {
+        self.shared.wait_synced(lsn)
+    }
+
+    /// Bytes in memory that are not written, or not synced where they must be.
+    #[must_use]
+    pub fn in_flight_bytes(&self) -> u64 {
+        self.shared.in_flight()
+    }
+
+    /// True when whoever wants to append should wait until the progress callback is called: too much is in flight.
+    #[must_use]
+    pub fn is_congested(&self) -> bool {
+        self.shared.is_congested()
+    }
+
+    /// Why the journal stopped, if it did.
+    #[must_use]
+    pub fn fatal(&self) -> Option<Fatal> {
+        self.shared.fatal()
+    }
+
+    /// Who the directory belongs to.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Figures for whoever watches.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let shared = &self.shared;
+        let at_snapshot = shared.log_bytes_at_snapshot.load(Ordering::Acquire);
+        Figures {
+            appended: shared.appended(),
+            written: shared.written(),
+            synced: shared.synced(),
+            snapshot_cut: shared.catalog.cut(),
+            segments: shared.catalog.segments(),
+            spares: shared.shelf.ready(),
+            log_bytes_since_snapshot: shared.log_bytes.load(Ordering::Acquire).saturating_sub(at_snapshot),
+            in_flight_bytes: shared.in_flight(),
+            room_bytes: shared.shelf.room(Purpose::Add),
+            syncs: shared.syncs.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Begins a snapshot of the state after exactly the records up to and including `cut`. The replay of a later start
+    /// begins with the record after it. `time_ms` is the wall clock of the newest record in it.
+    ///
+    /// Written from any thread; the log goes on meanwhile.
+    pub fn begin_snapshot(&self, cut: Lsn, time_ms: u64) -> Result<SnapshotWriter, SnapshotError> {
+        SnapshotWriter::begin(Arc::clone(&self.shared), self.identity, cut, time_ms)
+    }
+
+    /// Writes and syncs what was appended, notes that it is durable, and ends.
+    pub fn close(self) -> Result<(), Fatal> {
+        self.end(Stop::Finish);
+        self.shared.fatal().map_or(Ok(()), Err)
+    }
+
+    fn end(&self, how: Stop) {
+        self.shared.stop(how);
+        for thread in self.threads.lock().drain(..) {
+            // A thread that panicked has said so; there is nothing to add.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.end(Stop::Abandon);
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("figures", &self.figures()).finish_non_exhaustive()
+    }
+}
+
+/// The thread that prepares files.
+fn prepare_files(shared: &Shared) {
+    let stops = || shared.has_stopped();
+    while !stops() {
+        match shared.shelf.prepare() {
+            Prepared::Made => shared.tell(),
+            after => shared.shelf.wait(after, RETRY_EVERY_MS, stops),
+        }
+    }
+}
+
+/// The thread that writes the log.
+fn write_log(shared: &Shared, mut log: Log) {
+    let start = Instant::now();
+    let result = loop {
+        if shared.stop_wanted() == Some(Stop::Abandon) {
+            break Ok(());
+        }
+        let now_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match log.turn(now_ms) {
+            Err(fatal) => break Err(fatal),
+            Ok(Turn::Worked) => {}
+            Ok(Turn::NeedsSegment) => match (shared.stop_wanted(), shared.shelf.refused()) {
+                (Some(_), Some(full)) => break Err(no_room_to_finish(shared, &full)),
+                _ => shared.shelf.wait_for_ready(RETRY_EVERY_MS, || shared.stop_wanted() == Some(Stop::Abandon)),
+            },
+            Ok(Turn::Idle { again_in_ms }) => match shared.stop_wanted() {
+                Some(Stop::Finish) => break log.finish(),
+                _ => shared.sleep(again_in_ms),
+            },
+        }
+    };
+    shared.has_ended(result.as_ref().err());
+}
+
+/// Nothing that was acknowledged is lost; but what was appended last is, and whoever closes should know.
+fn no_room_to_finish(shared: &Shared, full: &Full) -> Fatal {
+    let (directory, file) = (shared.store.place(), "the next segment".into());
+    Fatal { directory, file, action: "write", cause: full.to_string() }
+}

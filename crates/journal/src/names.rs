@@ -1,0 +1,99 @@
+//! What the files of a journal are called.
+//!
+//! ```text
+//! lock                              who has the directory
+//! id                                cluster and node
+//! durable                           what was durable when the journal last fell silent
+//! segment-0000000000000007.log      the log, in order
+//! spare-0000000000000003.log        prepared for the segments to come
+//! snapshot-00000000000000004711.rbq the state after record 4711
+//! snapshot-….tmp, id.tmp            unfinished: of no use
+//! torn-00000000000000000815-….cut   what a crash left unfinished, kept for whoever wants to look
+//! aside-…                           what a repair took away
+//! ```
+
+use crate::options::Lsn;
+
+pub(crate) const LOCK: &str = "lock";
+pub(crate) const ID: &str = "id";
+pub(crate) const ID_UNFINISHED: &str = "id.tmp";
+pub(crate) const DURABLE: &str = "durable";
+
+/// What a name says about its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    Lock,
+    Id,
+    Durable,
+    Segment(u64),
+    Spare(u64),
+    Snapshot(Lsn),
+    Unfinished,
+    Torn,
+    Aside,
+    Other,
+}
+
+pub(crate) fn segment(number: u64) -> String {
+    format!("segment-{number:016}.log")
+}
+
+pub(crate) fn spare(number: u64) -> String {
+    format!("spare-{number:016}.log")
+}
+
+pub(crate) fn snapshot(cut: Lsn) -> String {
+    format!("snapshot-{cut:020}.rbq")
+}
+
+pub(crate) fn snapshot_unfinished(cut: Lsn) -> String {
+    format!("snapshot-{cut:020}.tmp")
+}
+
+/// The epoch makes the name the file's own: a recovery that is interrupted writes the same file again, and another
+/// crash at the same record another one.
+pub(crate) fn torn(lsn: Lsn, epoch: u64) -> String {
+    format!("torn-{lsn:020}-{epoch:016x}.cut")
+}
+
+pub(crate) fn parse(name: &str) -> Name {
+    let number =
+        |prefix: &str, suffix: &str| -> Option<u64> { name.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok() };
+    if let Some(known) = [(LOCK, Name::Lock), (ID, Name::Id), (DURABLE, Name::Durable)].iter().find(|(n, _)| *n == name)
+    {
+        return known.1;
+    }
+    if let Some(number) = number("segment-", ".log") {
+        return Name::Segment(number);
+    }
+    if let Some(number) = number("spare-", ".log") {
+        return Name::Spare(number);
+    }
+    if let Some(cut) = number("snapshot-", ".rbq") {
+        return Name::Snapshot(cut);
+    }
+    if number("snapshot-", ".tmp").is_some() || name == ID_UNFINISHED {
+        return Name::Unfinished;
+    }
+    if name.starts_with("torn-") && name.ends_with(".cut") {
+        return Name::Torn;
+    }
+    if name.starts_with("aside-") { Name::Aside } else { Name::Other }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_known_again() {
+        assert_eq!(parse(&segment(7)), Name::Segment(7));
+        assert_eq!(parse(&spare(8)), Name::Spare(8));
+        assert_eq!(parse(&snapshot(9)), Name::Snapshot(9));
+        assert_eq!(parse(&snapshot_unfinished(9)), Name::Unfinished);
+        assert_eq!(parse(&torn(1, 2)), Name::Torn);
+        assert_eq!(parse("aside-1-segment-7"), Name::Aside);
+        assert_eq!(parse(ID), Name::Id);
+        assert_eq!(parse("notes.txt"), Name::Other);
+    }
+}

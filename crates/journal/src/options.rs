@@ -1,0 +1,159 @@
+//! What the caller decides, and every limit with the reason for its size.
+
+use std::fmt;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::Arc;
+
+use crate::error::Fatal;
+use crate::fault::Faults;
+
+/// The number of a record: the first one ever is 1, each next one is one more, over all restarts.
+pub type Lsn = u64;
+
+/// How much may wait in memory to be written and synced. A second of a fast disk; with more, a stall of the disk would
+/// only be noticed when memory runs out.
+pub const IN_FLIGHT_BYTES_MAX: u64 = 64 << 20;
+
+/// The largest batch, header included. Enough that the header and its checksum cost nothing, and small enough that
+/// what a segment wastes at its end, and what recovery holds in memory, stay below a hundredth of a segment.
+pub const BATCH_BYTES_MAX: u32 = 1 << 20;
+
+/// The first segments: a small broker should not take half a gigabyte of disk.
+pub const SEGMENT_FIRST_BYTES: u64 = 16 << 20;
+
+/// How many segments are small.
+pub const SEGMENTS_FIRST: u64 = 4;
+
+/// All later segments: a rotation costs two syncs, which is nothing once in this many bytes.
+pub const SEGMENT_BYTES: u64 = 128 << 20;
+
+/// How many prepared files wait: one to go on with, and one that is the reserve.
+pub(crate) const SPARES_READY: usize = 2;
+
+/// How many files a snapshot leaves to be used again; more are removed. Twice what is kept ready, so that a broker in
+/// a steady state never zeroes a file.
+pub(crate) const SPARES_KEPT_MAX: usize = 4;
+
+/// After how much silence the journal notes what is durable, and the longest that `everysec` leaves unsynced, in ms.
+pub(crate) const NOTE_AFTER_MS: u64 = 500;
+
+/// The longest that `everysec` leaves a written record unsynced, in ms.
+pub(crate) const SYNC_EVERY_MS: u64 = 1_000;
+
+/// How often a full disk is asked again, in ms.
+pub(crate) const RETRY_EVERY_MS: u64 = 1_000;
+
+/// When records are made durable, and when their answers may be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Policy {
+    /// Each batch is synced; an answer waits for it. A power cut loses nothing that was answered.
+    Always = 0,
+    /// Written at once, synced every second. A killed process loses nothing that was answered, a power cut a second.
+    EverySec = 1,
+    /// Written at once, synced when the system likes.
+    No = 2,
+}
+
+impl Policy {
+    pub(crate) fn from_u8(number: u8) -> Self {
+        match number {
+            0 => Self::Always,
+            1 => Self::EverySec,
+            _ => Self::No,
+        }
+    }
+}
+
+/// Who a data directory belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The cluster.
+    pub cluster: u128,
+    /// The node in it.
+    pub node: u128,
+}
+
+/// Sizes of files and buffers, in bytes. Tests take tiny ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// See [`SEGMENT_FIRST_BYTES`].
+    pub segment_first_bytes: u64,
+    /// See [`SEGMENTS_FIRST`].
+    pub segments_first: u64,
+    /// See [`SEGMENT_BYTES`].
+    pub segment_bytes: u64,
+    /// See [`BATCH_BYTES_MAX`].
+    pub batch_bytes_max: u32,
+    /// See [`IN_FLIGHT_BYTES_MAX`].
+    pub in_flight_bytes_max: u64,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self {
+            segment_first_bytes: SEGMENT_FIRST_BYTES,
+            segments_first: SEGMENTS_FIRST,
+            segment_bytes: SEGMENT_BYTES,
+            batch_bytes_max: BATCH_BYTES_MAX,
+            in_flight_bytes_max: IN_FLIGHT_BYTES_MAX,
+        }
+    }
+}
+
+/// Called on one of the journal's threads when something advanced.
+pub type OnProgress = Arc<dyn Fn() + Send + Sync>;
+
+/// Called once, on one of the journal's threads, when the journal stopped for good.
+pub type OnFatal = Arc<dyn Fn(&Fatal) + Send + Sync>;
+
+/// How to open a journal.
+#[derive(Clone)]
+pub struct Options {
+    /// When records are made durable at first; see [`crate::Journal::set_policy`].
+    pub policy: Policy,
+    /// The version of the state machine whose records these are. Files of a later one are refused.
+    pub state_version: u32,
+    /// Written into a new directory. An old one keeps its own.
+    pub identity: Identity,
+    /// Sizes of files and buffers.
+    pub sizes: Sizes,
+    /// Called when `written`, `synced` or the room advanced. It must be quick: it runs between two batches.
+    pub progress: OnProgress,
+    /// Called when the journal stopped for good. The caller ends the process with the reason.
+    pub fatal: OnFatal,
+    /// Where the marks of files come from. Unguessable in production, so that no client can write a payload that
+    /// looks like a batch; fixed in a simulation.
+    pub seed: u64,
+    /// Deliberate mistakes, for the crate's own tests: there are none to be had outside of them.
+    #[doc(hidden)]
+    pub faults: Faults,
+}
+
+impl Options {
+    /// The defaults: synced always, sizes for a real disk, an unguessable seed, callbacks that do nothing.
+    #[must_use]
+    pub fn new(state_version: u32, identity: Identity) -> Self {
+        Self {
+            policy: Policy::Always,
+            state_version,
+            identity,
+            sizes: Sizes::default(),
+            progress: Arc::new(|| {}),
+            fatal: Arc::new(|_| {}),
+            seed: std::hash::RandomState::new().build_hasher().finish(),
+            faults: Faults::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("policy", &self.policy)
+            .field("state_version", &self.state_version)
+            .field("identity", &self.identity)
+            .field("sizes", &self.sizes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,339 @@
+//! The start: from what a crash left to a journal that may be appended to.
+//!
+//! ```text
+//!  lock ► survey ► layout ► judge the tail ► copy the tail ► note ► replay
+//!                                  │              │
+//!                     damage: refuse, change     into a fresh file, synced and renamed over
+//!                     nothing                    the old one; cut bytes are kept aside
+//! ```
+//!
+//! The tail is copied although it was just read: after an I/O error of an earlier run the page cache may hold what the
+//! disk does not, and only what was written and synced by this run is known to be there.
+//!
+//! Every step may be interrupted and begun again: nothing is removed before what replaces it is durable.
+
+use std::sync::Arc;
+
+use crate::batch::HEADER_BYTES;
+use crate::catalog::{Catalog, Entry};
+use crate::chance::Chance;
+use crate::error::{IoFailure, OpenError};
+use crate::fault::Faults;
+use crate::identity;
+use crate::log::{Active, Log, Place, begin};
+use crate::names;
+use crate::options::{Identity, Lsn, Options, SPARES_KEPT_MAX};
+use crate::replay::{Legs, Replay};
+use crate::segment;
+use crate::shared::Shared;
+use crate::shelf::{Prepared, Purpose, Shelf, Spare};
+use crate::slot::{self, Slots};
+use crate::snapshot_read::SnapshotReader;
+use crate::snapshot_write::remove_unfinished;
+use crate::storage::{Access, Lock, LockError, Storage};
+use crate::store::Store;
+use crate::survey::{Leg, Survey};
+use crate::tail::{self, Tail};
+use crate::walk::{Chain, Found, Walker};
+
+/// What a start found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// Who the directory belongs to.
+    pub identity: Identity,
+    /// True when the directory held no journal.
+    pub is_new: bool,
+    /// The cut of the snapshot; 0 when there is none.
+    pub snapshot_cut: Lsn,
+    /// The last record in the log.
+    pub last_lsn: Lsn,
+    /// How many segments the replay goes through.
+    pub segments: usize,
+    /// The newest wall clock in the log and the snapshot, in ms, as callers gave it.
+    pub newest_time_ms: u64,
+    /// What a crash left unfinished, and was cut.
+    pub torn: Option<TornTail>,
+}
+
+/// What a crash left unfinished at the end of the log: it was never acknowledged under [`crate::Policy::Always`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TornTail {
+    /// The segment.
+    pub file: String,
+    /// Where the cut was made.
+    pub offset: u64,
+    /// How many bytes were cut.
+    pub bytes: u64,
+    /// What was wrong with them.
+    pub what: String,
+    /// The file they are kept in; `None` when the disk had no room for them.
+    pub kept_as: Option<String>,
+}
+
+/// A journal that is ready, but for its threads.
+pub(crate) struct Recovered {
+    pub shared: Arc<Shared>,
+    pub log: Log,
+    pub snapshot: Option<SnapshotReader>,
+    pub replay: Replay,
+    pub report: RecoveryReport,
+    pub lock: Lock,
+}
+
+pub(crate) fn lock(store: &Store) -> Result<Lock, OpenError> {
+    store.0.lock(names::LOCK).map_err(|error| match error {
+        LockError::InUse { pid } => OpenError::InUse { directory: store.place(), pid },
+        LockError::Io(source) => store.failure(names::LOCK, "lock", source).into(),
+    })
+}
+
+pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Recovered, OpenError> {
+    let store = Store(storage);
+    let lock = lock(&store)?;
+    let mut chance = Chance::new(options.seed);
+    let mut survey = Survey::of(&store)?;
+    let is_new = survey.is_new();
+    if is_new {
+        initialise(&store, &survey, &options, &mut chance)?;
+        survey = Survey::of(&store)?;
+    }
+    survey.check_companions()?;
+    let identity = identity::read(&store)?;
+    let note = slot::read(&store)?;
+    let layout = survey.layout(&store, identity, options.state_version, options.faults)?;
+    let snapshot = match layout.cut {
+        0 => None,
+        cut => Some(open_snapshot(&store, cut, identity, options.state_version)?),
+    };
+    let last = layout.legs.last().expect("a layout has a segment").clone();
+    let mut walker = Walker::open(&store, &last.name, options.state_version, options.faults)?;
+    let tail = tail::judge(&mut walker, note, options.faults)?;
+    if tail.chain.lsn <= layout.cut {
+        let what = format!("the log ends with record {}", tail.chain.lsn - 1);
+        let meaning = format!("the snapshot holds the state after record {}: segments are missing", layout.cut);
+        return Err(OpenError::corrupt(&last.name, tail.end, what, meaning));
+    }
+
+    // From here on the directory is changed.
+    remove_unfinished(&store, &survey.unfinished)?;
+    let shelf = fill_shelf(&store, &survey, &options, identity)?;
+    let torn = keep_torn(&store, &mut walker, &tail)?;
+    let (active, header, chain) = copy_tail(&store, &shelf, &mut walker, &tail, &options, chance.mark())?;
+    let mut slots = Slots::open(&store)?;
+    if slots.note.sequence < chain.sequence - 1 {
+        slots.note(chain.sequence - 1, chain.lsn - 1)?;
+    }
+
+    let snapshot_time_ms = snapshot.as_ref().map_or(0, SnapshotReader::time_ms);
+    let mut legs = layout.legs;
+    legs.last_mut().expect("a layout has a segment").header = header;
+    let report = RecoveryReport {
+        identity,
+        is_new,
+        snapshot_cut: layout.cut,
+        last_lsn: chain.lsn - 1,
+        segments: legs.len(),
+        newest_time_ms: tail.time_ms.max(snapshot_time_ms),
+        torn,
+    };
+    let old = layout.old_segments.iter().map(|&number| Entry { number, first_lsn: 0, capacity: 0 });
+    let entries = old.chain(legs.iter().map(entry)).collect();
+    let catalog = Catalog::new(store.clone(), Arc::clone(&shelf), entries, layout.cut, layout.old_snapshots);
+    let (reading, ..) = catalog.read();
+    let log_bytes = legs.iter().rev().skip(1).map(|leg| leg.header.capacity).sum::<u64>() + tail.end;
+    let (state_version, faults) = (options.state_version, options.faults);
+    let shared = Arc::new(Shared::new(store.clone(), options, shelf, catalog, report.last_lsn, report.newest_time_ms));
+    shared.log_bytes.store(log_bytes, std::sync::atomic::Ordering::Release);
+    let log = Log::new(Arc::clone(&shared), slots, active, chain, chance, report.newest_time_ms);
+    let replay = Replay::new(Legs::new(&store, legs, chain, layout.cut, state_version, faults), reading);
+    // The first adds should not have to wait; the rest is prepared in the background. On a full disk this comes to
+    // nothing, and a broker starts that can be drained.
+    while shared.shelf.room(Purpose::Add) == 0 && shared.shelf.prepare() == Prepared::Made {}
+    Ok(Recovered { shared, log, snapshot, replay, report, lock })
+}
+
+fn entry(leg: &Leg) -> Entry {
+    Entry { number: leg.header.number, first_lsn: leg.header.first_lsn, capacity: leg.header.capacity }
+}
+
+fn open_snapshot(store: &Store, cut: Lsn, identity: Identity, state_version: u32) -> Result<SnapshotReader, OpenError> {
+    let reader = SnapshotReader::open(store, cut, state_version)?;
+    if reader.identity() != identity {
+        let what = "it belongs to another cluster or node than the `id` file says";
+        return Err(OpenError::corrupt(&names::snapshot(cut), 0, what, "files of two journals were mixed"));
+    }
+    Ok(reader)
+}
+
+/// Makes a journal in an empty directory, or in one where that was interrupted.
+fn initialise(store: &Store, survey: &Survey, options: &Options, chance: &mut Chance) -> Result<(), OpenError> {
+    if survey.has_durable {
+        // Only an interrupted start leaves this file without a segment, and then it says that nothing was stored.
+        let noted = slot::read(store).map_or(0, |note| note.sequence);
+        if noted > 0 {
+            let what = format!("it notes {noted} batches, and there is no segment");
+            return Err(OpenError::corrupt(names::DURABLE, 0, what, "the log was removed"));
+        }
+    }
+    if !survey.has_id {
+        identity::write(store, options.identity)?;
+    }
+    Slots::create(store)?;
+    store.sync_dir()?;
+    let identity = identity::read(store)?;
+    let shelf = fill_shelf(store, survey, options, identity)?;
+    let spare = match shelf.take_of(0) {
+        Some(spare) => spare,
+        None => shelf.make(options.sizes.segment_first_bytes)?,
+    };
+    let chain = Chain { sequence: 1, lsn: 1, crc_before: 0, mid_record: false };
+    let place = Place { number: 1, epoch: chance.mark(), chain, time_ms: 0 };
+    begin(store, shelf.template(), options.faults, spare, place)?;
+    Ok(())
+}
+
+/// Takes the spare files that are whole, and removes the others.
+fn fill_shelf(store: &Store, survey: &Survey, options: &Options, identity: Identity) -> Result<Arc<Shelf>, OpenError> {
+    let next_name = survey.spares.last().map_or(1, |last| last + 1);
+    let shelf = Shelf::new(store.clone(), options, identity, next_name);
+    for &number in &survey.spares {
+        let name = names::spare(number);
+        let file = store.open(&name, Access::Write)?;
+        let bytes = store.read_small(&name, usize::try_from(segment::HEADER_BYTES).expect("it is a small number"))?;
+        // No header: it was being prepared, or being put to use, when a crash came.
+        let capacity = segment::Header::decode(&name, &bytes).map_or(0, |header| header.capacity);
+        if capacity > 0 && file.len()? >= capacity && shelf.ready() < SPARES_KEPT_MAX {
+            shelf.put(Spare { file, capacity });
+        } else {
+            store.remove(&name)?;
+        }
+    }
+    Ok(shelf)
+}
+
+/// Copies what was cut into a file of its own, for whoever wants to look.
+fn keep_torn(store: &Store, walker: &mut Walker, tail: &Tail) -> Result<Option<TornTail>, OpenError> {
+    let Some(torn) = &tail.torn else { return Ok(None) };
+    let name = names::torn(tail.chain.lsn, walker.header.epoch);
+    let kept_as = match copy_torn(store, walker, &name, tail.end, torn.to) {
+        Ok(()) => Some(name),
+        Err(Trouble::Io(failure)) if failure.is_lack_of_space() => {
+            // Never acknowledged, so not worth refusing to start. What was written of it goes.
+            let _ = store.remove(&name);
+            None
+        }
+        Err(Trouble::Io(failure)) => return Err(failure.into()),
+        Err(Trouble::Open(error)) => return Err(error),
+    };
+    let (file, bytes) = (walker.name().into(), torn.to - tail.end);
+    Ok(Some(TornTail { file, offset: tail.end, bytes, what: torn.what.clone(), kept_as }))
+}
+
+enum Trouble {
+    Io(IoFailure),
+    Open(OpenError),
+}
+
+impl From<IoFailure> for Trouble {
+    fn from(failure: IoFailure) -> Self {
+        Self::Io(failure)
+    }
+}
+
+fn copy_torn(store: &Store, walker: &mut Walker, name: &str, from: u64, to: u64) -> Result<(), Trouble> {
+    let file = store.create(name)?;
+    let mut failure = None;
+    let copied = walker.stretch(from, to, |at, bytes| {
+        if failure.is_none() {
+            failure = file.write_at(at, bytes).err();
+        }
+        Ok(())
+    });
+    copied.map_err(Trouble::Open)?;
+    failure.map_or(Ok(()), |failure| Err(Trouble::Io(failure)))?;
+    Ok(file.sync_all()?)
+}
+
+/// The last segment's whole batches in a fresh file, durable, under the segment's name.
+fn copy_tail(
+    store: &Store,
+    shelf: &Shelf,
+    walker: &mut Walker,
+    tail: &Tail,
+    options: &Options,
+    epoch: u64,
+) -> Result<(Active, segment::Header, Chain), OpenError> {
+    let old = walker.header;
+    let spare = fresh_file(shelf, options, old.number, tail.end)?;
+    let header = segment::Header { epoch, capacity: spare.capacity, state_version: options.state_version, ..old };
+    let Spare { mut file, capacity } = spare;
+    let mut batches = Copy { header, chain: Chain::at_start_of(&header), at: 0, out: header.encode() };
+    let mut reader = Walker::open(store, walker.name(), options.state_version, options.faults)?;
+    while reader.at < tail.end {
+        let Found::Batch(batch, body) = reader.next()? else {
+            let what = "a batch that was just read cannot be read again";
+            return Err(OpenError::corrupt(reader.name(), reader.at, what, "the disk answers differently each time"));
+        };
+        batches.push(batch, body);
+        if batches.out.len() >= COPY_BYTES {
+            file.write_at(batches.at, &batches.out)?;
+            batches.written();
+        }
+    }
+    file.write_at(batches.at, &batches.out)?;
+    batches.written();
+    sync(&file, options.faults)?;
+    let name = names::segment(old.number);
+    store.rename(&file.name, &name)?;
+    if !options.faults.skip_dir_sync() {
+        store.sync_dir()?;
+    }
+    file.name = name;
+    let Copy { chain, at, .. } = batches;
+    Ok((Active { file, number: old.number, epoch, capacity, at }, header, chain))
+}
+
+/// So much is gathered before it is written.
+const COPY_BYTES: usize = 1 << 20;
+
+fn sync(file: &crate::store::NamedFile, faults: Faults) -> Result<(), IoFailure> {
+    if faults.skip_fsync() { Ok(()) } else { file.sync_data() }
+}
+
+/// A file for the copy: a prepared one, or a new one of the usual size, or on a full disk one that is just large
+/// enough, so that a broker can be started that is to be drained.
+fn fresh_file(shelf: &Shelf, options: &Options, number: u64, end: u64) -> Result<Spare, OpenError> {
+    if let Some(spare) = shelf.take_of(end) {
+        return Ok(spare);
+    }
+    let Options { sizes, .. } = options;
+    let usual = if number <= sizes.segments_first { sizes.segment_first_bytes } else { sizes.segment_bytes };
+    match shelf.make(usual.max(end)) {
+        Err(failure) if failure.is_lack_of_space() && end < usual => Ok(shelf.make(end)?),
+        made => Ok(made?),
+    }
+}
+
+/// Batches that are given another epoch.
+struct Copy {
+    header: segment::Header,
+    chain: Chain,
+    at: u64,
+    out: Vec<u8>,
+}
+
+impl Copy {
+    fn push(&mut self, batch: crate::batch::Header, body: &[u8]) {
+        let start = self.out.len();
+        self.out.resize(start + HEADER_BYTES, 0);
+        let batch = crate::batch::Header { epoch: self.header.epoch, crc_before: self.chain.crc_before, ..batch };
+        let crc = batch.encode(&mut self.out[start..]);
+        self.out.extend_from_slice(body);
+        self.chain = Chain::after(&batch, crc);
+    }
+
+    fn written(&mut self) {
+        self.at += self.out.len() as u64;
+        self.out.clear();
+    }
+}

@@ -1,0 +1,157 @@
+//! A segment: one file of the log, and the header that says which.
+//!
+//! ```text
+//!  ┌──────────┬─────────┬─────────┬───────┬──────────────────────────────┐
+//!  │ header   │ batch   │ batch   │ batch │ zeros, or what the file held │
+//!  │ 4096 B   │         │         │       │ in an earlier life           │
+//!  └──────────┴─────────┴─────────┴───────┴──────────────────────────────┘
+//!               every batch carries the header's epoch; what does not is not of this life
+//! ```
+//!
+//! Invariant: a file has a segment's name only when its header is durable, and a segment has a successor only when all
+//! of its own batches are durable. So a bad header is always damage, and so is a bad batch in any segment but the last.
+//!
+//! The header fills a block of 4096 bytes of its own, so that no later write touches the block it is in.
+
+use crate::batch::FORMAT_VERSION;
+use crate::error::OpenError;
+use crate::fields::{Put, Take};
+use crate::options::{Identity, Lsn};
+
+/// Where batches begin.
+pub(crate) const HEADER_BYTES: u64 = 4096;
+
+const MAGIC: [u8; 8] = *b"RBQ-SEGM";
+const LEN: usize = HEADER_BYTES as usize;
+
+/// What the file is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Prepared, and not used yet.
+    Spare,
+    /// Part of the log.
+    Log,
+}
+
+/// A segment's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub used: Use,
+    pub state_version: u32,
+    pub number: u64,
+    pub epoch: u64,
+    pub capacity: u64,
+    /// Every record from this one on begins in this segment or a later one.
+    pub first_lsn: Lsn,
+    /// The record that the first batch completes or begins: one less than `first_lsn` when a large record has begun
+    /// in an earlier segment.
+    pub next_lsn: Lsn,
+    pub first_sequence: u64,
+    pub crc_before: u32,
+    /// The wall clock of the last record before this segment, in ms.
+    pub time_ms: u64,
+    pub identity: Identity,
+}
+
+impl Header {
+    /// True when a large record was unfinished when this segment began.
+    pub(crate) fn mid_record(&self) -> bool {
+        self.first_lsn != self.next_lsn
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![0; LEN];
+        let mut put = Put::new(&mut bytes);
+        put.bytes(&MAGIC).u32(FORMAT_VERSION).u32(self.state_version);
+        put.u32(u32::from(self.used == Use::Log)).u32(self.crc_before);
+        put.u64(self.number).u64(self.epoch).u64(self.capacity);
+        put.u64(self.first_lsn).u64(self.next_lsn).u64(self.first_sequence).u64(self.time_ms);
+        put.u128(self.identity.cluster).u128(self.identity.node);
+        let crc = crc32c::crc32c(&bytes[..LEN - 4]);
+        bytes[LEN - 4..].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<Self, OpenError> {
+        let damaged = |what: &str| {
+            let meaning = "a segment's header is durable before the file has a segment's name, so it was damaged later";
+            OpenError::corrupt(file, 0, what, meaning)
+        };
+        if bytes.len() < LEN {
+            return Err(damaged("the file is shorter than a segment's header"));
+        }
+        if bytes[..8] != MAGIC {
+            return Err(damaged("there is no segment header"));
+        }
+        let mut take = Take::new(&bytes[8..]);
+        let (format, state_version) = (take.u32(), take.u32());
+        let stored = Take::new(&bytes[LEN - 4..]).u32();
+        if stored != crc32c::crc32c(&bytes[..LEN - 4]) {
+            return Err(damaged("the checksum of the segment's header does not fit"));
+        }
+        if format > FORMAT_VERSION {
+            return Err(OpenError::Newer { file: file.into(), what: "format", found: format, known: FORMAT_VERSION });
+        }
+        let (used, crc_before) = (take.u32(), take.u32());
+        Ok(Self {
+            used: if used == 0 { Use::Spare } else { Use::Log },
+            state_version,
+            crc_before,
+            number: take.u64(),
+            epoch: take.u64(),
+            capacity: take.u64(),
+            first_lsn: take.u64(),
+            next_lsn: take.u64(),
+            first_sequence: take.u64(),
+            time_ms: take.u64(),
+            identity: Identity { cluster: take.u128(), node: take.u128() },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> Header {
+        Header {
+            used: Use::Log,
+            state_version: 2,
+            number: 7,
+            epoch: 0x1234,
+            capacity: 16 << 20,
+            first_lsn: 10,
+            next_lsn: 9,
+            first_sequence: 5,
+            crc_before: 1,
+            time_ms: 99,
+            identity: Identity { cluster: 3, node: 4 },
+        }
+    }
+
+    #[test]
+    fn a_header_comes_back_as_it_was_written() {
+        assert_eq!(Header::decode("x", &header().encode()).unwrap(), header());
+        assert!(header().mid_record());
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let mut bytes = header().encode();
+        for bit in (0..1024).chain(LEN * 8 - 64..LEN * 8) {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(Header::decode("x", &bytes).is_err(), "bit {bit}");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_named_with_both_versions() {
+        let mut bytes = header().encode();
+        bytes[8] = 9;
+        let crc = crc32c::crc32c(&bytes[..LEN - 4]);
+        bytes[LEN - 4..].copy_from_slice(&crc.to_le_bytes());
+        let error = Header::decode("segment-7", &bytes).unwrap_err().to_string();
+        assert_eq!(error, "`segment-7` has format version 9, and this program knows versions up to 1");
+    }
+}

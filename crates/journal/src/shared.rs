@@ -1,0 +1,272 @@
+//! What appenders, the journal's thread, the preparer and snapshots have in common.
+//!
+//! An appender touches the inbox and a few counters, nothing else: no file, and no lock that is held while a file is
+//! written.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::catalog::Catalog;
+use crate::error::{Fatal, Full};
+use crate::gather::{self, Gather, Taken};
+use crate::options::{Lsn, Options, Policy};
+use crate::shelf::{Purpose, Shelf};
+use crate::store::Store;
+
+struct Inbox {
+    gather: Gather,
+    /// The journal's thread waits to be woken.
+    is_asleep: bool,
+    /// Something changed that is not in the inbox.
+    is_nudged: bool,
+    stop: Option<Stop>,
+}
+
+/// How the journal's thread is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// When all is written and synced.
+    Finish,
+    /// At once, as if the process had been killed.
+    Abandon,
+}
+
+/// What appenders, the journal's thread, the preparer and snapshots have in common.
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) options: Options,
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) catalog: Arc<Catalog>,
+    inbox: Mutex<Inbox>,
+    wake: Condvar,
+    advance: Mutex<()>,
+    advanced: Condvar,
+    policy: AtomicU8,
+    appended: AtomicU64,
+    written: AtomicU64,
+    synced: AtomicU64,
+    sync_wanted: AtomicU64,
+    /// Bytes of batches that have no place in a segment yet.
+    unwritten: AtomicU64,
+    /// Bytes of batches in memory.
+    in_flight: AtomicU64,
+    was_congested: AtomicBool,
+    pub(crate) log_bytes: AtomicU64,
+    pub(crate) log_bytes_at_snapshot: AtomicU64,
+    pub(crate) syncs: AtomicU64,
+    pub(crate) is_snapshotting: AtomicBool,
+    has_stopped: AtomicBool,
+    fatal: Mutex<Option<Fatal>>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        store: Store,
+        options: Options,
+        shelf: Arc<Shelf>,
+        catalog: Arc<Catalog>,
+        last_lsn: Lsn,
+        time_ms: u64,
+    ) -> Self {
+        let gather = Gather::new(last_lsn + 1, time_ms, options.sizes.batch_bytes_max);
+        Self {
+            inbox: Mutex::new(Inbox { gather, is_asleep: false, is_nudged: false, stop: None }),
+            policy: AtomicU8::new(options.policy as u8),
+            store,
+            options,
+            shelf,
+            catalog,
+            wake: Condvar::new(),
+            advance: Mutex::new(()),
+            advanced: Condvar::new(),
+            appended: AtomicU64::new(last_lsn),
+            written: AtomicU64::new(last_lsn),
+            synced: AtomicU64::new(last_lsn),
+            sync_wanted: AtomicU64::new(0),
+            unwritten: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            was_congested: AtomicBool::new(false),
+            log_bytes: AtomicU64::new(0),
+            log_bytes_at_snapshot: AtomicU64::new(0),
+            syncs: AtomicU64::new(0),
+            is_snapshotting: AtomicBool::new(false),
+            has_stopped: AtomicBool::new(false),
+            fatal: Mutex::new(None),
+        }
+    }
+
+    // ── the appenders' side ──────────────────────────────────────────────────────────────────────────────────────
+
+    pub(crate) fn append(&self, record: &[u8]) -> Lsn {
+        let mut inbox = self.inbox.lock();
+        if inbox.stop.is_some() {
+            return inbox.gather.skip();
+        }
+        let before = inbox.gather.bytes();
+        let lsn = inbox.gather.append(record);
+        let grown = (inbox.gather.bytes() - before) as u64;
+        self.unwritten.fetch_add(grown, Ordering::AcqRel);
+        self.in_flight.fetch_add(grown, Ordering::AcqRel);
+        self.appended.store(lsn, Ordering::Release);
+        if std::mem::take(&mut inbox.is_asleep) {
+            self.wake.notify_one();
+        }
+        lsn
+    }
+
+    pub(crate) fn note_time(&self, ms: u64) {
+        self.inbox.lock().gather.note_time(ms);
+    }
+
+    pub(crate) fn admit(&self, bytes: u64, purpose: Purpose) -> Result<(), Full> {
+        let need = self.unwritten.load(Ordering::Acquire) + gather::cost(bytes, self.options.sizes.batch_bytes_max);
+        if need <= self.shelf.room(purpose) { Ok(()) } else { Err(self.shelf.why_full(need)) }
+    }
+
+    pub(crate) fn appended(&self) -> Lsn {
+        self.appended.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn written(&self) -> Lsn {
+        self.written.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn synced(&self) -> Lsn {
+        self.synced.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_congested(&self) -> bool {
+        let is_congested = self.in_flight() >= self.options.sizes.in_flight_bytes_max;
+        if is_congested {
+            self.was_congested.store(true, Ordering::Release);
+        }
+        // Asked again after the flag is set: else the last advance could fall between the two and nobody be told.
+        is_congested && self.in_flight() >= self.options.sizes.in_flight_bytes_max
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy::from_u8(self.policy.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_policy(&self, policy: Policy) {
+        self.policy.store(policy as u8, Ordering::Release);
+        self.wake();
+    }
+
+    pub(crate) fn request_sync(&self) -> Lsn {
+        let upto = self.appended();
+        self.sync_wanted.fetch_max(upto, Ordering::AcqRel);
+        self.wake();
+        upto
+    }
+
+    /// Waits until the record is durable; false when the journal stops first.
+    pub(crate) fn wait_synced(&self, lsn: Lsn) -> bool {
+        if self.synced() < lsn {
+            self.request_sync();
+        }
+        let mut advance = self.advance.lock();
+        while self.synced() < lsn {
+            if self.has_stopped() {
+                return false;
+            }
+            self.advanced.wait(&mut advance);
+        }
+        true
+    }
+
+    // ── the journal's side ───────────────────────────────────────────────────────────────────────────────────────
+
+    pub(crate) fn take(&self, into: &mut Taken) {
+        let padding = self.inbox.lock().gather.take(into) as u64;
+        self.unwritten.fetch_add(padding, Ordering::AcqRel);
+        self.in_flight.fetch_add(padding, Ordering::AcqRel);
+    }
+
+    pub(crate) fn is_sync_wanted(&self) -> bool {
+        self.sync_wanted.load(Ordering::Acquire) > self.synced()
+    }
+
+    pub(crate) fn placed(&self, bytes: u64) {
+        self.unwritten.fetch_sub(bytes, Ordering::AcqRel);
+        self.log_bytes.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    /// What was taken is written, and synced if it had to be. True when appenders had been told to wait.
+    pub(crate) fn settled(&self, bytes: u64) -> bool {
+        let left = self.in_flight.fetch_sub(bytes, Ordering::AcqRel) - bytes;
+        left < self.options.sizes.in_flight_bytes_max && self.was_congested.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn publish(&self, written: Lsn, synced: Lsn) {
+        self.written.store(written, Ordering::Release);
+        self.synced.store(synced, Ordering::Release);
+        self.tell();
+    }
+
+    /// Tells everybody who waits for something.
+    pub(crate) fn tell(&self) {
+        drop(self.advance.lock());
+        self.advanced.notify_all();
+        (self.options.progress)();
+    }
+
+    pub(crate) fn wake(&self) {
+        self.inbox.lock().is_nudged = true;
+        self.wake.notify_all();
+    }
+
+    pub(crate) fn stop(&self, how: Stop) {
+        self.inbox.lock().stop = Some(how);
+        self.wake.notify_all();
+        self.shelf.wake();
+    }
+
+    pub(crate) fn stop_wanted(&self) -> Option<Stop> {
+        self.inbox.lock().stop
+    }
+
+    /// Sleeps until there is something to do, at most so long; `None` means until woken.
+    pub(crate) fn sleep(&self, ms: Option<u64>) {
+        let mut inbox = self.inbox.lock();
+        if std::mem::take(&mut inbox.is_nudged) || !inbox.gather.is_empty() || inbox.stop.is_some() {
+            return;
+        }
+        inbox.is_asleep = true;
+        match ms {
+            Some(ms) => {
+                self.wake.wait_for(&mut inbox, Duration::from_millis(ms));
+            }
+            None => self.wake.wait(&mut inbox),
+        }
+        inbox.is_asleep = false;
+    }
+
+    /// Nothing more will be written.
+    pub(crate) fn has_ended(&self, fatal: Option<&Fatal>) {
+        self.inbox.lock().stop.get_or_insert(Stop::Abandon);
+        *self.fatal.lock() = fatal.cloned();
+        self.has_stopped.store(true, Ordering::Release);
+        self.shelf.wake();
+        drop(self.advance.lock());
+        self.advanced.notify_all();
+        if let Some(fatal) = fatal {
+            (self.options.fatal)(fatal);
+        }
+    }
+
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.has_stopped.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn fatal(&self) -> Option<Fatal> {
+        self.fatal.lock().clone()
+    }
+}

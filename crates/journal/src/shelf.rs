@@ -1,0 +1,297 @@
+//! Prepared files, and the room in them.
+//!
+//! Space is promised before anything is applied, so it must be there: files are really written with zeros before
+//! they count (a write into a hole can still find the disk full; and a sync of a file whose blocks are all there is
+//! twice as fast, because it changes nothing but data).
+//!
+//! ```text
+//!   active segment        ready                     reserve
+//!  ├───────│────────────┤├──────────────────────┤ ├──────────────────────┤
+//!          └──────── room for adds ─────────────┘ └── for drains alone ──┘
+//! ```
+//!
+//! Invariant: adds never take the last segment's worth. When the disk is full, removals, acknowledgements and trims
+//! still have room to be logged, and it is they who can make space again.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::error::{Full, IoFailure};
+use crate::names;
+use crate::options::{Options, SPARES_READY, Sizes};
+use crate::segment::{self, Use};
+use crate::store::{NamedFile, Store};
+
+/// Zeros are written in pieces of this size.
+const ZEROS_BYTES: usize = 1 << 20;
+
+/// And synced after so many bytes, so that the log's own syncs do not stand behind a whole file of zeros.
+const SYNC_AFTER_BYTES: u64 = 8 << 20;
+
+/// What a record does to the space it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It stores something: refused when the disk is full.
+    Add,
+    /// It removes something: goes on from the reserve.
+    Drain,
+}
+
+/// A prepared file.
+pub(crate) struct Spare {
+    pub file: NamedFile,
+    pub capacity: u64,
+}
+
+#[derive(Default)]
+struct Inner {
+    ready: VecDeque<Spare>,
+    /// The number of the next spare file's name.
+    next_name: u64,
+    /// The number of the active segment.
+    active: u64,
+    active_left: u64,
+    active_capacity: u64,
+    /// Why the last attempt to prepare a file failed.
+    refused: Option<String>,
+    /// How much room somebody waits for.
+    demand: u64,
+}
+
+/// The prepared files.
+pub(crate) struct Shelf {
+    store: Store,
+    sizes: Sizes,
+    template: segment::Header,
+    inner: Mutex<Inner>,
+    changed: Condvar,
+    room_all: AtomicU64,
+    room_add: AtomicU64,
+}
+
+/// What became of an attempt to prepare a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prepared {
+    Made,
+    Enough,
+    Refused,
+}
+
+impl Shelf {
+    pub(crate) fn new(store: Store, options: &Options, identity: crate::Identity, next_name: u64) -> Arc<Self> {
+        let template = segment::Header {
+            used: Use::Spare,
+            state_version: options.state_version,
+            number: 0,
+            epoch: 0,
+            capacity: 0,
+            first_lsn: 1,
+            next_lsn: 1,
+            first_sequence: 1,
+            crc_before: 0,
+            time_ms: 0,
+            identity,
+        };
+        Arc::new(Self {
+            store,
+            sizes: options.sizes,
+            template,
+            inner: Mutex::new(Inner { next_name, ..Inner::default() }),
+            changed: Condvar::new(),
+            room_all: AtomicU64::new(0),
+            room_add: AtomicU64::new(0),
+        })
+    }
+
+    /// What can be promised of a segment of which so much is left: at its end a batch may not fit any more.
+    fn usable(&self, left: u64) -> u64 {
+        left.saturating_sub(u64::from(self.sizes.batch_bytes_max))
+    }
+
+    fn recount(&self, inner: &Inner) {
+        let whole = |capacity: u64| self.usable(capacity.saturating_sub(segment::HEADER_BYTES));
+        let ready: u64 = inner.ready.iter().map(|spare| whole(spare.capacity)).sum();
+        let all = ready + self.usable(inner.active_left);
+        let capacities = inner.ready.iter().map(|spare| spare.capacity).chain([inner.active_capacity]);
+        let reserve = whole(capacities.min().unwrap_or_default());
+        // The smaller figure first: whoever reads in between sees less room than there is, never more.
+        self.room_add.store(all.saturating_sub(reserve), Ordering::Release);
+        self.room_all.store(all, Ordering::Release);
+    }
+
+    pub(crate) fn room(&self, purpose: Purpose) -> u64 {
+        match purpose {
+            Purpose::Add => self.room_add.load(Ordering::Acquire),
+            Purpose::Drain => self.room_all.load(Ordering::Acquire),
+        }
+    }
+
+    /// Why `need` bytes of room are not there. Whoever prepares files is told.
+    pub(crate) fn why_full(&self, need: u64) -> Full {
+        let mut inner = self.inner.lock();
+        let directory = self.store.place();
+        inner.demand = inner.demand.max(need);
+        self.changed.notify_all();
+        match &inner.refused {
+            Some(cause) => Full::Disk { directory, cause: cause.clone() },
+            None => Full::Preparing { directory },
+        }
+    }
+
+    /// Why no file can be prepared at present.
+    pub(crate) fn refused(&self) -> Option<Full> {
+        let cause = self.inner.lock().refused.clone()?;
+        Some(Full::Disk { directory: self.store.place(), cause })
+    }
+
+    pub(crate) fn ready(&self) -> usize {
+        self.inner.lock().ready.len()
+    }
+
+    pub(crate) fn set_active(&self, number: u64, left: u64, capacity: u64) {
+        let mut inner = self.inner.lock();
+        (inner.active, inner.active_left, inner.active_capacity) = (number, left, capacity);
+        self.recount(&inner);
+    }
+
+    pub(crate) fn set_active_left(&self, left: u64) {
+        let mut inner = self.inner.lock();
+        inner.active_left = left;
+        self.recount(&inner);
+    }
+
+    /// Takes a file to write into. The room that the active one had is gone with it.
+    pub(crate) fn take(&self) -> Option<Spare> {
+        let mut inner = self.inner.lock();
+        let spare = inner.ready.pop_front()?;
+        inner.active_left = 0;
+        self.recount(&inner);
+        self.changed.notify_all();
+        Some(spare)
+    }
+
+    /// Takes a file of at least this size, if there is one.
+    pub(crate) fn take_of(&self, capacity: u64) -> Option<Spare> {
+        let mut inner = self.inner.lock();
+        let at = inner.ready.iter().position(|spare| spare.capacity >= capacity)?;
+        let spare = inner.ready.remove(at);
+        self.recount(&inner);
+        spare
+    }
+
+    /// A name for a spare file that none has.
+    pub(crate) fn fresh_name(&self) -> String {
+        let mut inner = self.inner.lock();
+        inner.next_name += 1;
+        names::spare(inner.next_name - 1)
+    }
+
+    /// Takes back a file that is durable under its spare name.
+    pub(crate) fn put(&self, spare: Spare) {
+        let mut inner = self.inner.lock();
+        inner.ready.push_back(spare);
+        inner.refused = None;
+        self.recount(&inner);
+        self.changed.notify_all();
+    }
+
+    /// The size of the files that are prepared now.
+    pub(crate) fn size_now(&self) -> u64 {
+        let inner = self.inner.lock();
+        let used = inner.active + inner.ready.len() as u64;
+        if used < self.sizes.segments_first { self.sizes.segment_first_bytes } else { self.sizes.segment_bytes }
+    }
+
+    /// Prepares one more file, if one is wanted.
+    pub(crate) fn prepare(&self) -> Prepared {
+        {
+            let mut inner = self.inner.lock();
+            if !self.is_wanted(&mut inner) {
+                return Prepared::Enough;
+            }
+        }
+        match self.make(self.size_now()) {
+            Ok(spare) => {
+                self.put(spare);
+                Prepared::Made
+            }
+            Err(failure) => {
+                self.inner.lock().refused =
+                    Some(format!("cannot {} `{}`: {}", failure.action, failure.file, failure.source));
+                Prepared::Refused
+            }
+        }
+    }
+
+    fn is_wanted(&self, inner: &mut Inner) -> bool {
+        if self.room(Purpose::Add) >= inner.demand {
+            inner.demand = 0;
+        }
+        inner.ready.len() < SPARES_READY || inner.demand > 0
+    }
+
+    /// Makes a file full of zeros, durably.
+    pub(crate) fn make(&self, capacity: u64) -> Result<Spare, IoFailure> {
+        let name = self.fresh_name();
+        let made = self.make_as(&name, capacity);
+        if made.is_err() {
+            // Best effort: what is left of it is not a spare, and the next start removes it.
+            let _ = self.store.remove(&name);
+        }
+        made
+    }
+
+    fn make_as(&self, name: &str, capacity: u64) -> Result<Spare, IoFailure> {
+        let file = self.store.create(name)?;
+        file.allocate(capacity)?;
+        let zeros = vec![0; ZEROS_BYTES.min(usize::try_from(capacity).unwrap_or(ZEROS_BYTES))];
+        let mut at = 0;
+        let mut synced = 0;
+        while at < capacity {
+            let piece = zeros.len().min(usize::try_from(capacity - at).unwrap_or(zeros.len()));
+            file.write_at(at, &zeros[..piece])?;
+            at += piece as u64;
+            if at - synced >= SYNC_AFTER_BYTES {
+                file.sync_data()?;
+                synced = at;
+            }
+        }
+        file.sync_all()?;
+        // The header last: a file that has one is zeroed to its end.
+        file.write_at(0, &segment::Header { capacity, ..self.template }.encode())?;
+        file.sync_data()?;
+        self.store.sync_dir()?;
+        Ok(Spare { file, capacity })
+    }
+
+    /// Waits until a file is wanted, or after a refusal until it is time to try again.
+    pub(crate) fn wait(&self, after: Prepared, ms: u64, stop: impl Fn() -> bool) {
+        let mut inner = self.inner.lock();
+        if stop() || (after == Prepared::Enough && self.is_wanted(&mut inner)) {
+            return;
+        }
+        self.changed.wait_for(&mut inner, Duration::from_millis(ms));
+    }
+
+    /// Waits until a file is ready.
+    pub(crate) fn wait_for_ready(&self, ms: u64, stop: impl Fn() -> bool) {
+        let mut inner = self.inner.lock();
+        if inner.ready.is_empty() && !stop() {
+            self.changed.wait_for(&mut inner, Duration::from_millis(ms));
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        let _inner = self.inner.lock();
+        self.changed.notify_all();
+    }
+
+    /// The header that a new file of the log begins with, but for its place in the log.
+    pub(crate) fn template(&self) -> &segment::Header {
+        &self.template
+    }
+}

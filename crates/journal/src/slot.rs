@@ -1,0 +1,105 @@
+//! What was durable when the journal last fell silent: a small file of two slots, written in turn.
+//!
+//! The last batch of all has no later batch that vouches for it. Without this note, damage to it would pass for a torn
+//! tail, and an acknowledged record would be gone without a word. Each slot has a block and a checksum of its own, so
+//! that a crash while one is written leaves the other.
+
+use crate::batch::FORMAT_VERSION;
+use crate::error::{IoFailure, OpenError};
+use crate::fields::{Put, Take};
+use crate::names::DURABLE;
+use crate::options::Lsn;
+use crate::storage::Access;
+use crate::store::{NamedFile, Store};
+
+/// Each slot has a block of its own.
+const SLOT_BYTES: usize = 4096;
+const MAGIC: [u8; 8] = *b"RBQ-DURA";
+const USED: usize = 8 + 4 + 4 + 8 + 8 + 8 + 4;
+
+/// What a slot says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Note {
+    generation: u64,
+    /// The newest batch known to be durable.
+    pub sequence: u64,
+    /// The newest record known to be durable.
+    pub lsn: Lsn,
+}
+
+/// The open file.
+pub(crate) struct Slots {
+    file: NamedFile,
+    pub(crate) note: Note,
+}
+
+impl Slots {
+    /// Makes the file with an empty note in both slots. The directory is synced by the caller.
+    pub(crate) fn create(store: &Store) -> Result<Self, IoFailure> {
+        let file = store.create(DURABLE)?;
+        let mut slots = Self { file, note: Note::default() };
+        for generation in 0..2 {
+            slots.note.generation = generation;
+            slots.file.write_at(place(generation), &encode(&slots.note))?;
+        }
+        slots.file.sync_all()?;
+        Ok(slots)
+    }
+
+    pub(crate) fn open(store: &Store) -> Result<Self, OpenError> {
+        let note = read(store)?;
+        Ok(Self { file: store.open(DURABLE, Access::Write)?, note })
+    }
+
+    /// Notes that everything up to this batch and record is durable, durably.
+    pub(crate) fn note(&mut self, sequence: u64, lsn: Lsn) -> Result<(), IoFailure> {
+        let note = Note { generation: self.note.generation + 1, sequence, lsn };
+        self.file.write_at(place(note.generation), &encode(&note))?;
+        self.file.sync_data()?;
+        self.note = note;
+        Ok(())
+    }
+}
+
+/// Reads the newer of the slots that are readable.
+pub(crate) fn read(store: &Store) -> Result<Note, OpenError> {
+    let bytes = store.read_small(DURABLE, 2 * SLOT_BYTES)?;
+    let mut notes = Vec::new();
+    for slot in 0..2 {
+        let from = slot * SLOT_BYTES;
+        if let Some(bytes) = bytes.get(from..from + SLOT_BYTES) {
+            notes.extend(decode(bytes)?);
+        }
+    }
+    let newest = notes.into_iter().max_by_key(|note| note.generation);
+    newest.ok_or_else(|| {
+        let meaning = "one of them is always whole after a crash, so both were damaged later";
+        OpenError::corrupt(DURABLE, 0, "neither of the two slots is readable", meaning)
+    })
+}
+
+fn place(generation: u64) -> u64 {
+    generation % 2 * SLOT_BYTES as u64
+}
+
+fn encode(note: &Note) -> Vec<u8> {
+    let mut bytes = vec![0; SLOT_BYTES];
+    let mut put = Put::new(&mut bytes);
+    put.bytes(&MAGIC).u32(FORMAT_VERSION).u32(0).u64(note.generation).u64(note.sequence).u64(note.lsn);
+    let crc = crc32c::crc32c(&bytes[..USED - 4]);
+    bytes[USED - 4..USED].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Result<Option<Note>, OpenError> {
+    let stored = Take::new(&bytes[USED - 4..]).u32();
+    if bytes[..8] != MAGIC || stored != crc32c::crc32c(&bytes[..USED - 4]) {
+        return Ok(None);
+    }
+    let mut take = Take::new(&bytes[8..]);
+    let (format, _) = (take.u32(), take.u32());
+    if format > FORMAT_VERSION {
+        return Err(OpenError::Newer { file: DURABLE.into(), what: "format", found: format, known: FORMAT_VERSION });
+    }
+    Ok(Some(Note { generation: take.u64(), sequence: take.u64(), lsn: take.u64() }))
+}

@@ -1,0 +1,164 @@
+//! Writing a snapshot beside the log, while the log goes on.
+//!
+//! Invariant: a snapshot gets its name when all of it is durable and so is the log up to its cut; only after the name
+//! is durable too do the segments and snapshots go that it replaces. Whenever a crash comes, either the old state and
+//! its log are there, or the new one.
+//!
+//! The log comes first because a snapshot may not know more than the log: what only the snapshot held would be
+//! served after a crash, though nobody was ever told that it had happened, and its numbers would be given again.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::error::{IoFailure, SnapshotError};
+use crate::names;
+use crate::options::{Identity, Lsn};
+use crate::shared::Shared;
+use crate::snapshot::{Header, Part};
+use crate::store::{NamedFile, Store};
+
+/// Sections are gathered up to this size before they are written.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// What became of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotReport {
+    /// The last record whose effect is in it.
+    pub cut: Lsn,
+    /// Its size.
+    pub bytes: u64,
+    /// How many sections it has.
+    pub sections: u64,
+    /// How many segments the log has now.
+    pub segments: usize,
+}
+
+/// Writes a snapshot. Dropped before [`finish`](Self::finish), it leaves nothing behind.
+pub struct SnapshotWriter {
+    shared: Arc<Shared>,
+    file: Option<NamedFile>,
+    cut: Lsn,
+    at: u64,
+    buffer: Vec<u8>,
+    sections: u64,
+    crc: u32,
+    log_bytes: u64,
+}
+
+impl SnapshotWriter {
+    pub(crate) fn begin(
+        shared: Arc<Shared>,
+        identity: Identity,
+        cut: Lsn,
+        time_ms: u64,
+    ) -> Result<Self, SnapshotError> {
+        if shared.is_snapshotting.swap(true, Ordering::AcqRel) {
+            return Err(SnapshotError::Busy);
+        }
+        let log_bytes = shared.log_bytes.load(Ordering::Acquire);
+        let header = Header { state_version: shared.options.state_version, cut, time_ms, identity }.encode();
+        let created = shared.store.create(&names::snapshot_unfinished(cut));
+        let mut writer = Self { shared, file: None, cut, at: 0, buffer: Vec::new(), sections: 0, crc: 0, log_bytes };
+        writer.file = Some(created?);
+        writer.put(&header)?;
+        Ok(writer)
+    }
+
+    /// The last record whose effect is in it.
+    #[must_use]
+    pub fn cut(&self) -> Lsn {
+        self.cut
+    }
+
+    /// Adds a section: a number that tells the reader what it is, and its bytes. Sections of some hundred KiB are
+    /// best: a reader holds one in memory.
+    pub fn section(&mut self, kind: u32, bytes: &[u8]) -> Result<(), SnapshotError> {
+        let crc = crc32c::crc32c(bytes);
+        let part = Part::Section { kind, index: self.sections, bytes: bytes.len() as u64, crc };
+        self.put(&part.encode())?;
+        self.put(bytes)?;
+        self.sections += 1;
+        Ok(())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        self.crc = crc32c::crc32c_append(self.crc, bytes);
+        if self.buffer.len() + bytes.len() >= BUFFER_BYTES {
+            self.flush()?;
+        }
+        if bytes.len() >= BUFFER_BYTES {
+            self.write(bytes)?;
+        } else {
+            self.buffer.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), SnapshotError> {
+        let buffer = std::mem::take(&mut self.buffer);
+        self.write(&buffer)?;
+        self.buffer = buffer;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        if !bytes.is_empty() {
+            self.file.as_ref().expect("it is there until the end").write_at(self.at, bytes)?;
+            self.at += bytes.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Makes the snapshot durable and lets go of what it replaces. Waits until the log is durable up to the cut.
+    pub fn finish(mut self) -> Result<SnapshotReport, SnapshotError> {
+        let bytes_before = self.at + self.buffer.len() as u64;
+        let footer = Part::Footer { sections: self.sections, bytes_before, file_crc: self.crc };
+        self.buffer.extend_from_slice(&footer.encode());
+        self.flush()?;
+        self.file.as_ref().expect("it is there until the end").sync_all()?;
+        if !self.shared.wait_synced(self.cut) {
+            return Err(SnapshotError::Stopped);
+        }
+        self.publish()?;
+        let shared = &self.shared;
+        shared.log_bytes_at_snapshot.store(self.log_bytes, Ordering::Release);
+        Ok(SnapshotReport {
+            cut: self.cut,
+            bytes: self.at,
+            sections: self.sections,
+            segments: shared.catalog.segments(),
+        })
+    }
+
+    fn publish(&mut self) -> Result<(), IoFailure> {
+        let Self { shared, cut, .. } = self;
+        if shared.options.faults.recycle_before_snapshot() {
+            shared.catalog.snapshot_stands(*cut)?;
+        }
+        shared.store.rename(&names::snapshot_unfinished(*cut), &names::snapshot(*cut))?;
+        self.file = None;
+        if !shared.options.faults.skip_dir_sync() {
+            shared.store.sync_dir()?;
+        }
+        shared.catalog.snapshot_stands(*cut)
+    }
+
+    /// Gives up, and removes what was written.
+    pub fn abort(self) {}
+}
+
+impl Drop for SnapshotWriter {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            // Best effort: an unfinished snapshot is of no use, and the next start removes it.
+            let _ = self.shared.store.remove(&names::snapshot_unfinished(self.cut));
+        }
+        self.shared.is_snapshotting.store(false, Ordering::Release);
+    }
+}
+
+/// Removes what an interrupted snapshot left.
+pub(crate) fn remove_unfinished(store: &Store, names: &[String]) -> Result<(), IoFailure> {
+    names.iter().try_for_each(|name| store.remove(name))
+}

@@ -1,0 +1,192 @@
+//! The journal on real files: what a program that uses it sees.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+use rbq_journal::{Directory, Identity, Journal, OpenError, Opened, Options, Policy, Purpose, Sizes};
+use tempfile::TempDir;
+
+const IDENTITY: Identity = Identity { cluster: 1, node: 2 };
+
+fn options() -> Options {
+    let sizes =
+        Sizes { segment_first_bytes: 64 << 10, segment_bytes: 256 << 10, batch_bytes_max: 8 << 10, ..Sizes::default() };
+    Options { sizes, ..Options::new(1, IDENTITY) }
+}
+
+fn open_with(dir: &TempDir, options: Options) -> Result<Opened, OpenError> {
+    Journal::open(Arc::new(Directory::create(dir.path()).unwrap()), options)
+}
+
+fn open(dir: &TempDir) -> Opened {
+    open_with(dir, options()).unwrap()
+}
+
+/// The journal and all records.
+fn replayed(opened: Opened) -> (Journal, Vec<(u64, Vec<u8>)>) {
+    let records = opened.records.map(|record| record.map(|(lsn, bytes)| (lsn, bytes.to_vec()))).collect();
+    (opened.journal, Result::unwrap(records))
+}
+
+fn numbered(range: std::ops::RangeInclusive<u64>) -> Vec<(u64, Vec<u8>)> {
+    range.map(|lsn| (lsn, format!("record {lsn}").into_bytes())).collect()
+}
+
+fn append(journal: &Journal, range: std::ops::RangeInclusive<u64>) {
+    for (lsn, record) in numbered(range) {
+        assert_eq!(journal.append(&record), lsn);
+    }
+}
+
+#[test]
+fn what_was_appended_comes_back_after_a_close() {
+    let dir = TempDir::new().unwrap();
+    let opened = open(&dir);
+    assert!(opened.report.is_new && opened.snapshot.is_none());
+    let (journal, records) = replayed(opened);
+    assert!(records.is_empty());
+    append(&journal, 1..=1000);
+    journal.close().unwrap();
+    let (journal, records) = replayed(open(&dir));
+    assert_eq!(records, numbered(1..=1000));
+    append(&journal, 1001..=1001);
+}
+
+#[test]
+fn what_was_synced_survives_a_journal_that_is_dropped_without_a_close() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = replayed(open(&dir));
+    append(&journal, 1..=500);
+    assert!(journal.wait_synced(500));
+    assert_eq!((journal.written(), journal.synced(), journal.open_upto()), (500, 500, 500));
+    drop(journal);
+    let (_, records) = replayed(open(&dir));
+    assert_eq!(records, numbered(1..=500));
+}
+
+#[test]
+fn a_record_larger_than_a_segment_comes_back_whole() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = replayed(open(&dir));
+    let giant: Vec<u8> = (0..3_000_000_u32).map(|n| (n / 7) as u8).collect();
+    append(&journal, 1..=3);
+    assert_eq!(journal.append(&giant), 4);
+    append(&journal, 5..=6);
+    assert!(journal.wait_synced(6));
+    drop(journal);
+    let (_, records) = replayed(open(&dir));
+    assert_eq!(records.len(), 6);
+    assert_eq!(records[3], (4, giant));
+    assert_eq!(records[4..], numbered(5..=6));
+}
+
+#[test]
+fn a_directory_in_use_is_refused_with_the_process_that_uses_it() {
+    let dir = TempDir::new().unwrap();
+    let opened = open(&dir);
+    let error = open_with(&dir, options()).unwrap_err().to_string();
+    let expected = format!(
+        "the directory `{}` is in use by another process (process {})",
+        dir.path().display(),
+        std::process::id()
+    );
+    assert_eq!(error, expected);
+    drop(opened);
+    open(&dir);
+}
+
+#[test]
+fn a_directory_keeps_the_identity_it_was_made_with() {
+    let dir = TempDir::new().unwrap();
+    drop(open(&dir));
+    let other = Options { identity: Identity { cluster: 9, node: 9 }, ..options() };
+    assert_eq!(open_with(&dir, other).unwrap().report.identity, IDENTITY);
+}
+
+#[test]
+fn records_of_a_later_state_machine_are_refused() {
+    let dir = TempDir::new().unwrap();
+    drop(open_with(&dir, Options { sizes: options().sizes, ..Options::new(7, IDENTITY) }).unwrap());
+    let error = open_with(&dir, options()).unwrap_err().to_string();
+    assert!(error.contains("has state machine version 7, and this program knows versions up to 1"), "{error}");
+}
+
+#[test]
+fn a_snapshot_replaces_the_records_up_to_its_cut() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = replayed(open(&dir));
+    append(&journal, 1..=20_000);
+    let mut snapshot = journal.begin_snapshot(20_000, 77).unwrap();
+    append(&journal, 20_001..=20_010);
+    snapshot.section(1, b"all of it").unwrap();
+    snapshot.section(2, &vec![5; 3 << 20]).unwrap();
+    let report = snapshot.finish().unwrap();
+    assert_eq!((report.cut, report.sections), (20_000, 2));
+    assert!(report.segments <= 2, "{report:?}");
+    journal.close().unwrap();
+
+    let mut opened = open(&dir);
+    let mut snapshot = opened.snapshot.take().unwrap();
+    assert_eq!((snapshot.cut(), snapshot.time_ms()), (20_000, 77));
+    let section = snapshot.next().unwrap().unwrap();
+    assert_eq!((section.kind, &section.bytes[..]), (1, &b"all of it"[..]));
+    assert_eq!(snapshot.next().unwrap().unwrap().bytes.len(), 3 << 20);
+    assert_eq!(snapshot.next().unwrap(), None);
+    assert_eq!(replayed(opened).1, numbered(20_001..=20_010));
+}
+
+#[test]
+fn an_abandoned_snapshot_leaves_nothing_behind() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = replayed(open(&dir));
+    append(&journal, 1..=3);
+    let count = || {
+        std::fs::read_dir(dir.path())
+            .unwrap()
+            .filter(|e| e.as_ref().unwrap().path().extension().is_some_and(|e| e == "tmp"))
+            .count()
+    };
+    let mut snapshot = journal.begin_snapshot(3, 0).unwrap();
+    snapshot.section(1, b"half").unwrap();
+    assert_eq!(count(), 1);
+    assert!(journal.begin_snapshot(3, 0).is_err());
+    snapshot.abort();
+    assert_eq!(count(), 0);
+    journal.begin_snapshot(3, 0).unwrap().finish().unwrap();
+}
+
+#[test]
+fn a_stricter_policy_syncs_what_was_only_written() {
+    let dir = TempDir::new().unwrap();
+    let advanced = Arc::new((Mutex::new(()), Condvar::new()));
+    let seen = Arc::clone(&advanced);
+    let progress = Arc::new(move || {
+        drop(seen.0.lock());
+        seen.1.notify_all();
+    });
+    let (journal, _) = replayed(open_with(&dir, Options { policy: Policy::No, progress, ..options() }).unwrap());
+    append(&journal, 1..=100);
+    let wait_until = |done: &dyn Fn() -> bool| {
+        let mut guard = advanced.0.lock();
+        while !done() {
+            advanced.1.wait(&mut guard);
+        }
+    };
+    wait_until(&|| journal.written() == 100);
+    assert_eq!((journal.synced(), journal.open_upto()), (0, 100));
+    let upto = journal.set_policy(Policy::Always);
+    assert_eq!(upto, 100);
+    wait_until(&|| journal.synced() == upto);
+    assert_eq!(journal.open_upto(), 100);
+}
+
+#[test]
+fn a_record_for_which_space_is_only_being_prepared_is_asked_to_wait() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = replayed(open(&dir));
+    journal.admit(1000, Purpose::Add).unwrap();
+    let full = journal.admit(100 << 20, Purpose::Add).unwrap_err();
+    assert!(full.is_temporary(), "{full}");
+}
