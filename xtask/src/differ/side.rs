@@ -19,6 +19,7 @@ use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use rbq_resp::Value;
 
+use super::fields::field_mut;
 use super::link::Link;
 use super::turn::{Args, CAST, LISTENER, Turn, expires_in_ms, may_wait, name, subscribes};
 
@@ -111,11 +112,21 @@ impl Player {
 pub(crate) struct Side {
     control: Link,
     players: Vec<Player>,
+    age: Age,
+}
+
+/// Which of the two servers it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// The one that is right, as far as it knows.
+    Older,
+    /// The one that is tried.
+    Newer,
 }
 
 impl Side {
     /// Empties the server and connects everybody.
-    pub(crate) fn begin(addr: SocketAddr) -> Result<Self> {
+    pub(crate) fn begin(addr: SocketAddr, age: Age) -> Result<Self> {
         let mut control = Link::open(addr)?;
         control.ask(&["FLUSHALL"])?;
         control.ask(&["CONFIG", "SET", "notify-keyspace-events", "KEA"])?;
@@ -134,7 +145,7 @@ impl Side {
                 inbox: Vec::new(),
             });
         }
-        let mut side = Self { control, players };
+        let mut side = Self { control, players, age };
         side.players[LISTENER].link.send([["PSUBSCRIBE", "__key*@*__:*"].map(Bytes::from_static_str).as_slice()])?;
         side.up_to_barrier(LISTENER)?;
         side.take_in(LISTENER)?;
@@ -184,7 +195,10 @@ impl Side {
         let said: Vec<Args> = commands.iter().map(|args| self.with_ids(args)).collect();
         self.players[client].link.send(said.iter().map(Vec::as_slice))?;
         for args in commands {
-            let answer = self.answer(client, args).with_context(|| shown(args))?;
+            let mut answer = self.answer(client, args).with_context(|| shown(args))?;
+            if let Answer::Reply(reply) = &mut answer {
+                self.without_ids(args, reply);
+            }
             if let Answer::Reply(reply) = &answer {
                 self.players[client].learn(args, reply);
             }
@@ -224,9 +238,11 @@ impl Side {
             }
             return self.plain(client, &[args], heard);
         }
-        let said = self.with_ids(args);
+        let mut said = self.with_ids(args);
+        self.clamp_entries_read(client, &mut said)?;
         self.players[client].link.send([said.as_slice()])?;
         let mut replies = self.up_to_barrier(client).with_context(|| shown(args))?;
+        replies.iter_mut().for_each(|reply| self.without_ids(args, reply));
         self.take_in(client)?;
         let player = &mut self.players[client];
         replies.iter().for_each(|reply| player.learn(args, reply));
@@ -339,12 +355,68 @@ impl Side {
         };
         args.iter().map(|arg| id_of(arg).unwrap_or_else(|| arg.clone())).collect()
     }
+
+    /// An error that quotes the ID of a client names the client instead: each server numbers them by itself.
+    fn without_ids(&self, args: &Args, reply: &mut Value) {
+        let Value::Error(text) = reply else { return };
+        for (member, player) in CAST.iter().zip(&self.players) {
+            let said = args.iter().any(|arg| arg.strip_prefix(b"$").is_some_and(|name| name == member.name.as_bytes()));
+            if said {
+                *text = text.replace(&format!("'{}'", player.link.id), &format!("'${}'", member.name));
+            }
+        }
+    }
+
+    /// Tells 7.0 of no more entries read than there ever were.
+    ///
+    /// It would believe that a group has read what was never added and count a negative lag; since 8.2 such a counter is
+    /// lowered to the entries added (redis PR #14259). So the older server is told the lowered one and the newer has
+    /// to lower it by itself: what follows is the same and is compared without allowance.
+    fn clamp_entries_read(&mut self, client: usize, args: &mut Args) -> Result<()> {
+        let player = &mut self.players[client];
+        let is_mixed = player.listens() && !player.resp3;
+        if self.age == Age::Newer || is_mixed || !counts_entries_read(args) {
+            return Ok(());
+        }
+        player
+            .link
+            .send([[Bytes::from_static_str("XINFO"), Bytes::from_static_str("STREAM"), args[2].clone()].as_slice()])?;
+        let mut stream = player.link.reply()?;
+        let added = match field_mut(&mut stream, "entries-added") {
+            Some(Value::Integer(added)) => *added,
+            _ => 0,
+        };
+        for at in ENTRIES_READ_FROM..args.len() {
+            if let Some(read) = entries_read(args, at)
+                && read > added
+            {
+                args[at + 1] = Bytes::from(added.to_string());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The place of XGROUP's first option.
+const ENTRIES_READ_FROM: usize = 5;
+
+/// The number behind ENTRIESREAD, if that is what stands here and it counts anything.
+fn entries_read(args: &Args, at: usize) -> Option<i64> {
+    let is_option = args.get(at)?.eq_ignore_ascii_case(b"ENTRIESREAD");
+    let read: i64 = std::str::from_utf8(args.get(at + 1)?).ok()?.parse().ok()?;
+    (is_option && read > 0).then_some(read)
+}
+
+/// Whether it says how many entries a group has read.
+fn counts_entries_read(args: &Args) -> bool {
+    name(args) == b"XGROUP" && (ENTRIES_READ_FROM..args.len()).any(|at| entries_read(args, at).is_some())
 }
 
 /// Commands that are not said inside a transaction: their replies come in numbers that EXEC does not count, they
-/// change how replies are written while they are, or they make a key expire while nobody looks.
+/// change how replies are written while they are, they make a key expire while nobody looks, or they are said
+/// otherwise to the older server for what it holds at that moment.
 fn unspoken_in_transaction(args: &Args) -> bool {
-    subscribes(args) || name(args) == b"HELLO" || expires_in_ms(args).is_some()
+    subscribes(args) || name(args) == b"HELLO" || expires_in_ms(args).is_some() || counts_entries_read(args)
 }
 
 /// Whether a wait ends by itself soon.

@@ -223,9 +223,10 @@ fn str_bytes(string: &Str) -> Cow<'_, [u8]> {
     }
 }
 
-/// A score as the C library's `strtod` reads it, NaN if it is none: spaces may stand before it, nothing at all is 0,
-/// hexadecimal is allowed, and what is too large or too small for a double is not a score.
+/// A score as the C library's `strtod` reads it, NaN if it is none: it ends at a NUL, spaces may stand before it,
+/// nothing at all is 0, hexadecimal is allowed, and what is too large or too small for a double is not a score.
 fn score(text: &[u8]) -> f64 {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r');
     let text = &text[text.iter().take_while(is_space).count()..];
     if text.is_empty() {

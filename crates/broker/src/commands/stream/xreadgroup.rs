@@ -128,7 +128,11 @@ fn cursor(text: &[u8]) -> Result<Cursor, Error> {
         b">" => Ok(Cursor::New),
         b"$" => Err(meaningless('$')),
         b"+" => Err(meaningless('+')),
-        text => StreamId::parse(text, 0).map(Cursor::After).ok_or(INVALID_ID),
+        text => match StreamId::parse(text, 0).ok_or(INVALID_ID)? {
+            // Nothing can come after it, and in Redis it is what `>` becomes.
+            StreamId::MAX => Ok(Cursor::New),
+            id => Ok(Cursor::After(id)),
+        },
     }
 }
 
