@@ -34,8 +34,8 @@ pub(crate) const KNOWN: &[Known] = &[
         reconcile: forgive_new_fields,
     },
     Known {
-        why: "a group's lag: since 8.0 trimmed entries are none (redis PR #13958), and rbq always knows it where Redis may \
-              say null (docs/differences.md)",
+        why: "a group's lag and entries-read: since 8.0 trimmed entries are none and a counter that cannot be right is set \
+              anew (redis PR #13958), and rbq counts where Redis says null or believes ENTRIESREAD (docs/differences.md)",
         reconcile: forgive_lag,
     },
     Known {
@@ -232,23 +232,81 @@ fn without(older: &Value, newer: &mut Value, fields: &[&str]) {
     }
 }
 
+/// Where Redis cannot tell how far a group is, rbq may know. What it says is believed if it is what counting comes to.
 fn forgive_lag(args: &Args, older: &Value, newer: &mut Value) {
-    let take_over = |older: &Value, newer: &mut Value| {
-        in_field(older, newer, "entries-read", |older, newer| {
-            if *older == Value::Null {
-                *newer = Value::Null;
-            }
-        });
-        in_field(older, newer, "lag", |older, newer| match (older, &newer) {
-            (Value::Null, _) => *newer = Value::Null,
-            (Value::Integer(more), Value::Integer(fewer)) if more >= fewer => *newer = older.clone(),
-            _ => {}
-        });
-    };
     match (name(args).as_slice(), second(args).as_slice()) {
-        (b"XINFO", b"GROUPS") => each(older, newer, take_over),
-        (b"XINFO", b"STREAM") => in_field(older, newer, "groups", |older, newer| each(older, newer, take_over)),
+        // The dump asks for both and sees to it that they say the same (see `dump`).
+        (b"XINFO", b"GROUPS") => each(older, newer, |older, newer| forgive_progress(older, newer, None)),
+        (b"XINFO", b"STREAM") => {
+            let counted = Counted::of(newer);
+            in_field(older, newer, "groups", |older, newer| {
+                each(older, newer, |older, newer| forgive_progress(older, newer, counted.as_ref()));
+            });
+        }
         _ => {}
+    }
+}
+
+fn forgive_progress(older: &Value, newer: &mut Value, counted: Option<&Counted>) {
+    let lag = counted.map(|counted| counted.lag(newer));
+    let said = field_mut(newer, "lag").and_then(|lag| integer(lag));
+    if lag.is_some_and(|lag| lag != said) {
+        return;
+    }
+    let read = counted.and_then(|counted| counted.read(lag.flatten()));
+    in_field(older, newer, "lag", |older, newer| *newer = older.clone());
+    in_field(older, newer, "entries-read", |older, newer| match (integer(older), integer(newer)) {
+        (None, _) => *newer = Value::Null,
+        // 7.0 counts on from what it was told, also where a group was told to be further than its ID.
+        (Some(more), Some(fewer)) if more > fewer && read.is_none_or(|read| read == fewer) => *newer = older.clone(),
+        _ => {}
+    });
+}
+
+/// What XINFO STREAM FULL lets one count.
+struct Counted {
+    ids: Vec<StreamId>,
+    added: i64,
+    /// Whether an entry was ever deleted by its ID: then nobody can tell how many there were before another.
+    lacks_some: bool,
+}
+
+impl Counted {
+    /// Nothing, if the reply does not show all entries.
+    fn of(stream: &Value) -> Option<Self> {
+        let mut stream = stream.clone();
+        let len = integer(field_mut(&mut stream, "length")?)?;
+        let added = integer(field_mut(&mut stream, "entries-added")?)?;
+        let lacks_some = id(field_mut(&mut stream, "max-deleted-entry-id")?)? != (0, 0);
+        let entries = items(field_mut(&mut stream, "entries")?).iter();
+        let ids: Vec<StreamId> = entries.map(|entry| id(items(entry).first()?)).collect::<Option<_>>()?;
+        (ids.len() as i64 == len).then_some(Self { ids, added, lacks_some })
+    }
+
+    /// The number of entries after the last one that a group was given.
+    fn lag(&self, group: &Value) -> Option<i64> {
+        let delivered = id(field_mut(&mut group.clone(), "last-delivered-id")?)?;
+        Some(self.ids.iter().filter(|id| **id > delivered).count() as i64)
+    }
+
+    /// How many entries a group that lags this far has read.
+    fn read(&self, lag: Option<i64>) -> Option<i64> {
+        lag.filter(|_| !self.lacks_some).map(|lag| self.added - lag)
+    }
+}
+
+/// An ID as two numbers.
+type StreamId = (u64, u64);
+
+fn id(value: &Value) -> Option<StreamId> {
+    let (ms, seq) = std::str::from_utf8(value.as_bytes()?).ok()?.split_once('-')?;
+    Some((ms.parse().ok()?, seq.parse().ok()?))
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Integer(integer) => Some(*integer),
+        _ => None,
     }
 }
 
@@ -334,6 +392,26 @@ mod tests {
         assert!(same(pending(100_900, 1)));
         assert!(!same(pending(200_000, 1)));
         assert!(!same(pending(100_000, 2)), "a count is no time");
+    }
+
+    #[test]
+    fn a_lag_is_forgiven_only_where_it_is_what_counting_comes_to() {
+        let stream = |lag| {
+            let group = vec![(bulk("last-delivered-id"), bulk("1-1")), (bulk("lag"), Value::Integer(lag))];
+            let entries = ["1-1", "1-2", "10-0"].map(|id| Value::Array(vec![bulk(id), Value::Array(Vec::new())]));
+            Value::Map(vec![
+                (bulk("length"), Value::Integer(3)),
+                (bulk("max-deleted-entry-id"), bulk("0-0")),
+                (bulk("entries-added"), Value::Integer(3)),
+                (bulk("entries"), Value::Array(entries.to_vec())),
+                (bulk("groups"), Value::Array(vec![Value::Map(group)])),
+            ])
+        };
+        for (lag, forgiven) in [(2, true), (1, false), (3, false)] {
+            let mut newer = stream(lag);
+            forgive_lag(&args("XINFO STREAM x FULL COUNT 0"), &stream(0), &mut newer);
+            assert_eq!(newer == stream(0), forgiven, "a lag of {lag}");
+        }
     }
 
     #[test]

@@ -66,11 +66,17 @@ const LIST: &[Line] = &[
 ];
 
 const LIST_WAITS: &[Line] = &[
-    (6, "BLPOP list... timeout"),
-    (4, "BRPOP list... timeout"),
+    (6, "BLPOP waitedlist... timeout"),
+    (4, "BRPOP waitedlist... timeout"),
     (5, "BLMOVE list list <LEFT | RIGHT> <LEFT | RIGHT> timeout"),
     (3, "BRPOPLPUSH list list timeout"),
-    (5, "BLMPOP timeout #list <LEFT | RIGHT> [COUNT count]"),
+    (5, "BLMPOP timeout #waitedlist <LEFT | RIGHT> [COUNT count]"),
+    (2, "BLPOP list timeout"),
+    (2, "BLMPOP timeout 1 list <LEFT | RIGHT> [COUNT count]"),
+    (1, "DEL waitedlist..."),
+    (1, "EXPIRE waitedlist seconds"),
+    (1, "RENAME waitedlist waitedlist"),
+    (1, "COPY waitedlist waitedlist [REPLACE]"),
     (1, "BLPOP list shorttimeout"),
     (1, "BLMOVE list list LEFT RIGHT shorttimeout"),
     (2, "CLIENT UNBLOCK client [<TIMEOUT | ERROR>]"),
@@ -117,8 +123,15 @@ const STREAM: &[Line] = &[
 ];
 
 const STREAM_WAITS: &[Line] = &[
-    (6, "XREAD [COUNT count] BLOCK blockms STREAMS %stream,readid"),
-    (9, "XREADGROUP GROUP group consumer {[COUNT count] BLOCK blockms [NOACK]} STREAMS %stream,historyid"),
+    (4, "XREAD [COUNT count] BLOCK blockms STREAMS stream readid"),
+    (2, "XREAD [COUNT count] BLOCK blockms STREAMS <'y:1' 'y:2' | 'y:2' 'y:1'> readid readid"),
+    (6, "XREADGROUP GROUP group consumer {[COUNT count] BLOCK blockms [NOACK]} STREAMS stream historyid"),
+    (
+        3,
+        "XREADGROUP GROUP group consumer {[COUNT count] BLOCK blockms [NOACK]} STREAMS <'y:1' 'y:2' | 'y:2' 'y:1'> historyid historyid",
+    ),
+    (1, "DEL waitedstream"),
+    (1, "EXPIRE waitedstream seconds"),
     (1, "XREAD BLOCK shortblockms STREAMS stream $"),
     (1, "CLIENT UNBLOCK client [<TIMEOUT | ERROR>]"),
 ];
