@@ -92,7 +92,10 @@ impl Generator {
                 spoil(command, draw);
                 phrase.splice(0..0, consumer_first(&phrase[0]));
             }
-            if phrase.iter().any(|args| has_no_order(args) || (mood == Mood::Patient && takes_away_its_own(args))) {
+            let is_unfair = |args: &Args| {
+                has_no_order(args) || ends_in_the_middle(args) || (mood == Mood::Patient && takes_away_its_own(args))
+            };
+            if phrase.iter().any(is_unfair) {
                 continue;
             }
             // Its transactions may hold commands that would wait outside; the last command decides.
@@ -121,6 +124,14 @@ fn weighted<'t, T>(items: &'t [T], rng: &mut Rng, weight: impl Fn(&T) -> u32) ->
             found
         })
         .expect("the number was below the sum")
+}
+
+/// Whether SCAN ends in the middle: then its cursor stands for a place in one server's table, and how much it has found
+/// is up to the server.
+fn ends_in_the_middle(args: &Args) -> bool {
+    let is_number = args.get(1).is_some_and(|cursor| cursor.iter().all(u8::is_ascii_digit));
+    let finds_all = args.windows(2).any(|pair| pair[0].eq_ignore_ascii_case(b"COUNT") && pair[1].as_ref() == b"1000");
+    name(args) == b"SCAN" && is_number && !finds_all
 }
 
 /// Whether elements that are equal to SORT may come in any order: with BY and LIMIT, Redis sorts with a quicksort of

@@ -48,8 +48,8 @@ pub(crate) const KNOWN: &[Known] = &[
         reconcile: forgive_unbalanced_text,
     },
     Known {
-        why: "a number below 10,000 is one shared object in 7.0; since 8.2 a value is stored with its key and shared by \
-              nobody (redis PR #13806)",
+        why: "a number below 10,000 is one shared object in 7.0, and a transaction shares what it sets; since 8.2 a value is \
+              stored with its key and shared by nobody (redis PR #13806)",
         reconcile: forgive_shared_integer,
     },
     Known {
@@ -255,11 +255,11 @@ fn forgive_progress(older: &Value, newer: &mut Value, counted: Option<&Counted>)
     }
     let read = counted.and_then(|counted| counted.read(lag.flatten()));
     in_field(older, newer, "lag", |older, newer| *newer = older.clone());
-    in_field(older, newer, "entries-read", |older, newer| match (integer(older), integer(newer)) {
-        (None, _) => *newer = Value::Null,
-        // 7.0 counts on from what it was told, also where a group was told to be further than its ID.
-        (Some(more), Some(fewer)) if more > fewer && read.is_none_or(|read| read == fewer) => *newer = older.clone(),
-        _ => {}
+    in_field(older, newer, "entries-read", |older, newer| {
+        // 7.0 counts on from what it was told, also where that was not so for the ID the group is at.
+        if *older == Value::Null || counted.is_none() || (read.is_some() && read == integer(newer)) {
+            *newer = older.clone();
+        }
     });
 }
 
@@ -341,7 +341,7 @@ fn forgive_shared_integer(args: &Args, older: &Value, newer: &mut Value) {
     /// What `refcount` says of an object that is never freed.
     const SHARED: i64 = i32::MAX as i64;
     let asked = name(args) == b"OBJECT" && second(args) == b"REFCOUNT";
-    if asked && *older == Value::Integer(SHARED) && *newer == Value::Integer(1) {
+    if asked && matches!(older, Value::Integer(SHARED | 2)) && *newer == Value::Integer(1) {
         *newer = older.clone();
     }
 }

@@ -403,7 +403,9 @@ const ENTRIES_READ_FROM: usize = 5;
 /// The number behind ENTRIESREAD, if that is what stands here and it counts anything.
 fn entries_read(args: &Args, at: usize) -> Option<i64> {
     let is_option = args.get(at)?.eq_ignore_ascii_case(b"ENTRIESREAD");
-    let read: i64 = std::str::from_utf8(args.get(at + 1)?).ok()?.parse().ok()?;
+    let digits = std::str::from_utf8(args.get(at + 1)?).ok()?;
+    // Redis takes no number that begins with a sign or a zero.
+    let read: i64 = digits.strip_prefix(['+', '0']).map_or(digits.parse(), |_| Ok(0)).ok()?;
     (is_option && read > 0).then_some(read)
 }
 
