@@ -53,6 +53,16 @@ pub(crate) const KNOWN: &[Known] = &[
         reconcile: forgive_shared_integer,
     },
     Known {
+        why: "there are more classes of keyspace events since 8.8, and the error names them (redis src/notify.c)",
+        reconcile: |_, older, newer| {
+            const SAID: &str = "ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid \
+                                event class character. Use 'Ag$lshzxeKEtmdn";
+            if is_error(older, &format!("{SAID}'.")) && is_error(newer, &format!("{SAID}ocrSTIV'.")) {
+                *newer = older.clone();
+            }
+        },
+    },
+    Known {
         why: "a waiting XREADGROUP is run again since 7.2 and finds no group, no stream or another type; 7.0 says \
               -UNBLOCKED, or tells of the group with a text of its own (redis PR #11012)",
         reconcile: forgive_released_reader,
@@ -253,11 +263,11 @@ fn forgive_progress(older: &Value, newer: &mut Value, counted: Option<&Counted>)
     if lag.is_some_and(|lag| lag != said) {
         return;
     }
-    let read = counted.and_then(|counted| counted.read(lag.flatten()));
     in_field(older, newer, "lag", |older, newer| *newer = older.clone());
     in_field(older, newer, "entries-read", |older, newer| {
         // 7.0 counts on from what it was told, also where that was not so for the ID the group is at.
-        if *older == Value::Null || counted.is_none() || (read.is_some() && read == integer(newer)) {
+        let may_be = |counted: &Counted| integer(newer).is_some_and(|read| counted.may_have_read(read, said));
+        if *older == Value::Null || counted.is_none_or(may_be) {
             *newer = older.clone();
         }
     });
@@ -267,7 +277,8 @@ fn forgive_progress(older: &Value, newer: &mut Value, counted: Option<&Counted>)
 struct Counted {
     ids: Vec<StreamId>,
     added: i64,
-    /// Whether an entry was ever deleted by its ID: then nobody can tell how many there were before another.
+    /// Whether an entry may have been deleted between those that are left: then nobody can tell how many there were
+    /// before another.
     lacks_some: bool,
 }
 
@@ -277,9 +288,10 @@ impl Counted {
         let mut stream = stream.clone();
         let len = integer(field_mut(&mut stream, "length")?)?;
         let added = integer(field_mut(&mut stream, "entries-added")?)?;
-        let lacks_some = id(field_mut(&mut stream, "max-deleted-entry-id")?)? != (0, 0);
+        let deleted = id(field_mut(&mut stream, "max-deleted-entry-id")?)?;
         let entries = items(field_mut(&mut stream, "entries")?).iter();
         let ids: Vec<StreamId> = entries.map(|entry| id(items(entry).first()?)).collect::<Option<_>>()?;
+        let lacks_some = ids.first().is_some_and(|first| *first <= deleted);
         (ids.len() as i64 == len).then_some(Self { ids, added, lacks_some })
     }
 
@@ -289,9 +301,13 @@ impl Counted {
         Some(self.ids.iter().filter(|id| **id > delivered).count() as i64)
     }
 
-    /// How many entries a group that lags this far has read.
-    fn read(&self, lag: Option<i64>) -> Option<i64> {
-        lag.filter(|_| !self.lacks_some).map(|lag| self.added - lag)
+    /// Whether a group that lags this far may have read so many. Nothing is left to count by in an empty stream.
+    fn may_have_read(&self, read: i64, lag: Option<i64>) -> bool {
+        match (self.ids.is_empty(), lag) {
+            (true, _) => (0..=self.added).contains(&read),
+            (false, Some(lag)) => !self.lacks_some && read == self.added - lag,
+            (false, None) => false,
+        }
     }
 }
 
