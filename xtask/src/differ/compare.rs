@@ -25,6 +25,11 @@ pub(crate) struct Comparison {
 impl Comparison {
     /// What the second server said otherwise than the first, if anything.
     pub(crate) fn turn(&mut self, turn: &Turn, older: &Heard, newer: &Heard) -> Option<String> {
+        let swaps = |args: &Args| name(args) == b"SWAPDB";
+        let order = match turn.commands().chain(&self.queued[turn.client]).any(swaps) {
+            true => Order::Any,
+            false => Order::Told,
+        };
         for (index, args) in turn.commands().enumerate() {
             let (older, newer) = (&older.answers[index], &newer.answers[index]);
             if let Some(difference) = self.answer(turn.client, args, older, newer) {
@@ -50,7 +55,6 @@ impl Comparison {
         if newer.torn && !older.torn {
             return Some("a message stood in the middle of a reply".to_owned());
         }
-        let order = if turn.commands().any(|args| name(args) == b"SWAPDB") { Order::Any } else { Order::Told };
         (0..CAST.len()).find_map(|client| messages_differ(client, older, newer, order))
     }
 

@@ -89,9 +89,9 @@ impl Generator {
         loop {
             let mut phrase = self.syntax(mood, rng).expand(draw);
             if let [command] = phrase.as_mut_slice() {
-                // What is wrong with a command one asks about is told otherwise since 7.2 (redis/docs
-                // content/commands/command-getkeys.md).
-                if name(command) != b"COMMAND" {
+                // What there is to ask and to configure differs, and what is wrong with a command one asks about is
+                // told otherwise since 7.2 (redis/docs content/commands/command-getkeys.md).
+                if !matches!(name(command).as_slice(), b"COMMAND" | b"CONFIG") {
                     spoil(command, draw);
                 }
                 phrase.splice(0..0, consumer_first(&phrase[0]));

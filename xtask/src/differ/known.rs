@@ -35,7 +35,7 @@ pub(crate) const KNOWN: &[Known] = &[
     },
     Known {
         why: "a group's lag and entries-read: since 8.0 trimmed entries are none and a counter that cannot be right is set \
-              anew (redis PR #13958), and rbq counts where Redis says null or believes ENTRIESREAD (docs/differences.md)",
+              anew (redis PR #13958), and rbq counts where Redis says null (docs/differences.md)",
         reconcile: forgive_lag,
     },
     Known {

@@ -95,7 +95,13 @@ impl Link {
 
     /// Asks one thing.
     pub(crate) fn ask(&mut self, args: &[&str]) -> Result<Value> {
-        let args: Vec<Bytes> = args.iter().map(|arg| Bytes::copy_from_slice(arg.as_bytes())).collect();
+        let args: Vec<&[u8]> = args.iter().map(|arg| arg.as_bytes()).collect();
+        self.ask_bytes(&args)
+    }
+
+    /// Asks one thing that need not be text.
+    pub(crate) fn ask_bytes(&mut self, args: &[&[u8]]) -> Result<Value> {
+        let args: Vec<Bytes> = args.iter().map(|arg| Bytes::copy_from_slice(arg)).collect();
         self.send([args.as_slice()])?;
         self.reply()
     }

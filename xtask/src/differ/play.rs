@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::compare::Comparison;
 use super::dump;
-use super::side::{Age, Heard, Side};
+use super::side::{Heard, Side};
 use super::turn::Episode;
 
 /// Turns between two looks at the whole keyspace.
@@ -33,8 +33,8 @@ pub(crate) struct Outcome {
 
 /// Plays an episode up to the first difference. An error means that a server cannot be reached.
 pub(crate) fn play(pair: &Pair, episode: &Episode) -> Result<Outcome> {
-    let mut older = Side::begin(pair.addrs[0], Age::Older)?;
-    let mut newer = Side::begin(pair.addrs[1], Age::Newer)?;
+    let mut older = Side::begin(pair.addrs[0])?;
+    let mut newer = Side::begin(pair.addrs[1])?;
     let mut outcome = Outcome { difference: None, heard: Vec::new(), comparison: Comparison::default() };
     for (index, turn) in episode.turns.iter().enumerate() {
         let heard = [older.perform(turn), newer.perform(turn)].map(|heard| heard.map_err(|error| format!("{error:#}")));

@@ -112,21 +112,11 @@ impl Player {
 pub(crate) struct Side {
     control: Link,
     players: Vec<Player>,
-    age: Age,
-}
-
-/// Which of the two servers it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Age {
-    /// The one that is right, as far as it knows.
-    Older,
-    /// The one that is tried.
-    Newer,
 }
 
 impl Side {
     /// Empties the server and connects everybody.
-    pub(crate) fn begin(addr: SocketAddr, age: Age) -> Result<Self> {
+    pub(crate) fn begin(addr: SocketAddr) -> Result<Self> {
         let mut control = Link::open(addr)?;
         control.ask(&["FLUSHALL"])?;
         control.ask(&["CONFIG", "SET", "notify-keyspace-events", "KEA"])?;
@@ -145,7 +135,7 @@ impl Side {
                 inbox: Vec::new(),
             });
         }
-        let mut side = Self { control, players, age };
+        let mut side = Self { control, players };
         side.players[LISTENER].link.send([["PSUBSCRIBE", "__key*@*__:*"].map(Bytes::from_static_str).as_slice()])?;
         side.up_to_barrier(LISTENER)?;
         side.take_in(LISTENER)?;
@@ -239,7 +229,7 @@ impl Side {
             return self.plain(client, &[args], heard);
         }
         let mut said = self.with_ids(args);
-        self.clamp_entries_read(client, &mut said)?;
+        self.be_honest(client, &mut said)?;
         self.players[client].link.send([said.as_slice()])?;
         let mut replies = self.up_to_barrier(client).with_context(|| shown(args))?;
         replies.iter_mut().for_each(|reply| self.without_ids(args, reply));
@@ -367,30 +357,32 @@ impl Side {
         }
     }
 
-    /// Tells 7.0 of no more entries read than there ever were.
+    /// Tells how many entries a group has read as it is, whatever the number drawn.
     ///
-    /// It would believe that a group has read what was never added and count a negative lag; since 8.2 such a counter is
-    /// lowered to the entries added (redis PR #14259). So the older server is told the lowered one and the newer has
-    /// to lower it by itself: what follows is the same and is compared without allowance.
-    fn clamp_entries_read(&mut self, client: usize, args: &mut Args) -> Result<()> {
+    /// The argument is there for replicas, which are told the truth. Of a lie 7.0 makes negative lags; later versions
+    /// lower it and correct it while reading (redis PR #14259 and #13958), and both tell it on for a while.
+    fn be_honest(&mut self, client: usize, args: &mut Args) -> Result<()> {
         let player = &mut self.players[client];
         let is_mixed = player.listens() && !player.resp3;
-        if self.age == Age::Newer || is_mixed || !counts_entries_read(args) {
+        if is_mixed || !counts_entries_read(args) {
             return Ok(());
         }
-        player
-            .link
-            .send([[Bytes::from_static_str("XINFO"), Bytes::from_static_str("STREAM"), args[2].clone()].as_slice()])?;
-        let mut stream = player.link.reply()?;
-        let added = match field_mut(&mut stream, "entries-added") {
-            Some(Value::Integer(added)) => *added,
+        let mut stream = player.link.ask_bytes(&[b"XINFO", b"STREAM", &args[2]])?;
+        let mut field = |name| field_mut(&mut stream, name).cloned();
+        let added = match field("entries-added") {
+            Some(Value::Integer(added)) => added,
+            _ => 0,
+        };
+        let last = field("last-generated-id").and_then(|id| id.as_bytes().map(<[u8]>::to_vec)).unwrap_or_default();
+        let delivered = if args[4] == "$" { last.as_slice() } else { &args[4] };
+        let after = [b"(", delivered].concat();
+        let ahead = match player.link.ask_bytes(&[b"XRANGE", &args[2], &after, b"+"])? {
+            Value::Array(entries) => entries.len() as i64,
             _ => 0,
         };
         for at in ENTRIES_READ_FROM..args.len() {
-            if let Some(read) = entries_read(args, at)
-                && read > added
-            {
-                args[at + 1] = Bytes::from(added.to_string());
+            if is_entries_read(args, at) {
+                args[at + 1] = Bytes::from((added - ahead).to_string());
             }
         }
         Ok(())
@@ -400,23 +392,23 @@ impl Side {
 /// The place of XGROUP's first option.
 const ENTRIES_READ_FROM: usize = 5;
 
-/// The number behind ENTRIESREAD, if that is what stands here and it counts anything.
-fn entries_read(args: &Args, at: usize) -> Option<i64> {
-    let is_option = args.get(at)?.eq_ignore_ascii_case(b"ENTRIESREAD");
-    let digits = std::str::from_utf8(args.get(at + 1)?).ok()?;
-    // Redis takes no number that begins with a sign or a zero.
-    let read: i64 = digits.strip_prefix(['+', '0']).map_or(digits.parse(), |_| Ok(0)).ok()?;
-    (is_option && read > 0).then_some(read)
+/// Whether ENTRIESREAD and a number stand here. Redis takes no number that begins with a sign or a needless zero.
+fn is_entries_read(args: &Args, at: usize) -> bool {
+    let number = args.get(at + 1).map_or(b"".as_slice(), |arg| arg);
+    let is_number = number.iter().all(u8::is_ascii_digit) && (number == b"0" || !number.starts_with(b"0"));
+    args[at].eq_ignore_ascii_case(b"ENTRIESREAD")
+        && is_number
+        && std::str::from_utf8(number).is_ok_and(|n| n.parse::<i64>().is_ok())
 }
 
 /// Whether it says how many entries a group has read.
 fn counts_entries_read(args: &Args) -> bool {
-    name(args) == b"XGROUP" && (ENTRIES_READ_FROM..args.len()).any(|at| entries_read(args, at).is_some())
+    name(args) == b"XGROUP" && (ENTRIES_READ_FROM..args.len()).any(|at| is_entries_read(args, at))
 }
 
 /// Commands that are not said inside a transaction: their replies come in numbers that EXEC does not count, they
-/// change how replies are written while they are, they make a key expire while nobody looks, or they are said
-/// otherwise to the older server for what it holds at that moment.
+/// change how replies are written while they are, they make a key expire while nobody looks, or what they say depends
+/// on what the server holds at that moment.
 fn unspoken_in_transaction(args: &Args) -> bool {
     subscribes(args) || name(args) == b"HELLO" || expires_in_ms(args).is_some() || counts_entries_read(args)
 }

@@ -153,7 +153,7 @@ const GENERIC: &[Line] = &[
     (1, "PEXPIRE 't:1' shortms ;; EXISTS 't:1'"),
     (1, "PEXPIRE 'l:1' shortms ;; LPUSH 'l:1' element"),
     (1, "PEXPIRE 'l:2' shortms ;; LMOVE 'l:2' 'l:2' LEFT RIGHT"),
-    (1, "PEXPIRE 'x:1' shortms ;; <XLEN 'x:1' | XADD 'x:1' newid field element | RENAME 'x:1' 'x:2'>"),
+    (1, "PEXPIRE 'x:1' shortms ;; <XLEN 'x:1' | XADD 'x:1' newid field element | RENAME 'x:1' 'x:2'> ;; EXISTS 'x:1'"),
     (1, "PEXPIRE 't:1' shortms ;; WATCH 't:1' ;; MULTI ;; PING ;; EXEC ;; EXISTS 't:1'"),
     (2, "TTL any"),
     (2, "PTTL any"),
