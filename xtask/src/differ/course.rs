@@ -22,6 +22,22 @@ pub struct Limits {
     pub commands: u64,
     /// Nor after this many differences.
     pub differences: usize,
+    /// Whether to look for the shortest conversation that shows a difference.
+    pub shrink: Shrink,
+}
+
+impl Limits {
+    /// Up to the first difference, as it was found.
+    pub const FIRST: Self = Self { commands: u64::MAX, differences: 1, shrink: Shrink::No };
+}
+
+/// Whether a difference is made small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shrink {
+    /// It is to be read.
+    Yes,
+    /// That there is one is all that matters.
+    No,
 }
 
 /// What was compared, and what was found.
@@ -44,7 +60,7 @@ pub struct Findings {
 pub struct Difference {
     /// How many commands were said up to the end of its episode, of all episodes.
     pub commands: u64,
-    /// The shortest conversation that shows it.
+    /// A conversation that shows it.
     pub report: String,
 }
 
@@ -94,6 +110,10 @@ impl Course<'_> {
         }
         drop(findings);
         let Some(difference) = &outcome.difference else { return Ok(()) };
+        if self.limits.shrink == Shrink::No {
+            self.findings().differences.insert(seed, Difference { commands, report: difference.clone() });
+            return Ok(());
+        }
         let small = shrink::shrink(pair, episode.clone())?;
         let again = play(pair, &small)?;
         let report = match again.difference {

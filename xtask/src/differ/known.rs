@@ -142,8 +142,14 @@ fn hide_identity(args: &Args, reply: &mut Value) {
 /// How far apart two servers may be asked the same.
 const APART_MS: i64 = 5_000;
 
+/// Moments of the grammar are later, deadlines that it sets from now on are earlier: the year 2096.
+const MOMENTS_MS_MIN: i64 = 4_000_000_000_000;
+
 fn forgive_time(args: &Args, older: &Value, newer: &mut Value) {
     match (name(args).as_slice(), second(args).as_slice()) {
+        // What the grammar sets as a moment is beyond this, and the same for both.
+        (b"PEXPIRETIME", _) if integer(older).is_some_and(|at| at > MOMENTS_MS_MIN) => {}
+        (b"EXPIRETIME", _) if integer(older).is_some_and(|at| at > MOMENTS_MS_MIN / 1000) => {}
         (b"PTTL" | b"PEXPIRETIME", _) => close(older, newer, APART_MS),
         (b"TTL" | b"EXPIRETIME", _) => close(older, newer, APART_MS / 1000),
         (b"XPENDING", _) if args.len() > 3 => each(older, newer, |older, newer| at(older, newer, 2, close_ms)),

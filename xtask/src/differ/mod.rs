@@ -39,7 +39,7 @@ use clap::Args;
 use rbq_resp::Value;
 
 use crate::servers::{Profile, Program, Server};
-pub use course::{Difference, Findings, Limits};
+pub use course::{Difference, Findings, Limits, Shrink};
 use generate::Generator;
 use link::Link;
 pub use play::Pair;
@@ -82,7 +82,7 @@ pub fn run(options: &Options) -> Result<()> {
     eprintln!("from seed {seed} on, {} commands", options.commands);
     let (pairs, _servers) = pairs(options)?;
     let start = Instant::now();
-    let limits = Limits { commands: options.commands, differences: options.differences };
+    let limits = Limits { commands: options.commands, differences: options.differences, shrink: Shrink::Yes };
     let findings = compare(&pairs, seed, limits)?;
     for (seed, difference) in &findings.differences {
         println!("== seed {seed}\n{}", difference.report);
