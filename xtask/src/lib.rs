@@ -9,6 +9,7 @@
 pub mod bench;
 pub mod differ;
 pub mod docs;
+pub mod mutants;
 pub mod servers;
 pub mod stages;
 pub mod tidy;
@@ -33,6 +34,8 @@ enum Tool {
     Docs(docs::Options),
     /// Have the same random conversations with rbq and redis-server and compare what they say
     Differ(differ::Options),
+    /// Put bugs into a copy of rbq, one at a time, and see whether the comparison finds each
+    Mutants(mutants::Options),
     /// Measure rbq beside redis-server and a server that does nothing
     Bench(bench::Options),
     /// Be the server that does nothing
@@ -46,6 +49,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Tool::Test => stages::run(),
         Tool::Docs(options) => docs::run(&options),
         Tool::Differ(options) => differ::run(&options),
+        Tool::Mutants(options) => mutants::run(&options),
         Tool::Bench(options) => bench::run(&options),
         Tool::NullServer(options) => bench::null_server::run(&options),
     }

@@ -11,6 +11,9 @@ use crate::op::ReadLimits;
 /// What should be an ID is none.
 pub(crate) const INVALID_ID: Error = Error::Fixed("ERR Invalid stream ID specified as stream command argument");
 
+/// What should be the ID of a new entry is not after 0-0.
+pub(crate) const ID_TOO_SMALL: Error = Error::Fixed("ERR The ID specified in XADD must be greater than 0-0");
+
 /// Writes an ID as a bulk.
 pub(crate) fn reply_id(id: StreamId, sink: &mut impl Sink) {
     /// Two numbers of twenty digits and a dash.

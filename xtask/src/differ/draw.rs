@@ -27,6 +27,9 @@ pub(crate) enum Blank {
     Any,
     List,
     Stream,
+    PlainList,
+    WaitedList,
+    WaitedStream,
     Text,
     Element,
     Field,
@@ -80,6 +83,9 @@ impl Blank {
             "any" => Self::Any,
             "list" => Self::List,
             "stream" => Self::Stream,
+            "plainlist" => Self::PlainList,
+            "waitedlist" => Self::WaitedList,
+            "waitedstream" => Self::WaitedStream,
             "text" => Self::Text,
             "element" => Self::Element,
             "field" => Self::Field,
@@ -129,6 +135,10 @@ const LISTS: &[&str] = &["l:1", "l:2", "l:3", "l:4"];
 const STREAMS: &[&str] = &["x:1", "x:2", "x:3"];
 /// The stream whose IDs are made of time.
 pub(crate) const TIMED_STREAM: &str = "x:now";
+/// Keys that several are waited for at once, and that never hold anything else. A waiter whose other key holds another
+/// type is told so since 7.2, and not before (redis PR #11012).
+const WAITED_LISTS: &[&str] = &["w:1", "w:2", "w:3"];
+const WAITED_STREAMS: &[&str] = &["y:1", "y:2"];
 const TEXTS: &[&str] = &["t:1", "t:2", "t:3", "t:4"];
 const SIMPLE: &[&str] = &["a", "b", "c", "d", "1", "2", "10", "-3", "", "two words"];
 const FIELDS: &[&str] = &["f", "g", "name", ""];
@@ -212,8 +222,13 @@ impl Draw {
         }
         Bytes::from(match blank {
             Blank::Any => self.any_key(),
-            Blank::List => self.key(LISTS),
+            Blank::List if self.is_waited() => self.one(WAITED_LISTS).to_owned(),
+            Blank::Stream if self.is_waited() => self.one(WAITED_STREAMS).to_owned(),
+            // What BLMOVE moves into a key that others wait for with several makes two of theirs ready at once.
+            Blank::List | Blank::PlainList => self.key(LISTS),
             Blank::Stream => self.key(STREAMS),
+            Blank::WaitedList => self.one(WAITED_LISTS).to_owned(),
+            Blank::WaitedStream => self.one(WAITED_STREAMS).to_owned(),
             Blank::Text => self.key(TEXTS),
             Blank::Field => self.one(FIELDS).to_owned(),
             Blank::Message => self.one(SIMPLE).to_owned(),
@@ -280,6 +295,11 @@ impl Draw {
             13..=15 => self.one(JUNK).to_owned(),
             _ => self.one(usual).to_owned(),
         }
+    }
+
+    /// Whether a key is one of those that several are waited for at once.
+    fn is_waited(&mut self) -> bool {
+        self.mood == Mood::Patient && self.chance(0.4)
     }
 
     /// A key mostly of this type.

@@ -13,12 +13,17 @@ use super::divide::Divider;
 /// How long a reply may take that must come. A server that is later than that hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Bytes read at once.
+const CHUNK_BYTES: usize = 16 * 1024;
+
 /// A connection.
 pub(crate) struct Link {
     stream: TcpStream,
     divider: Divider,
     replies: ValueDecoder,
     pushes: ValueDecoder,
+    /// Where bytes are read into.
+    chunk: Box<[u8; CHUNK_BYTES]>,
     /// The server's name for this client.
     pub(crate) id: i64,
 }
@@ -30,7 +35,14 @@ impl Link {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let decoder = || ValueDecoder::new(ScanLimits::default());
-        let mut link = Self { stream, divider: Divider::default(), replies: decoder(), pushes: decoder(), id: 0 };
+        let mut link = Self {
+            stream,
+            divider: Divider::default(),
+            replies: decoder(),
+            pushes: decoder(),
+            chunk: Box::new([0; CHUNK_BYTES]),
+            id: 0,
+        };
         if let Value::Integer(id) = link.ask(&["CLIENT", "ID"])? {
             link.id = id;
         }
@@ -83,16 +95,21 @@ impl Link {
 
     /// Asks one thing.
     pub(crate) fn ask(&mut self, args: &[&str]) -> Result<Value> {
-        let args: Vec<Bytes> = args.iter().map(|arg| Bytes::copy_from_slice(arg.as_bytes())).collect();
+        let args: Vec<&[u8]> = args.iter().map(|arg| arg.as_bytes()).collect();
+        self.ask_bytes(&args)
+    }
+
+    /// Asks one thing that need not be text.
+    pub(crate) fn ask_bytes(&mut self, args: &[&[u8]]) -> Result<Value> {
+        let args: Vec<Bytes> = args.iter().map(|arg| Bytes::copy_from_slice(arg)).collect();
         self.send([args.as_slice()])?;
         self.reply()
     }
 
     fn read(&mut self) -> Result<()> {
-        let mut chunk = [0; 64 * 1024];
-        match self.stream.read(&mut chunk) {
+        match self.stream.read(self.chunk.as_mut_slice()) {
             Ok(0) => bail!("the server closed the connection"),
-            Ok(count) => self.divider.feed(&chunk[..count], &mut self.replies, &mut self.pushes),
+            Ok(count) => self.divider.feed(&self.chunk[..count], &mut self.replies, &mut self.pushes),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error).context("no reply came"),
         }

@@ -8,8 +8,12 @@
 //! Several clients speak over their own connections; replies, served waiters, messages, keyspace events and the whole
 //! keyspace are compared. What may differ is a list in [`known`]. A seed is an episode, whatever the time: a failure
 //! names the seed, and `cargo xtask differ --seed N --commands 1` plays it again.
+//!
+//! The server that is tried is built as tests are: a sum that overflows or an invariant that does not hold ends it, and
+//! that is a difference, too.
 
 mod compare;
+mod course;
 mod divide;
 mod draw;
 mod dump;
@@ -25,20 +29,23 @@ mod side;
 mod spoil;
 mod turn;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::thread;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use rbq_resp::Value;
 
 use crate::servers::{Profile, Program, Server};
+pub use course::{Difference, Findings, Limits, Shrink};
 use generate::Generator;
 use link::Link;
 pub use play::Pair;
-use play::play;
+
+/// Pairs of servers for each core: more than one, because they often wait.
+const PAIRS_PER_CORE: usize = 3;
 
 /// How the comparison is run.
 #[derive(Args, Debug)]
@@ -46,6 +53,9 @@ pub struct Options {
     /// The seed of the first episode; the following ones have the following seeds
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Begin with a seed that the clock gives, and say which
+    #[arg(long, conflicts_with = "seed")]
+    pub fresh: bool,
     /// Stop after the episode that completes this many commands
     #[arg(long, default_value_t = 200_000)]
     pub commands: u64,
@@ -61,36 +71,33 @@ pub struct Options {
     /// Go on after a difference, up to this many
     #[arg(long, default_value_t = 1)]
     pub differences: usize,
-}
-
-/// What was compared, and what was found.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// Episodes played to their end or first difference.
-    pub episodes: u64,
-    /// Commands in them.
-    pub commands: u64,
-    /// Known differences, and how often they were met.
-    pub known: BTreeMap<&'static str, u64>,
-    /// Commands of the grammar that one of the servers does not have.
-    pub left_out: Vec<&'static str>,
-    /// Differences, each as a report.
-    pub differences: Vec<String>,
+    /// How many pairs of servers to play on at once [default: three for each core]
+    #[arg(long)]
+    pub pairs: Option<usize>,
 }
 
 /// Compares, tells what was found, and fails if there is a difference.
 pub fn run(options: &Options) -> Result<()> {
-    let (pair, _servers) = pair(options)?;
+    let seed = if options.fresh { fresh_seed() } else { options.seed };
+    eprintln!("from seed {seed} on, {} commands", options.commands);
+    let (pairs, _servers) = pairs(options)?;
     let start = Instant::now();
-    let findings = compare(&pair, options.seed, options.commands, options.differences)?;
-    for difference in &findings.differences {
-        println!("{difference}");
+    let limits = Limits { commands: options.commands, differences: options.differences, shrink: Shrink::Yes };
+    let findings = compare(&pairs, seed, limits)?;
+    for (seed, difference) in &findings.differences {
+        println!("== seed {seed}\n{}", difference.report);
     }
-    eprintln!("{}, {:.1} s", summary(&pair, &findings), start.elapsed().as_secs_f64());
+    eprintln!("{}, {:.1} s", summary(&pairs[0], &findings), start.elapsed().as_secs_f64());
     if !findings.differences.is_empty() {
         bail!("{} differences", findings.differences.len());
     }
     Ok(())
+}
+
+/// A seed that was not used before, small enough to be typed.
+fn fresh_seed() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_millis() as u64 % 1_000_000_000 * 1000
 }
 
 /// A few lines about what was compared.
@@ -111,51 +118,40 @@ pub fn summary(pair: &Pair, findings: &Findings) -> String {
     lines.join("\n")
 }
 
-/// The two servers, started if they are not running.
-fn pair(options: &Options) -> Result<(Pair, Vec<Server>)> {
+/// The servers, started if they are not running.
+fn pairs(options: &Options) -> Result<(Vec<Pair>, Vec<Server>)> {
     if let (Some(a), Some(b)) = (options.a, options.b) {
         let names = [a, b].map(|addr| addr.to_string());
-        return Ok((Pair { names, addrs: [a, b] }, Vec::new()));
+        return Ok((vec![Pair { names, addrs: [a, b] }], Vec::new()));
     }
-    start(&Program::redis(), &Program::rbq(options.server.as_deref(), Profile::Release)?)
+    let count = options.pairs.unwrap_or_else(pairs_default).max(1);
+    start(&Program::redis(), &Program::rbq(options.server.as_deref(), Profile::Dev)?, count)
 }
 
-/// Starts two servers to compare.
-pub fn start(older: &Program, newer: &Program) -> Result<(Pair, Vec<Server>)> {
-    let servers = vec![older.start()?, newer.start()?];
+/// As many pairs as this machine is busy with.
+#[must_use]
+pub fn pairs_default() -> usize {
+    PAIRS_PER_CORE * thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Starts servers to compare, in pairs.
+pub fn start(older: &Program, newer: &Program, count: usize) -> Result<(Vec<Pair>, Vec<Server>)> {
     let names = [older.name.clone(), newer.name.clone()];
-    Ok((Pair { names, addrs: [servers[0].addr(), servers[1].addr()] }, servers))
+    let (mut pairs, mut servers) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let both = [older.start()?, newer.start()?];
+        pairs.push(Pair { names: names.clone(), addrs: both.each_ref().map(Server::addr) });
+        servers.extend(both);
+    }
+    Ok((pairs, servers))
 }
 
 /// Plays episodes until enough commands were said or enough differences found.
-pub fn compare(pair: &Pair, first_seed: u64, commands: u64, differences_max: usize) -> Result<Findings> {
-    let known_to = pair.addrs.iter().map(|&addr| vocabulary(addr)).collect::<Result<Vec<_>>>()?;
+pub fn compare(pairs: &[Pair], first_seed: u64, limits: Limits) -> Result<Findings> {
+    let known_to = pairs[0].addrs.iter().map(|&addr| vocabulary(addr)).collect::<Result<Vec<_>>>()?;
     let generator = Generator::new(|name| known_to.iter().all(|known| known.contains(&name.to_ascii_lowercase())));
-    let mut findings = Findings { left_out: generator.left_out().to_vec(), ..Findings::default() };
-    let mut seed = first_seed;
-    while findings.commands < commands && findings.differences.len() < differences_max {
-        let episode = generator.episode(seed);
-        let outcome = play(pair, &episode).with_context(|| format!("seed {seed}"))?;
-        findings.episodes += 1;
-        findings.commands += episode.commands() as u64;
-        for (why, count) in &outcome.comparison.met {
-            *findings.known.entry(why).or_default() += count;
-        }
-        if let Some(difference) = &outcome.difference {
-            let small = shrink::shrink(pair, episode.clone())?;
-            let again = play(pair, &small)?;
-            let told = match again.difference {
-                Some(_) => report::report(pair, &small, &again),
-                None => {
-                    let last = report::last_turn(pair, &episode, &outcome);
-                    format!("# found once, and not again: {difference}\n# after {} turns:\n{last}", outcome.heard.len())
-                }
-            };
-            findings.differences.push(format!("== seed {seed}\n{told}"));
-        }
-        seed += 1;
-    }
-    Ok(findings)
+    let findings = course::run(&generator, pairs, first_seed, limits)?;
+    Ok(Findings { left_out: generator.left_out().to_vec(), ..findings })
 }
 
 /// The commands a server has, in lower case.

@@ -70,6 +70,10 @@ fn shorten(mut turns: Vec<Turn>, differs: &mut impl FnMut(&[Turn]) -> Result<boo
         commands.collect()
     };
     for [turn, phrase, command] in places(&turns) {
+        // What makes sense together only would differ for another reason if a part of it failed.
+        if turns[turn].phrases[phrase].len() > 1 {
+            continue;
+        }
         let mut at = turns[turn].phrases[phrase][command].len();
         while at > 1 {
             at -= 1;

@@ -62,7 +62,7 @@ impl Broker {
                 self.watchers.of_dbs(|db, key| db == stamp.db && is_live(db, key))
             }
             Op::Flush { scope: FlushScope::All } => self.watchers.of_dbs(is_live),
-            Op::SwapDb { first, second } => self
+            Op::SwapDb { first, second } if first != second => self
                 .watchers
                 .of_dbs(|db, key| (db == first || db == second) && (is_live(first, key) || is_live(second, key))),
             _ => return,

@@ -379,7 +379,8 @@ impl EventMask {
 impl Setting for EventMask {
     fn parse(text: &str) -> Result<Self, String> {
         let mut mask = 0;
-        for letter in text.bytes() {
+        // Redis reads a C string, which a NUL ends.
+        for letter in text.bytes().take_while(|letter| *letter != 0) {
             match letter {
                 b'A' => mask |= ALL.iter().filter_map(|&letter| Self::bit(letter)).sum::<u32>(),
                 _ => mask |= Self::bit(letter).ok_or_else(Self::allowed)?,

@@ -43,6 +43,8 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
     Chapter { weights: [8, 0, 12], lines: TRANSACTIONS },
     Chapter { weights: [7, 3, 3], lines: PUBSUB },
     Chapter { weights: [2, 2, 2], lines: CONNECTION },
+    Chapter { weights: [2, 0, 0], lines: KEYS_OF },
+    Chapter { weights: [1, 0, 0], lines: EVENTS },
 ];
 
 const LIST: &[Line] = &[
@@ -66,13 +68,20 @@ const LIST: &[Line] = &[
 ];
 
 const LIST_WAITS: &[Line] = &[
-    (6, "BLPOP list... timeout"),
-    (4, "BRPOP list... timeout"),
-    (5, "BLMOVE list list <LEFT | RIGHT> <LEFT | RIGHT> timeout"),
-    (3, "BRPOPLPUSH list list timeout"),
-    (5, "BLMPOP timeout #list <LEFT | RIGHT> [COUNT count]"),
+    (6, "BLPOP waitedlist... timeout"),
+    (4, "BRPOP waitedlist... timeout"),
+    (5, "BLMOVE plainlist plainlist <LEFT | RIGHT> <LEFT | RIGHT> timeout"),
+    (3, "BRPOPLPUSH plainlist plainlist timeout"),
+    (5, "BLMPOP timeout #waitedlist <LEFT | RIGHT> [COUNT count]"),
+    (2, "BLPOP list timeout"),
+    (2, "BLMPOP timeout 1 list <LEFT | RIGHT> [COUNT count]"),
+    (1, "PEXPIRE 'w:1' shortms ;; RPUSH 'w:1' element"),
+    (1, "DEL waitedlist..."),
+    (1, "EXPIRE waitedlist seconds"),
+    (1, "RENAME waitedlist waitedlist"),
+    (1, "COPY waitedlist waitedlist [REPLACE]"),
     (1, "BLPOP list shorttimeout"),
-    (1, "BLMOVE list list LEFT RIGHT shorttimeout"),
+    (1, "BLMOVE plainlist plainlist LEFT RIGHT shorttimeout"),
     (2, "CLIENT UNBLOCK client [<TIMEOUT | ERROR>]"),
 ];
 
@@ -117,8 +126,16 @@ const STREAM: &[Line] = &[
 ];
 
 const STREAM_WAITS: &[Line] = &[
-    (6, "XREAD [COUNT count] BLOCK blockms STREAMS %stream,readid"),
-    (9, "XREADGROUP GROUP group consumer {[COUNT count] BLOCK blockms [NOACK]} STREAMS %stream,historyid"),
+    (4, "XREAD [COUNT count] BLOCK blockms STREAMS stream readid"),
+    (2, "XREAD [COUNT count] BLOCK blockms STREAMS <'y:1' 'y:2' | 'y:2' 'y:1'> readid readid"),
+    (6, "XREADGROUP GROUP group consumer {[COUNT count] BLOCK blockms [NOACK]} STREAMS stream historyid"),
+    (
+        3,
+        "XREADGROUP GROUP group consumer {[COUNT count] BLOCK blockms [NOACK]} STREAMS <'y:1' 'y:2' | 'y:2' 'y:1'> historyid historyid",
+    ),
+    (1, "PEXPIRE 'y:1' shortms ;; EXISTS 'y:1'"),
+    (1, "DEL waitedstream"),
+    (1, "EXPIRE waitedstream seconds"),
     (1, "XREAD BLOCK shortblockms STREAMS stream $"),
     (1, "CLIENT UNBLOCK client [<TIMEOUT | ERROR>]"),
 ];
@@ -135,6 +152,9 @@ const GENERIC: &[Line] = &[
     (3, "PEXPIREAT any unixmilliseconds [<NX | XX | GT | LT>]"),
     (1, "PEXPIRE 't:1' shortms ;; EXISTS 't:1'"),
     (1, "PEXPIRE 'l:1' shortms ;; LPUSH 'l:1' element"),
+    (1, "PEXPIRE 'l:2' shortms ;; LMOVE 'l:2' 'l:2' LEFT RIGHT"),
+    (1, "PEXPIRE 'x:1' shortms ;; <XLEN 'x:1' | XADD 'x:1' newid field element | RENAME 'x:1' 'x:2'> ;; EXISTS 'x:1'"),
+    (1, "PEXPIRE 't:1' shortms ;; WATCH 't:1' ;; MULTI ;; PING ;; EXEC ;; EXISTS 't:1'"),
     (2, "TTL any"),
     (2, "PTTL any"),
     (2, "EXPIRETIME any"),
@@ -206,6 +226,8 @@ const TRANSACTIONS: &[Line] = &[
     (3, "MULTI ;; RPUSH list element ;; LPUSH list element ;; EXEC"),
     (2, "MULTI ;; XADD stream newid field element ;; XREAD STREAMS stream 0 ;; EXEC"),
     (2, "MULTI ;; SET text integer ;; INCR text ;; LPUSH text element ;; GET text ;; EXEC"),
+    (2, "MULTI ;; PUBLISH channel message ;; SPUBLISH channel message ;; EXEC"),
+    (2, "MULTI ;; DEL any ;; LMOVE list list LEFT RIGHT ;; COPY any any ;; EXEC"),
     (2, "MULTI ;; BLPOP list 0 ;; XREAD BLOCK 0 STREAMS stream $ ;; EXEC"),
 ];
 
@@ -230,7 +252,36 @@ const CONNECTION: &[Line] = &[
     (3, "ECHO message"),
     (1, "CLIENT SETNAME group"),
     (1, "CLIENT GETNAME"),
+    (1, "CLIENT TRACKINGINFO"),
+    (1, "CLIENT GETREDIR"),
+    (1, "CLIENT CACHING <YES | NO>"),
+    (1, "CLIENT NO-EVICT <ON | OFF>"),
     (1, "RESET"),
-    (1, "HELLO <2 | 3>"),
+    (2, "HELLO [<2 | 3 | 4>] [SETNAME group]"),
+    (1, "AUTH junk"),
+    (1, "AUTH 'default' junk"),
+    (1, "ASKING"),
+    (1, "READONLY"),
+    (1, "READWRITE"),
+    (1, "CLUSTER KEYSLOT any"),
     (1, "junk junk"),
+];
+
+const KEYS_OF: &[Line] = &[
+    (1, "COMMAND GETKEYS <GET | RPUSH | EXPIRE | GETEX> any integer"),
+    (1, "COMMAND GETKEYS <MGET | DEL | WATCH> any..."),
+    (1, "COMMAND GETKEYS MSET any element any element"),
+    (1, "COMMAND GETKEYS BLPOP list... 0"),
+    (1, "COMMAND GETKEYS LMPOP #list LEFT"),
+    (1, "COMMAND GETKEYS BLMPOP 0 #list LEFT"),
+    (1, "COMMAND GETKEYS XREAD [COUNT 1] [BLOCK 0] STREAMS %stream,readid"),
+    (1, "COMMAND GETKEYS XREADGROUP GROUP group consumer [COUNT 1] [NOACK] STREAMS %stream,historyid"),
+    (1, "COMMAND GETKEYS SORT list {[BY sortby] [GET '#'] [STORE list]}"),
+    (1, "COMMAND GETKEYSANDFLAGS <SET | GETSET | APPEND> text element"),
+    (1, "COMMAND GETKEYSANDFLAGS <LMOVE | COPY | RENAME> list list LEFT RIGHT"),
+];
+
+const EVENTS: &[Line] = &[
+    (3, "CONFIG SET 'notify-keyspace-events' <'KEA' | 'El' | 'Kg' | 'KE$' | 'Ext' | 'KEA' | '' | 'KEKl$' | junk>"),
+    (1, "CONFIG GET 'notify-keyspace-events'"),
 ];

@@ -68,7 +68,7 @@ pub(in crate::apply) fn destroy<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a
     let destroyed = work.stream(key)?.ok_or(NO_STREAM)?.destroy_group(group);
     work.sink.integer(i64::from(destroyed.is_some()));
     if destroyed.is_some() {
-        work.touch(work.stamp.db, key);
+        work.dirty(1);
         work.notify(Class::Stream, "xgroup-destroy", key);
         // Whoever waits in this group is told that it is gone.
         work.ready(work.stamp.db, key);
@@ -87,7 +87,7 @@ pub(in crate::apply) fn create_consumer<'a>(
     let created = named(stream, key, group)?.create_consumer(consumer, now_ms);
     work.sink.integer(i64::from(created));
     if created {
-        work.touch(work.stamp.db, key);
+        work.dirty(1);
         work.notify(Class::Stream, "xgroup-createconsumer", key);
     }
     Ok(())
@@ -103,7 +103,7 @@ pub(in crate::apply) fn delete_consumer<'a>(
     let pending = named(stream, key, group)?.delete_consumer(consumer);
     work.sink.integer(pending.unwrap_or(0) as i64);
     if pending.is_some() {
-        work.touch(work.stamp.db, key);
+        work.dirty(1);
         work.notify(Class::Stream, "xgroup-delconsumer", key);
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::effects::Class;
 use crate::error::Error;
 use crate::many::Many;
 use crate::op::{Ids, OnMissing, Op, Trimming};
-use crate::streams::{INVALID_ID, reply_id};
+use crate::streams::{ID_TOO_SMALL, INVALID_ID, reply_id};
 use crate::value::Value;
 
 type Done = Result<(), Error>;
@@ -245,7 +245,7 @@ pub(crate) fn pairs<'f>(fields: Many<'f>) -> impl Iterator<Item = (&'f [u8], &'f
 
 fn refusal(error: AppendError) -> Error {
     Error::Fixed(match error {
-        AppendError::Zero => "ERR The ID specified in XADD must be greater than 0-0",
+        AppendError::Zero => return ID_TOO_SMALL,
         AppendError::NotGreater => "ERR The ID specified in XADD is equal or smaller than the target stream top item",
         AppendError::Exhausted => "ERR The stream has exhausted the last possible ID, unable to add more items",
         AppendError::TooLarge => "ERR Elements are too large to be stored",

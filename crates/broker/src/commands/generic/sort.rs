@@ -113,6 +113,7 @@ fn parse<'a>(args: &mut Args<'a>, storing: Storing) -> Result<(Sorting<'a>, Opti
             return Err(Error::Syntax);
         }
     }
+    sorting.is_stored = destination.is_some();
     Ok((sorting, destination))
 }
 

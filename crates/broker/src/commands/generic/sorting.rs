@@ -12,8 +12,6 @@ use std::cmp::Ordering;
 
 use rbq_listqueue::Element;
 use rbq_resp::Sink;
-use rustc_apfloat::Float;
-use rustc_apfloat::ieee::Double;
 
 use crate::broker::View;
 use crate::error::Error;
@@ -47,6 +45,8 @@ pub(super) struct Sorting<'a> {
     pub(super) count: i64,
     pub(super) direction: Direction,
     pub(super) rule: Rule,
+    /// Words that are stored are compared to their end, words that are answered as C strings, which a NUL ends.
+    pub(super) is_stored: bool,
 }
 
 /// The result of one SORT: elements, or what GET found for each.
@@ -78,7 +78,17 @@ impl<'a> Sorting<'a> {
     /// Everything at `key`, by number, smallest first.
     pub(super) fn of(key: &'a [u8]) -> Self {
         let (direction, rule) = (Direction::Ascending, Rule::Numbers);
-        Self { key, by: None, is_unsorted: false, get: Vec::new(), offset: 0, count: -1, direction, rule }
+        Self {
+            key,
+            by: None,
+            is_unsorted: false,
+            get: Vec::new(),
+            offset: 0,
+            count: -1,
+            direction,
+            rule,
+            is_stored: false,
+        }
     }
 
     /// Sorts the list under the key; a key that is not there is an empty one.
@@ -152,11 +162,21 @@ impl<'a> Sorting<'a> {
                 let by_weight = weight.partial_cmp(than).unwrap_or(Ordering::Equal);
                 by_weight.then_with(|| one.element[..].cmp(&other.element[..]))
             }
-            (Weight::Word(word), Weight::Word(than)) => word.cmp(than),
-            _ => one.element[..].cmp(&other.element[..]),
+            (Weight::Word(word), Weight::Word(than)) => {
+                word.as_deref().map(|word| self.compared(word)).cmp(&than.as_deref().map(|than| self.compared(than)))
+            }
+            _ => self.compared(&one.element).cmp(self.compared(&other.element)),
         };
         let order = if self.direction == Direction::Descending { order.reverse() } else { order };
         order.then(one.place.cmp(&other.place))
+    }
+
+    /// The part of a word that is compared.
+    fn compared<'w>(&self, word: &'w [u8]) -> &'w [u8] {
+        match memchr::memchr(0, word) {
+            Some(end) if !self.is_stored => &word[..end],
+            _ => word,
+        }
     }
 
     fn fetch<'v>(&self, elements: &[Element<'v>], view: &mut View<'v>) -> Output<'v> {
@@ -223,15 +243,16 @@ fn str_bytes(string: &Str) -> Cow<'_, [u8]> {
     }
 }
 
-/// A score as the C library's `strtod` reads it, NaN if it is none: spaces may stand before it, nothing at all is 0,
-/// hexadecimal is allowed, and what is too large or too small for a double is not a score.
+/// A score as the C library's `strtod` reads it, NaN if it is none: it ends at a NUL, spaces may stand before it,
+/// nothing at all is 0, hexadecimal is allowed, and what is too large or too small for a double is not a score.
 fn score(text: &[u8]) -> f64 {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r');
     let text = &text[text.iter().take_while(is_space).count()..];
     if text.is_empty() {
         return 0.0;
     }
-    let Some(value) = number::parse_f64(text).or_else(|| hexadecimal(text)) else { return f64::NAN };
+    let Some(value) = number::parse_f64(text) else { return f64::NAN };
     let has_digit = |digits: std::ops::RangeInclusive<u8>| {
         let mantissa = text.iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
         mantissa.into_iter().any(|byte| digits.contains(byte))
@@ -239,16 +260,6 @@ fn score(text: &[u8]) -> f64 {
     let overflowed = value.is_infinite() && has_digit(b'0'..=b'9');
     let underflowed = (value == 0.0 || value.is_subnormal()) && has_digit(b'1'..=b'9');
     if overflowed || underflowed { f64::NAN } else { value }
-}
-
-fn hexadecimal(text: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?.to_ascii_lowercase();
-    if !text.trim_start_matches(['+', '-']).starts_with("0x") {
-        return None;
-    }
-    let text = if text.contains('p') { text } else { text + "p0" };
-    let value = text.parse::<Double>().ok()?;
-    Some(f64::from_bits(value.to_bits() as u64))
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ pub(super) fn optional_count(args: &mut Args<'_>) -> Result<u64, Error> {
     }
     let error = Error::Fixed("ERR count should be greater than 0");
     let count = if args.is_empty() { return Err(Error::Syntax) } else { args.integer_or(error.clone())? };
+    let count = u64::try_from(count).ok().filter(|count| *count > 0).ok_or(error)?;
     args.end()?;
-    u64::try_from(count).ok().filter(|count| *count > 0).ok_or(error)
+    Ok(count)
 }

@@ -1,13 +1,14 @@
 //! `XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO pid | IDMP pid iid] [<MAXLEN | MINID> [= | ~] threshold
 //! [LIMIT count]] <* | id> field value [field value ...]`: append an entry.
 
-use rbq_stream::{NewId, RefPolicy};
+use rbq_stream::{NewId, RefPolicy, StreamId};
 
 use super::grammar::{INVALID_ID, POLICIES, TRIM, TrimOptions, arity, block_limits, idmp_limits, policy};
 use crate::args::Args;
 use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, Submit, touch};
 use crate::error::Error;
 use crate::op::{OnMissing, Once, Op};
+use crate::streams::ID_TOO_SMALL;
 
 pub(super) const COMMAND: Command = Command {
     name: "XADD",
@@ -77,15 +78,20 @@ fn parse<'a>(args: &mut Args<'a>, submit: &Submit<'_>) -> Result<Op<'a>, Error> 
             break;
         }
     }
+    // Each is judged in the order in which Redis does: what is no ID comes first, what is missing last.
+    let id = args.bytes().ok().map(|text| NewId::parse(text).ok_or(INVALID_ID)).transpose()?;
     let limits = block_limits(submit.settings);
     let trim = trim.finish(limits)?;
-    let id = NewId::parse(args.bytes().map_err(|_| arity(submit))?).ok_or(INVALID_ID)?;
+    let id = id.ok_or_else(|| arity(submit))?;
     if once.is_some() && id != NewId::Auto {
         return Err(Error::Fixed("ERR syntax error, IDMP/IDMPAUTO can be used only with auto-generated IDs"));
     }
     let fields = args.rest();
     if fields.is_empty() || !fields.len().is_multiple_of(2) {
         return Err(arity(submit));
+    }
+    if id == NewId::Exact(StreamId::MIN) {
+        return Err(ID_TOO_SMALL);
     }
     let policy = refs.unwrap_or(RefPolicy::Keep);
     Ok(Op::StreamAppend { key, id, fields, missing, limits, trim, policy, once, idmp: idmp_limits(submit.settings) })

@@ -7,6 +7,12 @@ use crate::command::{Arg, Arity, Command, Family, Flags, KeySpec, Run, touch};
 use crate::error::Error;
 use crate::op::{OnMissing, Op};
 
+/// XGROUP CREATE, key, group, ID, MKSTREAM, ENTRIESREAD and its value. Redis counts, so an option may stand twice in the
+/// place of another.
+const CREATE_ARGS_MAX: usize = 8;
+/// The same without MKSTREAM.
+const SETID_ARGS_MAX: usize = 7;
+
 pub(super) const COMMAND: Command = Command {
     name: "XGROUP",
     group: Family::Stream,
@@ -52,6 +58,9 @@ const CREATE: Command = Command {
                 return Err(wrong_arguments(args, "XGROUP"));
             }
         }
+        if args.request().len() > CREATE_ARGS_MAX {
+            return Err(wrong_arguments(args, "XGROUP"));
+        }
         let idmp = idmp_limits(submit.settings);
         Ok(Op::GroupCreate { key, group, start, missing, entries_read, idmp })
     }),
@@ -83,6 +92,9 @@ const SETID: Command = Command {
             if !take_entries_read(args, &mut entries_read)? {
                 return Err(wrong_arguments(args, "XGROUP"));
             }
+        }
+        if args.request().len() > SETID_ARGS_MAX {
+            return Err(wrong_arguments(args, "XGROUP"));
         }
         Ok(Op::GroupSetId { key, group, start, entries_read })
     }),

@@ -59,9 +59,8 @@ const STREAM: Command = Command {
     ",
     run: Run::Read(|args, view, reply| {
         let key = args.key()?;
-        let full = full_count(args)?;
         let stream = view.stream(key)?.ok_or(Error::NoSuchKey)?;
-        match full {
+        match full_count(args)? {
             None => short(stream, view.stamp.now_ms, reply),
             Some(count) => in_full(stream, count, view.stamp.now_ms, reply),
         }

@@ -10,6 +10,8 @@ use crate::error::Error;
 use crate::output::Reply;
 use crate::streams::{no_group, reply_id};
 
+/// The command, key, group, start, end, count.
+const ARGS_MIN: usize = 6;
 /// The command, key, group, IDLE and its value, start, end, count, consumer.
 const ARGS_MAX: usize = 9;
 
@@ -96,12 +98,15 @@ struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     fn parse(args: &mut Args<'a>) -> Result<Self, Error> {
         let mut filter = PendingFilter::default();
-        if args.left() > 1 && args.keyword("IDLE") {
-            filter.min_idle_ms = args.integer()?.max(0) as u64;
-        }
         // Redis counts arguments in all; without IDLE two more than it needs are let through and ignored.
-        if args.left() < 3 || args.request().len() > ARGS_MAX {
+        if !(ARGS_MIN..=ARGS_MAX).contains(&args.request().len()) {
             return Err(Error::Syntax);
+        }
+        if args.keyword("IDLE") {
+            filter.min_idle_ms = args.integer()?.max(0) as u64;
+            if args.left() < 3 {
+                return Err(Error::Syntax);
+            }
         }
         let (start, end) = (args.bytes()?, args.bytes()?);
         let count = args.integer()?.max(0) as usize;

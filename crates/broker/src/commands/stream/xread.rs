@@ -55,7 +55,6 @@ pub(super) const COMMAND: Command = Command {
 };
 
 /// From where a stream is read.
-#[derive(Clone, Copy)]
 enum From {
     /// After this ID.
     After(StreamId),
@@ -63,6 +62,21 @@ enum From {
     Last,
     /// `+`: the last entry itself.
     Newest,
+    /// What is no ID. It is told only after a look at the streams up to its own.
+    Nowhere(Error),
+}
+
+impl From {
+    fn parse(text: &[u8]) -> Self {
+        match text {
+            b"$" => Self::Last,
+            b"+" => Self::Newest,
+            b">" => Self::Nowhere(Error::Fixed(
+                "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
+            )),
+            text => StreamId::parse(text, 0).map_or(Self::Nowhere(INVALID_ID), Self::After),
+        }
+    }
 }
 
 /// What stands before STREAMS, and the keys and IDs behind it.
@@ -172,19 +186,7 @@ fn only_for_groups(is_group: bool, option: &str) -> Result<(), Error> {
 
 fn parse<'a>(args: &mut Args<'a>, submit: &Submit<'_>) -> Result<Blocking<'a>, Error> {
     let options = Options::parse(args, submit)?;
-    let mut from = SmallVec::new();
-    for text in options.ids {
-        from.push(match text.as_slice() {
-            b"$" => From::Last,
-            b"+" => From::Newest,
-            b">" => {
-                return Err(Error::Fixed(
-                    "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
-                ));
-            }
-            text => From::After(StreamId::parse(text, 0).ok_or(INVALID_ID)?),
-        });
-    }
+    let from = options.ids.iter().map(|text| From::parse(&text)).collect();
     Ok(Blocking {
         keys: options.keys.iter().map(|key| key.as_slice()).collect(),
         class: Some(Class::Stream),
@@ -207,14 +209,15 @@ impl ReadAttempt for Read<'_> {
         let mut budget = Budget::new(self.limits);
         let (mut streams, mut encoded) = (0, Vec::new());
         for (key, from) in self.keys.iter().zip(&self.from) {
-            let Some(stream) = view.stream(&key)? else { continue };
-            let entries = stream.entries();
-            let after = match *from {
-                From::After(id) => id,
-                From::Last => entries.last_id(),
-                From::Newest => match entries.newest_id().prev() {
-                    Some(before) if !entries.is_empty() => before,
-                    _ => entries.last_id(),
+            let entries = view.stream(&key)?.map(|stream| stream.entries());
+            let (entries, after) = match (from, entries) {
+                (From::Nowhere(error), _) => return Err(error.clone()),
+                (_, None) => continue,
+                (From::After(id), Some(entries)) => (entries, *id),
+                (From::Last, Some(entries)) => (entries, entries.last_id()),
+                (From::Newest, Some(entries)) => match entries.newest_id().prev() {
+                    Some(before) if !entries.is_empty() => (entries, before),
+                    _ => (entries, entries.last_id()),
                 },
             };
             budget.next_stream();

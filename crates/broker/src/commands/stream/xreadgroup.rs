@@ -1,16 +1,24 @@
 //! `XREADGROUP GROUP group consumer [COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK milliseconds]
 //! [CLAIM min-idle-time] [NOACK] STREAMS key [key ...] id [id ...]`: read as one consumer of a group.
 
+use rbq_resp::{OwnedRequest, Request};
 use rbq_stream::StreamId;
+use smallvec::SmallVec;
 
 use super::grammar::INVALID_ID;
 use super::xread::{Options, STREAMS};
 use crate::args::Args;
+use crate::broker::View;
 use crate::command::{
-    Arg, Arity, Attempt, Blocking, Command, EmptyReply, Family, Flags, KeySpec, Patience, Run, Submit, touch,
+    Arg, Arity, Attempt, Blocking, Command, EmptyReply, Family, Flags, KeySpec, Patience, ReadAttempt, Run, Submit,
+    touch,
 };
+use crate::effects::Outcome;
 use crate::error::Error;
+use crate::many::Many;
 use crate::op::{Cursor, Cursors, Op};
+use crate::output::Reply;
+use crate::streams::no_group_to_read;
 use crate::waiters::Class;
 
 pub(super) const COMMAND: Command = Command {
@@ -48,7 +56,13 @@ pub(super) const COMMAND: Command = Command {
 fn parse<'a>(args: &mut Args<'a>, submit: &Submit<'_>) -> Result<Blocking<'a>, Error> {
     let options = Options::parse(args, submit)?;
     let (group, consumer) = options.group.expect("the options were checked to have a group");
-    let cursors: Cursors = options.ids.iter().map(|text| cursor(&text)).collect::<Result<_, _>>()?;
+    let mut cursors = Cursors::new();
+    for text in options.ids {
+        match cursor(&text) {
+            Ok(cursor) => cursors.push(cursor),
+            Err(error) => return Ok(refused(options.keys.first(cursors.len() + 1), group, error)),
+        }
+    }
     // Whoever reads any history is answered at once, if with nothing.
     let waits = cursors.iter().all(|cursor| *cursor == Cursor::New);
     let patience = if waits { options.patience } else { Patience::Answers };
@@ -75,12 +89,50 @@ fn parse<'a>(args: &mut Args<'a>, submit: &Submit<'_>) -> Result<Blocking<'a>, E
     })
 }
 
+/// An ID that is none. It is told only after a look at the streams up to its own: what is wrong with those comes first.
+fn refused<'a>(keys: Many<'a>, group: &'a [u8], error: Error) -> Blocking<'a> {
+    Blocking {
+        keys: SmallVec::new(),
+        class: None,
+        timeout_us: None,
+        on_denied: EmptyReply::NullArray,
+        on_timeout: EmptyReply::NullArray,
+        patience: Patience::Answers,
+        attempt: Attempt::Read(Box::new(Refusal { keys, group, error })),
+    }
+}
+
+struct Refusal<'a> {
+    keys: Many<'a>,
+    group: &'a [u8],
+    error: Error,
+}
+
+impl ReadAttempt for Refusal<'_> {
+    fn run(&self, view: &mut View<'_>, _: &mut Reply<'_>) -> Result<Outcome, Error> {
+        for key in self.keys {
+            if view.stream(&key)?.is_none_or(|stream| stream.group(self.group).is_none()) {
+                return Err(no_group_to_read(&key, self.group));
+            }
+        }
+        Err(self.error.clone())
+    }
+
+    fn pin(&self, _: &mut View<'_>, request: Request<'_>) -> OwnedRequest {
+        request.to_owned()
+    }
+}
+
 fn cursor(text: &[u8]) -> Result<Cursor, Error> {
     match text {
         b">" => Ok(Cursor::New),
         b"$" => Err(meaningless('$')),
         b"+" => Err(meaningless('+')),
-        text => StreamId::parse(text, 0).map(Cursor::After).ok_or(INVALID_ID),
+        text => match StreamId::parse(text, 0).ok_or(INVALID_ID)? {
+            // Nothing can come after it, and in Redis it is what `>` becomes.
+            StreamId::MAX => Ok(Cursor::New),
+            id => Ok(Cursor::After(id)),
+        },
     }
 }
 

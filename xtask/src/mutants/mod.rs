@@ -1,0 +1,163 @@
+//! `cargo xtask mutants`: whether the comparison with redis-server finds bugs.
+//!
+//! ```text
+//!   catalog ──► a copy of the sources, with one bug ──► build ──► differ ──► caught by seed N after M commands
+//! ```
+//!
+//! A comparison that finds nothing is worth what it would have found. So realistic small bugs are put into a copy of
+//! the sources, one at a time, and each has to show as a difference. It takes minutes, so CI does not run it; what CI
+//! does check is that every bug can still be put in, which moving code would otherwise break unseen.
+
+mod catalog;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
+
+use crate::differ::{self, Limits};
+use crate::servers::{Profile, Program, build_at};
+use crate::workspace;
+pub use catalog::CATALOG;
+
+/// A bug: what is written wrong, and what that breaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Mutant {
+    /// Where, from the root.
+    pub file: &'static str,
+    /// What stands there, once.
+    pub before: &'static str,
+    /// What is written instead.
+    pub after: &'static str,
+    /// What it breaks.
+    pub breaks: &'static str,
+}
+
+/// Which bugs to try, and how hard.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Only those whose description holds this text
+    #[arg(long, default_value = "")]
+    pub only: String,
+    /// The seed of the first episode
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How many commands a bug may survive
+    #[arg(long, default_value_t = 200_000)]
+    pub commands: u64,
+}
+
+/// How a bug was found.
+struct Catch {
+    seed: u64,
+    commands: u64,
+}
+
+/// Tries the bugs one by one; fails if one is not found.
+pub fn run(options: &Options) -> Result<()> {
+    let mut survivors = Vec::new();
+    let mutants: Vec<&Mutant> = CATALOG.iter().filter(|mutant| mutant.breaks.contains(&options.only)).collect();
+    ensure!(!mutants.is_empty(), "no bug's description holds `{}`", options.only);
+    let nursery = Nursery::new()?;
+    for mutant in &mutants {
+        let start = Instant::now();
+        let outcome = nursery.try_out(mutant, options).with_context(|| mutant.breaks)?;
+        println!("{}", line(mutant, outcome.as_ref(), start.elapsed()));
+        if outcome.is_none() {
+            survivors.push(mutant.breaks);
+        }
+    }
+    println!("{} bugs, {} caught", mutants.len(), mutants.len() - survivors.len());
+    if !survivors.is_empty() {
+        bail!("not caught: {}", survivors.join("; "));
+    }
+    Ok(())
+}
+
+fn line(mutant: &Mutant, outcome: Option<&Catch>, took: Duration) -> String {
+    let outcome = match outcome {
+        Some(Catch { seed, commands }) => format!("caught by seed {seed} after {commands} commands"),
+        None => "NOT CAUGHT".to_owned(),
+    };
+    format!("{:<64} {outcome:<44} {:>5.1} s", mutant.breaks, took.as_secs_f64())
+}
+
+impl Mutant {
+    /// The text of its file with the bug in it.
+    ///
+    /// # Errors
+    /// If what it replaces does not stand there exactly once.
+    pub fn applied(&self, text: &str) -> Result<String> {
+        let times = text.matches(self.before).count();
+        ensure!(times == 1, "{}: what `{}` replaces stands there {times} times", self.file, self.breaks);
+        Ok(text.replace(self.before, self.after))
+    }
+}
+
+/// A copy of the sources, built into a folder of its own. Both stay, so that only what a bug changes is built anew.
+struct Nursery {
+    sources: PathBuf,
+    target: PathBuf,
+}
+
+impl Nursery {
+    fn new() -> Result<Self> {
+        let folder = workspace::root().join("target/mutants");
+        let nursery = Self { sources: folder.join("sources"), target: folder.join("target") };
+        for file in workspace::files()? {
+            copy_if_changed(&workspace::root().join(&file), &nursery.sources.join(&file))?;
+        }
+        Ok(nursery)
+    }
+
+    /// Builds a server with the bug and compares it until the bug shows.
+    fn try_out(&self, mutant: &Mutant, options: &Options) -> Result<Option<Catch>> {
+        let path = self.sources.join(mutant.file);
+        let healthy = fs::read_to_string(&path).with_context(|| mutant.file)?;
+        fs::write(&path, mutant.applied(&healthy)?)?;
+        let built = build_at(&self.sources, Profile::Dev, Some(&self.target));
+        fs::write(&path, healthy)?;
+        compare(&built?, options)
+    }
+}
+
+fn compare(server: &Path, options: &Options) -> Result<Option<Catch>> {
+    let programs = [Program::redis(), Program::rbq(Some(server), Profile::Dev)?];
+    let [older, newer] = &programs;
+    let (pairs, _servers) = differ::start(older, newer, differ::pairs_default())?;
+    let findings = differ::compare(&pairs, options.seed, Limits { commands: options.commands, ..Limits::FIRST })?;
+    let first = findings.differences.first_key_value();
+    Ok(first.map(|(&seed, difference)| Catch { seed, commands: difference.commands }))
+}
+
+/// Files that are the same keep their time, so that cargo builds only what differs.
+fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
+    let wanted = fs::read(from).with_context(|| from.display().to_string())?;
+    if fs::read(to).is_ok_and(|there| there == wanted) {
+        return Ok(());
+    }
+    fs::create_dir_all(to.parent().expect("a file has a folder"))?;
+    fs::write(to, wanted).with_context(|| to.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bug_can_be_put_in() {
+        for mutant in CATALOG {
+            let text = fs::read_to_string(workspace::root().join(mutant.file)).expect(mutant.file);
+            let ill = mutant.applied(&text).expect("it stands there once");
+            assert_ne!(ill, text, "{}", mutant.breaks);
+        }
+    }
+
+    #[test]
+    fn bugs_have_names_of_their_own() {
+        let names: std::collections::BTreeSet<&str> = CATALOG.iter().map(|mutant| mutant.breaks).collect();
+        assert_eq!(names.len(), CATALOG.len());
+    }
+}
