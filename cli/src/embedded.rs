@@ -45,7 +45,9 @@ impl Embedded {
         let started_unix_us = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
         let now = Now { unix_us: started_unix_us, monotonic_us: 0 };
         // No stranger can choose keys here: the seed need not be secret.
-        let mut broker = Broker::new(Settings::default(), started_unix_us, now);
+        let mut settings = Settings::default();
+        settings.appendonly.0 = false;
+        let mut broker = Broker::new(settings, started_unix_us, now);
         broker.set_facts(HostFacts { process_id: std::process::id(), ..HostFacts::default() });
         let core = Core { broker, started: Instant::now(), started_unix_us };
         Self { core: Arc::new(Mutex::new(core)) }
@@ -171,7 +173,11 @@ impl Wire {
                 Action::Shutdown => self.state = State::Closed,
                 Action::Sleep(us) => std::thread::sleep(Duration::from_micros(us)),
                 // There is no file to rewrite, no buffer sized by a parameter, and the system wants no memory back.
-                Action::ParameterChanged(_) | Action::RewriteConfig | Action::PurgeMemory => {}
+                Action::ParameterChanged(_)
+                | Action::RewriteConfig
+                | Action::PurgeMemory
+                | Action::Sync
+                | Action::Snapshot => {}
             }
         }
         drop(core.broker.take_garbage());

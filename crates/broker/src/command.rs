@@ -210,6 +210,8 @@ flags! {
     ALLOW_BUSY = 15, "allow_busy";
     /// Not while data is loaded beside serving.
     NO_ASYNC_LOADING = 16, "no_async_loading";
+    /// Its answer waits until all that was logged before is synced, whatever `appendfsync` says.
+    SYNCED = 27, "";
     /// Of no concern to an ordinary client: DEBUG.
     SYSCMD = 28, "";
     /// Seen by replicas though it writes no key, so that a write pause holds it back: PUBLISH.

@@ -54,6 +54,9 @@ pub enum Error {
     /// Adding is refused because memory is at its limit; removing goes on.
     #[error("OOM command not allowed when used memory > 'maxmemory'.")]
     OutOfMemory,
+    /// Adding is refused because the log's disk is full; removing goes on.
+    #[error("MISCONF {0}; reading, acknowledging, popping, deleting and trimming go on")]
+    DiskFull(String),
     /// The connection has not authenticated.
     #[error("NOAUTH Authentication required.")]
     NoAuth,

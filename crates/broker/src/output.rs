@@ -21,6 +21,27 @@ pub struct Gate(pub u64);
 impl Gate {
     /// Nothing to wait for.
     pub const OPEN: Self = Self(0);
+    const SYNCED: u64 = 1 << 63;
+
+    /// The same position, to be synced whatever the policy is: an answer that says so itself.
+    #[must_use]
+    pub fn synced(self) -> Self {
+        Self(self.0 | Self::SYNCED)
+    }
+
+    /// The stricter of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let position = (self.0 & !Self::SYNCED).max(other.0 & !Self::SYNCED);
+        Self(position | ((self.0 | other.0) & Self::SYNCED))
+    }
+
+    /// Whether it is open, when the log is safe up to `safe` as the policy means it and synced up to `synced`.
+    #[must_use]
+    pub fn is_open(self, safe: u64, synced: u64) -> bool {
+        let position = self.0 & !Self::SYNCED;
+        if self.0 == position { position <= safe } else { position <= synced }
+    }
 }
 
 /// A piece of output.
@@ -100,7 +121,7 @@ impl Output {
 
     /// Puts everything so far behind `gate`.
     pub fn raise(&mut self, gate: Gate) {
-        self.gate = self.gate.max(gate);
+        self.gate = self.gate.and(gate);
     }
 
     /// Behind which gate it stands.

@@ -171,6 +171,11 @@ impl Subscriptions {
 }
 
 impl Session {
+    /// Whether it waits for a snapshot to be complete.
+    pub(crate) fn saves(&self) -> bool {
+        self.parked.as_ref().is_some_and(|parked| parked.command.name == "SAVE")
+    }
+
     pub(crate) fn new(id: ClientId, peer: Peer, authenticated: bool, now: Now) -> Self {
         Self {
             id,

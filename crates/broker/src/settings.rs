@@ -136,9 +136,20 @@ settings! {
     "enable-debug-command" enable_debug_command: Access = "no", Start;
     /// Free large values on another thread when DEL removes them. rbq always does.
     "lazyfree-lazy-user-del" lazyfree_lazy_user_del: Flag = "yes", Live;
-    /// Keep durable state on disk. Not yet: `no` is the only value of this version.
-    "appendonly" appendonly: OnlyNo = "no", Live;
-    /// Snapshot points. rbq takes none by itself: empty.
+    /// Keep durable state on disk, in `appenddirname` under `dir`; `no` for a broker in memory only.
+    "appendonly" appendonly: Flag = "yes", Live;
+    /// When a write is answered: `always`, once it is synced (a power cut loses nothing that was answered); `everysec`, once
+    /// it is written, synced every second; `no`, once it is written, synced when the system likes.
+    "appendfsync" appendfsync: AppendFsync = "always", Live;
+    /// Name of the data directory under `dir`.
+    "appenddirname" appenddirname: Text = "rbq-data", Start;
+    /// Take a snapshot once the log after the last one has grown by this many percent of the snapshot; 0 never by itself.
+    "auto-aof-rewrite-percentage" auto_aof_rewrite_percentage: Ranged<0, 2147483647> = "100", Live;
+    /// And has at least this many bytes.
+    "auto-aof-rewrite-min-size" auto_aof_rewrite_min_size: Memory = "64mb", Live;
+    /// Start although the log holds times of more than an hour ahead of the system's clock.
+    "accept-clock" accept_clock: Flag = "no", Start;
+    /// Snapshot points of Redis, by changes and seconds. Snapshots bound the log here and are taken by its size: empty.
     "save" save: OnlyEmpty = "", Live;
     /// debug, verbose, notice or warning.
     "loglevel" loglevel: LogLevel = "notice", Live;

@@ -100,6 +100,11 @@ impl Journal {
         self.shared.append(record)
     }
 
+    /// Adds a record that carries this wall clock, in ms.
+    pub fn append_at(&self, record: &[u8], time_ms: u64) -> Lsn {
+        self.shared.append_at(record, time_ms)
+    }
+
     /// The wall clock that the records from here on carry, in ms.
     pub fn note_time(&self, ms: u64) {
         self.shared.note_time(ms);
@@ -223,6 +228,11 @@ impl Journal {
 
     /// Writes and syncs what was appended, notes that it is durable, and ends.
     pub fn close(self) -> Result<(), Fatal> {
+        self.finish()
+    }
+
+    /// The same where others hold the journal too: what they append from here on is not kept.
+    pub fn finish(&self) -> Result<(), Fatal> {
         self.end(Stop::Finish);
         self.shared.fatal().map_or(Ok(()), Err)
     }

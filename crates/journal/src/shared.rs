@@ -101,7 +101,18 @@ impl Shared {
     // ── the appenders' side ──────────────────────────────────────────────────────────────────────────────────────
 
     pub(crate) fn append(&self, record: &[u8]) -> Lsn {
+        self.append_as(record, None)
+    }
+
+    pub(crate) fn append_at(&self, record: &[u8], time_ms: u64) -> Lsn {
+        self.append_as(record, Some(time_ms))
+    }
+
+    fn append_as(&self, record: &[u8], time_ms: Option<u64>) -> Lsn {
         let mut inbox = self.inbox.lock();
+        if let Some(time_ms) = time_ms {
+            inbox.gather.note_time(time_ms);
+        }
         if inbox.stop.is_some() {
             return inbox.gather.skip();
         }

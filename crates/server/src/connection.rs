@@ -79,7 +79,13 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Accepted, peer: Peer, io_
         let mut hub = shared.lock();
         let now = hub.clock.now();
         let client = hub.broker.connect(peer, now);
-        let conn = Arc::new(Conn { client, writer, outbox: Default::default(), query_bytes: Default::default() });
+        let conn = Arc::new(Conn {
+            client,
+            io_thread: io_thread as usize,
+            writer,
+            outbox: Default::default(),
+            query_bytes: Default::default(),
+        });
         hub.seat(conn.clone());
         let session = hub.broker.session_mut(client);
         session.traffic.io_thread = io_thread;
@@ -156,8 +162,7 @@ impl Connection {
         if self.batch.is_empty() {
             return self.wait_for_more();
         }
-        self.run_batch();
-        Step::Again
+        if self.run_batch() { Step::Again } else { self.wait_within_limit() }
     }
 
     /// Decodes the next requests; false if the framing is broken and was answered.
@@ -223,11 +228,20 @@ impl Connection {
         Step::Wait
     }
 
-    /// Runs the rest of the batch under one hold of the hub.
-    fn run_batch(&mut self) {
+    /// Runs the rest of the batch under one hold of the hub; false if it has to wait until the log has room.
+    fn run_batch(&mut self) -> bool {
         let shared = self.shared.clone();
         shared.measure_if_needed(self.batch.bytes() as u64);
+        if shared.gates.journal().is_some_and(|journal| journal.is_congested()) {
+            shared.gates.hold_back(&self.conn);
+            return false;
+        }
         let mut hub = shared.lock();
+        if !shared.has_room(&mut hub, self.batch.bytes()) {
+            drop(hub);
+            shared.gates.hold_back(&self.conn);
+            return false;
+        }
         let started = hub.clock.now();
         let mut now = started;
         self.report(&mut hub);
@@ -258,6 +272,7 @@ impl Connection {
         self.post(&mut hub, now);
         hub.deliver(&shared, &mut self.flush, now);
         self.settle(&mut hub);
+        shared.keep(&mut hub, now);
         shared.after_hold(&mut hub, now);
         hub.holds.record((now.monotonic_us - started.monotonic_us) * 1000);
         if self.at < self.batch.len() {
@@ -267,6 +282,7 @@ impl Connection {
             drop(hub);
         }
         self.flush.run(&shared);
+        true
     }
 
     /// Moves the replies so far into the outbox, in order with what others put there.
@@ -341,14 +357,16 @@ impl Connection {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let wants_room = {
             let mut outbox = self.conn.outbox.lock();
-            if outbox.close.is_some() || (outbox.resumed && (outbox.backlog || !self.blocked)) {
+            let is_nudged = std::mem::take(&mut outbox.nudged);
+            if is_nudged || outbox.close.is_some() || (outbox.resumed && (outbox.backlog || !self.blocked)) {
                 return Poll::Ready(Event::Woken);
             }
             if self.shared.is_stopping() && self.closing.is_none() {
                 return Poll::Ready(Event::Woken);
             }
             store_waker(&mut outbox, cx);
-            outbox.pending() > 0
+            outbox.wants_news = outbox.gated && (self.closing.is_some() || outbox.pending() > PENDING_BYTES_MAX);
+            outbox.pending() > 0 && !outbox.gated
         };
         if wants_room && self.conn.writer.poll_ready(cx).is_ready() {
             return Poll::Ready(Event::Writable);

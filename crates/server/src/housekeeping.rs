@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rbq_broker::{Action, HostFacts, Now};
+use rbq_broker::{Action, HostFacts, Now, Persistence};
 
 use crate::clock::Jump;
 use crate::hub::{Flush, Hub, Shared};
@@ -23,6 +23,7 @@ pub(crate) async fn run_timer(shared: Arc<Shared>) {
             hub.broker.tick(now);
             hub.sort_mail(&shared, &mut flush, now);
             hub.deliver(&shared, &mut flush, now);
+            shared.keep(&mut hub, now);
             hub.armed_us = u64::MAX;
             // Not `after_hold`: it would wake this very loop, which then would never sleep.
             hub.arm(now);
@@ -43,10 +44,10 @@ pub(crate) async fn run_timer(shared: Arc<Shared>) {
 }
 
 /// Measures the process, follows the system's clock and looks after clients, `hz` times a second.
-pub(crate) async fn run_measurements(shared: Arc<Shared>, fixed: HostFacts) {
+pub(crate) async fn run_measurements(shared: Arc<Shared>, fixed: HostFacts, sync_us: u64) {
     let mut seconds = 0;
     loop {
-        let hz = measure(&shared, &fixed);
+        let hz = measure(&shared, &fixed, sync_us);
         let second = shared.lock().clock.now().monotonic_us / 1_000_000;
         if second != seconds {
             seconds = second;
@@ -56,7 +57,7 @@ pub(crate) async fn run_measurements(shared: Arc<Shared>, fixed: HostFacts) {
     }
 }
 
-fn measure(shared: &Shared, fixed: &HostFacts) -> u64 {
+fn measure(shared: &Shared, fixed: &HostFacts, sync_us: u64) -> u64 {
     let memory = memory::measure();
     let (cpu_user_us, cpu_system_us) = memory::cpu_us();
     let memory_resident = match memory.resident {
@@ -70,10 +71,12 @@ fn measure(shared: &Shared, fixed: &HostFacts) -> u64 {
         cpu_user_us,
         cpu_system_us,
         client_buffers: shared.client_buffers.load(Ordering::Relaxed).max(0) as u64,
+        persistence: persistence(shared, &hub, sync_us),
         info: lock_info(&hub),
         ..fixed.clone()
     };
     hub.broker.set_facts(facts);
+    want_snapshot_if_due(shared, &mut hub);
     match hub.clock.follow() {
         Some(Jump::Ahead(by)) => tracing::warn!(seconds = by.as_secs(), "the system clock was set ahead"),
         Some(Jump::Back(by)) => {
@@ -85,6 +88,37 @@ fn measure(shared: &Shared, fixed: &HostFacts) -> u64 {
         None => {}
     }
     hub.broker.settings.hz.0.max(1) as u64
+}
+
+fn persistence(shared: &Shared, hub: &Hub, sync_us: u64) -> Option<Persistence> {
+    let figures = shared.gates.journal()?.figures();
+    Some(Persistence {
+        log_bytes: figures.log_bytes_since_snapshot,
+        snapshot_bytes: hub.snapshot_bytes,
+        appended: figures.appended,
+        written: figures.written,
+        synced: figures.synced,
+        syncs: figures.syncs,
+        in_flight_bytes: figures.in_flight_bytes,
+        segments: figures.segments as u64,
+        sync_us,
+        is_writable: !hub.is_disk_full,
+    })
+}
+
+/// The log must not grow without bound, nor the time of the next start with it.
+fn want_snapshot_if_due(shared: &Shared, hub: &mut Hub) {
+    let Some(journal) = shared.gates.journal() else { return };
+    let settings = &hub.broker.settings;
+    let percentage = settings.auto_aof_rewrite_percentage.0 as u64;
+    let log_bytes = journal.figures().log_bytes_since_snapshot;
+    let is_due = log_bytes >= settings.auto_aof_rewrite_min_size.0
+        && log_bytes >= hub.snapshot_bytes.saturating_mul(percentage) / 100;
+    if percentage > 0 && is_due {
+        let now = hub.clock.now();
+        hub.broker.want_snapshot(now);
+        shared.hand_over_chores(hub);
+    }
 }
 
 fn lock_info(hub: &Hub) -> Vec<(String, String)> {
@@ -185,7 +219,7 @@ pub(crate) async fn run_chores(shared: Arc<Shared>, file: Option<PathBuf>) {
                 Action::PurgeMemory => purge_memory(),
                 Action::RewriteConfig => rewrite_config(&shared, file.as_deref()),
                 // Done already, by the thread that ran the command.
-                Action::ParameterChanged(_) | Action::Sleep(_) => {}
+                Action::ParameterChanged(_) | Action::Sleep(_) | Action::Sync | Action::Snapshot => {}
             }
         }
         let garbage = shared.lock().broker.take_garbage();

@@ -8,11 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use rbq_broker::{Action, Broker, ClientId, Gate, Letter, Now};
+use rbq_broker::{Action, Broker, ClientId, DiskRoom, Gate, Letter, Now};
+use rbq_journal::{Full, Purpose};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use crate::durable::{self, Snapshots};
 use crate::flusher;
+use crate::gates::Gates;
 use crate::histogram::Histogram;
 use crate::limits::{self, UNMEASURED_BYTES_MAX};
 use crate::logs;
@@ -22,6 +25,7 @@ use crate::socket::Writer;
 /// A connection as other threads see it.
 pub(crate) struct Conn {
     pub(crate) client: ClientId,
+    pub(crate) io_thread: usize,
     pub(crate) writer: Writer,
     pub(crate) outbox: Mutex<Outbox>,
     /// Bytes its read buffer holds, for the sum over all clients.
@@ -40,6 +44,9 @@ struct Seat {
     inbox_gate: Gate,
 }
 
+/// What an op has besides what its request brought: room for a hold's worth of them is asked for at once.
+const OP_BYTES_MAX: u64 = 64 * 1024;
+
 /// An inbox above this size is given back: ten thousand subscribers keep 40 MiB at most.
 const INBOX_KEPT_BYTES_MAX: usize = 4096;
 
@@ -55,6 +62,9 @@ pub(crate) struct Hub {
     pub(crate) armed_us: u64,
     pub(crate) waits: Histogram,
     pub(crate) holds: Histogram,
+    /// Bytes of the newest snapshot.
+    pub(crate) snapshot_bytes: u64,
+    pub(crate) is_disk_full: bool,
 }
 
 /// What every thread of the server shares.
@@ -73,8 +83,8 @@ pub(crate) struct Shared {
     /// Request bytes since memory was measured.
     pub(crate) unmeasured: AtomicU64,
     pub(crate) limits: limits::Shared,
-    /// Up to where gates are open.
-    pub(crate) open: AtomicU64,
+    pub(crate) gates: Arc<Gates>,
+    pub(crate) snapshots: Snapshots,
 }
 
 /// Connections that got output and must be flushed once the lock is released.
@@ -84,7 +94,7 @@ pub(crate) struct Flush {
 }
 
 impl Shared {
-    pub(crate) fn new(broker: Broker, clock: Clock) -> Self {
+    pub(crate) fn new(broker: Broker, clock: Clock, gates: Arc<Gates>, snapshots: Snapshots) -> Self {
         let limits = limits::Shared::of(&broker.settings);
         let hub = Hub {
             broker,
@@ -94,6 +104,8 @@ impl Shared {
             armed_us: u64::MAX,
             waits: Histogram::default(),
             holds: Histogram::default(),
+            snapshot_bytes: 0,
+            is_disk_full: false,
         };
         Self {
             hub: Mutex::new(hub),
@@ -105,7 +117,8 @@ impl Shared {
             client_buffers: AtomicI64::new(0),
             unmeasured: AtomicU64::new(0),
             limits,
-            open: AtomicU64::new(u64::MAX),
+            gates,
+            snapshots,
         }
     }
 
@@ -132,15 +145,66 @@ impl Shared {
         }
     }
 
+    /// Hands what this hold logged to the journal. To be done before the lock is released, so that positions follow each
+    /// other as holds do.
+    pub(crate) fn keep(&self, hub: &mut Hub, now: Now) {
+        if let Some(journal) = self.gates.journal() {
+            hub.broker.log().hand_over(|records| journal.append_at(records, now.unix_ms()));
+        }
+    }
+
+    /// Whether requests of so many bytes may run now, as far as the log's disk is concerned; tells the broker when it is full,
+    /// and when it no longer is.
+    pub(crate) fn has_room(&self, hub: &mut Hub, request_bytes: usize) -> bool {
+        let Some(journal) = self.gates.journal() else { return true };
+        match journal.admit(request_bytes as u64 + OP_BYTES_MAX, Purpose::Add) {
+            Ok(()) => {
+                if hub.is_disk_full {
+                    hub.is_disk_full = false;
+                    hub.broker.set_disk_room(DiskRoom::Enough);
+                    tracing::info!("the log has room again: adding goes on");
+                }
+                true
+            }
+            Err(Full::Preparing { .. }) => false,
+            Err(full @ Full::Disk { .. }) => {
+                if !hub.is_disk_full {
+                    hub.is_disk_full = true;
+                    tracing::error!(reason = %full, "adding is refused until there is room");
+                }
+                hub.broker.set_disk_room(DiskRoom::DrainsOnly(full.to_string()));
+                true
+            }
+        }
+    }
+
     /// Sends what a connection has pending, as far as gates and socket let it.
-    pub(crate) fn flush(&self, conn: &Conn, outbox: &mut Outbox) -> Sent {
+    pub(crate) fn flush(&self, conn: &Arc<Conn>, outbox: &mut Outbox) -> Sent {
         let before = outbox.pending();
-        let sent = outbox.flush(&conn.writer, Gate(self.open.load(Ordering::Acquire)));
+        let sent = outbox.flush(&conn.writer, &self.gates);
+        if let Sent::Gated(gate) = sent
+            && !std::mem::replace(&mut outbox.gated, true)
+        {
+            self.gates.line_up(conn, gate);
+        }
         let gone = outbox.pending() as i64 - before as i64;
         if gone != 0 {
             self.client_buffers.fetch_add(gone, Ordering::Relaxed);
         }
         sent
+    }
+
+    /// The same from elsewhere than the connection's own task, which is woken if it has something to do then.
+    pub(crate) fn send(&self, conn: &Arc<Conn>, outbox: &mut Outbox) {
+        let sent = self.flush(conn, outbox);
+        if sent == Sent::Broken {
+            outbox.close = Some("connection reset");
+        }
+        let news = sent == Sent::All && std::mem::take(&mut outbox.wants_news);
+        outbox.nudged |= news;
+        if news || matches!(sent, Sent::Broken | Sent::Blocked) || (outbox.resumed && outbox.backlog) {
+            outbox.wake();
+        }
     }
 
     /// Whether the server is shutting down.
@@ -167,8 +231,18 @@ impl Shared {
             match action {
                 // DEBUG SLEEP is asked for to see what a server looks like that does nothing: nobody gets the lock.
                 Action::Sleep(us) => std::thread::sleep(Duration::from_micros(*us)),
+                Action::Sync => {
+                    if let Some(journal) = self.gates.journal() {
+                        journal.request_sync();
+                    }
+                }
+                Action::Snapshot => self.snapshots.want(),
                 // In force before CONFIG SET is answered.
                 Action::ParameterChanged(parameter) => {
+                    if let Some(journal) = self.gates.journal().filter(|_| parameter.name == "appendfsync") {
+                        journal.set_policy(durable::policy(hub.broker.settings.appendfsync));
+                        self.gates.advance();
+                    }
                     self.limits.load(&hub.broker.settings);
                     if parameter.name == "loglevel" {
                         logs::set_level(hub.broker.settings.loglevel);
@@ -326,13 +400,7 @@ impl Flush {
         for conn in self.conns.drain(..) {
             let mut outbox = conn.outbox.lock();
             outbox.listed = false;
-            let sent = shared.flush(&conn, &mut outbox);
-            if sent == Sent::Broken {
-                outbox.close = Some("connection reset");
-            }
-            if matches!(sent, Sent::Broken | Sent::Blocked) || (outbox.resumed && outbox.backlog) {
-                outbox.wake();
-            }
+            shared.send(&conn, &mut outbox);
         }
     }
 }

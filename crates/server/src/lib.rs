@@ -14,8 +14,10 @@
 mod clock;
 mod config;
 mod connection;
+mod durable;
 mod facts;
 mod flusher;
+mod gates;
 mod histogram;
 mod housekeeping;
 mod hub;
@@ -38,6 +40,7 @@ use rbq_broker::Broker;
 
 use crate::clock::Clock;
 pub use crate::config::{Config, command};
+use crate::gates::Gates;
 use crate::hub::Shared;
 use crate::listen::Listeners;
 use crate::threads::Threads;
@@ -111,8 +114,18 @@ async fn serve(config: Config, listeners: Listeners, io_threads: usize) -> Resul
     let clock = Clock::new();
     let fixed = facts::fixed(&config, io_threads);
     let seed = facts::seed();
-    let broker = Broker::new(config.settings.clone(), seed, clock.now());
-    let shared = Arc::new(Shared::new(broker, clock));
+    let mut broker = Broker::new(config.settings.clone(), seed, clock.now());
+    let gates = Arc::new(Gates::new(io_threads));
+    let kept = match config.settings.appendonly.0 {
+        true => Some(durable::open(&config.settings, &mut broker, &gates)?),
+        false => None,
+    };
+    let (snapshots, wishes) = durable::Snapshots::new();
+    let shared = Arc::new(Shared::new(broker, clock, gates, snapshots));
+    if let Some(kept) = &kept {
+        durable::start(shared.clone(), kept.journal.clone(), wishes)?;
+    }
+    let sync_us = kept.as_ref().map_or(0, |kept| kept.sync_us);
     raise_file_limit(&config);
     let threads = Arc::new(Threads::start(io_threads, &shared)?);
     let names = listeners.names();
@@ -126,7 +139,7 @@ async fn serve(config: Config, listeners: Listeners, io_threads: usize) -> Resul
         tokio::spawn(listen::accept_unix(listener, path, shared.clone(), threads.clone()));
     }
     tokio::spawn(housekeeping::run_timer(shared.clone()));
-    tokio::spawn(housekeeping::run_measurements(shared.clone(), fixed));
+    tokio::spawn(housekeeping::run_measurements(shared.clone(), fixed, sync_us));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         process = std::process::id(),
@@ -134,12 +147,15 @@ async fn serve(config: Config, listeners: Listeners, io_threads: usize) -> Resul
         io_threads,
         maxclients = config.settings.maxclients.0,
         maxmemory = config.settings.maxmemory.0,
-        durability = "none: everything is in memory only",
+        durability = durable::price(&config.settings, sync_us),
         "ready to accept connections"
     );
     let why = wait_for_the_end(&shared, &config).await?;
     tracing::info!(why, "shutting down");
     housekeeping::stop(&shared).await;
+    if let Some(kept) = kept {
+        kept.journal.finish().context("the log could not be completed")?;
+    }
     if let Some(path) = unix_path {
         let _ = std::fs::remove_file(path);
     }

@@ -23,6 +23,7 @@ use bytes::Bytes;
 use rbq_broker::{Body, Gate, Output};
 use rbq_resp::{LazyReply, Progress, Proto};
 
+use crate::gates::Gates;
 use crate::socket::Writer;
 
 /// A lazy reply is encoded in pieces of this size: what one write takes.
@@ -81,6 +82,12 @@ pub(crate) struct Outbox {
     pub(crate) close: Option<&'static str>,
     /// It is on somebody's list of connections to flush.
     pub(crate) listed: bool,
+    /// It is in its thread's line of connections that wait for a gate.
+    pub(crate) gated: bool,
+    /// The task wants to know when what was gated is sent: it closes then, or goes on.
+    pub(crate) wants_news: bool,
+    /// The task is to look again.
+    pub(crate) nudged: bool,
     /// When the soft limit was exceeded first, in monotonic microseconds.
     pub(crate) over_soft_since_us: Option<u64>,
 }
@@ -156,8 +163,8 @@ impl Outbox {
         }
     }
 
-    /// Sends as much as the socket takes and as the gates that are `open` let through, within reason.
-    pub(crate) fn flush(&mut self, socket: &Writer, open: Gate) -> Sent {
+    /// Sends as much as the socket takes and as gates let through, within reason.
+    pub(crate) fn flush(&mut self, socket: &Writer, gates: &Gates) -> Sent {
         let enough = self.total_out + FLUSH_BYTES_MAX as u64;
         loop {
             let gate = match self.pieces.front() {
@@ -165,14 +172,14 @@ impl Outbox {
                 None if self.tail.is_empty() => return Sent::All,
                 None => self.tail_gate,
             };
-            if gate > open {
+            if !gates.is_open(gate) {
                 return Sent::Gated(gate);
             }
             if self.total_out >= enough {
                 return Sent::Blocked;
             }
             self.encode_front();
-            let written = match self.write_once(socket, open) {
+            let written = match self.write_once(socket, gates) {
                 Ok(written) => written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Sent::Blocked,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -201,13 +208,13 @@ impl Outbox {
         }
     }
 
-    fn write_once(&self, socket: &Writer, open: Gate) -> std::io::Result<usize> {
+    fn write_once(&self, socket: &Writer, gates: &Gates) -> std::io::Result<usize> {
         if self.pieces.is_empty() {
             return socket.try_write(&self.tail[self.sent..]);
         }
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut count = 0;
-        for piece in self.pieces.iter().take(SLICES_MAX - 1).take_while(|piece| piece.gate <= open) {
+        for piece in self.pieces.iter().take(SLICES_MAX - 1).take_while(|piece| gates.is_open(piece.gate)) {
             let bytes: &[u8] = match &piece.content {
                 Content::Bytes(bytes) => bytes,
                 Content::Shared(bytes) => bytes,
@@ -217,7 +224,7 @@ impl Outbox {
             slices[count] = IoSlice::new(&bytes[skip..]);
             count += 1;
         }
-        if count == self.pieces.len() && !self.tail.is_empty() && self.tail_gate <= open {
+        if count == self.pieces.len() && !self.tail.is_empty() && gates.is_open(self.tail_gate) {
             slices[count] = IoSlice::new(&self.tail);
             count += 1;
         }

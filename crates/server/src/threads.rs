@@ -10,7 +10,7 @@ use tokio::task::LocalSet;
 
 use crate::hub::Shared;
 use crate::socket::Accepted;
-use crate::{connection, flusher};
+use crate::{connection, flusher, gates};
 
 struct IoThread {
     sockets: mpsc::UnboundedSender<(Accepted, Peer)>,
@@ -49,6 +49,7 @@ fn start(number: usize, shared: Arc<Shared>) -> Result<IoThread> {
         let local = LocalSet::new();
         local.block_on(&runtime, async move {
             tokio::task::spawn_local(flusher::run(shared.clone()));
+            tokio::task::spawn_local(gates::keep(shared.clone(), number));
             while let Some((socket, peer)) = inbox.recv().await {
                 let (shared, counter) = (shared.clone(), counter.clone());
                 tokio::task::spawn_local(async move {

@@ -17,7 +17,7 @@ pub const EDGES: &[(&str, &[&str])] = &[
     ("rbq-broker", &["rbq-resp", "rbq-pubsub", "rbq-listqueue", "rbq-stream"]),
     ("rbq-journal", &[]),
     ("rbq-client", &["rbq-resp"]),
-    ("rbq-server", &["rbq-broker", "rbq-resp"]),
+    ("rbq-server", &["rbq-broker", "rbq-journal", "rbq-resp"]),
     ("rbq-transcript", &["rbq-resp"]),
     ("rbq", &["rbq-broker", "rbq-client", "rbq-resp", "rbq-server"]),
 ];

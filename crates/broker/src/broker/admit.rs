@@ -2,7 +2,7 @@
 
 use rbq_resp::Request;
 
-use super::{Broker, Pause};
+use super::{Broker, DiskRoom, Pause};
 use crate::catalog::{Known, catalog};
 use crate::command::Flags;
 use crate::error::Error;
@@ -37,6 +37,11 @@ impl Broker {
         }
         if self.adds_memory(client, known) && self.over_memory() {
             return Err(Error::OutOfMemory);
+        }
+        if let DiskRoom::DrainsOnly(why) = &self.disk_room
+            && self.adds_memory(client, known)
+        {
+            return Err(Error::DiskFull(why.clone()));
         }
         if session.in_subscribed_mode() && !known.flags.has(Flags::SUBSCRIBED) {
             return Err(Error::err(format_args!(

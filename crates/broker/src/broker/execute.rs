@@ -2,7 +2,7 @@
 
 use rbq_resp::{Request, Sink, quote};
 
-use super::{Broker, Turn};
+use super::{Action, Broker, Turn};
 use crate::args::Args;
 use crate::catalog::Known;
 use crate::command::{Flags, KeySpec, Run, Submit};
@@ -62,6 +62,10 @@ impl Broker {
         self.log.commit(&self.groups[0]);
         if self.log.is_enabled() {
             out.raise(self.gate_for(client, request));
+            if self.ran.is_some_and(|known| known.flags.has(Flags::SYNCED)) {
+                out.raise(self.log.position().synced());
+                self.ask(Action::Sync);
+            }
         }
         self.serve_ready(now);
         if !self.tracker.is_idle() {

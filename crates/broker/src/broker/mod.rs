@@ -32,7 +32,7 @@ use std::collections::VecDeque;
 pub use execute::Flow;
 pub(crate) use execute::Mode;
 use hashbrown::HashSet;
-pub use host::{Action, HostFacts};
+pub use host::{Action, DiskRoom, HostFacts, Persistence, Snapshots};
 use rbq_pubsub::PubSub;
 pub use saving::ReplayError;
 use slab::Slab;
@@ -90,6 +90,8 @@ pub struct Broker {
     pub(crate) monitors: Vec<ClientId>,
     pub(crate) active_expire: bool,
     pub(crate) facts: HostFacts,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) disk_room: DiskRoom,
     pub(crate) started: Now,
     pub(crate) random: u64,
     mail: Mail,
@@ -129,6 +131,8 @@ impl Broker {
             monitors: Vec::new(),
             active_expire: true,
             facts: HostFacts::default(),
+            snapshots: Snapshots { last_good_s: now.unix_us / 1_000_000, ..Snapshots::default() },
+            disk_room: DiskRoom::default(),
             started: now,
             random: seed | 1,
             mail: Mail::default(),
@@ -218,6 +222,11 @@ impl Broker {
     pub fn set_memory_used(&mut self, bytes: u64) {
         self.facts.memory_used = bytes;
         self.stats.memory(bytes);
+    }
+
+    /// Tells which changes have room in the log.
+    pub fn set_disk_room(&mut self, room: DiskRoom) {
+        self.disk_room = room;
     }
 
     /// Tells what only the driver can know.

@@ -162,7 +162,7 @@ impl Broker {
         self.end_wait(client, |_, reply| reply.error(error));
     }
 
-    fn end_wait(&mut self, client: ClientId, answer: impl FnOnce(EmptyReply, &mut Reply<'_>)) {
+    pub(super) fn end_wait(&mut self, client: ClientId, answer: impl FnOnce(EmptyReply, &mut Reply<'_>)) {
         let session = self.session(client);
         let Some(parked) = &session.parked else { return };
         let mut out = Output::default();

@@ -4,14 +4,21 @@
 //! [`Image`]s, one in each short hold, until there are no more. How that can be is told in `keyspace::saving`. A
 //! database that is flushed meanwhile is kept until it was handed out.
 
+use rbq_resp::{OwnedRequest, Sink};
+use smallvec::SmallVec;
 use thiserror::Error;
 
-use super::Broker;
+use super::{Action, Broker, Snapshots};
 use crate::apply::apply;
+use crate::catalog::Known;
+use crate::command::EmptyReply;
 use crate::keyspace::Image;
 use crate::log::Record;
 use crate::op::wire::{DecodeError, Input};
+use crate::session::ClientId;
 use crate::snapshot::{Reader, Writer};
+use crate::time::Now;
+use crate::waiters::Parked;
 
 /// Keys walked over in a slice: a tenth of a millisecond's work.
 const SLICE_KEYS: usize = 512;
@@ -33,6 +40,62 @@ pub enum ReplayError {
 }
 
 impl Broker {
+    /// Asks the driver for a snapshot; false if one is under way.
+    pub fn want_snapshot(&mut self, now: Now) -> bool {
+        if self.snapshots.begun_us.is_some() {
+            return false;
+        }
+        self.snapshots.begun_us = Some(now.monotonic_us);
+        self.snapshots.dirty_at_begin = self.stats.dirty;
+        self.ask(Action::Snapshot);
+        true
+    }
+
+    /// How snapshots stand.
+    pub fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
+    }
+
+    /// Takes note that the snapshot that was asked for came to be, or why not, and answers who waits for it.
+    pub fn finish_snapshot(&mut self, outcome: Result<(), String>, now: Now) {
+        let begun_us = self.snapshots.begun_us.take().unwrap_or(now.monotonic_us);
+        self.snapshots.last_took_s = Some((now.monotonic_us - begun_us) / 1_000_000);
+        self.snapshots.has_failed = outcome.is_err();
+        if outcome.is_ok() {
+            self.snapshots.taken += 1;
+            self.snapshots.last_good_s = now.unix_us / 1_000_000;
+            self.snapshots.dirty_before = self.snapshots.dirty_at_begin;
+        }
+        let waiting = self.sessions().into_iter().filter(|session| session.saves());
+        let waiting: Vec<ClientId> = waiting.map(|session| session.id).collect();
+        for client in waiting {
+            self.end_wait(client, |_, reply| match &outcome {
+                Ok(()) => reply.status("OK"),
+                Err(why) => reply.error(&format!("ERR {why}")),
+            });
+        }
+        if std::mem::take(&mut self.snapshots.is_scheduled) {
+            self.want_snapshot(now);
+        }
+    }
+
+    /// Parks a client until the snapshot that was asked for is complete.
+    pub(crate) fn park_until_saved(&mut self, client: ClientId, command: &'static Known, now: Now) {
+        let parked = Parked {
+            command,
+            request: OwnedRequest::from_args([command.name]),
+            keys: SmallVec::new(),
+            class: None,
+            deadline_us: None,
+            recheck_us: None,
+            on_timeout: EmptyReply::Null,
+            ticket: self.waiters.ticket(),
+            since_us: now.monotonic_us,
+        };
+        self.waiters.enter(client, &parked);
+        self.session_mut(client).parked = Some(Box::new(parked));
+    }
+
     /// Begins a snapshot of this moment, ending one that is under way.
     pub fn begin_snapshot(&mut self) -> Writer {
         self.end_snapshot();

@@ -41,6 +41,12 @@ impl Turn<'_> {
         }
     }
 
+    /// Parks the client until the snapshot under way is complete.
+    pub(crate) fn park_until_saved(&mut self) {
+        self.broker.park_until_saved(self.client, self.command, self.now);
+        self.flow = Flow::Park;
+    }
+
     /// Whether the command runs inside an EXEC.
     pub fn in_exec(&self) -> bool {
         self.mode == Mode::Exec

@@ -34,26 +34,7 @@ impl Setting for Text {
     }
 }
 
-/// Always `no`: what clients ask for and this version does not do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OnlyNo;
-
-impl Setting for OnlyNo {
-    fn parse(text: &str) -> Result<Self, String> {
-        match Flag::parse(text)? {
-            Flag(false) => Ok(Self),
-            Flag(true) => Err(Self::allowed()),
-        }
-    }
-    fn show(&self) -> String {
-        "no".into()
-    }
-    fn allowed() -> String {
-        "this version does not have it: argument must be 'no'".into()
-    }
-}
-
-/// Always empty: what clients ask for and this version does not do.
+/// Always empty: what clients ask for and has no place here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OnlyEmpty;
 
@@ -65,7 +46,7 @@ impl Setting for OnlyEmpty {
         String::new()
     }
     fn allowed() -> String {
-        "this version does not have it: argument must be empty".into()
+        "argument must be empty: snapshots are taken by the size of the log, see auto-aof-rewrite-percentage".into()
     }
 }
 
@@ -248,6 +229,11 @@ words! {
         Verbose = "verbose", /// What an operator wants to see.
         Notice = "notice", /// Only what is wrong.
         Warning = "warning" }
+    /// When a write is answered.
+    AppendFsync { /// Once it is synced.
+        Always = "always", /// Once it is written; synced every second.
+        EverySec = "everysec", /// Once it is written; synced when the system likes.
+        No = "no" }
     /// How logs are written.
     LogFormat { /// Lines for people.
         Text = "text", /// One JSON object a line.

@@ -57,6 +57,7 @@ impl BareStage {
         let mut settings = Settings::default();
         let debug = Settings::parameter("enable-debug-command").expect("it is a parameter");
         (debug.set)(&mut settings, "yes").expect("yes is allowed");
+        settings.appendonly.0 = false;
         Self { broker: Broker::new(settings, 7, now), seats: Vec::new(), now, inbox: Vec::new() }
     }
 

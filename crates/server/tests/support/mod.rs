@@ -47,6 +47,8 @@ impl Server {
         for _ in 0..STARTS_MAX {
             let addr = free_addr();
             let mut command = program();
+            // In memory, unless its flags say otherwise: a flag wins over the environment.
+            command.env("RBQ_APPENDONLY", "no");
             command.args(["--port", &addr.port().to_string(), "--bind", "127.0.0.1"]).args(flags);
             change(&mut command);
             let mut child = command.spawn().expect("the server's program can be run");

@@ -12,6 +12,7 @@ mod latency;
 mod memory;
 mod monitor;
 mod role;
+mod save;
 mod scripting;
 mod shutdown;
 mod slowlog;
@@ -25,6 +26,8 @@ use crate::command::Command;
 
 pub(super) const COMMANDS: &[&Command] = &[
     &acl::COMMAND,
+    &save::BGREWRITEAOF,
+    &save::BGSAVE,
     &cluster::ASKING,
     &cluster::CLUSTER,
     &command::COMMAND,
@@ -35,6 +38,7 @@ pub(super) const COMMANDS: &[&Command] = &[
     &flush::FLUSHDB,
     &scripting::FUNCTION,
     &info::COMMAND,
+    &save::LASTSAVE,
     &latency::COMMAND,
     &memory::COMMAND,
     &scripting::MODULE,
@@ -42,6 +46,7 @@ pub(super) const COMMANDS: &[&Command] = &[
     &cluster::READONLY,
     &cluster::READWRITE,
     &role::COMMAND,
+    &save::SAVE,
     &scripting::SCRIPT,
     &shutdown::COMMAND,
     &slowlog::COMMAND,

@@ -5,7 +5,7 @@ use rbq_resp::Sink;
 use super::ADMIN;
 use crate::args::Args;
 use crate::broker::{Action, Turn};
-use crate::command::{Arg, Arity, Command, Run};
+use crate::command::{Arg, Arity, Command, Flags, Run};
 use crate::error::Error;
 use crate::settings::{Mutable, Parameter, Settings};
 
@@ -14,6 +14,7 @@ pub(super) const COMMAND: Command = Command {
     summary: "Sets configuration parameters in-flight.",
     complexity: "O(N) when N is the number of configuration parameters provided",
     arity: Arity::AtLeast(4),
+    flags: ADMIN.flags.with(Flags::SYNCED),
     tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     args: &[Arg::block("data", &[Arg::string("parameter"), Arg::string("value")]).many()],
     history: &[("7.0.0", "Added the ability to set multiple parameters in one call.")],
@@ -30,6 +31,9 @@ pub(super) const COMMAND: Command = Command {
         let mut settings = turn.broker.settings.clone();
         for change in &changes {
             change.apply(&mut settings)?;
+            if change.parameter.name == "appendonly" && settings.appendonly != turn.broker.settings.appendonly {
+                return Err(change.refused("rbq decides at its start whether it keeps anything on disk"));
+            }
         }
         turn.broker.settings = settings;
         for change in &changes {

@@ -1,0 +1,119 @@
+//! The start: what was kept comes back before anybody is served.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, bail};
+use rbq_broker::settings::AppendFsync;
+use rbq_broker::{Broker, Settings};
+use rbq_journal::{Directory, Identity, Journal, Opened, Options, Policy, RecoveryReport};
+
+use super::sync_price;
+use crate::facts;
+use crate::gates::Gates;
+
+/// The version of what ops mean. A log of a later one is refused.
+const STATE_VERSION: u32 = 1;
+
+/// How far ahead of the system's clock the log may be. More is a clock that was wrong then or is wrong now, and expiry,
+/// idle times and IDs would follow it.
+const AHEAD_MS_MAX: u64 = 3_600_000;
+
+/// What a start found, for whoever is to know.
+pub(crate) struct Kept {
+    pub(crate) journal: Arc<Journal>,
+    /// Median time of a write with its sync, in microseconds.
+    pub(crate) sync_us: u64,
+}
+
+/// Opens the data directory and fills `broker`, which is empty, with what is in it.
+pub(crate) fn open(settings: &Settings, broker: &mut Broker, gates: &Arc<Gates>) -> Result<Kept> {
+    let path = Path::new(&settings.appenddirname.0);
+    let shown = Path::new(&settings.dir.0).join(path);
+    let shown = shown.display();
+    let directory = Directory::create(path).with_context(|| format!("cannot make the data directory {shown}"))?;
+    let directory = Arc::new(directory);
+    let sync_us = sync_price::measure(path).with_context(|| format!("cannot write to {shown}"))?;
+    let start = Instant::now();
+    let Opened { journal, snapshot, records, report } = Journal::open(directory, options(settings, gates))?;
+    check_time(&report, settings)?;
+    if let Some(mut snapshot) = snapshot {
+        let mut reader = broker.load();
+        while let Some(section) = snapshot.next()? {
+            reader.push(&section.bytes)?;
+        }
+        reader.finish()?;
+    }
+    let mut ops = 0;
+    for record in records {
+        let (position, bytes) = record?;
+        ops += broker.replay(&bytes).with_context(|| format!("position {position} of the log in {shown}"))?;
+    }
+    drop(broker.take_garbage());
+    broker.log().enable(journal.appended());
+    tell(&report, ops, start);
+    let journal = Arc::new(journal);
+    gates.guard(journal.clone());
+    Ok(Kept { journal, sync_us })
+}
+
+fn options(settings: &Settings, gates: &Arc<Gates>) -> Options {
+    let unguessable = || (u128::from(facts::seed()) << 64) | u128::from(facts::seed());
+    let identity = Identity { cluster: unguessable(), node: unguessable() };
+    let mut options = Options::new(STATE_VERSION, identity);
+    options.policy = policy(settings.appendfsync);
+    let gates = gates.clone();
+    options.progress = Arc::new(move || gates.advance());
+    options.fatal = Arc::new(|fatal| {
+        // Whoever waits for an answer gets none: nobody knows what is on the disk.
+        tracing::error!(reason = %fatal, "the log can no longer be written: ending");
+        std::process::exit(1);
+    });
+    options
+}
+
+/// The journal's word for `appendfsync`.
+pub(crate) fn policy(setting: AppendFsync) -> Policy {
+    match setting {
+        AppendFsync::Always => Policy::Always,
+        AppendFsync::EverySec => Policy::EverySec,
+        AppendFsync::No => Policy::No,
+    }
+}
+
+fn check_time(report: &RecoveryReport, settings: &Settings) -> Result<()> {
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let ahead_ms = report.newest_time_ms.saturating_sub(now_ms);
+    if ahead_ms > AHEAD_MS_MAX && !settings.accept_clock.0 {
+        bail!(
+            "the log was written {} minutes after what the system's clock says now\nhint: set the clock right; or, if the \
+             log's times were the wrong ones, start once with `--accept-clock yes`",
+            ahead_ms / 60_000
+        );
+    }
+    Ok(())
+}
+
+fn tell(report: &RecoveryReport, ops: u64, start: Instant) {
+    if let Some(torn) = &report.torn {
+        tracing::warn!(
+            file = torn.file,
+            offset = torn.offset,
+            bytes = torn.bytes,
+            kept_as = torn.kept_as.as_deref().unwrap_or("nothing: it was empty"),
+            "the log ended in a record that was never completed, and so never acknowledged: cut"
+        );
+    }
+    if report.is_new {
+        tracing::info!("new data directory");
+        return;
+    }
+    tracing::info!(
+        snapshot = report.snapshot_cut,
+        position = report.last_lsn,
+        ops,
+        ms = start.elapsed().as_millis() as u64,
+        "state read back"
+    );
+}

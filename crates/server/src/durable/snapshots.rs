@@ -1,0 +1,113 @@
+//! The thread that takes snapshots.
+//!
+//! It holds the broker for a moment to begin, and for each slice of images; it encodes and writes between the holds. So the
+//! service goes on, and at most a slice is in memory twice.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use rbq_broker::snapshot::Writer;
+use rbq_journal::{Journal, SnapshotReport};
+
+use crate::hub::{Flush, Shared};
+
+/// The one kind of section there is.
+const SECTION: u32 = 1;
+
+/// A handle on the thread.
+pub(crate) struct Snapshots {
+    wanted: SyncSender<()>,
+}
+
+impl Snapshots {
+    /// A thread that has yet to be started, and its end of the line.
+    pub(crate) fn new() -> (Self, Receiver<()>) {
+        let (wanted, wishes) = sync_channel(1);
+        (Self { wanted }, wishes)
+    }
+
+    /// Asks for a snapshot. One wish that waits is as good as two.
+    pub(crate) fn want(&self) {
+        match self.wanted.try_send(()) {
+            Ok(()) | Err(TrySendError::Full(())) => {}
+            Err(TrySendError::Disconnected(())) => tracing::error!("nobody takes snapshots any more"),
+        }
+    }
+}
+
+/// Starts the thread.
+pub(crate) fn start(shared: Arc<Shared>, journal: Arc<Journal>, wishes: Receiver<()>) -> Result<()> {
+    let run = move || {
+        while wishes.recv().is_ok() {
+            let start = Instant::now();
+            let outcome = take(&shared, &journal);
+            match &outcome {
+                Ok(report) => tracing::info!(
+                    position = report.cut,
+                    bytes = report.bytes,
+                    ms = start.elapsed().as_millis() as u64,
+                    "snapshot taken"
+                ),
+                Err(error) => tracing::error!(error = format!("{error:#}"), "snapshot not taken"),
+            }
+            finish(&shared, outcome);
+        }
+    };
+    std::thread::Builder::new().name("snapshot".into()).spawn(run).context("cannot start the snapshot thread")?;
+    Ok(())
+}
+
+fn take(shared: &Shared, journal: &Journal) -> Result<SnapshotReport> {
+    let (encoder, cut, time_ms) = {
+        let mut hub = shared.lock();
+        let now = hub.clock.now();
+        shared.keep(&mut hub, now);
+        (hub.broker.begin_snapshot(), journal.appended(), now.unix_ms())
+    };
+    let outcome = write(shared, journal, encoder, cut, time_ms);
+    if outcome.is_err() {
+        shared.lock().broker.end_snapshot();
+    }
+    outcome
+}
+
+fn write(shared: &Shared, journal: &Journal, mut encoder: Writer, cut: u64, time_ms: u64) -> Result<SnapshotReport> {
+    let mut file = journal.begin_snapshot(cut, time_ms)?;
+    let mut images = Vec::new();
+    loop {
+        let is_more = {
+            let mut hub = shared.lock();
+            let is_more = hub.broker.snapshot_slice(&mut images);
+            shared.hand_over_chores(&mut hub);
+            is_more
+        };
+        for image in images.drain(..) {
+            encoder.add(&image, &mut |section: &[u8]| file.section(SECTION, section))?;
+        }
+        if !is_more {
+            break;
+        }
+    }
+    encoder.finish(&mut |section: &[u8]| file.section(SECTION, section))?;
+    anyhow::ensure!(journal.wait_synced(cut), "the log stopped");
+    Ok(file.finish()?)
+}
+
+/// Tells the broker, and through it whoever waits in SAVE.
+fn finish(shared: &Shared, outcome: Result<SnapshotReport>) {
+    let mut flush = Flush::default();
+    let mut hub = shared.lock();
+    let now = hub.clock.now();
+    if let Ok(report) = &outcome {
+        hub.snapshot_bytes = report.bytes;
+    }
+    hub.broker.finish_snapshot(outcome.map(drop).map_err(|error| format!("snapshot not taken: {error:#}")), now);
+    hub.sort_mail(shared, &mut flush, now);
+    hub.deliver(shared, &mut flush, now);
+    shared.keep(&mut hub, now);
+    shared.after_hold(&mut hub, now);
+    drop(hub);
+    flush.run(shared);
+}

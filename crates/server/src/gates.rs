@@ -1,0 +1,143 @@
+//! Who waits for the log to be safe, and who lets them go on.
+//!
+//! ```text
+//!   outbox ── front piece gated ──► the line of its I/O thread ──► the thread's gatekeeper ──► socket
+//!                                             ▲
+//!   journal ── advanced: up to here is safe ──┘ one wake for each thread that has somebody to let go
+//! ```
+//!
+//! The journal's thread touches no socket: while it would write to hundreds of them, the next batch would wait.
+//!
+//! Invariant: whoever is in a line is woken once its gate is open. The journal notes how far it is before it looks at a
+//! line, and whoever lines up looks again afterwards, so one of both sees the other.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+use rbq_broker::Gate;
+use rbq_journal::Journal;
+
+use crate::hub::{Conn, Shared};
+
+/// Connections of one I/O thread whose output waits.
+#[derive(Default)]
+struct Line {
+    waiting: VecDeque<(Gate, Arc<Conn>)>,
+    gatekeeper: Option<Waker>,
+}
+
+/// How far the log is, and the lines.
+pub(crate) struct Gates {
+    journal: OnceLock<Arc<Journal>>,
+    /// Up to where it is safe, as the policy means it.
+    safe: AtomicU64,
+    synced: AtomicU64,
+    lines: Vec<Mutex<Line>>,
+    /// Connections that run nothing until there is room again.
+    held_back: Mutex<Vec<Arc<Conn>>>,
+}
+
+impl Gates {
+    /// Gates that are all open, until there is a journal.
+    pub(crate) fn new(io_threads: usize) -> Self {
+        Self {
+            journal: OnceLock::new(),
+            safe: AtomicU64::new(u64::MAX),
+            synced: AtomicU64::new(u64::MAX),
+            lines: (0..io_threads).map(|_| Mutex::default()).collect(),
+            held_back: Mutex::default(),
+        }
+    }
+
+    /// From here on gates wait for this journal.
+    pub(crate) fn guard(&self, journal: Arc<Journal>) {
+        let _ = self.journal.set(journal);
+        self.advance();
+    }
+
+    /// The journal, if something is kept.
+    #[inline]
+    pub(crate) fn journal(&self) -> Option<&Arc<Journal>> {
+        self.journal.get()
+    }
+
+    /// Whether this gate is open.
+    #[inline]
+    pub(crate) fn is_open(&self, gate: Gate) -> bool {
+        gate == Gate::OPEN || gate.is_open(self.safe.load(Ordering::Acquire), self.synced.load(Ordering::Acquire))
+    }
+
+    /// The journal has come further, or has room again, or its policy was changed.
+    pub(crate) fn advance(&self) {
+        let Some(journal) = self.journal.get() else { return };
+        self.synced.store(journal.synced(), Ordering::Release);
+        self.safe.store(journal.open_upto(), Ordering::Release);
+        for line in &self.lines {
+            let mut line = line.lock();
+            if line.waiting.front().is_some_and(|(gate, _)| self.is_open(*gate))
+                && let Some(gatekeeper) = line.gatekeeper.take()
+            {
+                gatekeeper.wake();
+            }
+        }
+        if !journal.is_congested() {
+            self.release_held_back();
+        }
+    }
+
+    /// Lines a connection up until `gate` is open.
+    pub(crate) fn line_up(&self, conn: &Arc<Conn>, gate: Gate) {
+        let mut line = self.lines[conn.io_thread].lock();
+        line.waiting.push_back((gate, conn.clone()));
+        if self.is_open(gate)
+            && let Some(gatekeeper) = line.gatekeeper.take()
+        {
+            gatekeeper.wake();
+        }
+    }
+
+    /// Nudges this connection once there is room.
+    pub(crate) fn hold_back(&self, conn: &Arc<Conn>) {
+        self.held_back.lock().push(conn.clone());
+        if self.journal.get().is_none_or(|journal| !journal.is_congested()) {
+            self.release_held_back();
+        }
+    }
+
+    fn release_held_back(&self) {
+        let held_back = std::mem::take(&mut *self.held_back.lock());
+        for conn in held_back {
+            let mut outbox = conn.outbox.lock();
+            outbox.nudged = true;
+            outbox.wake();
+        }
+    }
+
+    fn poll_open(&self, io_thread: usize, cx: &Context<'_>, open: &mut Vec<Arc<Conn>>) -> Poll<()> {
+        let mut line = self.lines[io_thread].lock();
+        while line.waiting.front().is_some_and(|(gate, _)| self.is_open(*gate)) {
+            open.extend(line.waiting.pop_front().map(|(_, conn)| conn));
+        }
+        if open.is_empty() {
+            line.gatekeeper = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Lets the connections of an I/O thread go on, for ever.
+pub(crate) async fn keep(shared: Arc<Shared>, io_thread: usize) {
+    let mut open = Vec::new();
+    loop {
+        std::future::poll_fn(|cx| shared.gates.poll_open(io_thread, cx, &mut open)).await;
+        for conn in open.drain(..) {
+            let mut outbox = conn.outbox.lock();
+            outbox.gated = false;
+            shared.send(&conn, &mut outbox);
+        }
+    }
+}
