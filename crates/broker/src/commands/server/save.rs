@@ -89,7 +89,7 @@ pub(super) const LASTSAVE: Command = Command {
     acl: &["admin", "dangerous"],
     example: "
         ann  LASTSAVE
-        ann: <integer>
+        ann: <int>
     ",
     run: Run::Act(|turn, _, reply| {
         reply.integer(turn.broker.snapshots.last_good_s as i64);
