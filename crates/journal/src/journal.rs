@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::copy::{CopyReport, backup};
 use crate::error::{Fatal, Full, OpenError, SnapshotError};
 use crate::log::{Log, Turn};
 use crate::options::{Identity, Lsn, Options, Policy, RETRY_EVERY_MS};
@@ -219,6 +220,12 @@ impl Journal {
     /// Written from any thread; the log goes on meanwhile.
     pub fn begin_snapshot(&self, cut: Lsn, time_ms: u64) -> Result<SnapshotWriter, SnapshotError> {
         SnapshotWriter::begin(Arc::clone(&self.shared), self.identity, cut, time_ms)
+    }
+
+    /// Copies the newest snapshot and the log up to now into an empty directory, verified: a directory that `open`
+    /// accepts, with all that was appended before the call. From any thread; the log goes on meanwhile.
+    pub fn backup(&self, to: Arc<dyn Storage>) -> Result<CopyReport, SnapshotError> {
+        backup(&self.shared, self.identity, to)
     }
 
     /// Writes and syncs what was appended, notes that it is durable, and ends.

@@ -108,17 +108,15 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
     let last = layout.legs.last().expect("a layout has a segment").clone();
     let mut walker = Walker::open(&store, &last.name, options.state_version, options.faults)?;
     let tail = tail::judge(&mut walker, note, options.faults)?;
-    if tail.chain.lsn <= layout.cut {
-        let what = format!("the log ends with record {}", tail.chain.lsn - 1);
-        let meaning = format!("the snapshot holds the state after record {}: segments are missing", layout.cut);
-        return Err(OpenError::corrupt(&last.name, tail.end, what, meaning));
-    }
+    tail.check_reaches(&last.name, layout.cut)?;
 
     // From here on the directory is changed.
     remove_unfinished(&store, &survey.unfinished)?;
     let shelf = fill_shelf(&store, &survey, &options, identity)?;
     let torn = keep_torn(&store, &mut walker, &tail)?;
-    let (active, header, chain) = copy_tail(&store, &shelf, &mut walker, &tail, &options, chance.mark())?;
+    let spare = fresh_file(&shelf, &options, last.header.number, tail.end)?;
+    let (version, faults) = (options.state_version, options.faults);
+    let (active, header, chain) = copy_batches(&store, &last.name, spare, tail.end, chance.mark(), version, faults)?;
     let mut slots = Slots::open(&store)?;
     if slots.note.sequence < chain.sequence - 1 {
         slots.note(chain.sequence - 1, chain.lsn - 1)?;
@@ -254,25 +252,24 @@ fn copy_torn(store: &Store, walker: &mut Walker, name: &str, from: u64, to: u64)
     Ok(file.sync_all()?)
 }
 
-/// The last segment's whole batches in a fresh file, durable, under the segment's name.
-fn copy_tail(
+/// A segment's batches up to `end` in a fresh file, durable, under the segment's name.
+pub(crate) fn copy_batches(
     store: &Store,
-    shelf: &Shelf,
-    walker: &mut Walker,
-    tail: &Tail,
-    options: &Options,
+    name: &str,
+    spare: Spare,
+    end: u64,
     epoch: u64,
+    state_version: u32,
+    faults: Faults,
 ) -> Result<(Active, segment::Header, Chain), OpenError> {
-    let old = walker.header;
-    let spare = fresh_file(shelf, options, old.number, tail.end)?;
-    let header = segment::Header { epoch, capacity: spare.capacity, state_version: options.state_version, ..old };
+    let mut reader = Walker::open(store, name, state_version, faults)?;
     let Spare { mut file, capacity } = spare;
+    let header = segment::Header { epoch, capacity, ..reader.header };
     let mut batches = Copy { header, chain: Chain::at_start_of(&header), at: 0, out: header.encode() };
-    let mut reader = Walker::open(store, walker.name(), options.state_version, options.faults)?;
-    while reader.at < tail.end {
+    while reader.at < end {
         let Found::Batch(batch, body) = reader.next()? else {
             let what = "a batch that was just read cannot be read again";
-            return Err(OpenError::corrupt(reader.name(), reader.at, what, "the disk answers differently each time"));
+            return Err(OpenError::corrupt(name, reader.at, what, "the disk answers differently each time"));
         };
         batches.push(batch, body);
         if batches.out.len() >= COPY_BYTES {
@@ -282,15 +279,14 @@ fn copy_tail(
     }
     file.write_at(batches.at, &batches.out)?;
     batches.written();
-    sync(&file, options.faults)?;
-    let name = names::segment(old.number);
-    store.rename(&file.name, &name)?;
-    if !options.faults.skip_dir_sync() {
+    sync(&file, faults)?;
+    store.rename(&file.name, name)?;
+    if !faults.skip_dir_sync() {
         store.sync_dir()?;
     }
-    file.name = name;
+    file.name = name.into();
     let Copy { chain, at, .. } = batches;
-    Ok((Active { file, number: old.number, epoch, capacity, at }, header, chain))
+    Ok((Active { file, number: header.number, epoch, capacity, at }, header, chain))
 }
 
 /// So much is gathered before it is written.

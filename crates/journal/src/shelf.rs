@@ -23,7 +23,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::error::{Full, IoFailure};
 use crate::names;
 use crate::options::{Options, SPARES_READY, Sizes};
-use crate::segment::{self, Use};
+use crate::segment;
 use crate::store::{NamedFile, Store};
 
 /// Zeros are written in pieces of this size.
@@ -83,19 +83,7 @@ pub(crate) enum Prepared {
 
 impl Shelf {
     pub(crate) fn new(store: Store, options: &Options, identity: crate::Identity, next_name: u64) -> Arc<Self> {
-        let template = segment::Header {
-            used: Use::Spare,
-            state_version: options.state_version,
-            number: 0,
-            epoch: 0,
-            capacity: 0,
-            first_lsn: 1,
-            next_lsn: 1,
-            first_sequence: 1,
-            crc_before: 0,
-            time_ms: 0,
-            identity,
-        };
+        let template = segment::Header::blank(options.state_version, identity);
         Arc::new(Self {
             store,
             sizes: options.sizes,

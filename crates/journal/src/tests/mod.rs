@@ -8,4 +8,5 @@ mod crashes;
 mod flips;
 mod mutants;
 mod refusals;
+mod tools;
 mod world;
