@@ -43,7 +43,7 @@ struct Source<'a> {
     identity: Identity,
     cut: Lsn,
     legs: Vec<Leg>,
-    /// The last record to be copied.
+    /// The last record that must be copied.
     upto: Lsn,
 }
 
@@ -81,22 +81,24 @@ fn copy(source: &Source<'_>, to: Arc<dyn Storage>) -> Result<CopyReport, OpenErr
     if let Some(file) = to.list()?.into_iter().find(|name| names::parse(name) != Name::Lock) {
         return Err(OpenError::NotEmpty { directory: to.place(), file });
     }
-    let mut report = CopyReport { snapshot_cut: source.cut, last_lsn: source.upto, ..CopyReport::default() };
+    let mut report = CopyReport { snapshot_cut: source.cut, ..CopyReport::default() };
     if source.cut > 0 {
         report.bytes += copy_snapshot(source, &to)?;
     }
     let mut sequence = 0;
+    // Whole batches are copied, and the last one may hold more than was asked for.
     for leg in &source.legs {
         let (copied, bytes) = copy_segment(source, leg, &to)?;
         report.bytes += bytes;
         report.segments += 1;
         sequence = copied.sequence - 1;
+        report.last_lsn = copied.lsn - 1;
         if copied.lsn > source.upto {
             break;
         }
     }
     let mut slots = Slots::create(&to)?;
-    slots.note(sequence, source.upto)?;
+    slots.note(sequence, report.last_lsn)?;
     to.sync_dir()?;
     identity::write(&to, source.identity)?;
     Ok(report)

@@ -24,6 +24,7 @@ pub struct Replay {
     /// Records of the current batch that were not shown yet.
     ready: VecDeque<(Lsn, Range<usize>)>,
     body: Bytes,
+    state_version: u32,
     has_failed: bool,
     _reading: Option<Reading>,
 }
@@ -123,7 +124,14 @@ impl Replay {
     pub(crate) fn new(legs: Legs, reading: Reading) -> Self {
         let cut = legs.pieces.cut;
         let (ready, body) = (VecDeque::new(), Bytes::new());
-        Self { legs, cut, ready, body, has_failed: false, _reading: Some(reading) }
+        let state_version = legs.state_version;
+        Self { legs, cut, ready, body, state_version, has_failed: false, _reading: Some(reading) }
+    }
+
+    /// The version of the state machine that appended the record that was shown last.
+    #[must_use]
+    pub fn state_version(&self) -> u32 {
+        self.state_version
     }
 
     fn pull(&mut self) -> Option<Result<(Lsn, Bytes), OpenError>> {
@@ -138,6 +146,7 @@ impl Replay {
                 Ok(None) => return None,
                 Ok(Some(Step::Piece)) => {}
                 Ok(Some(Step::Record(header, record))) if header.first_lsn > self.cut => {
+                    self.state_version = header.state_version;
                     return Some(Ok((header.first_lsn, record)));
                 }
                 Ok(Some(Step::Record(..))) => {}
@@ -145,6 +154,7 @@ impl Replay {
                     let ranges = batch::records(&body, header.records).expect("the walk has looked at the lengths");
                     self.ready.extend((header.first_lsn..).zip(ranges));
                     self.body = body;
+                    self.state_version = header.state_version;
                 }
             }
         }

@@ -130,6 +130,11 @@ impl Shelf {
         }
     }
 
+    /// True when so much room for adds is not there, and is on its way.
+    pub(crate) fn is_preparing_for(&self, need: u64) -> bool {
+        need > self.room(Purpose::Add) && self.why_full(need).is_temporary()
+    }
+
     /// Why no file can be prepared at present.
     pub(crate) fn refused(&self) -> Option<Full> {
         let cause = self.inner.lock().refused.clone()?;
