@@ -12,7 +12,7 @@ use crate::error::IoFailure;
 use crate::names;
 use crate::options::{Lsn, SPARES_KEPT_MAX};
 use crate::shelf::{Shelf, Spare};
-use crate::storage::Access;
+use crate::storage::{Access, Lock};
 use crate::store::Store;
 
 /// One segment of the log.
@@ -39,6 +39,9 @@ pub(crate) struct Catalog {
     store: Store,
     shelf: Arc<Shelf>,
     inner: Mutex<Inner>,
+    /// Here, because whoever may still rename or remove a file holds the catalog: a snapshot that outlives its journal
+    /// must not meet another process in the directory.
+    _lock: Lock,
 }
 
 impl Catalog {
@@ -48,8 +51,14 @@ impl Catalog {
         segments: Vec<Entry>,
         cut: Lsn,
         old_snapshots: Vec<Lsn>,
+        lock: Lock,
     ) -> Arc<Self> {
-        Arc::new(Self { store, shelf, inner: Mutex::new(Inner { segments, readers: 0, cut, old_snapshots }) })
+        Arc::new(Self {
+            store,
+            shelf,
+            inner: Mutex::new(Inner { segments, readers: 0, cut, old_snapshots }),
+            _lock: lock,
+        })
     }
 
     pub(crate) fn push(&self, entry: Entry) {

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::copy::{CopyReport, backup};
 use crate::error::{Fatal, Full, OpenError, SnapshotError};
 use crate::log::{Log, Turn};
 use crate::options::{Identity, Lsn, Options, Policy, RETRY_EVERY_MS};
@@ -20,7 +21,7 @@ use crate::shared::{Shared, Stop};
 use crate::shelf::{Prepared, Purpose};
 use crate::snapshot_read::SnapshotReader;
 use crate::snapshot_write::SnapshotWriter;
-use crate::storage::{Lock, Storage};
+use crate::storage::Storage;
 
 /// What a start hands over. Appending may begin when `snapshot` and `records` are read to their ends without an error.
 #[derive(Debug)]
@@ -62,19 +63,20 @@ pub struct Figures {
 
 /// A write-ahead log. See the crate's documentation for what it promises.
 ///
+/// The directory stays locked until the handle, its replay and its snapshot writers are all dropped.
+///
 /// Dropping it stops at once, as if the process had been killed: what was not told to be written may be lost. Use
 /// [`close`](Self::close) to end in order.
 pub struct Journal {
     shared: Arc<Shared>,
     identity: Identity,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    _lock: Lock,
 }
 
 impl Journal {
     /// Opens the journal in a directory, or makes one.
     pub fn open(storage: Arc<dyn Storage>, options: Options) -> Result<Opened, OpenError> {
-        let Recovered { shared, log, snapshot, replay, report, lock } = recover(storage, options)?;
+        let Recovered { shared, log, snapshot, replay, report } = recover(storage, options)?;
         let mut threads = Vec::new();
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let spawned = Builder::new().name(name.into()).spawn(run);
@@ -90,7 +92,7 @@ impl Journal {
                 return Err(error);
             }
         }
-        let journal = Self { shared, identity: report.identity, threads: Mutex::new(threads), _lock: lock };
+        let journal = Self { shared, identity: report.identity, threads: Mutex::new(threads) };
         Ok(Opened { journal, snapshot, records: replay, report })
     }
 
@@ -181,7 +183,8 @@ impl Journal {
         self.shared.in_flight()
     }
 
-    /// True when whoever wants to append should wait until the progress callback is called: too much is in flight.
+    /// True when whoever wants to append should wait until the progress callback is called: too much is in flight, or
+    /// room is only being prepared. Never because the disk is full.
     #[must_use]
     pub fn is_congested(&self) -> bool {
         self.shared.is_congested()
@@ -226,6 +229,12 @@ impl Journal {
         SnapshotWriter::begin(Arc::clone(&self.shared), self.identity, cut, time_ms)
     }
 
+    /// Copies the newest snapshot and the log up to now into an empty directory, verified: a directory that `open`
+    /// accepts, with all that was appended before the call. From any thread; the log goes on meanwhile.
+    pub fn backup(&self, to: Arc<dyn Storage>) -> Result<CopyReport, SnapshotError> {
+        backup(&self.shared, self.identity, to)
+    }
+
     /// Writes and syncs what was appended, notes that it is durable, and ends.
     pub fn close(self) -> Result<(), Fatal> {
         self.finish()
@@ -264,7 +273,12 @@ fn prepare_files(shared: &Shared) {
     while !stops() {
         match shared.shelf.prepare() {
             Prepared::Made => shared.tell(),
-            after => shared.shelf.wait(after, RETRY_EVERY_MS, stops),
+            Prepared::Enough => shared.shelf.wait(Prepared::Enough, RETRY_EVERY_MS, stops),
+            Prepared::Refused => {
+                // Whoever waits for room need wait no longer: it is refused now.
+                shared.tell();
+                shared.shelf.wait(Prepared::Refused, RETRY_EVERY_MS, stops);
+            }
         }
     }
 }

@@ -58,7 +58,10 @@
 mod batch;
 mod catalog;
 mod chance;
+mod check;
+mod copy;
 mod directory;
+mod dump;
 mod error;
 mod fault;
 mod fields;
@@ -69,6 +72,7 @@ mod log;
 mod names;
 mod options;
 mod recover;
+mod repair;
 mod replay;
 mod segment;
 mod shared;
@@ -85,10 +89,14 @@ mod survey;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod walk;
 
 pub use batch::FORMAT_VERSION;
+pub use check::{CheckReport, FileReport, check};
+pub use copy::{CopyReport, restore};
 pub use directory::Directory;
+pub use dump::{Dumped, dump};
 pub use error::{Fatal, Full, HINT, OpenError, SnapshotError};
 #[doc(hidden)]
 pub use fault::Faults;
@@ -98,6 +106,7 @@ pub use options::{
     SEGMENT_FIRST_BYTES, SEGMENTS_FIRST, Sizes,
 };
 pub use recover::{RecoveryReport, TornTail};
+pub use repair::{Dropped, Plan, repair_plan};
 pub use replay::Replay;
 pub use shelf::Purpose;
 pub use snapshot_read::{Section, SnapshotReader};

@@ -56,6 +56,10 @@ pub(crate) fn torn(lsn: Lsn, epoch: u64) -> String {
     format!("torn-{lsn:020}-{epoch:016x}.cut")
 }
 
+pub(crate) fn aside(name: &str, attempt: u32) -> String {
+    format!("aside-{attempt}-{name}")
+}
+
 pub(crate) fn parse(name: &str) -> Name {
     let number =
         |prefix: &str, suffix: &str| -> Option<u64> { name.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok() };
@@ -92,7 +96,7 @@ mod tests {
         assert_eq!(parse(&snapshot(9)), Name::Snapshot(9));
         assert_eq!(parse(&snapshot_unfinished(9)), Name::Unfinished);
         assert_eq!(parse(&torn(1, 2)), Name::Torn);
-        assert_eq!(parse("aside-1-segment-7"), Name::Aside);
+        assert_eq!(parse(&aside(&segment(7), 1)), Name::Aside);
         assert_eq!(parse(ID), Name::Id);
         assert_eq!(parse("notes.txt"), Name::Other);
     }

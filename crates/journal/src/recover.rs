@@ -22,7 +22,7 @@ use crate::fault::Faults;
 use crate::identity;
 use crate::log::{Active, Log, Place, begin};
 use crate::names;
-use crate::options::{Identity, Lsn, Options, SPARES_KEPT_MAX};
+use crate::options::{Identity, Lsn, Options, SPARES_KEPT_MAX, Sizes};
 use crate::replay::{Legs, Replay};
 use crate::segment;
 use crate::shared::Shared;
@@ -77,7 +77,6 @@ pub(crate) struct Recovered {
     pub snapshot: Option<SnapshotReader>,
     pub replay: Replay,
     pub report: RecoveryReport,
-    pub lock: Lock,
 }
 
 pub(crate) fn lock(store: &Store) -> Result<Lock, OpenError> {
@@ -108,17 +107,17 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
     let last = layout.legs.last().expect("a layout has a segment").clone();
     let mut walker = Walker::open(&store, &last.name, options.state_version, options.faults)?;
     let tail = tail::judge(&mut walker, note, options.faults)?;
-    if tail.chain.lsn <= layout.cut {
-        let what = format!("the log ends with record {}", tail.chain.lsn - 1);
-        let meaning = format!("the snapshot holds the state after record {}: segments are missing", layout.cut);
-        return Err(OpenError::corrupt(&last.name, tail.end, what, meaning));
-    }
+    tail.check_reaches(&last.name, layout.cut)?;
 
     // From here on the directory is changed.
     remove_unfinished(&store, &survey.unfinished)?;
     let shelf = fill_shelf(&store, &survey, &options, identity)?;
     let torn = keep_torn(&store, &mut walker, &tail)?;
-    let (active, header, chain) = copy_tail(&store, &shelf, &mut walker, &tail, &options, chance.mark())?;
+    let (version, faults) = (options.state_version, options.faults);
+    let (active, header, chain) = match fresh_file(&shelf, &options.sizes, last.header.number, tail.end)? {
+        Some(spare) => copy_batches(&store, &last.name, spare, tail.end, chance.mark(), version, faults)?,
+        None => (rewrite_in_place(&store, &mut walker, &tail)?, last.header, tail.chain),
+    };
     let mut slots = Slots::open(&store)?;
     if slots.note.sequence < chain.sequence - 1 {
         slots.note(chain.sequence - 1, chain.lsn - 1)?;
@@ -138,7 +137,7 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
     };
     let old = layout.old_segments.iter().map(|&number| Entry { number, first_lsn: 0, capacity: 0 });
     let entries = old.chain(legs.iter().map(entry)).collect();
-    let catalog = Catalog::new(store.clone(), Arc::clone(&shelf), entries, layout.cut, layout.old_snapshots);
+    let catalog = Catalog::new(store.clone(), Arc::clone(&shelf), entries, layout.cut, layout.old_snapshots, lock);
     let (reading, ..) = catalog.read();
     let log_bytes = legs.iter().rev().skip(1).map(|leg| leg.header.capacity).sum::<u64>() + tail.end;
     let (state_version, faults) = (options.state_version, options.faults);
@@ -149,7 +148,7 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
     // The first adds should not have to wait; the rest is prepared in the background. On a full disk this comes to
     // nothing, and a broker starts that can be drained.
     while shared.shelf.room(Purpose::Add) == 0 && shared.shelf.prepare() == Prepared::Made {}
-    Ok(Recovered { shared, log, snapshot, replay, report, lock })
+    Ok(Recovered { shared, log, snapshot, replay, report })
 }
 
 fn entry(leg: &Leg) -> Entry {
@@ -254,25 +253,24 @@ fn copy_torn(store: &Store, walker: &mut Walker, name: &str, from: u64, to: u64)
     Ok(file.sync_all()?)
 }
 
-/// The last segment's whole batches in a fresh file, durable, under the segment's name.
-fn copy_tail(
+/// A segment's batches up to `end` in a fresh file, durable, under the segment's name.
+pub(crate) fn copy_batches(
     store: &Store,
-    shelf: &Shelf,
-    walker: &mut Walker,
-    tail: &Tail,
-    options: &Options,
+    name: &str,
+    spare: Spare,
+    end: u64,
     epoch: u64,
+    state_version: u32,
+    faults: Faults,
 ) -> Result<(Active, segment::Header, Chain), OpenError> {
-    let old = walker.header;
-    let spare = fresh_file(shelf, options, old.number, tail.end)?;
-    let header = segment::Header { epoch, capacity: spare.capacity, state_version: options.state_version, ..old };
+    let mut reader = Walker::open(store, name, state_version, faults)?;
     let Spare { mut file, capacity } = spare;
+    let header = segment::Header { epoch, capacity, ..reader.header };
     let mut batches = Copy { header, chain: Chain::at_start_of(&header), at: 0, out: header.encode() };
-    let mut reader = Walker::open(store, walker.name(), options.state_version, options.faults)?;
-    while reader.at < tail.end {
+    while reader.at < end {
         let Found::Batch(batch, body) = reader.next()? else {
             let what = "a batch that was just read cannot be read again";
-            return Err(OpenError::corrupt(reader.name(), reader.at, what, "the disk answers differently each time"));
+            return Err(OpenError::corrupt(name, reader.at, what, "the disk answers differently each time"));
         };
         batches.push(batch, body);
         if batches.out.len() >= COPY_BYTES {
@@ -282,15 +280,14 @@ fn copy_tail(
     }
     file.write_at(batches.at, &batches.out)?;
     batches.written();
-    sync(&file, options.faults)?;
-    let name = names::segment(old.number);
-    store.rename(&file.name, &name)?;
-    if !options.faults.skip_dir_sync() {
+    sync(&file, faults)?;
+    store.rename(&file.name, name)?;
+    if !faults.skip_dir_sync() {
         store.sync_dir()?;
     }
-    file.name = name;
+    file.name = name.into();
     let Copy { chain, at, .. } = batches;
-    Ok((Active { file, number: old.number, epoch, capacity, at }, header, chain))
+    Ok((Active { file, number: header.number, epoch, capacity, at }, header, chain))
 }
 
 /// So much is gathered before it is written.
@@ -300,18 +297,41 @@ fn sync(file: &crate::store::NamedFile, faults: Faults) -> Result<(), IoFailure>
     if faults.skip_fsync() { Ok(()) } else { file.sync_data() }
 }
 
-/// A file for the copy: a prepared one, or a new one of the usual size, or on a full disk one that is just large
-/// enough, so that a broker can be started that is to be drained.
-fn fresh_file(shelf: &Shelf, options: &Options, number: u64, end: u64) -> Result<Spare, OpenError> {
+/// A file for the copy: a prepared one, or a new one of the usual size; `None` on a full disk.
+fn fresh_file(shelf: &Shelf, sizes: &Sizes, number: u64, end: u64) -> Result<Option<Spare>, OpenError> {
     if let Some(spare) = shelf.take_of(end) {
-        return Ok(spare);
+        return Ok(Some(spare));
     }
-    let Options { sizes, .. } = options;
     let usual = if number <= sizes.segments_first { sizes.segment_first_bytes } else { sizes.segment_bytes };
     match shelf.make(usual.max(end)) {
-        Err(failure) if failure.is_lack_of_space() && end < usual => Ok(shelf.make(end)?),
-        made => Ok(made?),
+        Err(failure) if failure.is_lack_of_space() => Ok(None),
+        made => Ok(Some(made?)),
     }
+}
+
+/// Writes what was read once more to where it is: for a full disk, which must not keep a broker that is to be drained
+/// from starting. It asks for no space, and interrupted it leaves what was there. What a crash left after the end
+/// becomes zeros, so that it does not mix with what will be written there.
+fn rewrite_in_place(store: &Store, walker: &mut Walker, tail: &Tail) -> Result<Active, OpenError> {
+    let file = store.open(walker.name(), Access::Write)?;
+    let mut failure = None;
+    walker.stretch(0, tail.end, |at, bytes| {
+        if failure.is_none() {
+            failure = file.write_at(at, bytes).err();
+        }
+        Ok(())
+    })?;
+    failure.map_or(Ok(()), Err)?;
+    let mut at = tail.end;
+    while let Some(left) = tail.torn.as_ref().map(|torn| torn.to.saturating_sub(at)).filter(|left| *left > 0) {
+        let zeros = vec![0; usize::try_from(left.min(COPY_BYTES as u64)).expect("it is at most a piece")];
+        file.write_at(at, &zeros)?;
+        at += zeros.len() as u64;
+    }
+    file.sync_data()?;
+    let segment::Header { number, epoch, .. } = walker.header;
+    let capacity = walker.header.capacity.min(walker.file_bytes());
+    Ok(Active { file, number, epoch, capacity, at: tail.end })
 }
 
 /// Batches that are given another epoch.

@@ -24,6 +24,7 @@ pub struct Replay {
     /// Records of the current batch that were not shown yet.
     ready: VecDeque<(Lsn, Range<usize>)>,
     body: Bytes,
+    state_version: u32,
     has_failed: bool,
     _reading: Option<Reading>,
 }
@@ -35,7 +36,12 @@ pub(crate) struct Legs {
     faults: Faults,
     left: VecDeque<(Leg, Chain)>,
     walker: Option<(Walker, Chain)>,
-    pieces: Option<Vec<u8>>,
+    pieces: Pieces,
+}
+
+/// Puts the pieces of large records together.
+pub(crate) struct Pieces {
+    gathered: Option<Vec<u8>>,
     /// Pieces of records up to this one are not put together.
     cut: Lsn,
 }
@@ -54,7 +60,7 @@ impl Legs {
     pub(crate) fn new(store: &Store, legs: Vec<Leg>, end: Chain, cut: Lsn, state_version: u32, faults: Faults) -> Self {
         let ends = legs.iter().skip(1).map(|leg| Chain::at_start_of(&leg.header)).chain([end]).collect::<Vec<_>>();
         let left = legs.into_iter().zip(ends).collect();
-        Self { store: store.clone(), state_version, faults, left, walker: None, pieces: None, cut }
+        Self { store: store.clone(), state_version, faults, left, walker: None, pieces: Pieces::after(cut) }
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Step>, OpenError> {
@@ -75,7 +81,7 @@ impl Legs {
             }
             let (at, sequence) = (walker.at, walker.chain.sequence);
             let step = match walker.next()? {
-                Found::Batch(header, body) => step(&mut self.pieces, self.cut, header, body),
+                Found::Batch(header, body) => self.pieces.step(header, body),
                 Found::Nothing => {
                     let what = format!("batch {sequence} is missing");
                     return Err(OpenError::corrupt(walker.name(), at, what, SEALED));
@@ -89,30 +95,43 @@ impl Legs {
 
 const SEALED: &str = "a segment is durable as a whole before the next one begins, so it was damaged later";
 
-/// Puts together what belongs together.
-fn step(pieces: &mut Option<Vec<u8>>, cut: Lsn, header: batch::Header, body: &[u8]) -> Step {
-    if !header.kind.continues() {
-        // Pieces that were begun and not ended never were a record.
-        *pieces = None;
+impl Pieces {
+    pub(crate) fn after(cut: Lsn) -> Self {
+        Self { gathered: None, cut }
     }
-    if header.kind == Kind::Records {
-        return Step::Records(header, Bytes::copy_from_slice(body));
+
+    /// What a batch completes.
+    pub(crate) fn step(&mut self, header: batch::Header, body: &[u8]) -> Step {
+        if !header.kind.continues() {
+            // Pieces that were begun and not ended never were a record.
+            self.gathered = None;
+        }
+        if header.kind == Kind::Records {
+            return Step::Records(header, Bytes::copy_from_slice(body));
+        }
+        let piece = batch::piece(body).expect("the walk has looked at the lengths");
+        if header.first_lsn > self.cut {
+            self.gathered.get_or_insert_default().extend_from_slice(piece);
+        }
+        if header.kind == Kind::End {
+            return Step::Record(header, self.gathered.take().unwrap_or_default().into());
+        }
+        Step::Piece
     }
-    let piece = batch::piece(body).expect("the walk has looked at the lengths");
-    if header.first_lsn > cut {
-        pieces.get_or_insert_default().extend_from_slice(piece);
-    }
-    if header.kind == Kind::End {
-        return Step::Record(header, pieces.take().unwrap_or_default().into());
-    }
-    Step::Piece
 }
 
 impl Replay {
     pub(crate) fn new(legs: Legs, reading: Reading) -> Self {
-        let cut = legs.cut;
+        let cut = legs.pieces.cut;
         let (ready, body) = (VecDeque::new(), Bytes::new());
-        Self { legs, cut, ready, body, has_failed: false, _reading: Some(reading) }
+        let state_version = legs.state_version;
+        Self { legs, cut, ready, body, state_version, has_failed: false, _reading: Some(reading) }
+    }
+
+    /// The version of the state machine that appended the record that was shown last.
+    #[must_use]
+    pub fn state_version(&self) -> u32 {
+        self.state_version
     }
 
     fn pull(&mut self) -> Option<Result<(Lsn, Bytes), OpenError>> {
@@ -127,6 +146,7 @@ impl Replay {
                 Ok(None) => return None,
                 Ok(Some(Step::Piece)) => {}
                 Ok(Some(Step::Record(header, record))) if header.first_lsn > self.cut => {
+                    self.state_version = header.state_version;
                     return Some(Ok((header.first_lsn, record)));
                 }
                 Ok(Some(Step::Record(..))) => {}
@@ -134,6 +154,7 @@ impl Replay {
                     let ranges = batch::records(&body, header.records).expect("the walk has looked at the lengths");
                     self.ready.extend((header.first_lsn..).zip(ranges));
                     self.body = body;
+                    self.state_version = header.state_version;
                 }
             }
         }

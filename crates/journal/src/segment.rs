@@ -54,6 +54,23 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// The header of a file that is in no log.
+    pub(crate) fn blank(state_version: u32, identity: Identity) -> Self {
+        Self {
+            used: Use::Spare,
+            state_version,
+            number: 0,
+            epoch: 0,
+            capacity: 0,
+            first_lsn: 1,
+            next_lsn: 1,
+            first_sequence: 1,
+            crc_before: 0,
+            time_ms: 0,
+            identity,
+        }
+    }
+
     /// True when a large record was unfinished when this segment began.
     pub(crate) fn mid_record(&self) -> bool {
         self.first_lsn != self.next_lsn

@@ -16,6 +16,9 @@ use crate::options::{Lsn, Options, Policy};
 use crate::shelf::{Purpose, Shelf};
 use crate::store::Store;
 
+/// So much room, in batches of the largest size, should always be ahead of whoever begins to apply something.
+const ROOM_MARGIN_BATCHES: u64 = 2;
+
 struct Inbox {
     gather: Gather,
     /// The journal's thread waits to be woken.
@@ -154,12 +157,17 @@ impl Shared {
     }
 
     pub(crate) fn is_congested(&self) -> bool {
-        let is_congested = self.in_flight() >= self.options.sizes.in_flight_bytes_max;
-        if is_congested {
+        let is_over = || self.in_flight() >= self.options.sizes.in_flight_bytes_max;
+        if is_over() {
             self.was_congested.store(true, Ordering::Release);
+            // Asked again after the flag is set: else the last advance could fall between the two and nobody be told.
+            if is_over() {
+                return true;
+            }
         }
-        // Asked again after the flag is set: else the last advance could fall between the two and nobody be told.
-        is_congested && self.in_flight() >= self.options.sizes.in_flight_bytes_max
+        // A full disk is no congestion: whoever waited for that would wait for long, and drains go on.
+        let margin = ROOM_MARGIN_BATCHES * u64::from(self.options.sizes.batch_bytes_max);
+        self.shelf.is_preparing_for(self.unwritten.load(Ordering::Acquire) + margin)
     }
 
     pub(crate) fn policy(&self) -> Policy {

@@ -23,7 +23,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::error::{Full, IoFailure};
 use crate::names;
 use crate::options::{Options, SPARES_READY, Sizes};
-use crate::segment::{self, Use};
+use crate::segment;
 use crate::store::{NamedFile, Store};
 
 /// Zeros are written in pieces of this size.
@@ -83,19 +83,7 @@ pub(crate) enum Prepared {
 
 impl Shelf {
     pub(crate) fn new(store: Store, options: &Options, identity: crate::Identity, next_name: u64) -> Arc<Self> {
-        let template = segment::Header {
-            used: Use::Spare,
-            state_version: options.state_version,
-            number: 0,
-            epoch: 0,
-            capacity: 0,
-            first_lsn: 1,
-            next_lsn: 1,
-            first_sequence: 1,
-            crc_before: 0,
-            time_ms: 0,
-            identity,
-        };
+        let template = segment::Header::blank(options.state_version, identity);
         Arc::new(Self {
             store,
             sizes: options.sizes,
@@ -140,6 +128,11 @@ impl Shelf {
             Some(cause) => Full::Disk { directory, cause: cause.clone() },
             None => Full::Preparing { directory },
         }
+    }
+
+    /// True when so much room for adds is not there, and is on its way.
+    pub(crate) fn is_preparing_for(&self, need: u64) -> bool {
+        need > self.room(Purpose::Add) && self.why_full(need).is_temporary()
     }
 
     /// Why no file can be prepared at present.

@@ -228,7 +228,9 @@ struct State {
     ops: u64,
     fails: Vec<(u64, io::ErrorKind)>,
     space: Option<u64>,
-    is_locked: bool,
+    /// Who has the lock, of all who ever had it.
+    holder: Option<u64>,
+    holders: u64,
 }
 
 /// A simulated directory. Clones are the same directory.
@@ -289,9 +291,11 @@ impl SimStorage {
         self.state.lock().space = bytes;
     }
 
-    /// Has it hold this instead, as after a restart.
+    /// Has it hold this instead, as after a restart: whoever had the lock is gone.
     pub fn restore(&self, image: Image) {
-        self.state.lock().image = image;
+        let mut state = self.state.lock();
+        state.image = image;
+        state.holder = None;
     }
 
     /// True when an operation has failed that was told to.
@@ -344,11 +348,17 @@ impl SimStorage {
     }
 }
 
-struct SimLock(Arc<Mutex<State>>);
+struct SimLock {
+    state: Arc<Mutex<State>>,
+    holder: u64,
+}
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        self.0.lock().is_locked = false;
+        let mut state = self.state.lock();
+        if state.holder == Some(self.holder) {
+            state.holder = None;
+        }
     }
 }
 
@@ -408,10 +418,13 @@ impl Storage for SimStorage {
 
     fn lock(&self, _name: &str) -> Result<Lock, LockError> {
         let mut state = self.state.lock();
-        if std::mem::replace(&mut state.is_locked, true) {
+        if state.holder.is_some() {
             return Err(LockError::InUse { pid: None });
         }
-        Ok(Box::new(SimLock(Arc::clone(&self.state))))
+        state.holders += 1;
+        let holder = state.holders;
+        state.holder = Some(holder);
+        Ok(Box::new(SimLock { state: Arc::clone(&self.state), holder }))
     }
 
     fn free_bytes(&self) -> io::Result<u64> {

@@ -132,6 +132,12 @@ impl SnapshotReader {
             }
         }
     }
+
+    /// Reads the rest, and returns how many sections there were.
+    pub(crate) fn verify(mut self) -> Result<u64, OpenError> {
+        while self.next()?.is_some() {}
+        Ok(self.sections)
+    }
 }
 
 impl std::fmt::Debug for SnapshotReader {

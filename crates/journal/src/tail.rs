@@ -28,6 +28,18 @@ pub(crate) struct Tail {
     pub torn: Option<Torn>,
 }
 
+impl Tail {
+    /// Refuses a log that ends before the snapshot does.
+    pub(crate) fn check_reaches(&self, file: &str, cut: Lsn) -> Result<(), OpenError> {
+        if self.chain.lsn > cut {
+            return Ok(());
+        }
+        let what = format!("the log ends with record {}", self.chain.lsn - 1);
+        let meaning = format!("the snapshot holds the state after record {cut}: segments are missing");
+        Err(OpenError::corrupt(file, self.end, what, meaning))
+    }
+}
+
 /// What a crash left unfinished after the last whole batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Torn {

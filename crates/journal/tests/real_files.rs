@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
-use rbq_journal::{Directory, Identity, Journal, OpenError, Opened, Options, Policy, Purpose, Sizes};
+use rbq_journal::{
+    Directory, Identity, Journal, OpenError, Opened, Options, Policy, Purpose, Sizes, Storage, check, repair_plan,
+    restore,
+};
 use tempfile::TempDir;
 
 const IDENTITY: Identity = Identity { cluster: 1, node: 2 };
@@ -16,8 +19,12 @@ fn options() -> Options {
     Options { sizes, ..Options::new(1, IDENTITY) }
 }
 
+fn directory(dir: &TempDir) -> Arc<dyn Storage> {
+    Arc::new(Directory::create(dir.path()).unwrap())
+}
+
 fn open_with(dir: &TempDir, options: Options) -> Result<Opened, OpenError> {
-    Journal::open(Arc::new(Directory::create(dir.path()).unwrap()), options)
+    Journal::open(directory(dir), options)
 }
 
 fn open(dir: &TempDir) -> Opened {
@@ -189,4 +196,45 @@ fn a_record_for_which_space_is_only_being_prepared_is_asked_to_wait() {
     journal.admit(1000, Purpose::Add).unwrap();
     let full = journal.admit(100 << 20, Purpose::Add).unwrap_err();
     assert!(full.is_temporary(), "{full}");
+}
+
+#[test]
+fn a_backup_taken_while_records_arrive_opens_as_a_journal_of_its_own() {
+    let (dir, target, restored) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (journal, _) = replayed(open(&dir));
+    append(&journal, 1..=5_000);
+    let report = std::thread::scope(|scope| {
+        let backup = scope.spawn(|| journal.backup(directory(&target)));
+        append(&journal, 5_001..=6_000);
+        backup.join().unwrap().unwrap()
+    });
+    assert!((5_000..=6_000).contains(&report.last_lsn), "{report:?}");
+    assert_eq!(restore(directory(&target), directory(&restored)).unwrap().last_lsn, report.last_lsn);
+    assert_eq!(replayed(open(&restored)).1, numbered(1..=report.last_lsn));
+}
+
+#[test]
+fn damage_is_named_and_a_repair_keeps_what_comes_before_it() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = replayed(open(&dir));
+    for lsn in 1..=100 {
+        append(&journal, lsn..=lsn);
+        assert!(journal.wait_synced(lsn));
+    }
+    journal.close().unwrap();
+    let segment = dir.path().join("segment-0000000000000001.log");
+    let mut content = std::fs::read(&segment).unwrap();
+    let at = content.windows(9).position(|window| window == b"record 50").unwrap();
+    content[at] ^= 1;
+    std::fs::write(&segment, content).unwrap();
+
+    let error = open_with(&dir, options()).unwrap_err().to_string();
+    assert!(error.starts_with("`segment-0000000000000001.log` is damaged at byte "), "{error}");
+    assert!(error.ends_with("see what a repair would drop"), "{error}");
+    assert!(!check(directory(&dir)).unwrap().is_sound());
+    let plan = repair_plan(directory(&dir)).unwrap();
+    assert_eq!((plan.keeps(), plan.dropped().len(), plan.dropped()[0].first_lsn), (49, 1, Some(50)));
+    plan.carry_out().unwrap();
+    assert!(dir.path().join("aside-1-segment-0000000000000001.log").exists());
+    assert_eq!(replayed(open(&dir)).1, numbered(1..=49));
 }

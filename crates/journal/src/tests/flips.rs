@@ -21,7 +21,7 @@ pub(super) struct Flips {
 }
 
 /// A journal that has fallen silent: everything in it is acknowledged, and noted.
-fn silent_world(seed: u64) -> (Image, Model) {
+pub(super) fn silent_world(seed: u64) -> (Image, Model) {
     let model: Arc<Mutex<Model>> = Arc::default();
     let world = World::begin(seed, SimStorage::new(), Arc::clone(&model), None);
     let mut world = world.unwrap_or_else(|ended| panic!("{ended:?}"));
@@ -36,7 +36,7 @@ fn silent_world(seed: u64) -> (Image, Model) {
 }
 
 /// Every bit of every header of a file, and some of the rest.
-fn bits_of(name: &str, content: &[u8], chance: &mut Chance) -> Vec<usize> {
+pub(super) fn bits_of(name: &str, content: &[u8], chance: &mut Chance) -> Vec<usize> {
     let mut bits = Vec::new();
     let mut all = |from: usize, to: usize| bits.extend(from * 8..to.min(content.len()) * 8);
     if name.starts_with("segment") {

@@ -6,6 +6,9 @@
 
 mod crashes;
 mod flips;
+mod full;
 mod mutants;
 mod refusals;
+mod threads;
+mod tools;
 mod world;

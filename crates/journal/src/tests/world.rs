@@ -129,7 +129,6 @@ pub(super) struct World {
     pub model: Arc<Mutex<Model>>,
     pub log: Log,
     pub shared: Arc<Shared>,
-    lock: Option<crate::storage::Lock>,
     chance: Chance,
     now_ms: u64,
     fault: Option<Fault>,
@@ -159,11 +158,10 @@ impl World {
         fault: Option<Fault>,
     ) -> Result<Self, Ended> {
         let started = recover(Arc::new(storage.clone()), options(seed, fault)).map_err(refusal)?;
-        let Recovered { shared, log, lock, .. } = started;
+        let Recovered { shared, log, .. } = started;
         model.lock().life = Some(Arc::clone(&shared));
         let chance = Chance::new(seed ^ 0x5eed);
-        let lock = Some(lock);
-        Ok(Self { storage, model, log, shared, lock, chance, now_ms: 0, fault, snapshot: None })
+        Ok(Self { storage, model, log, shared, chance, now_ms: 0, fault, snapshot: None })
     }
 
     /// Does so many steps.
@@ -172,7 +170,7 @@ impl World {
     }
 
     fn step(&mut self) -> Result<(), Ended> {
-        match self.chance.below(40) {
+        match self.chance.below(42) {
             0..=11 => self.append_some(),
             12..=25 => self.turn()?,
             26..=28 => {
@@ -189,6 +187,7 @@ impl World {
             33..=34 => self.begin_snapshot(),
             35..=37 => self.finish_snapshot()?,
             38 => self.append_giant(),
+            39..=40 => self.change_space(),
             _ => self.restart()?,
         }
         Ok(())
@@ -237,6 +236,13 @@ impl World {
         let policies = [Policy::Always, Policy::EverySec, Policy::No];
         let policy = policies[usize::try_from(self.chance.below(3)).expect("it is small")];
         self.shared.set_policy(policy);
+    }
+
+    /// Makes the disk full, or nearly, or gives it space again.
+    fn change_space(&mut self) {
+        let room = self.chance.below(30 << 10);
+        let limit = self.chance.once_in(3).then(|| self.storage.bytes() + room);
+        self.storage.limit_space(limit);
     }
 
     fn begin_snapshot(&mut self) {
@@ -304,7 +310,6 @@ impl World {
             (model.synced, model.written, model.life) = (model.synced(), least, None);
             least
         };
-        self.lock = None;
         self.storage.restore(image);
         let before = self.model.lock().clone();
         let options = Options { policy, ..options(self.chance.next(), self.fault) };
@@ -322,7 +327,7 @@ impl World {
         // Whatever was recovered may have been shown.
         (model.synced, model.written) = (last, last);
         model.life = Some(Arc::clone(&recovered.shared));
-        (self.log, self.shared, self.lock) = (recovered.log, recovered.shared, Some(recovered.lock));
+        (self.log, self.shared) = (recovered.log, recovered.shared);
         self.now_ms = 0;
         Ok(())
     }
@@ -416,7 +421,7 @@ fn go_on(
     chance: &mut Chance,
     fault: Option<Fault>,
 ) -> Result<(), String> {
-    let Recovered { shared, mut log, lock, .. } = recovered;
+    let Recovered { shared, mut log, .. } = recovered;
     let mut appended = model.appended[..usize::try_from(last).expect("it is small")].to_vec();
     for record in [vec![1; 10], vec![2; 2_000], vec![3; 30]] {
         shared.append(&record);
@@ -430,7 +435,6 @@ fn go_on(
             shared.shelf.prepare();
         }
     }
-    drop(lock);
     let storage = SimStorage::of(storage.image().after_power_cut(chance.next()));
     let model = Model { appended, ..Model::default() };
     let (_, _) = start(&storage, options(chance.next(), fault), &model, wanted)

@@ -1,0 +1,122 @@
+//! What is in a journal's directory, file by file, and what is wrong with it. Nothing is changed.
+
+use std::sync::Arc;
+
+use crate::error::OpenError;
+use crate::fault::Faults;
+use crate::identity;
+use crate::names::{self, Name};
+use crate::segment;
+use crate::slot;
+use crate::snapshot_read::SnapshotReader;
+use crate::storage::Storage;
+use crate::store::Store;
+use crate::verify::{ANY_STATE_VERSION, verify};
+use crate::walk::{Found, Walker};
+
+/// One file.
+#[derive(Debug)]
+pub struct FileReport {
+    /// Its name.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// What is in it, for people.
+    pub holds: String,
+    /// What is wrong with it by itself. An end that a crash may have left is not.
+    pub damage: Option<OpenError>,
+}
+
+/// A whole directory.
+#[derive(Debug)]
+pub struct CheckReport {
+    /// All files, by name.
+    pub files: Vec<FileReport>,
+    /// Why a start would refuse the journal.
+    pub refusal: Option<OpenError>,
+    /// What a start would cut from the log's end: file, offset, bytes, and why.
+    pub torn: Option<(String, u64, u64, String)>,
+}
+
+impl CheckReport {
+    /// True when a start would accept it.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.refusal.is_none()
+    }
+}
+
+/// Reads every file. The journal should not be open anywhere: what is being written looks torn.
+pub fn check(storage: Arc<dyn Storage>) -> Result<CheckReport, OpenError> {
+    let store = Store(storage);
+    let mut files = Vec::new();
+    for name in store.list()? {
+        let bytes = store.open(&name, crate::Access::Read)?.len()?;
+        let (holds, damage) = match look(&store, &name) {
+            Ok(holds) => (holds, None),
+            Err(error) => ("unreadable".into(), Some(error)),
+        };
+        files.push(FileReport { name, bytes, holds, damage });
+    }
+    let (refusal, torn) = match verify(&store) {
+        Ok(whole) => {
+            let name = whole.layout.legs.last().expect("a layout has a segment").name.clone();
+            let end = whole.tail.end;
+            (None, whole.tail.torn.map(|torn| (name, end, torn.to - end, torn.what)))
+        }
+        Err(error) => (Some(error), None),
+    };
+    Ok(CheckReport { files, refusal, torn })
+}
+
+fn look(store: &Store, name: &str) -> Result<String, OpenError> {
+    Ok(match names::parse(name) {
+        Name::Lock => "the lock".into(),
+        Name::Id => {
+            let identity = identity::read(store)?;
+            format!("cluster {:032x}, node {:032x}", identity.cluster, identity.node)
+        }
+        Name::Durable => {
+            let note = slot::read(store)?;
+            format!("everything up to batch {}, record {} was safe", note.sequence, note.lsn)
+        }
+        Name::Segment(_) => look_at_segment(store, name)?,
+        Name::Spare(_) => match spare_capacity(store, name)? {
+            Some(capacity) => format!("prepared, {capacity} bytes"),
+            None => "not completely prepared".into(),
+        },
+        Name::Snapshot(cut) => {
+            let sections = SnapshotReader::open(store, cut, ANY_STATE_VERSION)?.verify()?;
+            format!("the state after record {cut}, in {sections} sections")
+        }
+        Name::Unfinished => "unfinished, of no use".into(),
+        Name::Torn => "what a crash tore off the end of the log".into(),
+        Name::Aside => "what a repair took away".into(),
+        Name::Other => "not part of the journal".into(),
+    })
+}
+
+fn spare_capacity(store: &Store, name: &str) -> Result<Option<u64>, OpenError> {
+    let bytes = store.read_small(name, usize::try_from(segment::HEADER_BYTES).expect("it is a small number"))?;
+    Ok(segment::Header::decode(name, &bytes).ok().map(|header| header.capacity))
+}
+
+fn look_at_segment(store: &Store, name: &str) -> Result<String, OpenError> {
+    let mut walker = Walker::open(store, name, ANY_STATE_VERSION, Faults::default())?;
+    let first = walker.header.first_lsn;
+    let mut batches = 0;
+    let end = loop {
+        match walker.next()? {
+            Found::Batch(..) => batches += 1,
+            Found::Nothing => break String::new(),
+            Found::Bad(what) => break format!("; at byte {}: {what}", walker.at),
+        }
+    };
+    let last = walker.chain.lsn - 1;
+    let records = if last < first {
+        format!("no record, {first} would be the first")
+    } else {
+        format!("records {first} to {last}")
+    };
+    Ok(format!("{records} in {batches} batches, up to byte {}{end}", walker.at))
+}

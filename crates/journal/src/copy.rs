@@ -1,0 +1,161 @@
+//! A journal copied into an empty directory, every byte verified on the way: backup and restore.
+//!
+//! The copy is complete when it has an `id`: that is written last, and no start accepts segments without it. So a copy
+//! that was interrupted is never mistaken for one.
+
+use std::sync::Arc;
+
+use crate::batch::HEADER_BYTES;
+use crate::error::{OpenError, SnapshotError};
+use crate::fault::Faults;
+use crate::identity;
+use crate::names::{self, Name};
+use crate::options::{Identity, Lsn};
+use crate::recover::lock;
+use crate::segment;
+use crate::shared::Shared;
+use crate::slot::Slots;
+use crate::snapshot_read::SnapshotReader;
+use crate::storage::Storage;
+use crate::store::Store;
+use crate::survey::Leg;
+use crate::verify::{ANY_STATE_VERSION, verify};
+use crate::walk::{Found, Walker, Window};
+
+/// So much is gathered before it is written.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// What was copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CopyReport {
+    /// The cut of the snapshot; 0 when there is none.
+    pub snapshot_cut: Lsn,
+    /// The last record.
+    pub last_lsn: Lsn,
+    /// How many segments.
+    pub segments: usize,
+    /// How many bytes in all.
+    pub bytes: u64,
+}
+
+struct Source<'a> {
+    store: &'a Store,
+    identity: Identity,
+    cut: Lsn,
+    legs: Vec<Leg>,
+    /// The last record that must be copied.
+    upto: Lsn,
+}
+
+/// Verifies a journal that nobody has open, and copies it into an empty directory.
+pub fn restore(from: Arc<dyn Storage>, to: Arc<dyn Storage>) -> Result<CopyReport, OpenError> {
+    let from = Store(from);
+    let whole = verify(&from)?;
+    let upto = whole.tail.chain.lsn - 1;
+    let (identity, cut, legs) = (whole.identity, whole.layout.cut, whole.layout.legs);
+    copy(&Source { store: &from, identity, cut, legs, upto }, to)
+}
+
+/// Copies a journal that goes on meanwhile: all that was appended before the call.
+pub(crate) fn backup(shared: &Shared, identity: Identity, to: Arc<dyn Storage>) -> Result<CopyReport, SnapshotError> {
+    let upto = shared.appended();
+    if !shared.wait_synced(upto) {
+        return Err(SnapshotError::Stopped);
+    }
+    // After the wait, so that the segment with the last record is among them.
+    let (_reading, cut, entries) = shared.catalog.read();
+    let upto = upto.max(cut);
+    let needed = entries.iter().rposition(|entry| entry.first_lsn <= cut + 1).unwrap_or_default();
+    let mut legs = Vec::new();
+    for entry in &entries[needed..] {
+        let name = names::segment(entry.number);
+        let header = Walker::open(&shared.store, &name, ANY_STATE_VERSION, Faults::default())?.header;
+        legs.push(Leg { name, header });
+    }
+    Ok(copy(&Source { store: &shared.store, identity, cut, legs, upto }, to)?)
+}
+
+fn copy(source: &Source<'_>, to: Arc<dyn Storage>) -> Result<CopyReport, OpenError> {
+    let to = Store(to);
+    let _lock = lock(&to)?;
+    if let Some(file) = to.list()?.into_iter().find(|name| names::parse(name) != Name::Lock) {
+        return Err(OpenError::NotEmpty { directory: to.place(), file });
+    }
+    let mut report = CopyReport { snapshot_cut: source.cut, ..CopyReport::default() };
+    if source.cut > 0 {
+        report.bytes += copy_snapshot(source, &to)?;
+    }
+    let mut sequence = 0;
+    // Whole batches are copied, and the last one may hold more than was asked for.
+    for leg in &source.legs {
+        let (copied, bytes) = copy_segment(source, leg, &to)?;
+        report.bytes += bytes;
+        report.segments += 1;
+        sequence = copied.sequence - 1;
+        report.last_lsn = copied.lsn - 1;
+        if copied.lsn > source.upto {
+            break;
+        }
+    }
+    let mut slots = Slots::create(&to)?;
+    slots.note(sequence, report.last_lsn)?;
+    to.sync_dir()?;
+    identity::write(&to, source.identity)?;
+    Ok(report)
+}
+
+fn copy_snapshot(source: &Source<'_>, to: &Store) -> Result<u64, OpenError> {
+    let name = names::snapshot(source.cut);
+    let mut window = Window::open(source.store, &name)?;
+    let file = to.create(&name)?;
+    let mut at = 0;
+    while at < window.len() {
+        let bytes = window.bytes(at, PIECE_BYTES)?;
+        if bytes.is_empty() {
+            break;
+        }
+        file.write_at(at, bytes)?;
+        at += bytes.len() as u64;
+    }
+    file.sync_all()?;
+    // The copy is what counts: reading it back verifies both.
+    SnapshotReader::open(to, source.cut, ANY_STATE_VERSION)?.verify()?;
+    Ok(at)
+}
+
+/// Copies a segment's batches, up to the last record that is wanted.
+fn copy_segment(source: &Source<'_>, leg: &Leg, to: &Store) -> Result<(crate::walk::Chain, u64), OpenError> {
+    let mut walker = Walker::open(source.store, &leg.name, ANY_STATE_VERSION, Faults::default())?;
+    let next = source.legs.iter().find(|other| other.header.number == leg.header.number + 1);
+    let end = next.map(|next| next.header.first_sequence);
+    let file = to.create(&leg.name)?;
+    let mut out = Vec::new();
+    let mut at = segment::HEADER_BYTES;
+    while walker.chain.lsn <= source.upto && end != Some(walker.chain.sequence) {
+        let (offset, sequence) = (walker.at, walker.chain.sequence);
+        let what = match walker.next()? {
+            Found::Batch(header, body) => {
+                let start = out.len();
+                out.resize(start + HEADER_BYTES, 0);
+                header.encode(&mut out[start..]);
+                out.extend_from_slice(body);
+                None
+            }
+            Found::Nothing => Some(format!("batch {sequence} is missing")),
+            Found::Bad(what) => Some(what),
+        };
+        if let Some(what) = what {
+            return Err(OpenError::corrupt(&leg.name, offset, what, "it was durable, so it was damaged later"));
+        }
+        if out.len() >= PIECE_BYTES {
+            file.write_at(at, &out)?;
+            at += out.len() as u64;
+            out.clear();
+        }
+    }
+    file.write_at(at, &out)?;
+    at += out.len() as u64;
+    file.write_at(0, &segment::Header { capacity: at, ..leg.header }.encode())?;
+    file.sync_all()?;
+    Ok((walker.chain, at))
+}

@@ -1,0 +1,122 @@
+//! All that is stored, shown in order to whoever wants to look.
+
+use std::sync::Arc;
+
+use crate::batch;
+use crate::error::OpenError;
+use crate::fault::Faults;
+use crate::identity;
+use crate::options::Lsn;
+use crate::replay::{Pieces, Step};
+use crate::slot;
+use crate::snapshot_read::SnapshotReader;
+use crate::storage::Storage;
+use crate::store::Store;
+use crate::survey::{Leg, Survey};
+use crate::tail;
+use crate::verify::ANY_STATE_VERSION;
+use crate::walk::{Chain, Found, Walker};
+
+/// One thing that is stored.
+#[derive(Debug)]
+pub enum Dumped<'a> {
+    /// A snapshot begins: the state after this record.
+    Snapshot {
+        /// The last record whose effect is in it.
+        cut: Lsn,
+    },
+    /// A section of the snapshot.
+    Section {
+        /// What the writer called it.
+        kind: u32,
+        /// What the writer put into it.
+        bytes: &'a [u8],
+    },
+    /// A segment begins.
+    Segment {
+        /// The file.
+        file: &'a str,
+        /// Every record from this one on begins in it or in a later one.
+        first_lsn: Lsn,
+    },
+    /// A batch begins.
+    Batch {
+        /// Where it stands in its segment.
+        offset: u64,
+        /// Its number.
+        sequence: u64,
+        /// The number of its first record, or of the record it is a piece of.
+        first_lsn: Lsn,
+        /// How many records it completes.
+        records: u32,
+        /// The wall clock that it carries, in ms.
+        time_ms: u64,
+    },
+    /// A record.
+    Record {
+        /// Its number.
+        lsn: Lsn,
+        /// Its bytes.
+        bytes: &'a [u8],
+    },
+}
+
+/// Shows the newest snapshot and all records in the segments that belong to it, up to the end or to the first damage,
+/// which is then the error.
+pub fn dump(storage: Arc<dyn Storage>, mut visit: impl FnMut(Dumped<'_>)) -> Result<(), OpenError> {
+    let store = Store(storage);
+    let survey = Survey::of(&store)?;
+    survey.check_companions()?;
+    let identity = identity::read(&store)?;
+    let layout = survey.layout(&store, identity, ANY_STATE_VERSION, Faults::default())?;
+    if layout.cut > 0 {
+        visit(Dumped::Snapshot { cut: layout.cut });
+        let mut reader = SnapshotReader::open(&store, layout.cut, ANY_STATE_VERSION)?;
+        while let Some(section) = reader.next()? {
+            visit(Dumped::Section { kind: section.kind, bytes: &section.bytes });
+        }
+    }
+    let mut pieces = Pieces::after(0);
+    for (index, leg) in layout.legs.iter().enumerate() {
+        let end = layout.legs.get(index + 1).map(|next| Chain::at_start_of(&next.header));
+        dump_segment(&store, leg, end, &mut pieces, &mut visit)?;
+    }
+    Ok(())
+}
+
+fn dump_segment(
+    store: &Store,
+    leg: &Leg,
+    end: Option<Chain>,
+    pieces: &mut Pieces,
+    visit: &mut impl FnMut(Dumped<'_>),
+) -> Result<(), OpenError> {
+    visit(Dumped::Segment { file: &leg.name, first_lsn: leg.header.first_lsn });
+    let mut walker = Walker::open(store, &leg.name, ANY_STATE_VERSION, Faults::default())?;
+    loop {
+        let offset = walker.at;
+        if end.is_some_and(|end| walker.chain == end) {
+            return Ok(());
+        }
+        let Found::Batch(header, body) = walker.next()? else { break };
+        let batch::Header { sequence, first_lsn, records, time_ms, .. } = header;
+        visit(Dumped::Batch { offset, sequence, first_lsn, records, time_ms });
+        match pieces.step(header, body) {
+            Step::Piece => {}
+            Step::Record(header, bytes) => visit(Dumped::Record { lsn: header.first_lsn, bytes: &bytes }),
+            Step::Records(header, body) => {
+                let ranges = batch::records(&body, header.records).expect("the walk has looked at the lengths");
+                for (lsn, range) in (header.first_lsn..).zip(ranges) {
+                    visit(Dumped::Record { lsn, bytes: &body[range] });
+                }
+            }
+        }
+    }
+    if end.is_some() {
+        let meaning = "a segment is durable as a whole before the next one begins, so it was damaged later";
+        return Err(OpenError::corrupt(&leg.name, walker.at, "the next batch cannot be read", meaning));
+    }
+    let note = slot::read(store)?;
+    let mut walker = Walker::open(store, &leg.name, ANY_STATE_VERSION, Faults::default())?;
+    tail::judge(&mut walker, note, Faults::default()).map(|_| ())
+}

@@ -1,0 +1,169 @@
+//! The threaded handle on a simulated disk: who is told what, and when nothing is told any more.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::world::options;
+use crate::error::Fatal;
+use crate::journal::Journal;
+use crate::options::{Options, Policy, Sizes};
+use crate::shelf::Purpose;
+use crate::sim::{Image, Op, SimStorage};
+
+/// Wakes whoever waits whenever the journal tells something.
+#[derive(Default)]
+struct Bell {
+    fatal: Mutex<Option<Fatal>>,
+    rung: Condvar,
+}
+
+impl Bell {
+    fn wait_until(&self, done: impl Fn(&Option<Fatal>) -> bool) {
+        let mut fatal = self.fatal.lock();
+        while !done(&fatal) {
+            self.rung.wait(&mut fatal);
+        }
+    }
+}
+
+fn options_with(bell: &Arc<Bell>) -> Options {
+    let (progress, stopped) = (Arc::clone(bell), Arc::clone(bell));
+    Options {
+        progress: Arc::new(move || {
+            drop(progress.fatal.lock());
+            progress.rung.notify_all();
+        }),
+        fatal: Arc::new(move |fatal| {
+            *stopped.fatal.lock() = Some(fatal.clone());
+            stopped.rung.notify_all();
+        }),
+        ..options(1, None)
+    }
+}
+
+fn open(disk: &SimStorage, options: Options) -> (Journal, Vec<Vec<u8>>) {
+    let opened = Journal::open(Arc::new(disk.clone()), options).unwrap();
+    let records = opened.records.map(|record| record.unwrap().1.to_vec()).collect();
+    (opened.journal, records)
+}
+
+#[test]
+fn after_a_failed_sync_the_reason_is_told_and_nothing_more_is_acknowledged() {
+    let (disk, bell) = (SimStorage::new(), Arc::new(Bell::default()));
+    let (journal, _) = open(&disk, options_with(&bell));
+    journal.append(b"safe");
+    assert!(journal.wait_synced(1));
+    // The first sync from here on is that of the log: its write comes first.
+    let failing = disk.clone();
+    disk.observe(Some(Arc::new(move |_: &Image, op| {
+        if op == Op::Write {
+            failing.inject(failing.ops(), ErrorKind::Other);
+        }
+    })));
+    journal.append(b"lost");
+    bell.wait_until(|fatal| fatal.is_some());
+    disk.observe(None);
+    let fatal = journal.fatal().unwrap();
+    assert_eq!((fatal.action, fatal.file.as_str()), ("sync", "segment-0000000000000001.log"));
+    assert!(!journal.wait_synced(2));
+    journal.append(b"ignored");
+    assert_eq!((journal.written(), journal.synced(), journal.open_upto()), (1, 1, 1));
+    drop(journal);
+    let left = SimStorage::of(disk.image().after_power_cut(3));
+    assert_eq!(open(&left, options(2, None)).1, [b"safe"]);
+}
+
+#[test]
+fn several_threads_append_while_policies_change_and_everything_comes_back() {
+    const THREADS: usize = 4;
+    const EACH: usize = 500;
+    let (disk, bell) = (SimStorage::new(), Arc::new(Bell::default()));
+    let (journal, _) = open(&disk, options_with(&bell));
+    // As in a broker: one lock makes "admit, apply, append" one step.
+    let applied: Mutex<Vec<Vec<u8>>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (journal, applied, bell) = (&journal, &applied, &bell);
+            scope.spawn(move || {
+                for number in 0..EACH {
+                    let record = format!("{thread}:{number}").into_bytes();
+                    bell.wait_until(|_| !journal.is_congested());
+                    let mut applied = applied.lock();
+                    bell.wait_until(|_| journal.admit(record.len() as u64, Purpose::Add).is_ok());
+                    assert_eq!(journal.append(&record), applied.len() as u64 + 1);
+                    applied.push(record);
+                    let policies = [Policy::Always, Policy::EverySec, Policy::No];
+                    if number % 50 == 0 {
+                        journal.set_policy(policies[(number / 50 + thread) % 3]);
+                    }
+                }
+            });
+        }
+    });
+    let upto = journal.set_policy(Policy::Always);
+    assert_eq!(upto, (THREADS * EACH) as u64);
+    bell.wait_until(|_| journal.synced() == upto);
+    drop(journal);
+    let left = SimStorage::of(disk.image().after_power_cut(1));
+    assert_eq!(open(&left, options(2, None)).1, *applied.lock());
+}
+
+#[test]
+fn too_much_in_flight_is_congestion_and_its_end_is_told() {
+    let (disk, bell) = (SimStorage::new(), Arc::new(Bell::default()));
+    let sizes = Sizes { in_flight_bytes_max: 4_000, segment_first_bytes: 1 << 20, ..options(1, None).sizes };
+    let (journal, _) = open(&disk, Options { sizes, ..options_with(&bell) });
+    // The disk stands still until the gate is opened.
+    let gate = Arc::new((Mutex::new(false), Condvar::new()));
+    let closed = Arc::clone(&gate);
+    disk.observe(Some(Arc::new(move |_: &Image, op| {
+        let mut is_open = closed.0.lock();
+        while !*is_open && op == Op::Sync {
+            closed.1.wait(&mut is_open);
+        }
+    })));
+    for _ in 0..5 {
+        journal.append(&[1; 900]);
+    }
+    assert!(journal.is_congested() && journal.in_flight_bytes() >= 4_000);
+    *gate.0.lock() = true;
+    gate.1.notify_all();
+    bell.wait_until(|_| !journal.is_congested());
+    assert!(journal.wait_synced(5));
+}
+
+#[test]
+fn a_journal_that_falls_silent_notes_what_is_durable() {
+    let (disk, bell) = (SimStorage::new(), Arc::new(Bell::default()));
+    let (journal, _) = open(&disk, options_with(&bell));
+    let noted = Arc::new((Mutex::new(false), Condvar::new()));
+    let seen = Arc::clone(&noted);
+    journal.append(b"last words");
+    assert!(journal.wait_synced(1));
+    let before = disk.image().file("durable").unwrap().to_vec();
+    disk.observe(Some(Arc::new(move |image: &Image, _| {
+        if image.file("durable") != Some(&before) {
+            *seen.0.lock() = true;
+            seen.1.notify_all();
+        }
+    })));
+    let mut is_noted = noted.0.lock();
+    while !*is_noted {
+        noted.1.wait(&mut is_noted);
+    }
+}
+
+#[test]
+fn a_snapshot_writer_keeps_the_directory_locked() {
+    let disk = SimStorage::new();
+    let (journal, _) = open(&disk, options(1, None));
+    journal.append(b"one");
+    let mut writer = journal.begin_snapshot(1, 0).unwrap();
+    writer.section(1, b"one").unwrap();
+    drop(journal);
+    assert!(Journal::open(Arc::new(disk.clone()), options(2, None)).is_err());
+    drop(writer);
+    open(&disk, options(2, None));
+}

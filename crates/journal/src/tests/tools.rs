@@ -1,0 +1,172 @@
+//! The tools for people: checks, dumps, repairs, backups.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::flips::{bits_of, silent_world};
+use super::world::{Ended, Model, World, options, start};
+use crate::chance::Chance;
+use crate::check::check;
+use crate::copy::{backup, restore};
+use crate::dump::{Dumped, dump};
+use crate::error::OpenError;
+use crate::recover::recover;
+use crate::repair::repair_plan;
+use crate::sim::{Image, SimStorage};
+
+fn storage(image: &Image) -> Arc<SimStorage> {
+    Arc::new(SimStorage::of(image.clone()))
+}
+
+fn world(seed: u64, steps: usize) -> (World, Arc<Mutex<Model>>) {
+    let model: Arc<Mutex<Model>> = Arc::default();
+    let begun = World::begin(seed, SimStorage::new(), Arc::clone(&model), None);
+    let ran = begun.and_then(|mut world| {
+        world.run(steps)?;
+        world.settle(world.shared.appended())?;
+        Ok::<_, Ended>(world)
+    });
+    (ran.unwrap_or_else(|ended| panic!("{ended:?}")), model)
+}
+
+#[test]
+fn a_sound_journal_needs_no_repair_and_is_checked_without_a_change() {
+    for seed in 10..20 {
+        let (image, model) = silent_world(seed);
+        let disk = storage(&image);
+        let report = check(Arc::clone(&disk) as _).unwrap();
+        assert!(report.is_sound(), "{:?}", report.refusal);
+        let plan = repair_plan(Arc::clone(&disk) as _).unwrap();
+        assert!(!plan.is_needed() && plan.dropped().is_empty());
+        assert_eq!(plan.keeps(), model.appended.len() as u64);
+        assert_eq!(disk.ops(), 0);
+    }
+}
+
+#[test]
+fn a_dump_shows_every_record_since_the_snapshot() {
+    for seed in 10..20 {
+        let (image, model) = silent_world(seed);
+        let mut records = Vec::new();
+        let mut cut = 0;
+        dump(storage(&image), |dumped| match dumped {
+            Dumped::Snapshot { cut: at } => cut = at,
+            Dumped::Record { lsn, bytes } => records.push((lsn, bytes.to_vec())),
+            Dumped::Section { .. } | Dumped::Segment { .. } | Dumped::Batch { .. } => {}
+        })
+        .unwrap();
+        let shown: Vec<_> = records.into_iter().filter(|(lsn, _)| *lsn > cut).collect();
+        let expected: Vec<_> = (1..).zip(model.appended).filter(|(lsn, _)| *lsn > cut).collect();
+        assert_eq!(shown, expected);
+    }
+}
+
+#[test]
+fn a_backup_of_a_journal_that_goes_on_is_a_journal_with_all_that_was_appended_before() {
+    for seed in 0..30 {
+        let (mut world, model) = world(seed, 150);
+        let target = SimStorage::new();
+        let identity = super::world::options(0, None).identity;
+        let report = backup(&world.shared, identity, Arc::new(target.clone())).unwrap();
+        let before = model.lock().clone();
+        let count = before.appended.len() as u64;
+        assert_eq!(report.last_lsn, count);
+        world.run(30).unwrap_or_else(|ended| panic!("{ended:?}"));
+
+        let copy = SimStorage::of(target.image().after_power_cut(seed));
+        let (_, last) = start(&copy, options(seed, None), &before, count).unwrap();
+        assert_eq!(last, count);
+
+        let restored = SimStorage::new();
+        assert_eq!(restore(Arc::new(target.clone()), Arc::new(restored.clone())).unwrap().last_lsn, count);
+        start(&restored, options(seed, None), &before, count).unwrap();
+        let again = restore(Arc::new(target), Arc::new(restored)).unwrap_err();
+        assert!(matches!(again, OpenError::NotEmpty { .. }), "{again}");
+    }
+}
+
+#[test]
+fn a_backup_that_was_interrupted_is_not_taken_for_one() {
+    let (world, _) = world(5, 150);
+    let target = SimStorage::new();
+    let images: Arc<Mutex<Vec<Image>>> = Arc::default();
+    let seen = Arc::clone(&images);
+    target.observe(Some(Arc::new(move |image: &Image, _| seen.lock().push(image.clone()))));
+    backup(&world.shared, options(0, None).identity, Arc::new(target)).unwrap();
+    let images = images.lock();
+    let model = Model { appended: Vec::new(), ..Model::default() };
+    let mut refused = 0;
+    for (seed, image) in images.iter().enumerate() {
+        let left = SimStorage::of(image.after_power_cut(seed as u64));
+        // With nothing of it left, it is an empty directory; with all of it, it is a backup.
+        let names: Vec<String> = left.image().names().map(str::to_owned).collect();
+        let is_partly_there = names.iter().any(|name| name.starts_with("segment")) && !names.contains(&"id".to_owned());
+        if is_partly_there {
+            assert!(start(&left, options(1, None), &model, 0).err().unwrap().contains("`id` is damaged"));
+            refused += 1;
+        }
+    }
+    assert!(refused > 3, "{refused}");
+}
+
+#[test]
+fn a_restore_of_a_damaged_backup_is_refused() {
+    let (image, _) = silent_world(11);
+    let segment = image.names().filter(|name| name.starts_with("segment")).last().unwrap().to_owned();
+    let mut flipped = image.clone();
+    flipped.flip_bit(&segment, (4096 + 100) * 8);
+    let target = SimStorage::new();
+    let error = restore(storage(&flipped), Arc::new(target.clone())).unwrap_err();
+    assert!(matches!(&error, OpenError::Corrupt { file, .. } if *file == segment), "{error}");
+    assert_eq!(target.bytes(), 0);
+}
+
+#[test]
+fn a_repair_keeps_what_it_said_and_nothing_is_deleted() {
+    let mut repaired = 0;
+    for seed in 10..16 {
+        let (image, model) = silent_world(seed);
+        let mut chance = Chance::new(seed);
+        for name in image.names().map(str::to_owned).collect::<Vec<_>>() {
+            let bits = bits_of(&name, image.file(&name).expect("it was listed"), &mut chance);
+            for bit in bits.into_iter().filter(|_| chance.once_in(16)) {
+                let mut flipped = image.clone();
+                flipped.flip_bit(&name, bit);
+                repaired += u64::from(repair(&flipped, &model, &format!("seed {seed}, {name}, bit {bit}")));
+            }
+            let mut removed = image.clone();
+            removed.remove(&name);
+            repaired += u64::from(repair(&removed, &model, &format!("seed {seed}, without {name}")));
+        }
+    }
+    assert!(repaired > 500, "{repaired}");
+}
+
+/// True when a repair was needed and possible.
+fn repair(damaged: &Image, model: &Model, what: &str) -> bool {
+    let disk = storage(damaged);
+    let Ok(plan) = repair_plan(Arc::clone(&disk) as _) else { return false };
+    assert_eq!(disk.ops(), 0, "{what}: a plan changes nothing");
+    let (is_needed, keeps, dropped) = (plan.is_needed(), plan.keeps(), plan.dropped().to_vec());
+    plan.carry_out().unwrap_or_else(|error| panic!("{what}: {error}"));
+    for drop in &dropped {
+        let kept = disk.image().names().any(|name| name.starts_with("aside-") && name.ends_with(&drop.file));
+        assert!(kept, "{what}: {drop} is gone");
+    }
+    let (_, last) = start(&disk, options(1, None), model, 0).unwrap_or_else(|why| panic!("{what}: {why}"));
+    assert_eq!(last, keeps, "{what}");
+    is_needed
+}
+
+#[test]
+fn a_journal_of_nothing_but_noise_is_not_repaired_into_an_empty_one() {
+    let (mut image, _) = silent_world(12);
+    let names: Vec<String> = image.names().map(str::to_owned).collect();
+    for name in names.iter().filter(|name| name.starts_with("segment") || name.ends_with(".rbq")) {
+        image.flip_bit(name, 64);
+    }
+    assert!(repair_plan(storage(&image)).is_err());
+    assert!(recover(storage(&image), options(1, None)).is_err());
+    assert!(!check(storage(&image)).unwrap().is_sound());
+}

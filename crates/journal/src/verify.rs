@@ -1,0 +1,43 @@
+//! Reading all of a journal without changing anything: what a start would accept, and every byte of it.
+
+use crate::error::OpenError;
+use crate::fault::Faults;
+use crate::identity;
+use crate::options::Identity;
+use crate::replay::Legs;
+use crate::slot;
+use crate::snapshot_read::SnapshotReader;
+use crate::store::Store;
+use crate::survey::{Layout, Survey};
+use crate::tail::{self, Tail};
+use crate::walk::Walker;
+
+/// The tools do not apply records, so they read those of any state machine.
+pub(crate) const ANY_STATE_VERSION: u32 = u32::MAX;
+
+/// A journal that is whole.
+pub(crate) struct Whole {
+    pub identity: Identity,
+    pub layout: Layout,
+    pub tail: Tail,
+}
+
+/// Reads everything that a start depends on: refuses what a start would refuse now or while it replays.
+pub(crate) fn verify(store: &Store) -> Result<Whole, OpenError> {
+    let faults = Faults::default();
+    let survey = Survey::of(store)?;
+    survey.check_companions()?;
+    let identity = identity::read(store)?;
+    let note = slot::read(store)?;
+    let layout = survey.layout(store, identity, ANY_STATE_VERSION, faults)?;
+    if layout.cut > 0 {
+        SnapshotReader::open(store, layout.cut, ANY_STATE_VERSION)?.verify()?;
+    }
+    let last = layout.legs.last().expect("a layout has a segment");
+    let mut walker = Walker::open(store, &last.name, ANY_STATE_VERSION, faults)?;
+    let tail = tail::judge(&mut walker, note, faults)?;
+    tail.check_reaches(&last.name, layout.cut)?;
+    let mut legs = Legs::new(store, layout.legs.clone(), tail.chain, layout.cut, ANY_STATE_VERSION, faults);
+    while legs.next()?.is_some() {}
+    Ok(Whole { identity, layout, tail })
+}
