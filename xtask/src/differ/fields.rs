@@ -1,4 +1,5 @@
-//! Replies that are maps: `{name: value}` in RESP3, `[name, value, …]` in RESP2.
+//! Parts of replies: fields of maps, which are `{name: value}` in RESP3 and `[name, value, …]` in RESP2, and elements of
+//! arrays; of one reply, or of two side by side.
 
 use rbq_resp::Value;
 
@@ -32,6 +33,42 @@ pub(crate) fn items_mut(value: &mut Value) -> &mut [Value] {
     match value {
         Value::Array(items) | Value::Set(items) | Value::Push(items) => items,
         _ => &mut [],
+    }
+}
+
+/// The same, to look at.
+pub(crate) fn items(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(items) | Value::Set(items) | Value::Push(items) => items,
+        _ => &[],
+    }
+}
+
+/// Applies to the elements in pairs.
+pub(crate) fn each(older: &Value, newer: &mut Value, apply: impl Fn(&Value, &mut Value)) {
+    items(older).iter().zip(items_mut(newer)).for_each(|(older, newer)| apply(older, newer));
+}
+
+/// Applies to one element of both.
+pub(crate) fn at(older: &Value, newer: &mut Value, index: usize, apply: impl Fn(&Value, &mut Value)) {
+    if let (Some(older), Some(newer)) = (items(older).get(index), items_mut(newer).get_mut(index)) {
+        apply(older, newer);
+    }
+}
+
+/// Applies to one field of both.
+pub(crate) fn in_field(older: &Value, newer: &mut Value, field: &str, apply: impl Fn(&Value, &mut Value)) {
+    let mut older = older.clone();
+    if let (Some(older), Some(newer)) = (field_mut(&mut older, field), field_mut(newer, field)) {
+        apply(older, newer);
+    }
+}
+
+/// A number.
+pub(crate) fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Integer(integer) => Some(*integer),
+        _ => None,
     }
 }
 

@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use rbq_resp::Value;
 
-use super::fields::field_mut;
+use super::honest::{be_honest, counts_entries_read};
 use super::link::Link;
 use super::turn::{Args, CAST, LISTENER, Turn, expires_in_ms, may_wait, name, subscribes};
 
@@ -229,7 +229,10 @@ impl Side {
             return self.plain(client, &[args], heard);
         }
         let mut said = self.with_ids(args);
-        self.be_honest(client, &mut said)?;
+        let player = &mut self.players[client];
+        if player.resp3 || !player.listens() {
+            be_honest(&mut player.link, &mut said)?;
+        }
         self.players[client].link.send([said.as_slice()])?;
         let mut replies = self.up_to_barrier(client).with_context(|| shown(args))?;
         replies.iter_mut().for_each(|reply| self.without_ids(args, reply));
@@ -356,54 +359,6 @@ impl Side {
             }
         }
     }
-
-    /// Tells how many entries a group has read as it is, whatever the number drawn.
-    ///
-    /// The argument is there for replicas, which are told the truth. Of a lie 7.0 makes negative lags; later versions
-    /// lower it and correct it while reading (redis PR #14259 and #13958), and both tell it on for a while.
-    fn be_honest(&mut self, client: usize, args: &mut Args) -> Result<()> {
-        let player = &mut self.players[client];
-        let is_mixed = player.listens() && !player.resp3;
-        if is_mixed || !counts_entries_read(args) {
-            return Ok(());
-        }
-        let mut stream = player.link.ask_bytes(&[b"XINFO", b"STREAM", &args[2]])?;
-        let mut field = |name| field_mut(&mut stream, name).cloned();
-        let added = match field("entries-added") {
-            Some(Value::Integer(added)) => added,
-            _ => 0,
-        };
-        let last = field("last-generated-id").and_then(|id| id.as_bytes().map(<[u8]>::to_vec)).unwrap_or_default();
-        let delivered = if args[4] == "$" { last.as_slice() } else { &args[4] };
-        let after = [b"(", delivered].concat();
-        let ahead = match player.link.ask_bytes(&[b"XRANGE", &args[2], &after, b"+"])? {
-            Value::Array(entries) => entries.len() as i64,
-            _ => 0,
-        };
-        for at in ENTRIES_READ_FROM..args.len() {
-            if is_entries_read(args, at) {
-                args[at + 1] = Bytes::from((added - ahead).to_string());
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The place of XGROUP's first option.
-const ENTRIES_READ_FROM: usize = 5;
-
-/// Whether ENTRIESREAD and a number stand here. Redis takes no number that begins with a sign or a needless zero.
-fn is_entries_read(args: &Args, at: usize) -> bool {
-    let number = args.get(at + 1).map_or(b"".as_slice(), |arg| arg);
-    let is_number = number.iter().all(u8::is_ascii_digit) && (number == b"0" || !number.starts_with(b"0"));
-    args[at].eq_ignore_ascii_case(b"ENTRIESREAD")
-        && is_number
-        && std::str::from_utf8(number).is_ok_and(|n| n.parse::<i64>().is_ok())
-}
-
-/// Whether it says how many entries a group has read.
-fn counts_entries_read(args: &Args) -> bool {
-    name(args) == b"XGROUP" && (ENTRIES_READ_FROM..args.len()).any(|at| is_entries_read(args, at))
 }
 
 /// Commands that are not said inside a transaction: their replies come in numbers that EXEC does not count, they
