@@ -46,7 +46,7 @@ pub mod value;
 pub mod version;
 pub mod waiters;
 
-pub use broker::{Action, Broker, Flow, HostFacts};
+pub use broker::{Action, Broker, Flow, HostFacts, SPEAKS_HTTP};
 pub use mail::{Letter, Mail};
 pub use output::{Body, Chunk, Gate, Output};
 pub use session::{ClientId, Peer};

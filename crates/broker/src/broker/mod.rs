@@ -28,8 +28,8 @@ mod view;
 
 use std::collections::VecDeque;
 
-pub use execute::Flow;
 pub(crate) use execute::Mode;
+pub use execute::{Flow, SPEAKS_HTTP};
 use hashbrown::HashSet;
 pub use host::{Action, HostFacts};
 use rbq_pubsub::PubSub;
