@@ -16,6 +16,7 @@ pub(super) fn persistence(lines: &mut Lines, broker: &Broker, _: Now) {
     lines.field("rdb_last_bgsave_time_sec", -1);
     lines.field("rdb_current_bgsave_time_sec", -1);
     lines.field("rdb_saves", 0);
+    lines.field("rdb_last_cow_size", 0);
     lines.field("aof_enabled", u8::from(broker.log.is_enabled()));
     lines.field("aof_rewrite_in_progress", 0);
     lines.field("aof_rewrite_scheduled", 0);
@@ -23,6 +24,9 @@ pub(super) fn persistence(lines: &mut Lines, broker: &Broker, _: Now) {
     lines.field("aof_current_rewrite_time_sec", -1);
     lines.field("aof_last_bgrewrite_status", "ok");
     lines.field("aof_last_write_status", "ok");
+    for absent in ["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"] {
+        lines.field(absent, 0);
+    }
 }
 
 pub(super) fn replication(lines: &mut Lines, broker: &Broker, _: Now) {
