@@ -47,7 +47,7 @@ pub mod value;
 pub mod version;
 pub mod waiters;
 
-pub use broker::{Action, Broker, DiskRoom, Flow, HostFacts, Persistence, ReplayError, Snapshots};
+pub use broker::{Action, Broker, DiskRoom, Flow, HostFacts, Persistence, ReplayError, SPEAKS_HTTP, Snapshots};
 pub use mail::{Letter, Mail};
 pub use output::{Body, Gate, Output};
 pub use session::{ClientId, Peer};

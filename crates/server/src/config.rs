@@ -65,6 +65,7 @@ impl Config {
     /// Reads the command line and what it names.
     pub fn from_args(name: &'static str, args: impl IntoIterator<Item = OsString>) -> Result<Self> {
         let matches = command(name).try_get_matches_from(args)?;
+        check_variables(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
         Self::from_matches(&matches, |key| std::env::var(key).ok())
     }
 
@@ -136,14 +137,36 @@ fn line_of(text: &str, offset: usize) -> usize {
     text[..offset].matches('\n').count() + 1
 }
 
+/// Refuses a variable that is a parameter's but for a letter or two. Others that begin with `RBQ_` may be anybody's: the
+/// tools have some, and Kubernetes makes a dozen for a service of that name.
+fn check_variables(names: impl Iterator<Item = String>) -> Result<()> {
+    /// In a shorter name two wrong letters are another word.
+    const LETTERS_MIN: usize = 6;
+    for name in names {
+        let Some(rest) = name.strip_prefix("RBQ_").filter(|rest| rest.len() >= LETTERS_MIN && *rest != "CONFIG") else {
+            continue;
+        };
+        let (distance, close) = closest(rest);
+        if (1..=2).contains(&distance) {
+            bail!("environment variable {name}: there is no such parameter; did you mean `{}`?", variable(close));
+        }
+    }
+    Ok(())
+}
+
 /// The parameter that was probably meant.
 fn suggestion(name: &str) -> String {
-    let normal = name.replace('_', "-").to_ascii_lowercase();
-    let close = PARAMETERS.iter().map(|parameter| (distance(&normal, parameter.name), parameter.name)).min();
-    match close {
-        Some((distance, close)) if distance <= 3 => format!("; did you mean `{close}`?"),
+    match closest(name) {
+        (0..=3, close) => format!("; did you mean `{}`?", close.name),
         _ => "; see --help for all".into(),
     }
+}
+
+/// The parameter with the most similar name, and by how many letters it differs.
+fn closest(name: &str) -> (usize, &'static Parameter) {
+    let normal = name.replace('_', "-").to_ascii_lowercase();
+    let all = PARAMETERS.iter().map(|parameter| (distance(&normal, parameter.name), parameter));
+    all.min_by_key(|(distance, parameter)| (*distance, parameter.name)).expect("there are parameters")
 }
 
 /// Levenshtein distance.
@@ -218,6 +241,15 @@ mod tests {
         let path = file.path().to_str().expect("a plain path");
         let text = error(&["--config", path], &[]);
         assert_eq!(text, format!("{path}, line 2: there is no parameter `max_clients`; did you mean `maxclients`?"));
+    }
+
+    #[test]
+    fn a_variable_that_is_nearly_a_parameters_is_refused_and_other_peoples_are_not() {
+        let check = |name: &str| check_variables([name.to_owned()].into_iter()).map_err(|error| error.to_string());
+        let text = "environment variable RBQ_MAXMEMROY: there is no such parameter; did you mean `RBQ_MAXMEMORY`?";
+        assert_eq!(check("RBQ_MAXMEMROY"), Err(text.to_owned()));
+        let fine = ["RBQ_MAXMEMORY", "RBQ_CONFIG", "RBQ_URL", "RBQ_PORT_6379_TCP", "RBQ_SERVICE_PORT", "MAXMEMROY"];
+        assert!(fine.into_iter().all(|name| check(name).is_ok()));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rbq_broker::session::Session;
 use rbq_broker::{Action, HostFacts, Now, Persistence};
 
 use crate::clock::Jump;
@@ -48,6 +49,7 @@ pub(crate) async fn run_measurements(shared: Arc<Shared>, fixed: HostFacts, sync
     let mut seconds = 0;
     loop {
         let hz = measure(&shared, &fixed, sync_us);
+        hold_to_limit(&shared);
         let second = shared.lock().clock.now().monotonic_us / 1_000_000;
         if second != seconds {
             seconds = second;
@@ -125,18 +127,13 @@ fn lock_info(hub: &Hub) -> Vec<(String, String)> {
     vec![("stats".into(), hub.waits.line("rbq_lock_wait_usec") + &hub.holds.line("rbq_lock_hold_usec"))]
 }
 
-/// Closes clients that were idle or did not read for too long, and the largest one if all together hold too much.
+/// Closes clients that were idle or did not read for too long.
 fn look_after_clients(shared: &Shared) {
     let mut hub = shared.lock();
     let now = hub.clock.now();
     note_traffic(&mut hub);
     close_idle(&hub, now);
     close_over_soft_limit(&mut hub, now);
-    let settings = &hub.broker.settings;
-    let limit = settings.maxmemory_clients.limit(settings.maxmemory.0);
-    if limit.is_some_and(|limit| shared.client_buffers.load(Ordering::Relaxed).max(0) as u64 > limit) {
-        close_largest(&hub);
-    }
 }
 
 /// A connection tells of its buffers when it runs something; this tells of those that only send or only receive.
@@ -189,15 +186,38 @@ fn close_over_soft_limit(hub: &mut Hub, now: Now) {
     hub.broker.stats.output_limit_disconnections += closed;
 }
 
-fn close_largest(hub: &Hub) {
-    let held = |slot: u32| {
-        let conn = hub.conn(slot)?;
-        Some(conn.outbox.lock().pending() + conn.query_bytes.load(Ordering::Relaxed))
-    };
-    let exempt = hub.broker.sessions().into_iter().filter(|session| !session.no_evict);
-    if let Some(session) = exempt.max_by_key(|session| held(session.id.slot).unwrap_or(0)) {
-        close(hub, session.id.slot, BUFFERS_OF_ALL);
+/// Closes clients, the largest first, until the buffers of those left and what they queue in MULTI are within
+/// `maxmemory-clients`.
+fn hold_to_limit(shared: &Shared) {
+    let mut hub = shared.lock();
+    let settings = &hub.broker.settings;
+    let Some(limit) = settings.maxmemory_clients.limit(settings.maxmemory.0) else { return };
+    let mut clients: Vec<(u64, u32, bool)> = (hub.broker.sessions().into_iter())
+        .map(|session| (held_bytes(&hub, session), session.id.slot, session.no_evict))
+        .collect();
+    let mut total: u64 = clients.iter().map(|(bytes, ..)| bytes).sum();
+    clients.sort_unstable();
+    for (bytes, slot, is_exempt) in clients.into_iter().rev() {
+        if total <= limit {
+            break;
+        }
+        if !is_exempt {
+            close(&hub, slot, BUFFERS_OF_ALL);
+            hub.broker.stats.evicted_clients += 1;
+            total -= bytes;
+        }
     }
+}
+
+/// What a client makes the server hold; nothing once it is about to be closed.
+fn held_bytes(hub: &Hub, session: &Session) -> u64 {
+    let Some(conn) = hub.conn(session.id.slot) else { return 0 };
+    let outbox = conn.outbox.lock();
+    if outbox.close.is_some() {
+        return 0;
+    }
+    let queued = session.transaction.as_ref().map_or(0, |transaction| transaction.bytes);
+    (outbox.pending() + conn.query_bytes.load(Ordering::Relaxed) + queued) as u64
 }
 
 fn close(hub: &Hub, slot: u32, reason: &'static str) {

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use rbq_broker::Now;
 use rbq_broker::session::Session;
 use rbq_broker::settings::{OutputLimit, Settings};
+use rbq_broker::{Now, SPEAKS_HTTP};
 
 use crate::outbox::Outbox;
 
@@ -27,9 +27,10 @@ pub(crate) const OUTPUT_SOFT_LIMIT: &str = "output buffer above its soft limit f
 pub(crate) const BUFFERS_OF_ALL: &str =
     "all clients' buffers are above maxmemory-clients, and this one's are the largest";
 
-/// Whether a connection closed for this reason is news for the operator: it lost something that it did not give up.
+/// Whether a connection closed for this reason is news for the operator: it lost something that it did not give up, or
+/// somebody tried something.
 pub(crate) fn is_breach(reason: &str) -> bool {
-    [QUERY_LIMIT, OUTPUT_HARD_LIMIT, OUTPUT_SOFT_LIMIT, BUFFERS_OF_ALL].contains(&reason)
+    [QUERY_LIMIT, OUTPUT_HARD_LIMIT, OUTPUT_SOFT_LIMIT, BUFFERS_OF_ALL, SPEAKS_HTTP].contains(&reason)
 }
 
 /// Settings that are read without the lock.
@@ -63,10 +64,12 @@ impl Shared {
         self.maxclients.store(settings.maxclients.0 as usize, Ordering::Relaxed);
     }
 
-    /// The limit of this client's class.
+    /// The limit of this client's class. Whoever is sent what it did not just ask for counts as a subscriber, also by
+    /// MONITOR or tracking: no back-pressure holds that in.
     pub(crate) fn output_limit(settings: &Settings, session: &Session) -> OutputLimit {
         let limits = &settings.client_output_buffer_limit;
-        if session.subscriptions.any() { limits.pubsub } else { limits.normal }
+        let is_told_of_others = session.subscriptions.any() || session.monitor || session.tracking.is_some();
+        if is_told_of_others { limits.pubsub } else { limits.normal }
     }
 
     /// Why this client is to be closed for not reading what it is sent, if it is.

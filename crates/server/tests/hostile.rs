@@ -346,6 +346,43 @@ fn requests_above_the_query_buffer_limit_close_the_connection() {
 }
 
 #[test]
+fn a_monitor_that_does_not_read_is_closed() {
+    let server = Server::start(&["--client-output-buffer-limit", "pubsub 4mb 0 0"]);
+    let mut deaf = server.client();
+    deaf.text("MONITOR");
+    let mut busy = server.client();
+    let message = "m".repeat(256 * 1024);
+    for _ in 0..100 {
+        busy.ask(&["ECHO", &message]);
+    }
+    server.wait_for_log("output buffer above its hard limit");
+}
+
+#[test]
+fn the_largest_clients_are_closed_until_all_buffers_are_within_maxmemory_clients() {
+    let server = Server::start(&["--maxmemory-clients", "4mb"]);
+    let mut small = server.client();
+    small.text("MULTI");
+    small.text("SET a 1");
+    let mut exempt = server.client();
+    exempt.text("CLIENT NO-EVICT ON");
+    exempt.text("MULTI");
+    exempt.ask(&["SET", "key", &"x".repeat(2 * 1024 * 1024)]);
+    let mut greedy = [server.client(), server.client()];
+    for client in &mut greedy {
+        client.text("MULTI");
+        client.ask(&["SET", "key", &"x".repeat(3 * 1024 * 1024)]);
+    }
+    for client in &mut greedy {
+        assert_eq!(client.reply_or_end(), None);
+    }
+    server.wait_for_log("above maxmemory-clients");
+    assert_eq!(exempt.text("DISCARD"), "OK");
+    assert_eq!(small.text("EXEC"), "OK");
+    assert!(small.text("INFO stats").contains("evicted_clients:2\r\n"));
+}
+
+#[test]
 fn one_connection_too_many_is_told_so() {
     let server = Server::start(&["--maxclients", "3"]);
     let mut clients: Vec<Client> = (0..3).map(|_| server.client()).collect();

@@ -81,6 +81,12 @@ impl Broker {
     }
 }
 
+/// Whether these are the words of a web request. The lines after them would be run as commands, so whoever makes a
+/// browser or another server send a request to this port could command the broker; Redis hangs up on the same words.
+pub(super) fn is_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")
+}
+
 fn unknown_command(request: Request<'_>) -> Error {
     let mut args = String::new();
     for arg in request.skip(1).iter() {

@@ -2,6 +2,7 @@
 
 use rbq_resp::{Request, Sink, quote};
 
+use super::admit::is_http;
 use super::{Action, Broker, Turn};
 use crate::args::Args;
 use crate::catalog::Known;
@@ -13,6 +14,9 @@ use crate::output::{Gate, Output, Reply};
 use crate::redact::{REDACTED, is_secret};
 use crate::session::{ClientId, ReplyMode};
 use crate::time::Now;
+
+/// Why a client is closed whose first words are those of a web request.
+pub const SPEAKS_HTTP: &str = "it speaks HTTP: perhaps a web page that sends commands through somebody's browser";
 
 /// What the driver does after a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +107,10 @@ impl Broker {
         let mut reply = Reply::new(out, proto);
         let known = match Self::look_up(request) {
             Ok(known) => known,
+            Err((None, _)) if is_http(request.arg(0)) => {
+                self.kill(client, SPEAKS_HTTP);
+                return Flow::Close;
+            }
             Err((known, error)) => {
                 self.refuse(client, known, &error, &mut reply);
                 return Flow::Continue;

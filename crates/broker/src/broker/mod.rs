@@ -29,8 +29,8 @@ mod view;
 
 use std::collections::VecDeque;
 
-pub use execute::Flow;
 pub(crate) use execute::Mode;
+pub use execute::{Flow, SPEAKS_HTTP};
 use hashbrown::HashSet;
 pub use host::{Action, DiskRoom, HostFacts, Persistence, Snapshots};
 use rbq_pubsub::PubSub;

@@ -63,5 +63,7 @@ fn push(reply: &mut Reply<'_>) -> Result<(), Error> {
     reply.push(2);
     reply.bulk(b"server-cpu-usage");
     reply.integer(42);
+    // A push answers nothing: a client that puts it aside would wait for its reply for ever.
+    reply.bulk(b"Some real reply following the push reply");
     Ok(())
 }

@@ -33,6 +33,7 @@ fn there_is_a_reply_of_every_type() {
     ann: #t
     ann: #f
     ann: >[server-cpu-usage, 42]
+    ann: "Some real reply following the push reply"
     "#);
 }
 

@@ -23,6 +23,7 @@ pub(super) fn persistence(lines: &mut Lines, broker: &Broker, now: Now) {
     lines.field("rdb_last_bgsave_time_sec", last);
     lines.field("rdb_current_bgsave_time_sec", current);
     lines.field("rdb_saves", snapshots.taken);
+    lines.field("rdb_last_cow_size", 0);
     lines.field("aof_enabled", u8::from(broker.log.is_enabled()));
     lines.field("aof_rewrite_in_progress", is_saving);
     lines.field("aof_rewrite_scheduled", u8::from(snapshots.is_scheduled));
@@ -30,6 +31,9 @@ pub(super) fn persistence(lines: &mut Lines, broker: &Broker, now: Now) {
     lines.field("aof_current_rewrite_time_sec", current);
     lines.field("aof_last_bgrewrite_status", status(!snapshots.has_failed));
     lines.field("aof_last_write_status", status(kept.is_none_or(|kept| kept.is_writable)));
+    for absent in ["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"] {
+        lines.field(absent, 0);
+    }
     let Some(kept) = kept else { return };
     lines.field("aof_current_size", kept.snapshot_bytes + kept.log_bytes);
     lines.field("aof_base_size", kept.snapshot_bytes);

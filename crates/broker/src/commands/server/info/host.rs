@@ -11,9 +11,13 @@ pub(super) fn server(lines: &mut Lines, broker: &Broker, now: Now) {
     let uptime_s = now.monotonic_us.saturating_sub(broker.started.monotonic_us) / 1_000_000;
     lines.field("redis_version", REDIS_VERSION);
     lines.field("rbq_version", RBQ_VERSION);
+    lines.field("redis_git_sha1", "00000000");
+    lines.field("redis_git_dirty", 0);
+    lines.field("redis_build_id", format_args!("rbq-{RBQ_VERSION}"));
     lines.field("redis_mode", "standalone");
     lines.field("os", &facts.os);
     lines.field("arch_bits", usize::BITS);
+    lines.field("multiplexing_api", "epoll");
     lines.field("process_id", facts.process_id);
     lines.field("run_id", &facts.run_id);
     lines.field("tcp_port", facts.tcp_port);
@@ -52,6 +56,9 @@ pub(super) fn memory(lines: &mut Lines, broker: &Broker, _: Now) {
     lines.field("maxmemory_policy", settings.maxmemory_policy.show());
     lines.field("mem_fragmentation_ratio", format_args!("{:.2}", ratio(facts.memory_resident, used)));
     lines.field("mem_fragmentation_bytes", facts.memory_resident as i64 - used as i64);
+    lines.field("allocator_allocated", used);
+    lines.field("allocator_resident", facts.memory_resident);
+    lines.field("mem_total_replication_buffers", 0);
     lines.field("mem_not_counted_for_evict", 0);
     lines.field("mem_replication_backlog", 0);
     lines.field("mem_clients_slaves", 0);
@@ -61,6 +68,7 @@ pub(super) fn memory(lines: &mut Lines, broker: &Broker, _: Now) {
     lines.field("mem_allocator", &facts.allocator);
     lines.field("active_defrag_running", 0);
     lines.field("lazyfree_pending_objects", 0);
+    lines.field("lazyfreed_objects", 0);
 }
 
 pub(super) fn cpu(lines: &mut Lines, broker: &Broker, _: Now) {

@@ -52,6 +52,8 @@ pub(super) fn stats(lines: &mut Lines, broker: &Broker, now: Now) {
         lines.field(absent, 0);
     }
     lines.field("expired_keys", stats.expired_keys);
+    lines.field("expired_stale_perc", "0.00");
+    lines.field("expired_time_cap_reached_count", 0);
     lines.field("evicted_keys", 0);
     lines.field("evicted_clients", stats.evicted_clients);
     lines.field("keyspace_hits", stats.keyspace_hits);
@@ -62,6 +64,9 @@ pub(super) fn stats(lines: &mut Lines, broker: &Broker, now: Now) {
     lines.field("pubsub_messages", stats.published);
     lines.field("pubsub_deliveries", stats.deliveries);
     for absent in ["latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"] {
+        lines.field(absent, 0);
+    }
+    for absent in ["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses"] {
         lines.field(absent, 0);
     }
     lines.field("tracking_total_keys", broker.tracker.keys_len());
