@@ -4,6 +4,7 @@
 //! waited for. Neither ever takes a lock that an appender waits for while it works on a file.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{Builder, JoinHandle};
@@ -183,6 +184,11 @@ impl Journal {
     #[must_use]
     pub fn is_congested(&self) -> bool {
         self.shared.is_congested()
+    }
+
+    /// How many bytes the disk has left, as far as the file system tells.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        self.shared.store.0.free_bytes()
     }
 
     /// Why the journal stopped, if it did.
