@@ -212,7 +212,7 @@ impl Journal {
             appended: shared.appended(),
             written: shared.written(),
             synced: shared.synced(),
-            snapshot_cut: shared.catalog.cut(),
+            snapshot_cut: shared.catalog.snapshot().unwrap_or_default(),
             segments: shared.catalog.segments(),
             spares: shared.shelf.ready(),
             log_bytes_since_snapshot: shared.log_bytes.load(Ordering::Acquire).saturating_sub(at_snapshot),
@@ -224,6 +224,7 @@ impl Journal {
 
     /// Begins a snapshot of the state after exactly the records up to and including `cut`. The replay of a later start
     /// begins with the record after it. `time_ms` is the wall clock of the newest record in it.
+    /// A cut of 0 is a base: the state that was there before the first record.
     ///
     /// Written from any thread; the log goes on meanwhile.
     pub fn begin_snapshot(&self, cut: Lsn, time_ms: u64) -> Result<SnapshotWriter, SnapshotError> {
