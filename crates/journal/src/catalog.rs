@@ -30,7 +30,7 @@ struct Inner {
     /// How many readers there are.
     readers: usize,
     /// The newest durable snapshot's cut, and snapshots older than it that are still there.
-    cut: Lsn,
+    snapshot: Option<Lsn>,
     old_snapshots: Vec<Lsn>,
 }
 
@@ -49,14 +49,14 @@ impl Catalog {
         store: Store,
         shelf: Arc<Shelf>,
         segments: Vec<Entry>,
-        cut: Lsn,
+        snapshot: Option<Lsn>,
         old_snapshots: Vec<Lsn>,
         lock: Lock,
     ) -> Arc<Self> {
         Arc::new(Self {
             store,
             shelf,
-            inner: Mutex::new(Inner { segments, readers: 0, cut, old_snapshots }),
+            inner: Mutex::new(Inner { segments, readers: 0, snapshot, old_snapshots }),
             _lock: lock,
         })
     }
@@ -69,27 +69,28 @@ impl Catalog {
         self.inner.lock().segments.len()
     }
 
-    /// The cut of the newest durable snapshot; 0 when there is none.
-    pub(crate) fn cut(&self) -> Lsn {
-        self.inner.lock().cut
+    /// The cut of the newest durable snapshot.
+    pub(crate) fn snapshot(&self) -> Option<Lsn> {
+        self.inner.lock().snapshot
     }
 
     /// Keeps all files where they are until it is dropped, and says which there are.
-    pub(crate) fn read(self: &Arc<Self>) -> (Reading, Lsn, Vec<Entry>) {
+    pub(crate) fn read(self: &Arc<Self>) -> (Reading, Option<Lsn>, Vec<Entry>) {
         let mut inner = self.inner.lock();
         inner.readers += 1;
-        (Reading(Arc::clone(self)), inner.cut, inner.segments.clone())
+        (Reading(Arc::clone(self)), inner.snapshot, inner.segments.clone())
     }
 
     /// Notes that a snapshot is durable, and lets go of what only it made superfluous.
     pub(crate) fn snapshot_stands(&self, cut: Lsn) -> Result<(), IoFailure> {
         {
             let mut inner = self.inner.lock();
-            let newest = inner.cut.max(cut);
-            let old = inner.cut.min(cut);
-            inner.cut = newest;
-            if old > 0 && old < newest {
-                inner.old_snapshots.push(old);
+            let other = inner.snapshot.replace(cut);
+            if let Some(other) = other {
+                inner.snapshot = Some(other.max(cut));
+                if other != cut {
+                    inner.old_snapshots.push(other.min(cut));
+                }
             }
         }
         self.let_go()
@@ -103,7 +104,7 @@ impl Catalog {
             if inner.readers > 0 {
                 return Ok(());
             }
-            let cut = inner.cut;
+            let cut = inner.snapshot.unwrap_or_default();
             let needed = inner.segments.iter().rposition(|entry| entry.first_lsn <= cut + 1).unwrap_or_default();
             let segments: Vec<_> = inner.segments.drain(..needed).collect();
             (segments, std::mem::take(&mut inner.old_snapshots))
@@ -141,7 +142,7 @@ impl Drop for Reading {
         let is_last = {
             let mut inner = self.0.inner.lock();
             inner.readers -= 1;
-            inner.readers == 0 && inner.cut > 0
+            inner.readers == 0 && inner.snapshot.is_some()
         };
         if is_last {
             // What cannot be removed now stays until the next start: it harms nobody.

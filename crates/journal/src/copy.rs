@@ -41,7 +41,7 @@ pub struct CopyReport {
 struct Source<'a> {
     store: &'a Store,
     identity: Identity,
-    cut: Lsn,
+    snapshot: Option<Lsn>,
     legs: Vec<Leg>,
     /// The last record that must be copied.
     upto: Lsn,
@@ -52,8 +52,8 @@ pub fn restore(from: Arc<dyn Storage>, to: Arc<dyn Storage>) -> Result<CopyRepor
     let from = Store(from);
     let whole = verify(&from)?;
     let upto = whole.tail.chain.lsn - 1;
-    let (identity, cut, legs) = (whole.identity, whole.layout.cut, whole.layout.legs);
-    copy(&Source { store: &from, identity, cut, legs, upto }, to)
+    let (identity, snapshot, legs) = (whole.identity, whole.layout.snapshot, whole.layout.legs);
+    copy(&Source { store: &from, identity, snapshot, legs, upto }, to)
 }
 
 /// Copies a journal that goes on meanwhile: all that was appended before the call.
@@ -63,7 +63,8 @@ pub(crate) fn backup(shared: &Shared, identity: Identity, to: Arc<dyn Storage>) 
         return Err(SnapshotError::Stopped);
     }
     // After the wait, so that the segment with the last record is among them.
-    let (_reading, cut, entries) = shared.catalog.read();
+    let (_reading, snapshot, entries) = shared.catalog.read();
+    let cut = snapshot.unwrap_or_default();
     let upto = upto.max(cut);
     let needed = entries.iter().rposition(|entry| entry.first_lsn <= cut + 1).unwrap_or_default();
     let mut legs = Vec::new();
@@ -72,7 +73,7 @@ pub(crate) fn backup(shared: &Shared, identity: Identity, to: Arc<dyn Storage>) 
         let header = Walker::open(&shared.store, &name, ANY_STATE_VERSION, Faults::default())?.header;
         legs.push(Leg { name, header });
     }
-    Ok(copy(&Source { store: &shared.store, identity, cut, legs, upto }, to)?)
+    Ok(copy(&Source { store: &shared.store, identity, snapshot, legs, upto }, to)?)
 }
 
 fn copy(source: &Source<'_>, to: Arc<dyn Storage>) -> Result<CopyReport, OpenError> {
@@ -81,9 +82,9 @@ fn copy(source: &Source<'_>, to: Arc<dyn Storage>) -> Result<CopyReport, OpenErr
     if let Some(file) = to.list()?.into_iter().find(|name| names::parse(name) != Name::Lock) {
         return Err(OpenError::NotEmpty { directory: to.place(), file });
     }
-    let mut report = CopyReport { snapshot_cut: source.cut, ..CopyReport::default() };
-    if source.cut > 0 {
-        report.bytes += copy_snapshot(source, &to)?;
+    let mut report = CopyReport { snapshot_cut: source.snapshot.unwrap_or_default(), ..CopyReport::default() };
+    if let Some(cut) = source.snapshot {
+        report.bytes += copy_snapshot(source.store, cut, &to)?;
     }
     let mut sequence = 0;
     // Whole batches are copied, and the last one may hold more than was asked for.
@@ -98,15 +99,15 @@ fn copy(source: &Source<'_>, to: Arc<dyn Storage>) -> Result<CopyReport, OpenErr
         }
     }
     let mut slots = Slots::create(&to)?;
-    slots.note(sequence, report.last_lsn)?;
+    slots.note(sequence, report.last_lsn, source.snapshot)?;
     to.sync_dir()?;
     identity::write(&to, source.identity)?;
     Ok(report)
 }
 
-fn copy_snapshot(source: &Source<'_>, to: &Store) -> Result<u64, OpenError> {
-    let name = names::snapshot(source.cut);
-    let mut window = Window::open(source.store, &name)?;
+fn copy_snapshot(from: &Store, cut: Lsn, to: &Store) -> Result<u64, OpenError> {
+    let name = names::snapshot(cut);
+    let mut window = Window::open(from, &name)?;
     let file = to.create(&name)?;
     let mut at = 0;
     while at < window.len() {
@@ -119,7 +120,7 @@ fn copy_snapshot(source: &Source<'_>, to: &Store) -> Result<u64, OpenError> {
     }
     file.sync_all()?;
     // The copy is what counts: reading it back verifies both.
-    SnapshotReader::open(to, source.cut, ANY_STATE_VERSION)?.verify()?;
+    SnapshotReader::open(to, cut, ANY_STATE_VERSION)?.verify()?;
     Ok(at)
 }
 

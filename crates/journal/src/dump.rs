@@ -69,9 +69,9 @@ pub fn dump(storage: Arc<dyn Storage>, mut visit: impl FnMut(Dumped<'_>)) -> Res
     survey.check_companions()?;
     let identity = identity::read(&store)?;
     let layout = survey.layout(&store, identity, ANY_STATE_VERSION, Faults::default())?;
-    if layout.cut > 0 {
-        visit(Dumped::Snapshot { cut: layout.cut });
-        let mut reader = SnapshotReader::open(&store, layout.cut, ANY_STATE_VERSION)?;
+    if let Some(cut) = layout.snapshot {
+        visit(Dumped::Snapshot { cut });
+        let mut reader = SnapshotReader::open(&store, cut, ANY_STATE_VERSION)?;
         while let Some(section) = reader.next()? {
             visit(Dumped::Section { kind: section.kind, bytes: &section.bytes });
         }

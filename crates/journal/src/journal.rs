@@ -4,6 +4,7 @@
 //! waited for. Neither ever takes a lock that an appender waits for while it works on a file.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{Builder, JoinHandle};
@@ -190,6 +191,11 @@ impl Journal {
         self.shared.is_congested()
     }
 
+    /// How many bytes the disk has left, as far as the file system tells.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        self.shared.store.0.free_bytes()
+    }
+
     /// Why the journal stopped, if it did.
     #[must_use]
     pub fn fatal(&self) -> Option<Fatal> {
@@ -211,7 +217,7 @@ impl Journal {
             appended: shared.appended(),
             written: shared.written(),
             synced: shared.synced(),
-            snapshot_cut: shared.catalog.cut(),
+            snapshot_cut: shared.catalog.snapshot().unwrap_or_default(),
             segments: shared.catalog.segments(),
             spares: shared.shelf.ready(),
             log_bytes_since_snapshot: shared.log_bytes.load(Ordering::Acquire).saturating_sub(at_snapshot),
@@ -223,6 +229,7 @@ impl Journal {
 
     /// Begins a snapshot of the state after exactly the records up to and including `cut`. The replay of a later start
     /// begins with the record after it. `time_ms` is the wall clock of the newest record in it.
+    /// A cut of 0 is a base: the state that was there before the first record.
     ///
     /// Written from any thread; the log goes on meanwhile.
     pub fn begin_snapshot(&self, cut: Lsn, time_ms: u64) -> Result<SnapshotWriter, SnapshotError> {

@@ -27,7 +27,7 @@ use crate::options::{Lsn, NOTE_AFTER_MS, Policy, SYNC_EVERY_MS};
 use crate::segment::{self, Use};
 use crate::shared::Shared;
 use crate::shelf::Spare;
-use crate::slot::Slots;
+use crate::slot::{Slots, snapshot_number};
 use crate::store::{NamedFile, Store};
 use crate::walk::Chain;
 
@@ -158,7 +158,7 @@ impl Log {
         if self.has_unsynced() && self.shared.policy() == Policy::EverySec {
             again_at_ms = Some(self.synced_at_ms + SYNC_EVERY_MS);
         }
-        if self.durable_sequence > self.slots.note.sequence {
+        if self.has_unnoted() {
             let at_ms = self.busy_at_ms + NOTE_AFTER_MS;
             if now_ms >= at_ms {
                 self.note()?;
@@ -176,14 +176,20 @@ impl Log {
             self.sync()?;
             self.shared.publish(self.written, self.synced);
         }
-        if self.durable_sequence > self.slots.note.sequence { self.note() } else { Ok(()) }
+        if self.has_unnoted() { self.note() } else { Ok(()) }
+    }
+
+    fn has_unnoted(&self) -> bool {
+        let snapshot = snapshot_number(self.shared.catalog.snapshot());
+        self.durable_sequence > self.slots.note.sequence || snapshot > self.slots.note.snapshot
     }
 
     fn note(&mut self) -> Result<(), Fatal> {
+        let snapshot = self.shared.catalog.snapshot();
         if self.shared.options.faults.note_unsynced() {
-            return Ok(self.slots.note(self.chain.sequence - 1, self.written)?);
+            return Ok(self.slots.note(self.chain.sequence - 1, self.written, snapshot)?);
         }
-        Ok(self.slots.note(self.durable_sequence, self.synced)?)
+        Ok(self.slots.note(self.durable_sequence, self.synced, snapshot)?)
     }
 
     /// Writes what was taken, with one call for all that fits into the segment. False when a segment is lacking.

@@ -100,14 +100,15 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
     let identity = identity::read(&store)?;
     let note = slot::read(&store)?;
     let layout = survey.layout(&store, identity, options.state_version, options.faults)?;
-    let snapshot = match layout.cut {
-        0 => None,
-        cut => Some(open_snapshot(&store, cut, identity, options.state_version)?),
+    layout.check_snapshot(note)?;
+    let snapshot = match layout.snapshot {
+        None => None,
+        Some(cut) => Some(open_snapshot(&store, cut, identity, options.state_version)?),
     };
     let last = layout.legs.last().expect("a layout has a segment").clone();
     let mut walker = Walker::open(&store, &last.name, options.state_version, options.faults)?;
     let tail = tail::judge(&mut walker, note, options.faults)?;
-    tail.check_reaches(&last.name, layout.cut)?;
+    tail.check_reaches(&last.name, layout.cut())?;
 
     // From here on the directory is changed.
     remove_unfinished(&store, &survey.unfinished)?;
@@ -120,16 +121,17 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
     };
     let mut slots = Slots::open(&store)?;
     if slots.note.sequence < chain.sequence - 1 {
-        slots.note(chain.sequence - 1, chain.lsn - 1)?;
+        slots.note(chain.sequence - 1, chain.lsn - 1, layout.snapshot)?;
     }
 
     let snapshot_time_ms = snapshot.as_ref().map_or(0, SnapshotReader::time_ms);
+    let cut = layout.cut();
     let mut legs = layout.legs;
     legs.last_mut().expect("a layout has a segment").header = header;
     let report = RecoveryReport {
         identity,
         is_new,
-        snapshot_cut: layout.cut,
+        snapshot_cut: cut,
         last_lsn: chain.lsn - 1,
         segments: legs.len(),
         newest_time_ms: tail.time_ms.max(snapshot_time_ms),
@@ -137,14 +139,14 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
     };
     let old = layout.old_segments.iter().map(|&number| Entry { number, first_lsn: 0, capacity: 0 });
     let entries = old.chain(legs.iter().map(entry)).collect();
-    let catalog = Catalog::new(store.clone(), Arc::clone(&shelf), entries, layout.cut, layout.old_snapshots, lock);
+    let catalog = Catalog::new(store.clone(), Arc::clone(&shelf), entries, layout.snapshot, layout.old_snapshots, lock);
     let (reading, ..) = catalog.read();
     let log_bytes = legs.iter().rev().skip(1).map(|leg| leg.header.capacity).sum::<u64>() + tail.end;
     let (state_version, faults) = (options.state_version, options.faults);
     let shared = Arc::new(Shared::new(store.clone(), options, shelf, catalog, report.last_lsn, report.newest_time_ms));
     shared.log_bytes.store(log_bytes, std::sync::atomic::Ordering::Release);
     let log = Log::new(Arc::clone(&shared), slots, active, chain, chance, report.newest_time_ms);
-    let replay = Replay::new(Legs::new(&store, legs, chain, layout.cut, state_version, faults), reading);
+    let replay = Replay::new(Legs::new(&store, legs, chain, cut, state_version, faults), reading);
     // The first adds should not have to wait; the rest is prepared in the background. On a full disk this comes to
     // nothing, and a broker starts that can be drained.
     while shared.shelf.room(Purpose::Add) == 0 && shared.shelf.prepare() == Prepared::Made {}

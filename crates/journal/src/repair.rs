@@ -19,7 +19,7 @@ use crate::options::{Identity, Lsn};
 use crate::recover::{copy_batches, lock};
 use crate::segment;
 use crate::shelf::Spare;
-use crate::slot::{self, Note, Slots};
+use crate::slot::{self, Note, Slots, snapshot_number};
 use crate::snapshot_read::SnapshotReader;
 use crate::storage::{Access, Storage};
 use crate::store::Store;
@@ -62,7 +62,7 @@ enum Step {
     /// Begins a new segment at this place.
     Begin { number: u64, chain: Chain },
     /// Says again what is durable.
-    Note { sequence: u64, lsn: Lsn },
+    Note { sequence: u64, lsn: Lsn, snapshot: Option<Lsn> },
     /// Says again whose directory it is.
     Id,
 }
@@ -99,10 +99,10 @@ pub fn repair_plan(storage: Arc<dyn Storage>) -> Result<Plan, OpenError> {
     let note =
         if survey.has_durable { unless_damaged(slot::read(&store))?.unwrap_or_default() } else { Note::default() };
     let mut plan = Plan { store, identity, note, refusal: None, dropped: Vec::new(), keeps: 0, steps: Vec::new() };
-    let cut = plan.choose_snapshot(&survey)?;
-    let Some(chain) = plan.choose_log(&survey, cut)? else { return Err(refusal) };
+    let snapshot = plan.choose_snapshot(&survey)?;
+    let Some(chain) = plan.choose_log(&survey, snapshot)? else { return Err(refusal) };
     plan.keeps = chain.lsn - 1;
-    plan.steps.push(Step::Note { sequence: chain.sequence - 1, lsn: plan.keeps });
+    plan.steps.push(Step::Note { sequence: chain.sequence - 1, lsn: plan.keeps, snapshot });
     if identity::read(&plan.store).is_err() {
         plan.steps.push(Step::Id);
     }
@@ -175,19 +175,25 @@ impl Plan {
     }
 
     /// The newest snapshot that is whole; newer ones go aside.
-    fn choose_snapshot(&mut self, survey: &Survey) -> Result<Lsn, OpenError> {
+    fn choose_snapshot(&mut self, survey: &Survey) -> Result<Option<Lsn>, OpenError> {
+        if self.note.snapshot > snapshot_number(survey.snapshots.last().copied()) {
+            let file = names::snapshot(self.note.snapshot - 1);
+            let why = "the file is missing".into();
+            self.dropped.push(Dropped { file, offset: 0, bytes: 0, first_lsn: None, why });
+        }
         for &cut in survey.snapshots.iter().rev() {
             let verified = SnapshotReader::open(&self.store, cut, ANY_STATE_VERSION).and_then(SnapshotReader::verify);
             match unless_damaged(verified)? {
-                Ok(_) => return Ok(cut),
+                Ok(_) => return Ok(Some(cut)),
                 Err(damage) => self.aside(names::snapshot(cut), None, what_of(&damage))?,
             }
         }
-        Ok(0)
+        Ok(None)
     }
 
     /// Where the log ends that can be kept; `None` when there would be neither snapshot nor log.
-    fn choose_log(&mut self, survey: &Survey, cut: Lsn) -> Result<Option<Chain>, OpenError> {
+    fn choose_log(&mut self, survey: &Survey, snapshot: Option<Lsn>) -> Result<Option<Chain>, OpenError> {
+        let cut = snapshot.unwrap_or_default();
         let mut headers = Vec::new();
         for &number in &survey.segments {
             let name = names::segment(number);
@@ -198,7 +204,7 @@ impl Plan {
         }
         let begins = |header: &Option<segment::Header>| header.is_some_and(|header| header.first_lsn <= cut + 1);
         let Some(start) = headers.iter().rposition(|(_, header)| begins(header)) else {
-            return if cut == 0 { Ok(None) } else { self.begin_anew(&headers, 0, cut).map(Some) };
+            return if snapshot.is_none() { Ok(None) } else { self.begin_anew(&headers, 0, cut).map(Some) };
         };
         let (at, end, chain, why) = self.walk(&headers, start)?;
         if chain.lsn <= cut {
@@ -298,7 +304,7 @@ impl Plan {
                     let spare = Spare { file, capacity: segment::HEADER_BYTES };
                     begin(store, &template, Faults::default(), spare, place)?;
                 }
-                Step::Note { sequence, lsn } => Slots::create(store)?.note(*sequence, *lsn)?,
+                Step::Note { sequence, lsn, snapshot } => Slots::create(store)?.note(*sequence, *lsn, *snapshot)?,
                 Step::Id => identity::write(store, self.identity)?,
             }
             store.sync_dir()?;

@@ -62,6 +62,13 @@ struct Inner {
     demand: u64,
 }
 
+impl Inner {
+    /// True when there is a reason to prepare a file.
+    fn wants(&self) -> bool {
+        self.ready.len() < SPARES_READY || self.demand > 0
+    }
+}
+
 /// The prepared files.
 pub(crate) struct Shelf {
     store: Store,
@@ -76,8 +83,11 @@ pub(crate) struct Shelf {
 /// What became of an attempt to prepare a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Prepared {
+    /// There is more room than there was.
     Made,
+    /// There is as much as there should be.
     Enough,
+    /// The disk does not give it.
     Refused,
 }
 
@@ -203,8 +213,14 @@ impl Shelf {
     pub(crate) fn prepare(&self) -> Prepared {
         {
             let mut inner = self.inner.lock();
-            if !self.is_wanted(&mut inner) {
-                return Prepared::Enough;
+            let is_asked_for = inner.demand > 0;
+            if self.room(Purpose::Add) >= inner.demand {
+                inner.demand = 0;
+            }
+            if !inner.wants() {
+                inner.refused = None;
+                // What somebody waits for has come in another way: they are to be told.
+                return if is_asked_for { Prepared::Made } else { Prepared::Enough };
             }
         }
         match self.make(self.size_now()) {
@@ -213,18 +229,14 @@ impl Shelf {
                 Prepared::Made
             }
             Err(failure) => {
-                self.inner.lock().refused =
-                    Some(format!("cannot {} `{}`: {}", failure.action, failure.file, failure.source));
+                let IoFailure { action, file, source, .. } = failure;
+                let mut inner = self.inner.lock();
+                inner.refused = Some(format!("cannot {action} `{file}`: {source}"));
+                // Who asked for more than usual is told, and asks again or not: it is not tried for ever.
+                inner.demand = 0;
                 Prepared::Refused
             }
         }
-    }
-
-    fn is_wanted(&self, inner: &mut Inner) -> bool {
-        if self.room(Purpose::Add) >= inner.demand {
-            inner.demand = 0;
-        }
-        inner.ready.len() < SPARES_READY || inner.demand > 0
     }
 
     /// Makes a file full of zeros, durably.
@@ -264,7 +276,7 @@ impl Shelf {
     /// Waits until a file is wanted, or after a refusal until it is time to try again.
     pub(crate) fn wait(&self, after: Prepared, ms: u64, stop: impl Fn() -> bool) {
         let mut inner = self.inner.lock();
-        if stop() || (after == Prepared::Enough && self.is_wanted(&mut inner)) {
+        if stop() || (after == Prepared::Enough && inner.wants()) {
             return;
         }
         self.changed.wait_for(&mut inner, Duration::from_millis(ms));

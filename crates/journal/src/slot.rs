@@ -15,7 +15,7 @@ use crate::store::{NamedFile, Store};
 /// Each slot has a block of its own.
 const SLOT_BYTES: usize = 4096;
 const MAGIC: [u8; 8] = *b"RBQ-DURA";
-const USED: usize = 8 + 4 + 4 + 8 + 8 + 8 + 4;
+const USED: usize = 8 + 4 + 4 + 8 + 8 + 8 + 8 + 4;
 
 /// What a slot says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,9 @@ pub(crate) struct Note {
     pub sequence: u64,
     /// The newest record known to be durable.
     pub lsn: Lsn,
+    /// The newest snapshot that was there: one more than its cut, 0 for none. The log alone does not tell when a
+    /// snapshot of the state before its first record is gone.
+    pub snapshot: u64,
 }
 
 /// The open file.
@@ -52,8 +55,9 @@ impl Slots {
     }
 
     /// Notes that everything up to this batch and record is durable, durably.
-    pub(crate) fn note(&mut self, sequence: u64, lsn: Lsn) -> Result<(), IoFailure> {
-        let note = Note { generation: self.note.generation + 1, sequence, lsn };
+    pub(crate) fn note(&mut self, sequence: u64, lsn: Lsn, snapshot: Option<Lsn>) -> Result<(), IoFailure> {
+        let snapshot = snapshot_number(snapshot);
+        let note = Note { generation: self.note.generation + 1, sequence, lsn, snapshot };
         self.file.write_at(place(note.generation), &encode(&note))?;
         self.file.sync_data()?;
         self.note = note;
@@ -78,6 +82,11 @@ pub(crate) fn read(store: &Store) -> Result<Note, OpenError> {
     })
 }
 
+/// How a snapshot is noted.
+pub(crate) fn snapshot_number(cut: Option<Lsn>) -> u64 {
+    cut.map_or(0, |cut| cut + 1)
+}
+
 fn place(generation: u64) -> u64 {
     generation % 2 * SLOT_BYTES as u64
 }
@@ -85,7 +94,13 @@ fn place(generation: u64) -> u64 {
 fn encode(note: &Note) -> Vec<u8> {
     let mut bytes = vec![0; SLOT_BYTES];
     let mut put = Put::new(&mut bytes);
-    put.bytes(&MAGIC).u32(FORMAT_VERSION).u32(0).u64(note.generation).u64(note.sequence).u64(note.lsn);
+    put.bytes(&MAGIC)
+        .u32(FORMAT_VERSION)
+        .u32(0)
+        .u64(note.generation)
+        .u64(note.sequence)
+        .u64(note.lsn)
+        .u64(note.snapshot);
     let crc = crc32c::crc32c(&bytes[..USED - 4]);
     bytes[USED - 4..USED].copy_from_slice(&crc.to_le_bytes());
     bytes
@@ -101,5 +116,5 @@ fn decode(bytes: &[u8]) -> Result<Option<Note>, OpenError> {
     if format > FORMAT_VERSION {
         return Err(OpenError::Newer { file: DURABLE.into(), what: "format", found: format, known: FORMAT_VERSION });
     }
-    Ok(Some(Note { generation: take.u64(), sequence: take.u64(), lsn: take.u64() }))
+    Ok(Some(Note { generation: take.u64(), sequence: take.u64(), lsn: take.u64(), snapshot: take.u64() }))
 }

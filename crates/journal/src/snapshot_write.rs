@@ -141,7 +141,10 @@ impl SnapshotWriter {
         if !shared.options.faults.skip_dir_sync() {
             shared.store.sync_dir()?;
         }
-        shared.catalog.snapshot_stands(*cut)
+        let freed = shared.catalog.snapshot_stands(*cut);
+        // The journal notes that the snapshot is there.
+        shared.wake();
+        freed
     }
 
     /// Gives up, and removes what was written.

@@ -14,6 +14,7 @@ use crate::fault::Faults;
 use crate::names::{self, Name};
 use crate::options::{Identity, Lsn};
 use crate::segment::{self, Use};
+use crate::slot::{Note, snapshot_number};
 use crate::store::Store;
 use crate::walk::Walker;
 
@@ -41,8 +42,8 @@ pub(crate) struct Leg {
 /// What the journal consists of.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    /// The newest snapshot's cut; 0 when there is none.
-    pub cut: Lsn,
+    /// The newest snapshot's cut. It is 0 for a state that was there before the first record.
+    pub snapshot: Option<Lsn>,
     /// What the snapshot needs and follows, in order: never empty.
     pub legs: Vec<Leg>,
     /// Segments that nobody needs.
@@ -97,7 +98,8 @@ impl Survey {
         state_version: u32,
         faults: Faults,
     ) -> Result<Layout, OpenError> {
-        let cut = self.snapshots.last().copied().unwrap_or_default();
+        let snapshot = self.snapshots.last().copied();
+        let cut = snapshot.unwrap_or_default();
         let mut legs: Vec<Leg> = Vec::new();
         let mut old_segments = self.segments.clone();
         while let Some(number) = old_segments.pop() {
@@ -117,8 +119,24 @@ impl Survey {
         match legs.first() {
             None => Err(missing(&names::segment(1), "there is no segment", "the log was removed")),
             Some(leg) if leg.header.first_lsn > cut + 1 => Err(nothing_before(leg, cut)),
-            Some(_) => Ok(Layout { cut, legs, old_segments, old_snapshots }),
+            Some(_) => Ok(Layout { snapshot, legs, old_segments, old_snapshots }),
         }
+    }
+}
+
+impl Layout {
+    /// The last record that needs no replay.
+    pub(crate) fn cut(&self) -> Lsn {
+        self.snapshot.unwrap_or_default()
+    }
+
+    /// Refuses a journal whose snapshot is gone.
+    pub(crate) fn check_snapshot(&self, note: Note) -> Result<(), OpenError> {
+        if note.snapshot <= snapshot_number(self.snapshot) {
+            return Ok(());
+        }
+        let meaning = "it was noted when it was durable, and nothing has replaced it; so it was removed later";
+        Err(missing(&names::snapshot(note.snapshot - 1), "the file is missing", meaning))
     }
 }
 

@@ -30,14 +30,15 @@ pub(crate) fn verify(store: &Store) -> Result<Whole, OpenError> {
     let identity = identity::read(store)?;
     let note = slot::read(store)?;
     let layout = survey.layout(store, identity, ANY_STATE_VERSION, faults)?;
-    if layout.cut > 0 {
-        SnapshotReader::open(store, layout.cut, ANY_STATE_VERSION)?.verify()?;
+    layout.check_snapshot(note)?;
+    if let Some(cut) = layout.snapshot {
+        SnapshotReader::open(store, cut, ANY_STATE_VERSION)?.verify()?;
     }
     let last = layout.legs.last().expect("a layout has a segment");
     let mut walker = Walker::open(store, &last.name, ANY_STATE_VERSION, faults)?;
     let tail = tail::judge(&mut walker, note, faults)?;
-    tail.check_reaches(&last.name, layout.cut)?;
-    let mut legs = Legs::new(store, layout.legs.clone(), tail.chain, layout.cut, ANY_STATE_VERSION, faults);
+    tail.check_reaches(&last.name, layout.cut())?;
+    let mut legs = Legs::new(store, layout.legs.clone(), tail.chain, layout.cut(), ANY_STATE_VERSION, faults);
     while legs.next()?.is_some() {}
     Ok(Whole { identity, layout, tail })
 }

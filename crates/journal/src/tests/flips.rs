@@ -95,7 +95,9 @@ fn served(image: Image, model: &Model, seed: u64, fault: Option<Fault>) -> Resul
 
 #[test]
 fn every_flipped_bit_is_refused_or_of_no_consequence() {
-    for seed in [3, 4] {
+    let mut kinds: Vec<String> = Vec::new();
+    for seed in [3, 4, 12] {
+        kinds.extend(silent_world(seed).0.names().map(|name| name.split('-').next().unwrap_or_default().to_owned()));
         let flips = flips(seed, None);
         assert!(
             flips.wrong.is_empty(),
@@ -109,5 +111,8 @@ fn every_flipped_bit_is_refused_or_of_no_consequence() {
             flips.refused,
             flips.harmless
         );
+    }
+    for kind in ["id", "durable", "segment", "spare", "snapshot"] {
+        assert!(kinds.iter().any(|name| name == kind), "no {kind} was among the files");
     }
 }

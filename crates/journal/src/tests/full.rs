@@ -134,3 +134,14 @@ fn a_directory_that_takes_no_writes_is_refused_with_the_reason() {
     let error = recover(Arc::new(disk), options(1, None)).err().unwrap().to_string();
     assert_eq!(error, "cannot create `id.tmp` in `simulated`: read-only filesystem or storage medium");
 }
+
+#[test]
+fn a_record_too_large_for_the_disk_is_refused_and_smaller_ones_are_not() {
+    let world = world();
+    fill_disk(&world);
+    assert!(world.shared.admit(1 << 20, Purpose::Add).unwrap_err().is_temporary());
+    assert_eq!(world.shared.shelf.prepare(), Prepared::Refused);
+    assert!(!world.shared.admit(1 << 20, Purpose::Add).unwrap_err().is_temporary());
+    world.shared.admit(100, Purpose::Add).unwrap();
+    assert!(!world.shared.is_congested());
+}

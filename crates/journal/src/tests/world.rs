@@ -248,7 +248,7 @@ impl World {
     fn begin_snapshot(&mut self) {
         let records = self.model.lock().appended.clone();
         let cut = records.len() as u64;
-        if cut == 0 || self.snapshot.is_some() || cut < self.shared.catalog.cut() {
+        if self.snapshot.is_some() || Some(cut) < self.shared.catalog.snapshot() {
             return;
         }
         let identity = Identity { cluster: 1, node: 2 };
