@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 use rbq_broker::{ClientId, Flow, Gate, Now, Output, Peer};
 use rbq_resp::{Batch, Decoder, Limits, ProtocolError};
 
+use crate::aside::Aside;
 use crate::hub::{Conn, Flush, Hub, Shared};
 use crate::limits::{self, HOLD_BYTES_MAX, HOLD_COMMANDS_MAX, OUTPUT_HARD_LIMIT, PENDING_BYTES_MAX, QUERY_LIMIT};
 use crate::outbox::{Outbox, Sent};
@@ -26,6 +27,8 @@ use crate::socket::{Accepted, Reader};
 /// Steps after which a connection that always has more to do lets others of its thread have a turn. Not after each:
 /// a yield asks the system for news.
 const STEPS_MAX: u32 = 16;
+/// Bytes of requests in the decoder's one buffer from which, while none may be run, what follows is set aside.
+const ASIDE_FROM_BYTES: usize = 1024 * 1024;
 
 /// What a connection does next.
 enum Step {
@@ -50,6 +53,10 @@ struct Connection {
     conn: Arc<Conn>,
     reader: Reader,
     decoder: Decoder,
+    /// What came after the decoder had enough for now.
+    aside: Aside,
+    /// Whether the wait is for something else than more of a request.
+    holding: bool,
     batch: Batch,
     /// Requests of the batch that were run.
     at: usize,
@@ -98,6 +105,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Accepted, peer: Peer, io_
         shared,
         conn,
         reader,
+        aside: Aside::default(),
+        holding: false,
         batch: Batch::default(),
         at: 0,
         blocked: false,
@@ -111,12 +120,13 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Accepted, peer: Peer, io_
         counted_query_bytes: 0,
     };
     let reason = connection.run().await;
+    // Before it is told of: who reads that it is closed must not meet it any more.
+    connection.leave();
     if limits::is_breach(reason) {
         tracing::warn!(client = connection.conn.client.id, addr, reason, "connection closed");
     } else {
         tracing::debug!(client = connection.conn.client.id, addr, reason, "connection closed");
     }
-    connection.leave();
 }
 
 impl Connection {
@@ -160,7 +170,7 @@ impl Connection {
             return Step::Again;
         }
         if self.batch.is_empty() {
-            return self.wait_for_more();
+            return if self.take_back() { Step::Again } else { self.wait_for_more() };
         }
         if self.run_batch() { Step::Again } else { self.wait_within_limit() }
     }
@@ -179,6 +189,15 @@ impl Connection {
         }
     }
 
+    /// Hands a piece of what was set aside to the decoder; false if there is none.
+    fn take_back(&mut self) -> bool {
+        let piece = self.aside.take();
+        if let Some(piece) = &piece {
+            self.decoder.feed(piece);
+        }
+        piece.is_some()
+    }
+
     fn refuse(&mut self, error: &ProtocolError) {
         let text = format!("-ERR {error}\r\n");
         self.shared.client_buffers.fetch_add(text.len() as i64, Ordering::Relaxed);
@@ -193,6 +212,7 @@ impl Connection {
             self.closing = Some("closed by client");
             return Step::Again;
         }
+        self.holding = false;
         self.wait_within_limit()
     }
 
@@ -205,6 +225,7 @@ impl Connection {
         if self.blocked {
             self.conn.outbox.lock().backlog = self.has_backlog();
         }
+        self.holding = true;
         self.wait_within_limit()
     }
 
@@ -214,11 +235,16 @@ impl Connection {
             self.at = 0;
             self.decoder.release(&mut self.batch);
         }
-        self.decoder.buffered() > 0
+        self.buffered() > 0
+    }
+
+    /// Bytes of requests that were received and not run.
+    fn buffered(&self) -> usize {
+        self.decoder.buffered() + self.aside.len()
     }
 
     fn wait_within_limit(&mut self) -> Step {
-        if self.decoder.buffered() > self.shared.limits.query_bytes_max.load(Ordering::Relaxed) {
+        if self.buffered() > self.shared.limits.query_bytes_max.load(Ordering::Relaxed) {
             self.shared.lock().broker.stats.query_limit_disconnections += 1;
             return Step::Over(QUERY_LIMIT);
         }
@@ -304,11 +330,11 @@ impl Connection {
             let outbox = self.conn.outbox.lock();
             (outbox.pending(), outbox.pieces(), outbox.total_out)
         };
-        let query_bytes = self.decoder.buffered();
+        let query_bytes = self.buffered();
         let traffic = &mut hub.broker.session_mut(self.conn.client).traffic;
         let (read, sent) = (self.total_in - traffic.total_in, total_out - traffic.total_out);
         traffic.query_bytes = query_bytes;
-        traffic.query_free = self.decoder.capacity().saturating_sub(query_bytes);
+        traffic.query_free = self.decoder.capacity().saturating_sub(self.decoder.buffered());
         traffic.output_bytes = output_bytes;
         traffic.output_len = output_len;
         traffic.total_in = self.total_in;
@@ -390,14 +416,22 @@ impl Connection {
             self.count_query_bytes();
             return Poll::Pending;
         }
-        let polled = self.reader.poll_read(cx, self.decoder.space());
+        let polled = if !self.aside.is_empty() || (self.holding && self.decoder.buffered() >= ASIDE_FROM_BYTES) {
+            let polled = self.reader.poll_read(cx, self.aside.space());
+            if let Poll::Ready(Ok(bytes)) = polled {
+                self.aside.note(bytes);
+            }
+            polled
+        } else {
+            self.reader.poll_read(cx, self.decoder.space())
+        };
         self.count_query_bytes();
         polled
     }
 
     /// Tells everybody else how many bytes of requests are held here.
     fn count_query_bytes(&mut self) {
-        let query_bytes = self.decoder.buffered();
+        let query_bytes = self.buffered();
         let grown = query_bytes as i64 - self.counted_query_bytes as i64;
         self.shared.client_buffers.fetch_add(grown, Ordering::Relaxed);
         self.counted_query_bytes = query_bytes;

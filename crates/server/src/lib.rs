@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aside;
 mod clock;
 mod config;
 mod connection;

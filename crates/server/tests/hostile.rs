@@ -333,6 +333,28 @@ fn a_subscriber_over_its_soft_limit_is_closed_when_its_time_is_up() {
 }
 
 #[test]
+fn megabytes_sent_while_parked_are_run_in_order_once_served() {
+    let server = Server::start(&[]);
+    let mut parked = server.client();
+    parked.request(&["BLPOP", "queue", "0"]);
+    let values: Vec<String> = (0..3000).map(|i| format!("{i}:{}", "x".repeat(i))).collect();
+    for value in &values {
+        parked.request(&["RPUSH", "log", value]);
+    }
+    let mut other = server.client();
+    other.until("CLIENT LIST", |list| {
+        let held = list.split("qbuf=").skip(1).filter_map(|rest| rest.split(' ').next()?.parse::<usize>().ok());
+        held.max() > Some(4_500_000)
+    });
+    assert_eq!(other.text("RPUSH queue go"), "1");
+    assert_eq!(shown(&parked.reply()), "queue,go");
+    for pushed in 1..=values.len() as i64 {
+        assert_eq!(parked.reply(), Value::Integer(pushed));
+    }
+    assert_eq!(shown(&other.ask(&["LRANGE", "log", "0", "-1"])), values.join(","));
+}
+
+#[test]
 fn requests_above_the_query_buffer_limit_close_the_connection() {
     let server = Server::start(&["--client-query-buffer-limit", "1mb"]);
     let mut parked = server.client();
