@@ -8,7 +8,6 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{Builder, JoinHandle};
-use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -70,6 +69,7 @@ pub struct Figures {
 /// [`close`](Self::close) to end in order.
 pub struct Journal {
     shared: Arc<Shared>,
+    log: Arc<Mutex<Log>>,
     identity: Identity,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -86,26 +86,53 @@ impl Journal {
         let prepared = Arc::clone(&shared);
         threads.push(spawn("rbq-prepare", Box::new(move || prepare_files(&prepared)))?);
         let written = Arc::clone(&shared);
-        match spawn("rbq-journal", Box::new(move || write_log(&written, log))) {
+        let log = Arc::new(Mutex::new(log));
+        let written_log = Arc::clone(&log);
+        match spawn("rbq-journal", Box::new(move || write_log(&written, &written_log))) {
             Ok(thread) => threads.push(thread),
             Err(error) => {
                 shared.has_ended(None);
                 return Err(error);
             }
         }
-        let journal = Self { shared, identity: report.identity, threads: Mutex::new(threads) };
+        let journal = Self { shared, log, identity: report.identity, threads: Mutex::new(threads) };
         Ok(Opened { journal, snapshot, records: replay, report })
     }
 
     /// Adds a record and returns its number. It copies the record and returns: it never waits for the disk and never
     /// fails. Whether there is room was asked before, with [`admit`](Self::admit).
     pub fn append(&self, record: &[u8]) -> Lsn {
-        self.shared.append(record)
+        let lsn = self.shared.append(record);
+        self.shared.rouse();
+        lsn
     }
 
-    /// Adds a record that carries this wall clock, in ms.
-    pub fn append_at(&self, record: &[u8], time_ms: u64) -> Lsn {
+    /// Adds a record that carries this wall clock, in ms, and wakes nobody: for whoever holds a lock meanwhile and
+    /// [`drive`](Self::drive)s afterwards.
+    pub fn append_quietly(&self, record: &[u8], time_ms: u64) -> Lsn {
         self.shared.append_at(record, time_ms)
+    }
+
+    /// Sees to it that what was appended is written. Under [`Policy::Always`] that wakes the journal's thread. Otherwise an
+    /// answer waits for the write alone, which is one call: it is done here and now, as waking another thread costs more
+    /// than the call.
+    pub fn drive(&self) {
+        if self.policy() == Policy::Always {
+            return self.shared.rouse();
+        }
+        if self.shared.written() == self.shared.appended() {
+            return;
+        }
+        // Whoever has it may have taken what there was before ours came. The journal's thread looks again before it sleeps.
+        let Some(mut log) = self.log.try_lock() else { return self.shared.rouse() };
+        match log.write_only(self.shared.elapsed_ms()) {
+            Ok(true) => {}
+            Ok(false) => self.shared.rouse(),
+            Err(fatal) => {
+                drop(log);
+                self.shared.has_ended(Some(&fatal));
+            }
+        }
     }
 
     /// The wall clock that the records from here on carry, in ms.
@@ -291,14 +318,13 @@ fn prepare_files(shared: &Shared) {
 }
 
 /// The thread that writes the log.
-fn write_log(shared: &Shared, mut log: Log) {
-    let start = Instant::now();
+fn write_log(shared: &Shared, log: &Mutex<Log>) {
     let result = loop {
         if shared.stop_wanted() == Some(Stop::Abandon) {
             break Ok(());
         }
-        let now_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match log.turn(now_ms) {
+        let turn = log.lock().turn(shared.elapsed_ms());
+        match turn {
             Err(fatal) => break Err(fatal),
             Ok(Turn::Worked) => {}
             Ok(Turn::NeedsSegment) => match (shared.stop_wanted(), shared.shelf.refused()) {
@@ -306,7 +332,7 @@ fn write_log(shared: &Shared, mut log: Log) {
                 _ => shared.shelf.wait_for_ready(RETRY_EVERY_MS, || shared.stop_wanted() == Some(Stop::Abandon)),
             },
             Ok(Turn::Idle { again_in_ms }) => match shared.stop_wanted() {
-                Some(Stop::Finish) => break log.finish(),
+                Some(Stop::Finish) => break log.lock().finish(),
                 _ => shared.sleep(again_in_ms),
             },
         }

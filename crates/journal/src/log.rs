@@ -117,7 +117,12 @@ impl Log {
         if self.shared.options.faults.ack_before_sync() && self.shared.policy() == Policy::Always {
             self.shared.publish(self.written, self.written);
         }
+        let mut was = was;
         if self.is_sync_due(now_ms) {
+            if self.shared.policy() != Policy::Always && self.tell_if_advanced(was) {
+                // Whoever waits for the write alone does not wait for the sync.
+                was = (self.written, self.synced);
+            }
             self.sync()?;
             self.synced_at_ms = now_ms;
         }
@@ -129,6 +134,28 @@ impl Log {
             return Ok(Turn::Worked);
         }
         self.rest(now_ms)
+    }
+
+    /// Writes what was gathered, if that is all there is to do: no sync, no further file. False when the journal's own thread
+    /// has to go on.
+    pub(crate) fn write_only(&mut self, now_ms: u64) -> Result<bool, Fatal> {
+        let was = (self.written, self.synced);
+        if self.taken.is_done() {
+            self.shared.take(&mut self.taken);
+        }
+        if self.taken.is_done() {
+            return Ok(true);
+        }
+        self.busy_at_ms = now_ms;
+        let fits = self.fitting() == self.taken.marks.len();
+        if !fits || !self.write()? {
+            return Ok(false);
+        }
+        let has_room_again = self.shared.settled(self.taken.buffer.len() as u64);
+        if !self.tell_if_advanced(was) && has_room_again {
+            self.shared.tell();
+        }
+        Ok(true)
     }
 
     fn tell_if_advanced(&self, was: (Lsn, Lsn)) -> bool {
@@ -155,8 +182,12 @@ impl Log {
     /// Nothing was gathered: notes what is durable once that has lasted a while.
     fn rest(&mut self, now_ms: u64) -> Result<Turn, Fatal> {
         let mut again_at_ms = None;
-        if self.has_unsynced() && self.shared.policy() == Policy::EverySec {
-            again_at_ms = Some(self.synced_at_ms + SYNC_EVERY_MS);
+        if self.shared.policy() == Policy::EverySec {
+            // Others write too, and wake nobody: so it looks every second, whether it knows of something to sync or not.
+            again_at_ms = Some(now_ms.max(self.synced_at_ms) + SYNC_EVERY_MS);
+            if self.has_unsynced() {
+                again_at_ms = Some(self.synced_at_ms + SYNC_EVERY_MS);
+            }
         }
         if self.has_unnoted() {
             let at_ms = self.busy_at_ms + NOTE_AFTER_MS;

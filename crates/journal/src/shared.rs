@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -63,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) is_snapshotting: AtomicBool,
     has_stopped: AtomicBool,
     fatal: Mutex<Option<Fatal>>,
+    start: Instant,
 }
 
 impl Shared {
@@ -98,24 +99,23 @@ impl Shared {
             is_snapshotting: AtomicBool::new(false),
             has_stopped: AtomicBool::new(false),
             fatal: Mutex::new(None),
+            start: Instant::now(),
         }
     }
 
     // ── the appenders' side ──────────────────────────────────────────────────────────────────────────────────────
 
     pub(crate) fn append(&self, record: &[u8]) -> Lsn {
-        self.append_as(record, None)
+        self.append_to(&mut self.inbox.lock(), record)
     }
 
     pub(crate) fn append_at(&self, record: &[u8], time_ms: u64) -> Lsn {
-        self.append_as(record, Some(time_ms))
+        let mut inbox = self.inbox.lock();
+        inbox.gather.note_time(time_ms);
+        self.append_to(&mut inbox, record)
     }
 
-    fn append_as(&self, record: &[u8], time_ms: Option<u64>) -> Lsn {
-        let mut inbox = self.inbox.lock();
-        if let Some(time_ms) = time_ms {
-            inbox.gather.note_time(time_ms);
-        }
+    fn append_to(&self, inbox: &mut Inbox, record: &[u8]) -> Lsn {
         if inbox.stop.is_some() {
             return inbox.gather.skip();
         }
@@ -125,10 +125,19 @@ impl Shared {
         self.unwritten.fetch_add(grown, Ordering::AcqRel);
         self.in_flight.fetch_add(grown, Ordering::AcqRel);
         self.appended.store(lsn, Ordering::Release);
-        if std::mem::take(&mut inbox.is_asleep) {
+        lsn
+    }
+
+    /// How long the journal has been open, in ms.
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Wakes the journal's thread if it sleeps.
+    pub(crate) fn rouse(&self) {
+        if std::mem::take(&mut self.inbox.lock().is_asleep) {
             self.wake.notify_one();
         }
-        lsn
     }
 
     pub(crate) fn note_time(&self, ms: u64) {
@@ -271,7 +280,9 @@ impl Shared {
     /// Nothing more will be written.
     pub(crate) fn has_ended(&self, fatal: Option<&Fatal>) {
         self.inbox.lock().stop.get_or_insert(Stop::Abandon);
-        *self.fatal.lock() = fatal.cloned();
+        if let Some(fatal) = fatal {
+            self.fatal.lock().get_or_insert_with(|| fatal.clone());
+        }
         self.has_stopped.store(true, Ordering::Release);
         self.shelf.wake();
         drop(self.advance.lock());

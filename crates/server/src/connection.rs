@@ -19,7 +19,7 @@ use rbq_broker::{ClientId, Flow, Gate, Now, Output, Peer};
 use rbq_resp::{Batch, Decoder, Limits, ProtocolError};
 
 use crate::aside::Aside;
-use crate::hub::{Conn, Flush, Hub, Shared};
+use crate::hub::{Conn, Flush, Hub, Kept, Shared};
 use crate::limits::{self, HOLD_BYTES_MAX, HOLD_COMMANDS_MAX, OUTPUT_HARD_LIMIT, PENDING_BYTES_MAX, QUERY_LIMIT};
 use crate::outbox::{Outbox, Sent};
 use crate::socket::{Accepted, Reader};
@@ -298,7 +298,7 @@ impl Connection {
         self.post(&mut hub, now);
         hub.deliver(&shared, &mut self.flush, now);
         self.settle(&mut hub);
-        shared.keep(&mut hub, now);
+        let kept = shared.keep(&mut hub, now);
         shared.after_hold(&mut hub, now);
         hub.holds.record((now.monotonic_us - started.monotonic_us) * 1000);
         if self.at < self.batch.len() {
@@ -306,6 +306,9 @@ impl Connection {
             parking_lot::MutexGuard::unlock_fair(hub);
         } else {
             drop(hub);
+        }
+        if kept == Kept::Something {
+            shared.gates.drive_after_hold(self.conn.io_thread);
         }
         self.flush.run(&shared);
         true

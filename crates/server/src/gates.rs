@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use rbq_broker::Gate;
-use rbq_journal::Journal;
+use rbq_journal::{Journal, Policy};
 
 use crate::hub::{Conn, Shared};
 
@@ -99,6 +99,26 @@ impl Gates {
         }
     }
 
+    /// Sees to it that what a hold of this I/O thread logged is written: at once and by the journal's thread where a sync
+    /// follows; else by the thread's gatekeeper, whose turn comes when all connections that are ready now have had theirs, so
+    /// that one write serves them all.
+    pub(crate) fn drive_after_hold(&self, io_thread: usize) {
+        let Some(journal) = self.journal.get() else { return };
+        if journal.policy() == Policy::Always {
+            return journal.drive();
+        }
+        if let Some(gatekeeper) = self.lines[io_thread].lock().gatekeeper.take() {
+            gatekeeper.wake();
+        }
+    }
+
+    /// The same outside of an I/O thread's turn.
+    pub(crate) fn drive(&self) {
+        if let Some(journal) = self.journal.get() {
+            journal.drive();
+        }
+    }
+
     /// Nudges this connection once there is room.
     pub(crate) fn hold_back(&self, conn: &Arc<Conn>) {
         self.held_back.lock().push(conn.clone());
@@ -117,6 +137,7 @@ impl Gates {
     }
 
     fn poll_open(&self, io_thread: usize, cx: &Context<'_>, open: &mut Vec<Arc<Conn>>) -> Poll<()> {
+        self.drive();
         let mut line = self.lines[io_thread].lock();
         while line.waiting.front().is_some_and(|(gate, _)| self.is_open(*gate)) {
             open.extend(line.waiting.pop_front().map(|(_, conn)| conn));

@@ -31,6 +31,7 @@ pub(crate) async fn run_timer(shared: Arc<Shared>) {
             shared.hand_over_chores(&mut hub);
             (hub.armed_us != u64::MAX).then(|| hub.clock.instant(hub.armed_us))
         };
+        shared.gates.drive();
         flush.run(&shared);
         match due {
             Some(due) => {

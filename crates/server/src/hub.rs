@@ -87,6 +87,15 @@ pub(crate) struct Shared {
     pub(crate) snapshots: Snapshots,
 }
 
+/// Whether a hold logged anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// The journal has to be driven.
+    Something,
+    /// It has nothing new.
+    Nothing,
+}
+
 /// Connections that got output and must be flushed once the lock is released.
 #[derive(Default)]
 pub(crate) struct Flush {
@@ -146,11 +155,16 @@ impl Shared {
     }
 
     /// Hands what this hold logged to the journal. To be done before the lock is released, so that positions follow each
-    /// other as holds do.
-    pub(crate) fn keep(&self, hub: &mut Hub, now: Now) {
+    /// other as holds do; afterwards the journal has to be [driven](Gates::drive).
+    pub(crate) fn keep(&self, hub: &mut Hub, now: Now) -> Kept {
+        let mut kept = Kept::Nothing;
         if let Some(journal) = self.gates.journal() {
-            hub.broker.log().hand_over(|records| journal.append_at(records, now.unix_ms()));
+            hub.broker.log().hand_over(|records| {
+                kept = Kept::Something;
+                journal.append_quietly(records, now.unix_ms())
+            });
         }
+        kept
     }
 
     /// Whether requests of so many bytes may run now, as far as the log's disk is concerned; tells the broker when it is full,

@@ -37,7 +37,9 @@ pub(crate) fn open(settings: &Settings, broker: &mut Broker, gates: &Arc<Gates>)
     let sync_us = sync_price::measure(path).with_context(|| format!("cannot write to {shown}"))?;
     let start = Instant::now();
     let Opened { journal, snapshot, records, report } = Journal::open(directory, options(settings, gates))?;
-    check_time(&report, settings)?;
+    if !settings.accept_clock.0 {
+        check_time(report.newest_time_ms, now_ms())?;
+    }
     if let Some(mut snapshot) = snapshot {
         let mut reader = broker.load();
         while let Some(section) = snapshot.next()? {
@@ -82,10 +84,13 @@ pub(crate) fn policy(setting: AppendFsync) -> Policy {
     }
 }
 
-fn check_time(report: &RecoveryReport, settings: &Settings) -> Result<()> {
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    let ahead_ms = report.newest_time_ms.saturating_sub(now_ms);
-    if ahead_ms > AHEAD_MS_MAX && !settings.accept_clock.0 {
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+fn check_time(newest_ms: u64, now_ms: u64) -> Result<()> {
+    let ahead_ms = newest_ms.saturating_sub(now_ms);
+    if ahead_ms > AHEAD_MS_MAX {
         bail!(
             "the log was written {} minutes after what the system's clock says now\nhint: set the clock right; or, if the \
              log's times were the wrong ones, start once with `--accept-clock yes`",
@@ -116,4 +121,18 @@ fn tell(report: &RecoveryReport, ops: u64, start: Instant) {
         ms = start.elapsed().as_millis() as u64,
         "state read back"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_from_the_future_is_refused_unless_it_is_near() {
+        let now_ms = 1_700_000_000_000;
+        assert!(check_time(now_ms - 1, now_ms).is_ok());
+        assert!(check_time(now_ms + AHEAD_MS_MAX, now_ms).is_ok());
+        let text = check_time(now_ms + 2 * AHEAD_MS_MAX, now_ms).expect_err("it is two hours ahead").to_string();
+        assert!(text.contains("120 minutes") && text.contains("--accept-clock yes"), "{text}");
+    }
 }

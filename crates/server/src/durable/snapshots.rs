@@ -64,6 +64,7 @@ fn take(shared: &Shared, journal: &Journal) -> Result<SnapshotReport> {
         let mut hub = shared.lock();
         let now = hub.clock.now();
         shared.keep(&mut hub, now);
+        // The snapshot waits for all of it to be synced, which drives the journal.
         (hub.broker.begin_snapshot(), journal.appended(), now.unix_ms())
     };
     let outcome = write(shared, journal, encoder, cut, time_ms);
@@ -109,5 +110,6 @@ fn finish(shared: &Shared, outcome: Result<SnapshotReport>) {
     shared.keep(&mut hub, now);
     shared.after_hold(&mut hub, now);
     drop(hub);
+    shared.gates.drive();
     flush.run(shared);
 }

@@ -1,0 +1,234 @@
+//! What was answered outlives the process, whichever way it ends.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rbq_resp::Value;
+use tempfile::TempDir;
+
+use crate::support::{Client, Server, free_addr, program, request, shown};
+
+/// Something of every type, with groups, pending entries, deadlines and idempotent producers, in two databases.
+const PROGRAM: &str = "SET text value
+SET counter 41
+INCR counter
+SET late value PX 10000000
+RPUSH queue a b c d e
+LMOVE queue done LEFT RIGHT
+XADD stream 1-1 field one
+XADD stream 2-1 field two
+XADD stream 3-1 field three
+XADD stream IDMP producer message * field four
+XGROUP CREATE stream group 0
+XREADGROUP GROUP group ann COUNT 2 STREAMS stream >
+XREADGROUP GROUP group bob COUNT 1 STREAMS stream >
+XACK stream group 1-1
+XCLAIM stream group bob 0 2-1
+XNACK stream group FAIL IDS 1 3-1
+XDEL stream 3-1
+XTRIM stream MAXLEN 3
+SELECT 3
+RPUSH other x
+EXPIRE other 10000
+COPY other third
+SWAPDB 3 4
+SELECT 0
+DEL text";
+
+/// A server that keeps its state in this directory.
+fn start(dir: &TempDir, flags: &[&str]) -> Server {
+    let dir = dir.path().to_str().unwrap();
+    Server::start(&[&["--appendonly", "yes", "--dir", dir, "--enable-debug-command", "yes"], flags].concat())
+}
+
+fn data(dir: &TempDir) -> PathBuf {
+    dir.path().join("rbq-data")
+}
+
+fn play(client: &mut Client) {
+    for line in PROGRAM.lines() {
+        let answer = client.text(line);
+        assert!(!answer.starts_with("-ERR"), "{line}: {answer}");
+    }
+}
+
+fn digest(server: &Server) -> String {
+    server.client().text("DEBUG DIGEST")
+}
+
+/// Ends it as a crash does.
+fn kill(mut server: Server) {
+    server.signal("KILL");
+    server.wait();
+}
+
+/// Why a server does not start on this directory.
+fn refused(dir: &TempDir) -> String {
+    let port = free_addr().port().to_string();
+    let output = program().args(["--port", &port, "--dir", dir.path().to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn files(dir: &Path, prefix: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix)).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_killed_server_comes_back_as_it_was_under_every_policy() {
+    for policy in ["always", "everysec", "no"] {
+        let dir = tempfile::tempdir().unwrap();
+        let server = start(&dir, &["--appendfsync", policy]);
+        play(&mut server.client());
+        let before = digest(&server);
+        kill(server);
+        let server = start(&dir, &["--appendfsync", policy]);
+        assert_eq!(digest(&server), before, "{policy}");
+        assert_eq!(server.client().text("XPENDING stream group"), "2,2-1,3-1,bob,1", "{policy}");
+    }
+}
+
+#[test]
+fn a_snapshot_and_the_log_after_it_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir, &[]);
+    let mut client = server.client();
+    play(&mut client);
+    assert_eq!(client.text("SAVE"), "OK");
+    assert_eq!(files(&data(&dir), "snapshot-").len(), 1);
+    assert_eq!(client.text("RPUSH queue after"), "5");
+    let before = digest(&server);
+    kill(server);
+    let server = start(&dir, &[]);
+    server.wait_for_log("state read back");
+    assert!(server.log().contains("ops=1 "), "only what came after the snapshot is replayed:\n{}", server.log());
+    assert_eq!(digest(&server), before);
+    let mut client = server.client();
+    assert_eq!(client.text("BGSAVE"), "Background saving started");
+    client.until("INFO persistence", |text| text.contains("rdb_bgsave_in_progress:0"));
+    assert!(client.text("INFO persistence").contains("rdb_saves:1"));
+    assert_eq!(client.text("BGREWRITEAOF"), "Background append only file rewriting started");
+}
+
+#[test]
+fn a_server_that_was_told_to_end_comes_back_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = start(&dir, &["--appendfsync", "no"]);
+    play(&mut server.client());
+    let before = digest(&server);
+    server.signal("TERM");
+    assert!(server.wait().success());
+    assert_eq!(digest(&start(&dir, &[])), before);
+}
+
+#[test]
+fn the_log_is_bounded_by_snapshots_it_asks_for_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir, &["--auto-aof-rewrite-min-size", "1mb", "--appendfsync", "no", "--hz", "100"]);
+    let mut client = server.client();
+    let element = "x".repeat(100_000);
+    let pair = [request(&["RPUSH", "queue", &element]), request(&["LPOP", "queue"])].concat();
+    let had_a_snapshot = (0..100_000).any(|_| {
+        client.send(&pair);
+        client.reply();
+        client.reply();
+        !files(&data(&dir), "snapshot-").iter().all(|path| path.extension().is_some_and(|name| name == "tmp"))
+    });
+    assert!(had_a_snapshot);
+    assert_eq!(client.text("LLEN queue"), "0");
+}
+
+#[test]
+fn a_torn_tail_is_cut_and_kept_aside_and_damage_before_it_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir, &[]);
+    let mut client = server.client();
+    for number in 0..50 {
+        client.text(&format!("RPUSH queue {number}"));
+    }
+    kill(server);
+    let segment = files(&data(&dir), "segment-").pop().unwrap();
+    let whole = fs::read(&segment).unwrap();
+    let end = whole.iter().rposition(|&byte| byte != 0).unwrap();
+
+    let mut damaged = whole.clone();
+    damaged[end / 2] ^= 1;
+    fs::write(&segment, &damaged).unwrap();
+    let text = refused(&dir);
+    assert!(text.contains("is damaged at byte"), "{text}");
+    assert!(text.contains("hint: run `rbq journal check`"), "{text}");
+
+    fs::write(&segment, &whole).unwrap();
+    let server = start(&dir, &[]);
+    assert_eq!(server.client().text("LLEN queue"), "50", "refusing has changed nothing");
+}
+
+#[test]
+fn a_data_directory_in_use_is_refused_with_its_owner() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir, &[]);
+    let text = refused(&dir);
+    assert!(text.contains(&format!("is in use by another process (process {})", server.id())), "{text}");
+}
+
+#[test]
+fn waitaof_answers_once_it_is_synced_and_the_policy_can_be_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir, &["--appendfsync", "no"]);
+    let mut client = server.client();
+    assert_eq!(client.text("RPUSH queue a"), "1");
+    assert_eq!(client.text("WAITAOF 1 0 0"), "1,0");
+    let info = |client: &mut Client, field: &str| {
+        let text = client.text("INFO persistence");
+        let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+        line.trim_start_matches(':').trim().parse::<u64>().unwrap()
+    };
+    // Figures are taken a few times a second.
+    client.until("INFO persistence", |text| text.contains("rbq_log_appended:1"));
+    assert_eq!(info(&mut client, "rbq_log_synced"), 1);
+    assert_eq!(client.text("CONFIG SET appendfsync always"), "OK");
+    assert_eq!(client.text("RPUSH queue b"), "2");
+    client.until("INFO persistence", |text| text.contains("rbq_log_appended:2"));
+    assert_eq!(info(&mut client, "rbq_log_synced"), 2);
+    assert!(client.text("CONFIG SET appendonly no").contains("rbq decides at its start"));
+}
+
+#[test]
+fn a_pipeline_is_answered_in_order_and_waiters_hear_of_nothing_that_could_be_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir, &[]);
+    let mut waiter = server.client();
+    waiter.request(&["BLPOP", "queue", "0"]);
+    let mut listener = server.client();
+    assert_eq!(listener.text("SUBSCRIBE news"), "subscribe,news,1");
+    let mut client = server.client();
+    client.until("CLIENT LIST", |text| text.contains("cmd=blpop"));
+    let pipeline: Vec<u8> = (0..1000)
+        .flat_map(|number| {
+            let number = number.to_string();
+            [request(&["RPUSH", "other", &number]), request(&["LINDEX", "other", "-1"])].concat()
+        })
+        .collect();
+    client.send(&pipeline);
+    client.request(&["RPUSH", "queue", "message"]);
+    client.request(&["PUBLISH", "news", "told"]);
+    client.request(&["QUIT"]);
+    for number in 0..1000i64 {
+        assert_eq!(client.reply(), Value::Integer(number + 1));
+        assert_eq!(shown(&client.reply()), number.to_string());
+    }
+    assert_eq!(client.reply(), Value::Integer(1));
+    assert_eq!(client.reply(), Value::Integer(1));
+    assert_eq!(shown(&client.reply()), "OK");
+    assert_eq!(client.reply_or_end(), None, "closed once everything was sent");
+    assert_eq!(shown(&waiter.reply()), "queue,message");
+    assert_eq!(shown(&listener.reply()), "message,news,told");
+}
