@@ -124,6 +124,7 @@ async fn serve(config: Config, listeners: Listeners, io_threads: usize) -> Resul
     let (snapshots, wishes) = durable::Snapshots::new();
     let shared = Arc::new(Shared::new(broker, clock, gates, snapshots));
     if let Some(kept) = &kept {
+        shared.lock().snapshot_bytes = kept.snapshot_bytes;
         durable::start(shared.clone(), kept.journal.clone(), wishes)?;
     }
     let sync_us = kept.as_ref().map_or(0, |kept| kept.sync_us);

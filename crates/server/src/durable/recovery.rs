@@ -25,6 +25,8 @@ pub(crate) struct Kept {
     pub(crate) journal: Arc<Journal>,
     /// Median time of a write with its sync, in microseconds.
     pub(crate) sync_us: u64,
+    /// Bytes of the snapshot that was read.
+    pub(crate) snapshot_bytes: u64,
 }
 
 /// Opens the data directory and fills `broker`, which is empty, with what is in it.
@@ -40,6 +42,7 @@ pub(crate) fn open(settings: &Settings, broker: &mut Broker, gates: &Arc<Gates>)
     if !settings.accept_clock.0 {
         check_time(report.newest_time_ms, now_ms())?;
     }
+    let snapshot_bytes = snapshot.as_ref().map_or(0, |snapshot| snapshot.bytes());
     if let Some(mut snapshot) = snapshot {
         let mut reader = broker.load();
         while let Some(section) = snapshot.next()? {
@@ -57,7 +60,7 @@ pub(crate) fn open(settings: &Settings, broker: &mut Broker, gates: &Arc<Gates>)
     tell(&report, ops, start);
     let journal = Arc::new(journal);
     gates.guard(journal.clone());
-    Ok(Kept { journal, sync_us })
+    Ok(Kept { journal, sync_us, snapshot_bytes })
 }
 
 fn options(settings: &Settings, gates: &Arc<Gates>) -> Options {

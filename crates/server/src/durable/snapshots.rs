@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use rbq_broker::snapshot::Writer;
@@ -15,6 +15,13 @@ use crate::hub::{Flush, Shared};
 
 /// The one kind of section there is.
 const SECTION: u32 = 1;
+
+/// A snapshot that came to be.
+struct Taken {
+    report: SnapshotReport,
+    /// The longest that the broker was held for it: what the service noticed of it.
+    longest_hold: Duration,
+}
 
 /// A handle on the thread.
 pub(crate) struct Snapshots {
@@ -44,10 +51,11 @@ pub(crate) fn start(shared: Arc<Shared>, journal: Arc<Journal>, wishes: Receiver
             let start = Instant::now();
             let outcome = take(&shared, &journal);
             match &outcome {
-                Ok(report) => tracing::info!(
-                    position = report.cut,
-                    bytes = report.bytes,
+                Ok(taken) => tracing::info!(
+                    position = taken.report.cut,
+                    bytes = taken.report.bytes,
                     ms = start.elapsed().as_millis() as u64,
+                    longest_hold_us = taken.longest_hold.as_micros() as u64,
                     "snapshot taken"
                 ),
                 Err(error) => tracing::error!(error = format!("{error:#}"), "snapshot not taken"),
@@ -59,7 +67,7 @@ pub(crate) fn start(shared: Arc<Shared>, journal: Arc<Journal>, wishes: Receiver
     Ok(())
 }
 
-fn take(shared: &Shared, journal: &Journal) -> Result<SnapshotReport> {
+fn take(shared: &Shared, journal: &Journal) -> Result<Taken> {
     let (encoder, cut, time_ms) = {
         let mut hub = shared.lock();
         let now = hub.clock.now();
@@ -74,14 +82,19 @@ fn take(shared: &Shared, journal: &Journal) -> Result<SnapshotReport> {
     outcome
 }
 
-fn write(shared: &Shared, journal: &Journal, mut encoder: Writer, cut: u64, time_ms: u64) -> Result<SnapshotReport> {
+fn write(shared: &Shared, journal: &Journal, mut encoder: Writer, cut: u64, time_ms: u64) -> Result<Taken> {
     let mut file = journal.begin_snapshot(cut, time_ms)?;
     let mut images = Vec::new();
+    let mut longest_hold = Duration::ZERO;
     loop {
         let is_more = {
             let mut hub = shared.lock();
+            let start = Instant::now();
             let is_more = hub.broker.snapshot_slice(&mut images);
             shared.hand_over_chores(&mut hub);
+            let held = start.elapsed();
+            hub.holds.record(held.as_nanos() as u64);
+            longest_hold = longest_hold.max(held);
             is_more
         };
         for image in images.drain(..) {
@@ -93,16 +106,16 @@ fn write(shared: &Shared, journal: &Journal, mut encoder: Writer, cut: u64, time
     }
     encoder.finish(&mut |section: &[u8]| file.section(SECTION, section))?;
     anyhow::ensure!(journal.wait_synced(cut), "the log stopped");
-    Ok(file.finish()?)
+    Ok(Taken { report: file.finish()?, longest_hold })
 }
 
 /// Tells the broker, and through it whoever waits in SAVE.
-fn finish(shared: &Shared, outcome: Result<SnapshotReport>) {
+fn finish(shared: &Shared, outcome: Result<Taken>) {
     let mut flush = Flush::default();
     let mut hub = shared.lock();
     let now = hub.clock.now();
-    if let Ok(report) = &outcome {
-        hub.snapshot_bytes = report.bytes;
+    if let Ok(taken) = &outcome {
+        hub.snapshot_bytes = taken.report.bytes;
     }
     hub.broker.finish_snapshot(outcome.map(drop).map_err(|error| format!("snapshot not taken: {error:#}")), now);
     hub.sort_mail(shared, &mut flush, now);
