@@ -24,8 +24,11 @@ pub(crate) fn be_honest(link: &mut Link, args: &mut Args) -> Result<()> {
         _ => 0,
     };
     let last = field("last-generated-id").and_then(|id| id.as_bytes().map(<[u8]>::to_vec)).unwrap_or_default();
-    let delivered = if args[4] == "$" { last.as_slice() } else { &args[4] };
-    let after = [b"(", delivered].concat();
+    let after = match args[4].as_ref() {
+        b"$" => [b"(", last.as_slice()].concat(),
+        b"-" => b"-".to_vec(),
+        id => [b"(", id].concat(),
+    };
     let ahead = match link.ask_bytes(&[b"XRANGE", &args[2], &after, b"+"])? {
         Value::Array(entries) => entries.len() as i64,
         _ => 0,

@@ -30,8 +30,11 @@ fn forgive_progress(older: &Value, newer: &mut Value, counted: Option<&Counted>)
     }
     in_field(older, newer, "lag", |older, newer| *newer = older.clone());
     in_field(older, newer, "entries-read", |older, newer| {
-        // 7.0 counts on from what it was told, also where that was not so for the ID the group is at.
-        let may_be = |counted: &Counted| integer(newer).is_some_and(|read| counted.may_have_read(read, said));
+        // 7.0 counts what it delivers and forgets what was trimmed before that, so it may be behind, not ahead.
+        let may_be = |counted: &Counted| match (integer(older), integer(newer)) {
+            (Some(before), Some(read)) => counted.may_have_read(read, said) || (before..=counted.added).contains(&read),
+            _ => false,
+        };
         if *older == Value::Null || counted.is_none_or(may_be) {
             *newer = older.clone();
         }

@@ -60,6 +60,7 @@ const LIST: &[Line] = &[
     (4, "LSET list index element"),
     (5, "LINSERT list <BEFORE | AFTER> element element"),
     (4, "LREM list integer element"),
+    (2, "RPUSH 'l:1' 'a' 'b' 'a' 'c' 'a' ;; LREM 'l:1' <-2 | -1 | 0 | 1 | 2> 'a'"),
     (2, "LTRIM list index index"),
     (5, "LPOS list element {[RANK rank] [COUNT count] [MAXLEN count]}"),
     (4, "LMOVE list list <LEFT | RIGHT> <LEFT | RIGHT>"),
