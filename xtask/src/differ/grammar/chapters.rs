@@ -107,6 +107,11 @@ const STREAM: &[Line] = &[
     (1, "XSETID stream newid [ENTRIESADDED count] [MAXDELETEDID id]"),
     (5, "XREAD [COUNT count] STREAMS %stream,readid"),
     (6, "XGROUP CREATE stream group groupid {[MKSTREAM] [ENTRIESREAD count]}"),
+    (3, "XGROUP CREATE <'x:1' | 'x:2'> 'g' 0 MKSTREAM"),
+    (
+        8,
+        "XADD 'x:1' newid field element ;; XGROUP CREATECONSUMER 'x:1' 'g' 'me' ;; XREADGROUP GROUP 'g' 'me' [COUNT 2] STREAMS 'x:1' historyid",
+    ),
     (2, "XGROUP SETID stream group groupid [ENTRIESREAD count]"),
     (1, "XGROUP DESTROY stream group"),
     (2, "XGROUP CREATECONSUMER stream group consumer"),
@@ -182,6 +187,7 @@ const DATABASES: &[Line] = &[
     (6, "SELECT 0"),
     (4, "MOVE any db"),
     (2, "SWAPDB db db"),
+    (3, "SELECT 1 ;; RPUSH list element ;; SELECT 0 ;; SWAPDB <0 1 | 1 0>"),
     (1, "FLUSHDB [<ASYNC | SYNC>]"),
     (1, "FLUSHALL [<ASYNC | SYNC>]"),
 ];
