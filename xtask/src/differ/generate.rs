@@ -138,8 +138,9 @@ fn weighted<'t, T>(items: &'t [T], rng: &mut Rng, weight: impl Fn(&T) -> u32) ->
 /// is up to the server.
 fn ends_in_the_middle(args: &Args) -> bool {
     let is_number = args.get(1).is_some_and(|cursor| cursor.iter().all(u8::is_ascii_digit));
+    let is_place = args.get(1).is_some_and(|cursor| cursor.iter().any(|byte| (b'1'..=b'9').contains(byte)));
     let finds_all = args.windows(2).any(|pair| pair[0].eq_ignore_ascii_case(b"COUNT") && pair[1].as_ref() == b"1000");
-    name(args) == b"SCAN" && is_number && !finds_all
+    name(args) == b"SCAN" && (is_place || (is_number && !finds_all))
 }
 
 /// Whether a stream's last entry is asked for, which has an ID of its own since 7.4.
