@@ -116,6 +116,7 @@ const STREAM: &[Line] = &[
     (4, "XPENDING 'x:1' 'g' [IDLE idlems] '-' '+' 10 [consumer]"),
     (4, "XCLAIM 'x:1' 'g' consumer 0 id... {[JUSTID] [IDLE idlems]}"),
     (4, "XAUTOCLAIM 'x:1' 'g' consumer idlems <0 | id> {[COUNT <1 | 2>] [JUSTID]}"),
+    (3, "XAUTOCLAIM 'x:1' 'g' consumer 0 0 COUNT 1"),
     (2, "XGROUP SETID stream group groupid [ENTRIESREAD count]"),
     (1, "XGROUP DESTROY stream group"),
     (2, "XGROUP CREATECONSUMER stream group consumer"),
