@@ -171,13 +171,23 @@ pub(crate) struct Draw {
     last_ms: u64,
     /// The IDs given lately: commands that name an ID mostly name one that there is.
     given: VecDeque<String>,
+    /// Whether databases are swapped under waiting clients, or these move elements: not both. A swap makes several keys
+    /// ready in the order of a hash table, and what one client moves may be what the other waits for.
+    swaps: bool,
 }
 
 impl Draw {
     /// The same seed draws the same.
     #[must_use]
     pub(crate) fn new(seed: u64, mood: Mood) -> Self {
-        Self { rng: Rng::with_seed(seed), mood, last_ms: 0, given: VecDeque::new() }
+        let mut rng = Rng::with_seed(seed);
+        let swaps = rng.bool();
+        Self { rng, mood, last_ms: 0, given: VecDeque::new(), swaps }
+    }
+
+    /// Whether databases are swapped under waiting clients in this episode.
+    pub(crate) fn swaps(&self) -> bool {
+        self.swaps
     }
 
     /// True this often.

@@ -102,6 +102,7 @@ impl Generator {
                     || reads_the_newest(args)
                     || (mood == Mood::Patient && (takes_away_its_own(args) || takes_its_consumer(args)))
                     || (mood != Mood::Busy && stores_what_is_sorted(args))
+                    || (mood == Mood::PatientOnce && if draw.swaps() { waits_to_move(args) } else { swaps(args) })
             };
             if phrase.iter().any(is_unfair) {
                 continue;
@@ -176,6 +177,15 @@ fn takes_its_consumer(args: &Args) -> bool {
 /// next push (docs/differences.md).
 fn stores_what_is_sorted(args: &Args) -> bool {
     name(args) == b"SORT" && args.iter().any(|arg| arg.eq_ignore_ascii_case(b"STORE"))
+}
+
+/// Whether it may wait for an element to put elsewhere.
+fn waits_to_move(args: &Args) -> bool {
+    matches!(name(args).as_slice(), b"BLMOVE" | b"BRPOPLPUSH")
+}
+
+fn swaps(args: &Args) -> bool {
+    name(args) == b"SWAPDB"
 }
 
 /// The commands that make a consumer known before it asks.
