@@ -192,7 +192,7 @@ const DATABASES: &[Line] = &[
     (6, "SELECT 0"),
     (4, "MOVE any db"),
     (2, "SWAPDB db db"),
-    (3, "SELECT 1 ;; RPUSH list element ;; SELECT 0 ;; SWAPDB <0 1 | 1 0>"),
+    (5, "SELECT 1 ;; RPUSH list element ;; SELECT 0 ;; SWAPDB <0 1 | 1 0>"),
     (1, "FLUSHDB [<ASYNC | SYNC>]"),
     (1, "FLUSHALL [<ASYNC | SYNC>]"),
 ];
@@ -219,6 +219,7 @@ const STRING: &[Line] = &[
     (2, "DECR text"),
     (3, "INCRBY text integer"),
     (2, "DECRBY text integer"),
+    (2, "SET 't:2' <9223372036854775800 | -9223372036854775800> ;; <INCRBY | DECRBY> 't:2' integer"),
     (3, "INCRBYFLOAT text float"),
     (3, "APPEND text element"),
     (2, "STRLEN text"),
