@@ -105,6 +105,12 @@ impl Waiters {
         !self.queues.is_empty() && self.queues.contains_key(&Borrowed(db, key))
     }
 
+    /// Whether somebody waits for this key who is told when it is gone: whoever reads as a group.
+    pub fn waits_for_end_of(&self, db: u8, key: &[u8]) -> bool {
+        let groups = |(class, _): &(Class, _)| matches!(class, Class::Group(_) | Class::GroupClaim(_));
+        self.queues.get(&Borrowed(db, key)).is_some_and(|queue| queue.classes.iter().any(groups))
+    }
+
     /// Every key of these databases that somebody waits for, in order of the keys.
     pub fn keys_of(&self, dbs: impl Fn(u8) -> bool) -> Vec<Key> {
         let mut keys: Vec<Key> = self.queues.keys().filter(|(db, _)| dbs(*db)).cloned().collect();

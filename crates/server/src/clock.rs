@@ -2,7 +2,8 @@
 //!
 //! Wall time as commands see it advances with the monotonic clock and follows the system's wall clock: it catches up
 //! at once when that is ahead, and slows to half speed when that was set back, so that it never runs backwards and no
-//! expiry, stream ID or idle time jumps. A correction of more than ten seconds is reported, for it is somebody's
+//! expiry, stream ID or idle time jumps. It is slow only until both have met: the two are not read in the same instant, so
+//! it is ahead by a microsecond every other time, and that must not cost half of the time up to the next look. A correction of more than ten seconds is reported, for it is somebody's
 //! mistake or a virtual machine that slept.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -26,13 +27,14 @@ pub(crate) enum Jump {
 pub(crate) struct Clock {
     start: Instant,
     anchor: Now,
-    slow: bool,
+    /// How far it was ahead of the system's clock at the anchor.
+    lead_us: u64,
 }
 
 impl Clock {
     /// A clock that agrees with the system's.
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), anchor: Now { unix_us: system_us(), monotonic_us: 0 }, slow: false }
+        Self { start: Instant::now(), anchor: Now { unix_us: system_us(), monotonic_us: 0 }, lead_us: 0 }
     }
 
     /// Both clocks now.
@@ -48,7 +50,8 @@ impl Clock {
 
     fn at(&self, monotonic_us: u64) -> Now {
         let elapsed_us = monotonic_us - self.anchor.monotonic_us;
-        let advance_us = if self.slow { elapsed_us / 2 } else { elapsed_us };
+        // At half speed a lead is made up for in twice its time.
+        let advance_us = elapsed_us - self.lead_us.min(elapsed_us / 2);
         Now { unix_us: self.anchor.unix_us + advance_us, monotonic_us }
     }
 
@@ -59,17 +62,17 @@ impl Clock {
     }
 
     fn correct(&mut self, monotonic_us: u64, system_us: u64) -> Option<Jump> {
-        let was_slow = self.slow;
+        let was_slow = (monotonic_us - self.anchor.monotonic_us) / 2 < self.lead_us;
         self.anchor = self.at(monotonic_us);
         let ours_us = self.anchor.unix_us;
         if system_us >= ours_us {
-            self.slow = false;
+            self.lead_us = 0;
             self.anchor.unix_us = system_us;
             let ahead_us = system_us - ours_us;
             return (ahead_us > JUMP_US_MIN).then_some(Jump::Ahead(Duration::from_micros(ahead_us)));
         }
-        self.slow = true;
         let back_us = ours_us - system_us;
+        self.lead_us = back_us;
         (!was_slow && back_us > JUMP_US_MIN).then_some(Jump::Back(Duration::from_micros(back_us)))
     }
 }
@@ -85,7 +88,7 @@ mod tests {
     const SECOND_US: u64 = 1_000_000;
 
     fn clock_at(unix_us: u64) -> Clock {
-        Clock { start: Instant::now(), anchor: Now { unix_us, monotonic_us: 0 }, slow: false }
+        Clock { start: Instant::now(), anchor: Now { unix_us, monotonic_us: 0 }, lead_us: 0 }
     }
 
     #[test]
@@ -103,7 +106,15 @@ mod tests {
         assert_eq!(clock.at(11 * SECOND_US).unix_us, 106 * SECOND_US, "half speed");
         assert_eq!(clock.correct(11 * SECOND_US, 91 * SECOND_US), None, "reported once");
         let met = clock.correct(41 * SECOND_US, 121 * SECOND_US);
-        assert_eq!((met, clock.slow), (None, false), "met after twice the difference");
+        assert_eq!((met, clock.lead_us), (None, 0), "met after twice the difference");
+    }
+
+    #[test]
+    fn a_lead_of_a_microsecond_costs_a_microsecond() {
+        let mut clock = clock_at(100 * SECOND_US);
+        assert_eq!(clock.correct(SECOND_US, 101 * SECOND_US - 1), None);
+        assert_eq!(clock.at(SECOND_US + 2).unix_us, 101 * SECOND_US + 1);
+        assert_eq!(clock.at(2 * SECOND_US).unix_us, 102 * SECOND_US - 1);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! make two servers differ for reasons of time is kept out here rather than excused later: deadlines are far away or
 //! long past, waits are endless or a few milliseconds, and only the stream `x:now` is given IDs made of time.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use fastrand::Rng;
 
@@ -158,19 +160,34 @@ const EDGES: &[&str] = &[
 const JUNK: &[&str] =
     &["abc", "", " 1", "1 ", "+1", "01", "1.5", "1e3", "0x10", "-", "--1", "nan", "99999999999999999999", "\u{0}", "é"];
 
+/// IDs remembered: about as many as are in the streams at any time.
+const GIVEN_MAX: usize = 12;
+
 /// The source of chance for one episode.
 pub(crate) struct Draw {
     rng: Rng,
     mood: Mood,
     /// The ID last given to a stream: new ones are mostly greater.
     last_ms: u64,
+    /// The IDs given lately: commands that name an ID mostly name one that there is.
+    given: VecDeque<String>,
+    /// Whether databases are swapped under waiting clients, or these move elements: not both. A swap makes several keys
+    /// ready in the order of a hash table, and what one client moves may be what the other waits for.
+    swaps: bool,
 }
 
 impl Draw {
     /// The same seed draws the same.
     #[must_use]
     pub(crate) fn new(seed: u64, mood: Mood) -> Self {
-        Self { rng: Rng::with_seed(seed), mood, last_ms: 0 }
+        let mut rng = Rng::with_seed(seed);
+        let swaps = rng.bool();
+        Self { rng, mood, last_ms: 0, given: VecDeque::new(), swaps }
+    }
+
+    /// Whether databases are swapped under waiting clients in this episode.
+    pub(crate) fn swaps(&self) -> bool {
+        self.swaps
     }
 
     /// True this often.
@@ -273,7 +290,8 @@ impl Draw {
             Blank::ShortTimeout => "0.01".to_owned(),
             Blank::BlockMs => self.mostly(&["0", "0", "0", "1000000000"], &["-1", "1.5"]),
             Blank::ShortBlockMs => "10".to_owned(),
-            Blank::ShortMs => "2".to_owned(),
+            // A server may be set aside for a few milliseconds between setting and looking.
+            Blank::ShortMs => "10".to_owned(),
             Blank::Float => self.mostly(&["1.5", "-0.1", "3", "1e10", "0"], &["1e400", "inf", "1e-300"]),
             _ => self.small_or_edge(-3..=12),
         }
@@ -333,12 +351,21 @@ impl Draw {
         match self.rng.u8(..) {
             0..=12 => self.id(),
             13..=40 => format!("{}-*", self.last_ms),
-            41..=80 => format!("{}-{}", self.last_ms, self.rng.u8(1..6)),
+            41..=80 => self.give(1..6),
             _ => {
                 self.last_ms += self.rng.u64(1..3);
-                format!("{}-{}", self.last_ms, self.rng.u8(..3))
+                self.give(0..3)
             }
         }
+    }
+
+    fn give(&mut self, seq: std::ops::Range<u8>) -> String {
+        let id = format!("{}-{}", self.last_ms, self.rng.u8(seq));
+        self.given.push_back(id.clone());
+        if self.given.len() > GIVEN_MAX {
+            self.given.pop_front();
+        }
+        id
     }
 
     fn id(&mut self) -> String {
@@ -348,7 +375,8 @@ impl Draw {
         match self.rng.u8(..) {
             0..=5 => self.one(BROKEN).to_owned(),
             6..=10 => self.one(LIMITS).to_owned(),
-            11..=60 => self.rng.u64(..self.last_ms + 2).to_string(),
+            11..=170 if !self.given.is_empty() => self.given[self.rng.usize(..self.given.len())].clone(),
+            11..=190 => self.rng.u64(..self.last_ms + 2).to_string(),
             _ => format!("{}-{}", self.rng.u64(..self.last_ms + 2), self.rng.u8(..6)),
         }
     }

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use super::draw::{Draw, Mood};
 use super::grammar::{CHAPTERS, Chapter, Syntax};
 use super::spoil::spoil;
-use super::turn::{Args, Episode, Phrase, SPEAKERS, Turn, WAKER, may_wait, name};
+use super::turn::{Args, Episode, Phrase, SPEAKERS, Turn, WAKER, may_wait, name, second};
 
 /// Commands in an episode: enough for structures to grow over a few blocks, few enough to shrink quickly.
 const COMMANDS: usize = 600;
@@ -100,7 +100,9 @@ impl Generator {
                 has_no_order(args)
                     || ends_in_the_middle(args)
                     || reads_the_newest(args)
-                    || (mood == Mood::Patient && takes_away_its_own(args))
+                    || (mood == Mood::Patient && (takes_away_its_own(args) || takes_its_consumer(args)))
+                    || (mood != Mood::Busy && stores_what_is_sorted(args))
+                    || (mood == Mood::PatientOnce && if draw.swaps() { waits_to_move(args) } else { swaps(args) })
             };
             if phrase.iter().any(is_unfair) {
                 continue;
@@ -137,8 +139,9 @@ fn weighted<'t, T>(items: &'t [T], rng: &mut Rng, weight: impl Fn(&T) -> u32) ->
 /// is up to the server.
 fn ends_in_the_middle(args: &Args) -> bool {
     let is_number = args.get(1).is_some_and(|cursor| cursor.iter().all(u8::is_ascii_digit));
+    let is_place = args.get(1).is_some_and(|cursor| cursor.iter().any(|byte| (b'1'..=b'9').contains(byte)));
     let finds_all = args.windows(2).any(|pair| pair[0].eq_ignore_ascii_case(b"COUNT") && pair[1].as_ref() == b"1000");
-    name(args) == b"SCAN" && is_number && !finds_all
+    name(args) == b"SCAN" && (is_place || (is_number && !finds_all))
 }
 
 /// Whether a stream's last entry is asked for, which has an ID of its own since 7.4.
@@ -162,6 +165,27 @@ fn takes_away_its_own(args: &Args) -> bool {
         .position(|arg| arg.eq_ignore_ascii_case(b"MAXLEN"))
         .is_some_and(|at| args[at + 1..].iter().take(2).any(|arg| arg.as_ref() == b"0"));
     name(args) == b"XADD" && (bounds_by_id || keeps_none)
+}
+
+/// Whether the consumer of a waiting client may go. It is made again when its command is run again, since 7.2 (redis
+/// PR #11012 and #11099).
+fn takes_its_consumer(args: &Args) -> bool {
+    name(args) == b"XGROUP" && second(args) == b"DELCONSUMER"
+}
+
+/// Whether a list may be put in the place of something else by SORT: who waits for it is not served in Redis until the
+/// next push (docs/differences.md).
+fn stores_what_is_sorted(args: &Args) -> bool {
+    name(args) == b"SORT" && args.iter().any(|arg| arg.eq_ignore_ascii_case(b"STORE"))
+}
+
+/// Whether it may wait for an element to put elsewhere.
+fn waits_to_move(args: &Args) -> bool {
+    matches!(name(args).as_slice(), b"BLMOVE" | b"BRPOPLPUSH")
+}
+
+fn swaps(args: &Args) -> bool {
+    name(args) == b"SWAPDB"
 }
 
 /// The commands that make a consumer known before it asks.

@@ -30,8 +30,13 @@ fn forgive_progress(older: &Value, newer: &mut Value, counted: Option<&Counted>)
     }
     in_field(older, newer, "lag", |older, newer| *newer = older.clone());
     in_field(older, newer, "entries-read", |older, newer| {
-        // 7.0 counts on from what it was told, also where that was not so for the ID the group is at.
-        let may_be = |counted: &Counted| integer(newer).is_some_and(|read| counted.may_have_read(read, said));
+        // 7.0 counts what it delivers and forgets what was trimmed before that, so it may be behind, not ahead.
+        let may_be = |counted: &Counted| match (integer(older), integer(newer)) {
+            // A reader past a deleted entry has lost count since 8.0 (redis PR #13338), and in 7.0 only past the next.
+            (Some(_), None) => counted.deleted_some,
+            (Some(before), Some(read)) => counted.may_have_read(read, said) || (before..=counted.added).contains(&read),
+            _ => false,
+        };
         if *older == Value::Null || counted.is_none_or(may_be) {
             *newer = older.clone();
         }
@@ -45,6 +50,8 @@ struct Counted {
     /// Whether an entry may have been deleted between those that are left: then nobody can tell how many there were
     /// before another.
     lacks_some: bool,
+    /// Whether an entry was ever deleted by its ID.
+    deleted_some: bool,
 }
 
 impl Counted {
@@ -57,7 +64,7 @@ impl Counted {
         let entries = items(field_mut(&mut stream, "entries")?).iter();
         let ids: Vec<StreamId> = entries.map(|entry| id(items(entry).first()?)).collect::<Option<_>>()?;
         let lacks_some = ids.first().is_some_and(|first| *first <= deleted);
-        (ids.len() as i64 == len).then_some(Self { ids, added, lacks_some })
+        (ids.len() as i64 == len).then_some(Self { ids, added, lacks_some, deleted_some: deleted != (0, 0) })
     }
 
     /// The number of entries after the last one that a group was given.

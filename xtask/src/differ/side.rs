@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use rbq_resp::Value;
 
-use super::honest::{be_honest, counts_entries_read};
+use super::honest::{be_honest, counts_entries};
 use super::link::Link;
 use super::turn::{Args, CAST, LISTENER, Turn, expires_in_ms, may_wait, name, subscribes};
 
@@ -365,7 +365,7 @@ impl Side {
 /// change how replies are written while they are, they make a key expire while nobody looks, or what they say depends
 /// on what the server holds at that moment.
 fn unspoken_in_transaction(args: &Args) -> bool {
-    subscribes(args) || name(args) == b"HELLO" || expires_in_ms(args).is_some() || counts_entries_read(args)
+    subscribes(args) || name(args) == b"HELLO" || expires_in_ms(args).is_some() || counts_entries(args)
 }
 
 /// Whether a wait ends by itself soon.

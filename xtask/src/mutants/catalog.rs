@@ -124,7 +124,7 @@ pub const CATALOG: &[Mutant] = &[
     Mutant {
         file: "crates/stream/src/trim.rs",
         before: "Self::MinId(id) => (0, id),",
-        after: "Self::MinId(id) => (0, id.next().unwrap_or(id)),",
+        after: "Self::MinId(id) => (0, StreamId::new(id.ms, id.seq.saturating_add(1))),",
         breaks: "XTRIM MINID takes the entry with that ID",
     },
     Mutant {

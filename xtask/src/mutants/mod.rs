@@ -63,9 +63,9 @@ pub fn run(options: &Options) -> Result<()> {
     let nursery = Nursery::new()?;
     for mutant in &mutants {
         let start = Instant::now();
-        let outcome = nursery.try_out(mutant, options).with_context(|| mutant.breaks)?;
-        println!("{}", line(mutant, outcome.as_ref(), start.elapsed()));
-        if outcome.is_none() {
+        let outcome = nursery.try_out(mutant, options);
+        println!("{}", line(mutant, &outcome, start.elapsed()));
+        if !matches!(outcome, Ok(Some(_))) {
             survivors.push(mutant.breaks);
         }
     }
@@ -76,10 +76,11 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn line(mutant: &Mutant, outcome: Option<&Catch>, took: Duration) -> String {
+fn line(mutant: &Mutant, outcome: &Result<Option<Catch>>, took: Duration) -> String {
     let outcome = match outcome {
-        Some(Catch { seed, commands }) => format!("caught by seed {seed} after {commands} commands"),
-        None => "NOT CAUGHT".to_owned(),
+        Ok(Some(Catch { seed, commands })) => format!("caught by seed {seed} after {commands} commands"),
+        Ok(None) => "NOT CAUGHT".to_owned(),
+        Err(error) => format!("NOT TRIED: {error}"),
     };
     format!("{:<64} {outcome:<44} {:>5.1} s", mutant.breaks, took.as_secs_f64())
 }

@@ -89,8 +89,11 @@ impl Broker {
         }
     }
 
+    /// Notes that a key may serve somebody. What is gone serves nobody: it must not take a place in the order in which
+    /// a transaction's later pushes are served.
     fn make_ready(&mut self, db: u8, key: &[u8]) {
-        if self.waiters.waits_for(db, key) {
+        let is_gone = || self.groups[0].db(db).find(key, 0) == Found::Missing;
+        if self.waiters.waits_for(db, key) && (!is_gone() || self.waiters.waits_for_end_of(db, key)) {
             let key: Key = (db, key.into());
             if self.ready_set.insert(key.clone()) {
                 self.ready.push_back(key);

@@ -56,7 +56,11 @@ pub(in crate::apply) fn set_id<'a>(
 ) -> Done {
     let stream = work.stream(key)?.ok_or(NO_STREAM)?;
     named(stream, key, group)?;
-    let after = start_of(start, stream)?;
+    let after = match start {
+        b"$" => stream.entries().last_id(),
+        // Unlike CREATE it takes the ends of the stream, too.
+        text => StreamId::parse_bound(text, 0).ok_or(INVALID_ID)?,
+    };
     named(stream, key, group)?.set_id(after, entries_read);
     work.dirty(1);
     work.notify(Class::Stream, "xgroup-setid", key);

@@ -110,8 +110,9 @@ fn step<'v>(view: &mut View<'v>, cursor: u64, filter: &Filter<'_>) -> (u64, Vec<
     }
 }
 
-/// A cursor as the C library reads an unsigned number.
+/// A cursor as the C library reads an unsigned number, which a NUL ends.
 fn cursor(text: &[u8]) -> Option<u64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let digits = text.strip_prefix(b"+").unwrap_or(text);
     let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
     match digits.len() - zeros {
