@@ -10,11 +10,17 @@
 //!   bulk of 100,000 bytes    25,000 ──► 50,001 ──► 100,002 = bulk and its line end
 //! ```
 //!
+//! A copy of hundreds of megabytes would keep everybody else on the thread waiting. So once [`TRUSTED_BYTES`] have come the
+//! buffer grows to the whole at once: what was not written yet is address space, not memory.
+//!
 //! So the space that is offered ends exactly where the bulk ends, and what follows it arrives in the read buffer.
 
 use bytes::{Bytes, BytesMut};
 
 use crate::limits::BIG_BULK_BYTES;
+
+/// Who has sent this much is believed the rest. What is copied at most at once; a few milliseconds' work.
+const TRUSTED_BYTES: usize = 16 << 20;
 
 /// The line end that follows every bulk.
 pub(crate) const LINE_END_BYTES: usize = 2;
@@ -66,6 +72,9 @@ impl BigBulk {
             while self.doublings > 0 && self.whole >> self.doublings <= len {
                 self.doublings -= 1;
             }
+            if len >= TRUSTED_BYTES {
+                self.doublings = 0;
+            }
             // At least twice the capacity there is, so it is also what the vector below grows to, and no more.
             self.buf.reserve((self.whole >> self.doublings) - len);
         }
@@ -113,6 +122,22 @@ mod tests {
             assert_eq!((bulk.received(), bulk.capacity()), (bulk.whole(), bulk.whole()));
             assert_eq!(bulk.finish(), vec![b'x'; len]);
         }
+    }
+
+    #[test]
+    fn a_huge_bulk_is_copied_while_it_is_small_only() {
+        let whole = 8 * TRUSTED_BYTES;
+        let mut bulk = BigBulk::new(whole, b"");
+        let (mut before, mut copied) = (bulk.capacity(), 0);
+        while !bulk.is_complete() {
+            let space = bulk.space();
+            if space.capacity() != before {
+                (before, copied) = (space.capacity(), copied.max(space.len()));
+            }
+            space.resize(space.capacity(), b'x');
+        }
+        assert!(copied <= 2 * TRUSTED_BYTES, "{copied}");
+        assert_eq!(bulk.capacity(), bulk.whole());
     }
 
     #[test]
