@@ -9,10 +9,16 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+use expectrl::process::unix::WaitStatus;
+use expectrl::{Eof, Expect, Session};
 use insta::assert_snapshot;
 use support::{rbq, run, start, text};
 use tempfile::TempDir;
+
+/// Long enough for a busy machine; nothing waits for it when all is well.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An `rbq server` with a log, on a Unix socket.
 struct Server {
@@ -363,4 +369,38 @@ fn a_backup_is_refused_with_its_reason() {
     exit 1
     err| error: ERR backup not made: cannot make `DIR/file`: File exists (os error 17)
     ");
+}
+
+#[test]
+fn on_a_terminal_a_repair_asks_and_takes_only_a_yes() {
+    let dir = made();
+    let (data, segment) = (data(&dir), segment(&dir));
+    damage(&segment);
+    let damaged = fs::read(&segment).unwrap();
+    for (answer, said, code) in [("\r", "nothing was changed", 1), ("yes\r", "repaired: a start accepts it now", 0)] {
+        assert_eq!(fs::read(&segment).unwrap(), damaged);
+        let mut terminal = Session::spawn(rbq(&["journal", "repair", data.to_str().unwrap()])).unwrap();
+        terminal.set_expect_timeout(Some(PATIENCE));
+        terminal.expect("Drop this, and keep a copy aside? [y/N] ").unwrap();
+        terminal.send(answer).unwrap();
+        terminal.expect(said).unwrap();
+        terminal.expect(Eof).unwrap();
+        assert!(matches!(terminal.get_process().wait().unwrap(), WaitStatus::Exited(_, ended) if ended == code));
+    }
+    assert_ne!(fs::read(&segment).unwrap(), damaged);
+}
+
+#[test]
+fn what_is_left_of_a_backup_that_was_interrupted_is_refused() {
+    let dir = made();
+    let data = data(&dir);
+    // The last file to be written is the one that makes it a backup.
+    fs::remove_file(data.join("id")).unwrap();
+    let to = dir.path().join("to");
+    assert_snapshot!(tool(&dir, &["restore", data.to_str().unwrap(), to.to_str().unwrap()]), @r"
+    exit 1
+    err| error: `id` is damaged at byte 0: the file is missing; it is made before the first segment, so it was removed later
+    err| hint: run `rbq journal check` to see all of it, and `rbq journal repair` to see what a repair would drop
+    ");
+    assert!(!to.exists());
 }
