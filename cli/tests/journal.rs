@@ -404,3 +404,19 @@ fn what_is_left_of_a_backup_that_was_interrupted_is_refused() {
     ");
     assert!(!to.exists());
 }
+
+#[test]
+fn damage_to_what_nobody_needs_is_told_and_harms_no_start() {
+    let dir = made();
+    fs::write(data(&dir).join("segment-0000000000000000.log"), "noise").unwrap();
+    let checked = tool(&dir, &["journal", "check", data(&dir).to_str().unwrap()]);
+    assert_snapshot!(steady(&checked), @r"
+    exit 1
+    out| durable                           8192  everything up to batch 3, record 3 was safe
+    out| id                                 121  cluster ID, node ID
+    out| segment-0000000000000000.log         5  unreadable: damaged at byte 0: the file is shorter than a segment's header
+    out| segment-0000000000000001.log  16777216  records 1 to 3 in 3 batches, up to byte 4464
+    err| a start would accept it: what is damaged is not needed
+    ");
+    Server::start(dir.path()).stop();
+}
