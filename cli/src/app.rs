@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cmd::{cli, consume, produce, publish, repl, subscribe};
+use crate::cmd::{backup, cli, consume, journal, produce, publish, repl, restore, subscribe};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 
@@ -27,6 +27,9 @@ enum Command {
     Sub(subscribe::SubArgs),
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
+    Journal(journal::JournalArgs),
 }
 
 /// Parses the command line and runs it.
@@ -66,6 +69,9 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Sub(args) => subscribe::run(args).await,
         Command::Produce(args) => produce::run(args).await,
         Command::Consume(args) => consume::run(args).await,
+        Command::Backup(args) => backup::run(args).await,
+        Command::Restore(args) => restore::run(&args),
+        Command::Journal(args) => journal::run(args),
     }
 }
 

@@ -172,12 +172,14 @@ impl Wire {
             match action {
                 Action::Shutdown => self.state = State::Closed,
                 Action::Sleep(us) => std::thread::sleep(Duration::from_micros(us)),
-                // There is no file to rewrite, no buffer sized by a parameter, and the system wants no memory back.
+                // There is no file to rewrite, nothing on a disk, no buffer sized by a parameter, and the system wants no
+                // memory back.
                 Action::ParameterChanged(_)
                 | Action::RewriteConfig
                 | Action::PurgeMemory
                 | Action::Sync
-                | Action::Snapshot => {}
+                | Action::Snapshot
+                | Action::Backup(_) => {}
             }
         }
         drop(core.broker.take_garbage());

@@ -4,6 +4,7 @@ use std::io;
 
 use anstyle::{AnsiColor, Style};
 use rbq_client::{Endpoint, Error, TargetError, reason};
+use rbq_journal::OpenError;
 
 use crate::exit::Exit;
 
@@ -124,6 +125,21 @@ impl From<Error> for Failure {
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
         Self::usage(error.to_string())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Corrupt { file, offset, what, meaning, hint } => {
+                Self::new(format!("`{file}` is damaged at byte {offset}: {what}; {meaning}")).hint(hint)
+            }
+            OpenError::Io { directory, file, action, source } => {
+                let what = if file == "." { directory } else { format!("{file}` in `{directory}") };
+                Self::new(format!("cannot {action} `{what}`: {}", lower(&reason(&source))))
+            }
+            other => Self::new(other.to_string()),
+        }
     }
 }
 

@@ -3,6 +3,10 @@
 //! stdout carries data and nothing else, stderr the conversation; exit codes are in [`exit`].
 
 #![forbid(unsafe_code)]
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the comments of arguments are help on a terminal: [brackets] are optional parts"
+)]
 
 mod app;
 mod catalog;

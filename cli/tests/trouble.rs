@@ -6,13 +6,14 @@ mod support;
 use insta::{allow_duplicates, assert_snapshot};
 use support::{Oracle, play, rbq, run, shown};
 
-const COMMANDS: [&[&str]; 6] = [
+const COMMANDS: [&[&str]; 7] = [
     &["repl"],
     &["pub", "c", "m"],
     &["sub", "c"],
     &["produce", "queue", "q", "m"],
     &["consume", "queue", "q"],
     &["consume", "stream", "s", "-g", "g"],
+    &["backup", "copy"],
 ];
 
 #[test]
@@ -83,6 +84,10 @@ fn a_command_line_that_makes_no_sense_is_exit_2() {
         &["cli", "--nosuch"],
         &["cli", "-p", "x"],
         &["cli", "-2", "-3", "ping"],
+        &["backup"],
+        &["restore", "from"],
+        &["journal", "dump", "d", "--output", "xml"],
+        &["journal", "repair", "d", "--yes", "--dry-run"],
         &["nosuch"],
     ] {
         let output = run(rbq(args).env("RBQ_URL", oracle.url()), b"");
@@ -177,7 +182,7 @@ fn with_e_an_error_in_a_script_counts() {
 fn help_names_every_command() {
     let Some(oracle) = Oracle::start(&[]) else { return };
     assert_snapshot!("help", play(&oracle, &["--help"], ""));
-    for command in ["cli", "repl", "pub", "sub", "produce", "consume"] {
+    for command in ["cli", "repl", "pub", "sub", "produce", "consume", "backup", "restore", "journal"] {
         assert_snapshot!(format!("help_{command}"), play(&oracle, &[command, "--help"], ""));
     }
 }

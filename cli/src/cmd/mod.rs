@@ -1,8 +1,11 @@
 //! The subcommands, one file or folder each.
 
+pub(crate) mod backup;
 pub(crate) mod cli;
 pub(crate) mod consume;
+pub(crate) mod journal;
 pub(crate) mod produce;
 pub(crate) mod publish;
 pub(crate) mod repl;
+pub(crate) mod restore;
 pub(crate) mod subscribe;

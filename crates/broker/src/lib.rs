@@ -47,7 +47,10 @@ pub mod value;
 pub mod version;
 pub mod waiters;
 
-pub use broker::{Action, Broker, DiskRoom, Flow, HostFacts, Persistence, ReplayError, SPEAKS_HTTP, Snapshots};
+pub use broker::{
+    Action, BackupOrder, BackupReport, Broker, DiskRoom, Flow, HostFacts, Persistence, ReplayError, SPEAKS_HTTP,
+    Snapshots,
+};
 pub use mail::{Letter, Mail};
 pub use output::{Body, Gate, Output};
 pub use session::{ClientId, Peer};

@@ -1,5 +1,6 @@
 //! What is in a journal's directory, file by file, and what is wrong with it. Nothing is changed.
 
+use std::io::ErrorKind::NotFound;
 use std::sync::Arc;
 
 use crate::error::OpenError;
@@ -9,7 +10,7 @@ use crate::names::{self, Name};
 use crate::segment;
 use crate::slot;
 use crate::snapshot_read::SnapshotReader;
-use crate::storage::Storage;
+use crate::storage::{Access, Storage};
 use crate::store::Store;
 use crate::verify::{ANY_STATE_VERSION, verify};
 use crate::walk::{Found, Walker};
@@ -51,9 +52,14 @@ pub fn check(storage: Arc<dyn Storage>) -> Result<CheckReport, OpenError> {
     let store = Store(storage);
     let mut files = Vec::new();
     for name in store.list()? {
-        let bytes = store.open(&name, crate::Access::Read)?.len()?;
+        // Whoever has the journal open renames and removes files; one that is gone is no longer part of it.
+        let bytes = match store.open(&name, Access::Read) {
+            Err(failure) if failure.source.kind() == NotFound => continue,
+            opened => opened?.len()?,
+        };
         let (holds, damage) = match look(&store, &name) {
             Ok(holds) => (holds, None),
+            Err(OpenError::Io { source, .. }) if source.kind() == NotFound => continue,
             Err(error) => ("unreadable".into(), Some(error)),
         };
         files.push(FileReport { name, bytes, holds, damage });

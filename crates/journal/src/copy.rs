@@ -34,7 +34,9 @@ pub struct CopyReport {
     pub last_lsn: Lsn,
     /// How many segments.
     pub segments: usize,
-    /// How many bytes in all.
+    /// How many files: segments, snapshot, and the two that go with them.
+    pub files: usize,
+    /// How many bytes of segments and snapshot.
     pub bytes: u64,
 }
 
@@ -102,6 +104,7 @@ fn copy(source: &Source<'_>, to: Arc<dyn Storage>) -> Result<CopyReport, OpenErr
     slots.note(sequence, report.last_lsn, source.snapshot)?;
     to.sync_dir()?;
     identity::write(&to, source.identity)?;
+    report.files = report.segments + usize::from(source.snapshot.is_some()) + [names::DURABLE, names::ID].len();
     Ok(report)
 }
 

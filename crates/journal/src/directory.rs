@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, FlockOperation};
 
+use crate::names;
 use crate::storage::{Access, Lock, LockError, Storage, StorageFile};
 
 /// A directory of the real file system.
@@ -19,10 +20,21 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The directory at `path`, which is made if it is not there.
+    /// The directory at `path`, which is made if it is not there, durably: what is synced in a directory whose own name
+    /// is lost would be lost with it.
     pub fn create(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
+        let parent = |path: &Path| match path.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Some(PathBuf::from(".")),
+            parent => parent.map(Path::to_owned),
+        };
+        let missing = |path: &PathBuf| !path.exists();
+        let made: Vec<PathBuf> =
+            std::iter::successors(Some(path.clone()).filter(missing), |at| parent(at).filter(missing)).collect();
         fs::create_dir_all(&path)?;
+        for parent in made.iter().rev().filter_map(|made| parent(made)) {
+            File::open(parent)?.sync_all()?;
+        }
         Ok(Self { path })
     }
 
@@ -30,6 +42,17 @@ impl Directory {
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         if fs::metadata(&path)?.is_dir() { Ok(Self { path }) } else { Err(io::ErrorKind::NotADirectory.into()) }
+    }
+
+    /// Asks whether a process has the directory locked, and changes nothing: for whoever only reads. A start that tries
+    /// in this very moment is refused, so it is asked once and not again and again.
+    pub fn probe_lock(&self) -> Result<(), LockError> {
+        let file = match File::open(self.path.join(names::LOCK)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(LockError::Io(error)),
+        };
+        flock(file, FlockOperation::NonBlockingLockShared).map(drop)
     }
 
     /// Where it is.
@@ -79,17 +102,8 @@ impl Storage for Directory {
     fn lock(&self, name: &str) -> Result<Lock, LockError> {
         let path = self.path.join(name);
         let mut how = OpenOptions::new();
-        let mut file = how.read(true).write(true).create(true).truncate(false).open(path).map_err(LockError::Io)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut text = String::new();
-                let read = file.read_to_string(&mut text);
-                let pid = read.ok().and_then(|_| text.trim().parse().ok());
-                return Err(LockError::InUse { pid });
-            }
-            Err(errno) => return Err(LockError::Io(errno.into())),
-        }
+        let file = how.read(true).write(true).create(true).truncate(false).open(path).map_err(LockError::Io)?;
+        let mut file = flock(file, FlockOperation::NonBlockingLockExclusive)?;
         let written = file.set_len(0).and_then(|()| file.rewind());
         written.and_then(|()| writeln!(file, "{}", std::process::id())).map_err(LockError::Io)?;
         Ok(Box::new(file))
@@ -98,6 +112,19 @@ impl Storage for Directory {
     fn free_bytes(&self) -> io::Result<u64> {
         let figures = rustix::fs::statvfs(&self.path)?;
         Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
+    }
+}
+
+/// Locks the open lock file.
+fn flock(mut file: File, how: FlockOperation) -> Result<File, LockError> {
+    match rustix::fs::flock(&file, how) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let mut text = String::new();
+            let read = file.read_to_string(&mut text);
+            Err(LockError::InUse { pid: read.ok().and_then(|_| text.trim().parse().ok()) })
+        }
+        Err(errno) => Err(LockError::Io(errno.into())),
     }
 }
 

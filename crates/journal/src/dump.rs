@@ -1,5 +1,6 @@
 //! All that is stored, shown in order to whoever wants to look.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::batch;
@@ -61,25 +62,50 @@ pub enum Dumped<'a> {
     },
 }
 
-/// Shows the newest snapshot and all records in the segments that belong to it, up to the end or to the first damage,
-/// which is then the error.
-pub fn dump(storage: Arc<dyn Storage>, mut visit: impl FnMut(Dumped<'_>)) -> Result<(), OpenError> {
-    let store = Store(storage);
-    let survey = Survey::of(&store)?;
+/// What the visitor wants: more, or no more.
+type Wish = ControlFlow<()>;
+
+/// Why a walk ended before its end.
+enum Ended {
+    NoMore,
+    Damage(OpenError),
+}
+
+impl<T: Into<OpenError>> From<T> for Ended {
+    fn from(error: T) -> Self {
+        Self::Damage(error.into())
+    }
+}
+
+fn wished(wish: Wish) -> Result<(), Ended> {
+    if wish.is_break() { Err(Ended::NoMore) } else { Ok(()) }
+}
+
+/// Shows the newest snapshot and all records in the segments that belong to it, up to the end, until the visitor wants
+/// no more, or to the first damage, which is then the error.
+pub fn dump(storage: Arc<dyn Storage>, mut visit: impl FnMut(Dumped<'_>) -> Wish) -> Result<(), OpenError> {
+    match walk(&Store(storage), &mut visit) {
+        Ok(()) | Err(Ended::NoMore) => Ok(()),
+        Err(Ended::Damage(error)) => Err(error),
+    }
+}
+
+fn walk(store: &Store, visit: &mut impl FnMut(Dumped<'_>) -> Wish) -> Result<(), Ended> {
+    let survey = Survey::of(store)?;
     survey.check_companions()?;
-    let identity = identity::read(&store)?;
-    let layout = survey.layout(&store, identity, ANY_STATE_VERSION, Faults::default())?;
+    let identity = identity::read(store)?;
+    let layout = survey.layout(store, identity, ANY_STATE_VERSION, Faults::default())?;
     if let Some(cut) = layout.snapshot {
-        visit(Dumped::Snapshot { cut });
-        let mut reader = SnapshotReader::open(&store, cut, ANY_STATE_VERSION)?;
+        wished(visit(Dumped::Snapshot { cut }))?;
+        let mut reader = SnapshotReader::open(store, cut, ANY_STATE_VERSION)?;
         while let Some(section) = reader.next()? {
-            visit(Dumped::Section { kind: section.kind, bytes: &section.bytes });
+            wished(visit(Dumped::Section { kind: section.kind, bytes: &section.bytes }))?;
         }
     }
     let mut pieces = Pieces::after(0);
     for (index, leg) in layout.legs.iter().enumerate() {
         let end = layout.legs.get(index + 1).map(|next| Chain::at_start_of(&next.header));
-        dump_segment(&store, leg, end, &mut pieces, &mut visit)?;
+        dump_segment(store, leg, end, &mut pieces, visit)?;
     }
     Ok(())
 }
@@ -89,9 +115,9 @@ fn dump_segment(
     leg: &Leg,
     end: Option<Chain>,
     pieces: &mut Pieces,
-    visit: &mut impl FnMut(Dumped<'_>),
-) -> Result<(), OpenError> {
-    visit(Dumped::Segment { file: &leg.name, first_lsn: leg.header.first_lsn });
+    visit: &mut impl FnMut(Dumped<'_>) -> Wish,
+) -> Result<(), Ended> {
+    wished(visit(Dumped::Segment { file: &leg.name, first_lsn: leg.header.first_lsn }))?;
     let mut walker = Walker::open(store, &leg.name, ANY_STATE_VERSION, Faults::default())?;
     loop {
         let offset = walker.at;
@@ -100,23 +126,24 @@ fn dump_segment(
         }
         let Found::Batch(header, body) = walker.next()? else { break };
         let batch::Header { sequence, first_lsn, records, time_ms, .. } = header;
-        visit(Dumped::Batch { offset, sequence, first_lsn, records, time_ms });
+        wished(visit(Dumped::Batch { offset, sequence, first_lsn, records, time_ms }))?;
         match pieces.step(header, body) {
             Step::Piece => {}
-            Step::Record(header, bytes) => visit(Dumped::Record { lsn: header.first_lsn, bytes: &bytes }),
+            Step::Record(header, bytes) => wished(visit(Dumped::Record { lsn: header.first_lsn, bytes: &bytes }))?,
             Step::Records(header, body) => {
                 let ranges = batch::records(&body, header.records).expect("the walk has looked at the lengths");
                 for (lsn, range) in (header.first_lsn..).zip(ranges) {
-                    visit(Dumped::Record { lsn, bytes: &body[range] });
+                    wished(visit(Dumped::Record { lsn, bytes: &body[range] }))?;
                 }
             }
         }
     }
     if end.is_some() {
         let meaning = "a segment is durable as a whole before the next one begins, so it was damaged later";
-        return Err(OpenError::corrupt(&leg.name, walker.at, "the next batch cannot be read", meaning));
+        return Err(OpenError::corrupt(&leg.name, walker.at, "the next batch cannot be read", meaning).into());
     }
     let note = slot::read(store)?;
     let mut walker = Walker::open(store, &leg.name, ANY_STATE_VERSION, Faults::default())?;
-    tail::judge(&mut walker, note, Faults::default()).map(|_| ())
+    tail::judge(&mut walker, note, Faults::default())?;
+    Ok(())
 }

@@ -112,3 +112,4 @@ pub use shelf::Purpose;
 pub use snapshot_read::{Section, SnapshotReader};
 pub use snapshot_write::{SnapshotReport, SnapshotWriter};
 pub use storage::{Access, Lock, LockError, Storage, StorageFile};
+pub use survey::is_journal;

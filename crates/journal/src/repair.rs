@@ -285,8 +285,8 @@ impl Plan {
         Ok(chain)
     }
 
-    /// Does what was planned. Whatever is dropped is kept under a name that begins with `aside-`.
-    pub fn carry_out(self) -> Result<(), OpenError> {
+    /// Does what was planned. Whatever is dropped is kept under a name that begins with `aside-`; these names are returned.
+    pub fn carry_out(self) -> Result<Vec<String>, OpenError> {
         let store = &self.store;
         let _lock = lock(store)?;
         let taken = store.list()?;
@@ -309,7 +309,14 @@ impl Plan {
             }
             store.sync_dir()?;
         }
-        if self.is_needed() { verify(store).map(|_| ()) } else { Ok(()) }
+        if self.is_needed() {
+            verify(store)?;
+        }
+        let kept = self.steps.iter().filter_map(|step| match step {
+            Step::Aside(name) | Step::Cut { name, .. } => Some(names::aside(name, attempt)),
+            Step::Begin { .. } | Step::Note { .. } | Step::Id => None,
+        });
+        Ok(kept.collect())
     }
 }
 

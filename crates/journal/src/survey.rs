@@ -9,12 +9,15 @@
 //!   segment-7  56..
 //! ```
 
+use std::sync::Arc;
+
 use crate::error::OpenError;
 use crate::fault::Faults;
 use crate::names::{self, Name};
 use crate::options::{Identity, Lsn};
 use crate::segment::{self, Use};
 use crate::slot::{Note, snapshot_number};
+use crate::storage::Storage;
 use crate::store::Store;
 use crate::walk::Walker;
 
@@ -49,6 +52,13 @@ pub(crate) struct Layout {
     /// Segments that nobody needs.
     pub old_segments: Vec<u64>,
     pub old_snapshots: Vec<Lsn>,
+}
+
+/// Whether a journal is in there, sound or not. Of a directory that holds none the tools would say that everything in it
+/// is missing, when whoever asks has only named the wrong one.
+pub fn is_journal(storage: Arc<dyn Storage>) -> Result<bool, OpenError> {
+    let survey = Survey::of(&Store(storage))?;
+    Ok(survey.has_id || !survey.is_new())
 }
 
 impl Survey {

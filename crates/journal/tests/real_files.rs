@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 use rbq_journal::{
-    Directory, Identity, Journal, OpenError, Opened, Options, Policy, Purpose, Sizes, Storage, check, repair_plan,
-    restore,
+    Directory, Identity, Journal, LockError, OpenError, Opened, Options, Policy, Purpose, Sizes, Storage, check,
+    is_journal, repair_plan, restore,
 };
 use tempfile::TempDir;
 
@@ -237,4 +237,42 @@ fn damage_is_named_and_a_repair_keeps_what_comes_before_it() {
     plan.carry_out().unwrap();
     assert!(dir.path().join("aside-1-segment-0000000000000001.log").exists());
     assert_eq!(replayed(open(&dir)).1, numbered(1..=49));
+}
+
+#[test]
+fn a_reader_can_ask_whether_somebody_has_the_directory_and_changes_nothing() {
+    let dir = TempDir::new().unwrap();
+    let looked_at = Directory::open(dir.path()).unwrap();
+    assert!(looked_at.probe_lock().is_ok());
+    assert!(!is_journal(Arc::new(Directory::open(dir.path()).unwrap())).unwrap());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+
+    let (journal, _) = replayed(open(&dir));
+    let pid = std::process::id();
+    assert!(matches!(looked_at.probe_lock(), Err(LockError::InUse { pid: Some(holder) }) if holder == pid));
+    assert!(is_journal(Arc::new(Directory::open(dir.path()).unwrap())).unwrap());
+    journal.close().unwrap();
+    assert!(looked_at.probe_lock().is_ok());
+}
+
+#[test]
+fn a_directory_is_made_with_all_that_is_above_it() {
+    let dir = TempDir::new().unwrap();
+    let deep = dir.path().join("one/two/three");
+    Directory::create(&deep).unwrap();
+    Directory::create(&deep).unwrap();
+    assert!(deep.is_dir());
+}
+
+#[test]
+fn a_file_that_goes_while_a_check_runs_is_no_damage() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = replayed(open(&dir));
+    append(&journal, 1..=10);
+    journal.close().unwrap();
+    // It is in the list and cannot be opened, as one that was renamed in between.
+    std::os::unix::fs::symlink("/nowhere/at/all", dir.path().join("snapshot-00000000000000000005.tmp")).unwrap();
+    let report = check(directory(&dir)).unwrap();
+    assert!(report.is_sound() && report.files.iter().all(|file| file.damage.is_none()), "{report:?}");
+    assert!(!report.files.iter().any(|file| file.name.ends_with(".tmp")));
 }

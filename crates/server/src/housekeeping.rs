@@ -9,6 +9,7 @@ use rbq_broker::session::Session;
 use rbq_broker::{Action, HostFacts, Now, Persistence};
 
 use crate::clock::Jump;
+use crate::durable;
 use crate::hub::{Flush, Hub, Shared};
 use crate::limits::{self, BUFFERS_OF_ALL};
 use crate::memory;
@@ -238,6 +239,7 @@ pub(crate) async fn run_chores(shared: Arc<Shared>, file: Option<PathBuf>) {
             match action {
                 Action::Shutdown => return,
                 Action::PurgeMemory => purge_memory(),
+                Action::Backup(order) => durable::back_up(shared.clone(), order),
                 Action::RewriteConfig => rewrite_config(&shared, file.as_deref()),
                 // Done already, by the thread that ran the command.
                 Action::ParameterChanged(_) | Action::Sleep(_) | Action::Sync | Action::Snapshot => {}

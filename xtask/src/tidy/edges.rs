@@ -19,7 +19,7 @@ pub const EDGES: &[(&str, &[&str])] = &[
     ("rbq-client", &["rbq-resp"]),
     ("rbq-server", &["rbq-broker", "rbq-journal", "rbq-resp"]),
     ("rbq-transcript", &["rbq-resp"]),
-    ("rbq", &["rbq-broker", "rbq-client", "rbq-resp", "rbq-server"]),
+    ("rbq", &["rbq-broker", "rbq-client", "rbq-journal", "rbq-resp", "rbq-server"]),
 ];
 
 /// The tools may use any crate; no crate may use the tools.

@@ -1,5 +1,6 @@
 //! What the broker is told of the machine, and what it asks of its driver.
 
+use super::BackupOrder;
 use crate::settings::Parameter;
 
 /// Figures that only the driver can know, as of its last report: for INFO, and for judging `maxmemory`.
@@ -99,6 +100,8 @@ pub enum DiskRoom {
 pub enum Action {
     /// SAVE, BGSAVE, BGREWRITEAOF: take a snapshot.
     Snapshot,
+    /// RBQ BACKUP: copy what is kept on disk.
+    Backup(BackupOrder),
     /// WAITAOF and a stricter `appendfsync`: sync what was logged so far.
     Sync,
     /// A parameter was changed by CONFIG SET.

@@ -13,6 +13,7 @@
 //! conversation gives the same answers in a test without a socket, in a simulation, and in the server.
 
 mod admit;
+mod backup;
 mod clients;
 mod execute;
 mod host;
@@ -29,6 +30,7 @@ mod view;
 
 use std::collections::VecDeque;
 
+pub use backup::{BackupOrder, BackupReport};
 pub(crate) use execute::Mode;
 pub use execute::{Flow, SPEAKS_HTTP};
 use hashbrown::HashSet;
@@ -91,6 +93,7 @@ pub struct Broker {
     pub(crate) active_expire: bool,
     pub(crate) facts: HostFacts,
     pub(crate) snapshots: Snapshots,
+    pub(crate) is_backing_up: bool,
     pub(crate) disk_room: DiskRoom,
     pub(crate) started: Now,
     pub(crate) random: u64,
@@ -132,6 +135,7 @@ impl Broker {
             active_expire: true,
             facts: HostFacts::default(),
             snapshots: Snapshots { last_good_s: now.unix_us / 1_000_000, ..Snapshots::default() },
+            is_backing_up: false,
             disk_room: DiskRoom::default(),
             started: now,
             random: seed | 1,

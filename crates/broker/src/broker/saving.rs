@@ -79,8 +79,9 @@ impl Broker {
         }
     }
 
-    /// Parks a client until the snapshot that was asked for is complete.
-    pub(crate) fn park_until_saved(&mut self, client: ClientId, command: &'static Known, now: Now) {
+    /// Parks a client until the driver has done what it was asked for, and answers the ticket of its wait.
+    pub(crate) fn park_until_done(&mut self, client: ClientId, command: &'static Known, now: Now) -> u64 {
+        let ticket = self.waiters.ticket();
         let parked = Parked {
             command,
             request: OwnedRequest::from_args([command.name]),
@@ -89,11 +90,12 @@ impl Broker {
             deadline_us: None,
             recheck_us: None,
             on_timeout: EmptyReply::Null,
-            ticket: self.waiters.ticket(),
+            ticket,
             since_us: now.monotonic_us,
         };
         self.waiters.enter(client, &parked);
         self.session_mut(client).parked = Some(Box::new(parked));
+        ticket
     }
 
     /// Begins a snapshot of this moment, ending one that is under way.

@@ -41,10 +41,10 @@ impl Turn<'_> {
         }
     }
 
-    /// Parks the client until the snapshot under way is complete.
-    pub(crate) fn park_until_saved(&mut self) {
-        self.broker.park_until_saved(self.client, self.command, self.now);
+    /// Parks the client until the driver has done what it was asked for; the ticket of its wait.
+    pub(crate) fn park_until_done(&mut self) -> u64 {
         self.flow = Flow::Park;
+        self.broker.park_until_done(self.client, self.command, self.now)
     }
 
     /// Whether the command runs inside an EXEC.

@@ -13,11 +13,14 @@ pub mod wire;
 
 mod choices;
 mod keys;
+mod show;
 mod streams;
 
 pub use choices::*;
 use rbq_resp::Bulk;
 use rbq_stream::{BlockLimits, IdmpLimits, NewId, RefPolicy, StreamId};
+use show::Show as _;
+pub use show::Shown;
 pub use streams::*;
 use wire::{DecodeError, Field, Input};
 
@@ -56,6 +59,19 @@ macro_rules! ops {
             /// The number of this op's kind.
             pub fn number(&self) -> u16 {
                 match self { $( Self::$name { .. } => $number ),* }
+            }
+
+            /// The name of this op's kind.
+            pub fn name(&self) -> &'static str {
+                match self { $( Self::$name { .. } => stringify!($name) ),* }
+            }
+
+            /// The fields that were given, in order, for people and programs to read.
+            pub fn fields(&self) -> Vec<(&'static str, Shown)> {
+                let fields = match self {
+                    $( Self::$name { $( $field ),* } => vec![ $( (stringify!($field), $field.show()) ),* ], )*
+                };
+                fields.into_iter().filter_map(|(name, shown)| Some((name, shown?))).collect()
             }
         }
 

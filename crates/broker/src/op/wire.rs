@@ -182,6 +182,13 @@ macro_rules! choice {
         #[repr(u8)]
         pub enum $name { $( $(#[$vdoc])* $variant = $number ),* }
 
+        impl $crate::op::show::Show for $name {
+            fn show(&self) -> Option<$crate::op::Shown> {
+                let name = match self { $( Self::$variant => stringify!($variant) ),* };
+                Some($crate::op::Shown::Word(name.into()))
+            }
+        }
+
         impl<'a> $crate::op::wire::Field<'a> for $name {
             fn encode(&self, out: &mut Vec<u8>) {
                 out.push(*self as u8);

@@ -3,6 +3,7 @@
 //! `play` is what the unit tests of commands use: it plays a conversation and returns the replies as a text, to be
 //! held against a snapshot.
 
+mod backup;
 pub(crate) mod driver;
 mod events;
 mod replay;

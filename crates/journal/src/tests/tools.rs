@@ -1,5 +1,6 @@
 //! The tools for people: checks, dumps, repairs, backups.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -50,16 +51,31 @@ fn a_dump_shows_every_record_since_the_snapshot() {
         let (image, model) = silent_world(seed);
         let mut records = Vec::new();
         let mut cut = 0;
-        dump(storage(&image), |dumped| match dumped {
-            Dumped::Snapshot { cut: at } => cut = at,
-            Dumped::Record { lsn, bytes } => records.push((lsn, bytes.to_vec())),
-            Dumped::Section { .. } | Dumped::Segment { .. } | Dumped::Batch { .. } => {}
+        dump(storage(&image), |dumped| {
+            match dumped {
+                Dumped::Snapshot { cut: at } => cut = at,
+                Dumped::Record { lsn, bytes } => records.push((lsn, bytes.to_vec())),
+                Dumped::Section { .. } | Dumped::Segment { .. } | Dumped::Batch { .. } => {}
+            }
+            ControlFlow::Continue(())
         })
         .unwrap();
         let shown: Vec<_> = records.into_iter().filter(|(lsn, _)| *lsn > cut).collect();
         let expected: Vec<_> = (1..).zip(model.appended).filter(|(lsn, _)| *lsn > cut).collect();
         assert_eq!(shown, expected);
     }
+}
+
+#[test]
+fn a_dump_ends_where_nobody_wants_more_of_it() {
+    let (image, _) = silent_world(11);
+    let mut shown = 0;
+    dump(storage(&image), |_| {
+        shown += 1;
+        if shown < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })
+    .unwrap();
+    assert_eq!(shown, 3);
 }
 
 #[test]

@@ -1,14 +1,33 @@
 //! What is kept on disk: opened and read back at the start, measured, and saved as snapshots.
 
+mod backups;
 mod recovery;
 mod snapshots;
 mod sync_price;
 
+pub(crate) use backups::back_up;
 pub(crate) use recovery::{open, policy};
 pub(crate) use snapshots::{Snapshots, start};
 
-use rbq_broker::Settings;
 use rbq_broker::settings::AppendFsync;
+use rbq_broker::{Now, Settings};
+
+use crate::hub::{Flush, Hub, Shared};
+
+/// Tells the broker from a thread of our own how something ended, and sends what follows from it.
+fn announce(shared: &Shared, tell: impl FnOnce(&mut Hub, Now)) {
+    let mut flush = Flush::default();
+    let mut hub = shared.lock();
+    let now = hub.clock.now();
+    tell(&mut hub, now);
+    hub.sort_mail(shared, &mut flush, now);
+    hub.deliver(shared, &mut flush, now);
+    shared.keep(&mut hub, now);
+    shared.after_hold(&mut hub, now);
+    drop(hub);
+    shared.gates.drive();
+    flush.run(shared);
+}
 
 /// What is promised here and what it costs, in a line.
 pub(crate) fn price(settings: &Settings, sync_us: u64) -> String {

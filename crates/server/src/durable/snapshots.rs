@@ -11,7 +11,8 @@ use anyhow::{Context as _, Result};
 use rbq_broker::snapshot::Writer;
 use rbq_journal::{Journal, SnapshotReport};
 
-use crate::hub::{Flush, Shared};
+use super::announce;
+use crate::hub::Shared;
 
 /// The one kind of section there is.
 const SECTION: u32 = 1;
@@ -111,18 +112,10 @@ fn write(shared: &Shared, journal: &Journal, mut encoder: Writer, cut: u64, time
 
 /// Tells the broker, and through it whoever waits in SAVE.
 fn finish(shared: &Shared, outcome: Result<Taken>) {
-    let mut flush = Flush::default();
-    let mut hub = shared.lock();
-    let now = hub.clock.now();
-    if let Ok(taken) = &outcome {
-        hub.snapshot_bytes = taken.report.bytes;
-    }
-    hub.broker.finish_snapshot(outcome.map(drop).map_err(|error| format!("snapshot not taken: {error:#}")), now);
-    hub.sort_mail(shared, &mut flush, now);
-    hub.deliver(shared, &mut flush, now);
-    shared.keep(&mut hub, now);
-    shared.after_hold(&mut hub, now);
-    drop(hub);
-    shared.gates.drive();
-    flush.run(shared);
+    announce(shared, |hub, now| {
+        if let Ok(taken) = &outcome {
+            hub.snapshot_bytes = taken.report.bytes;
+        }
+        hub.broker.finish_snapshot(outcome.map(drop).map_err(|error| format!("snapshot not taken: {error:#}")), now);
+    });
 }

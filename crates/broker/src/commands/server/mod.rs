@@ -11,6 +11,7 @@ mod info;
 mod latency;
 mod memory;
 mod monitor;
+mod rbq;
 mod role;
 mod save;
 mod scripting;
@@ -43,6 +44,7 @@ pub(super) const COMMANDS: &[&Command] = &[
     &memory::COMMAND,
     &scripting::MODULE,
     &monitor::COMMAND,
+    &rbq::COMMAND,
     &cluster::READONLY,
     &cluster::READWRITE,
     &role::COMMAND,

@@ -26,7 +26,7 @@ pub(super) const SAVE: Command = Command {
     ",
     run: Run::Act(|turn, _, _| {
         begin(turn, SAVING)?;
-        turn.park_until_saved();
+        turn.park_until_done();
         Ok(())
     }),
     ..Command::BASE

@@ -1,0 +1,63 @@
+//! `rbq journal check`: every file, what is in it, and whether a start would accept it all.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use rbq_journal::{CheckReport, OpenError, check};
+
+use crate::exit::Exit;
+use crate::failure::{Failure, Result, say};
+use crate::output::Output;
+
+/// Read every file and tell what is wrong; exit code 1 if anything is
+#[derive(Debug, Clone, Args)]
+pub(super) struct CheckArgs {
+    /// The data directory
+    dir: PathBuf,
+}
+
+pub(super) fn run(args: &CheckArgs) -> Result<Exit> {
+    let directory = super::open(&args.dir)?;
+    super::warn_if_in_use(&directory)?;
+    let report = check(directory)?;
+    list(&report)?;
+    if let Some((file, offset, bytes, why)) = &report.torn {
+        say(&format!(
+            "`{file}`: {bytes} bytes from byte {offset} on were never completed ({why}); the next start cuts them and \
+             keeps them aside"
+        ));
+    }
+    let is_damaged = report.files.iter().any(|file| file.damage.is_some());
+    match report.refusal {
+        None if is_damaged => {
+            say("a start would accept it: what is damaged is not needed");
+            Ok(Exit::Failed)
+        }
+        None => {
+            say("sound: a start accepts it");
+            Ok(Exit::Done)
+        }
+        Some(refusal) => {
+            let hint = format!("`rbq journal repair {} --dry-run` shows what a repair would drop", args.dir.display());
+            Err(Failure::from(refusal).hint(hint))
+        }
+    }
+}
+
+fn list(report: &CheckReport) -> Result<()> {
+    let width = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or_default();
+    let name_width = width(&mut report.files.iter().map(|file| file.name.len()));
+    let size_width = width(&mut report.files.iter().map(|file| file.bytes.to_string().len()));
+    let mut output = Output::new();
+    let out = output.buffer();
+    for file in &report.files {
+        write!(out, "{:name_width$}  {:>size_width$}  {}", file.name, file.bytes, file.holds)?;
+        match &file.damage {
+            Some(OpenError::Corrupt { offset, what, .. }) => writeln!(out, ": damaged at byte {offset}: {what}")?,
+            Some(other) => writeln!(out, ": {other}")?,
+            None => writeln!(out)?,
+        }
+    }
+    Ok(output.flush()?)
+}

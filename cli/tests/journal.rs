@@ -1,0 +1,422 @@
+//! What a server keeps on disk, from outside: checked, dumped, damaged, repaired, backed up and restored, with real
+//! processes and real files.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use expectrl::process::unix::WaitStatus;
+use expectrl::{Eof, Expect, Session};
+use insta::assert_snapshot;
+use support::{rbq, run, start, text};
+use tempfile::TempDir;
+
+/// Long enough for a busy machine; nothing waits for it when all is well.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An `rbq server` with a log, on a Unix socket.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+fn server_command(dir: &Path) -> Command {
+    let dir = dir.to_str().unwrap();
+    rbq(&["server", "--port", "0", "--unixsocket", "rbq.sock", "--dir", dir, "--appendfsync", "everysec"])
+}
+
+impl Server {
+    fn start(dir: &Path) -> Self {
+        let mut command = server_command(dir);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("ready to accept connections") {
+            assert!(log.read_line(&mut said).unwrap() > 0, "the server ended: {said}");
+        }
+        // Read on, or a full pipe would hold up the server.
+        std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
+        Self { child, url: format!("unix://{}/rbq.sock", dir.display()) }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = rbq(args);
+        command.env("RBQ_URL", &self.url);
+        command
+    }
+
+    fn play(&self, args: &[&str], stdin: &str) -> String {
+        text(&run(&mut self.command(args), stdin.as_bytes()))
+    }
+
+    /// Ends it in order.
+    fn stop(mut self) {
+        assert_eq!(self.play(&["cli", "shutdown"], ""), "exit 0\n");
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn data(dir: &TempDir) -> PathBuf {
+    dir.path().join("rbq-data")
+}
+
+/// Runs a tool on files, and shows what it said with the paths and chance numbers of this run replaced by words.
+fn tool(dir: &TempDir, args: &[&str]) -> String {
+    shown(dir, &text(&run(&mut rbq(args), b"")))
+}
+
+fn shown(dir: &TempDir, text: &str) -> String {
+    let text = text.replace(dir.path().to_str().unwrap(), "DIR");
+    let mut out = String::new();
+    for line in text.lines() {
+        let mut words: Vec<String> = Vec::new();
+        for word in line.split(' ') {
+            let bare = word.trim_end_matches(',');
+            let is_id = bare.len() == 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let ends = &word[bare.len()..];
+            words.push(match word.strip_prefix("time_ms=") {
+                Some(_) => "time_ms=TIME".into(),
+                None if is_id => format!("ID{ends}"),
+                None => word.into(),
+            });
+        }
+        out.push_str(&words.join(" "));
+        out.push('\n');
+    }
+    out
+}
+
+/// Without the lines that are not the same in every run: how many files were prepared already, how long a process id is.
+fn steady(text: &str) -> String {
+    let is_steady = |line: &&str| !line.starts_with("out| spare-") && !line.starts_with("out| lock ");
+    text.lines().filter(is_steady).collect::<Vec<_>>().join("\n")
+}
+
+/// A server's directory with three records in its log.
+fn made() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let said = server.play(
+        &["cli"],
+        "rpush mail one \"two words\\xff\"\nselect 3\nset k v pxat 4102444800000\nxadd s 5-1 name value\n",
+    );
+    assert!(said.starts_with("exit 0"), "{said}");
+    server.stop();
+    dir
+}
+
+/// The one segment that records are in.
+fn segment(dir: &TempDir) -> PathBuf {
+    data(dir).join("segment-0000000000000001.log")
+}
+
+/// Changes one bit of the last record.
+fn damage(path: &Path) {
+    let bytes = fs::read(path).unwrap();
+    let at = bytes.windows(4).position(|bytes| bytes == b"name").unwrap();
+    let file = OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(&[bytes[at] ^ 1], at as u64).unwrap();
+}
+
+#[test]
+fn a_sound_journal_is_told_file_by_file() {
+    let dir = made();
+    let data = data(&dir);
+    let said = tool(&dir, &["journal", "check", data.to_str().unwrap()]);
+    assert_snapshot!(steady(&said), @r"
+    exit 0
+    out| durable                           8192  everything up to batch 3, record 3 was safe
+    out| id                                 121  cluster ID, node ID
+    out| segment-0000000000000001.log  16777216  records 1 to 3 in 3 batches, up to byte 4464
+    err| sound: a start accepts it
+    ");
+    assert_snapshot!(tool(&dir, &["journal", "repair", data.to_str().unwrap()]), @r"
+    exit 0
+    err| nothing to repair: a start accepts it, up to position 3
+    ");
+}
+
+#[test]
+fn a_dump_shows_every_op_as_text_and_as_json() {
+    let dir = made();
+    let data = data(&dir);
+    assert_snapshot!(tool(&dir, &["journal", "dump", data.to_str().unwrap()]), @r#"
+    exit 0
+    out| position=1 index=1 time_ms=TIME db=0 ListPush key=mail end=Tail when=Always elements=[one "two words\xff"]
+    out| position=2 index=2 time_ms=TIME db=3 StringSet key=k value=v when=Always deadline=(At=4102444800000) reply=Status
+    out| position=3 index=3 time_ms=TIME db=3 StreamAppend key=s id=5-1 fields=[name value] missing=Create limits=(max_entries=100 max_bytes=4096) policy=Keep idmp=(duration_s=100 max_iids=100)
+    "#);
+    let json = run(&mut rbq(&["journal", "dump", data.to_str().unwrap(), "--output", "jsonl"]), b"");
+    let lines: Vec<serde_json::Value> =
+        String::from_utf8(json.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0]["op"], "ListPush");
+    assert_eq!(lines[0]["fields"]["elements"], serde_json::json!(["one", { "base64": "dHdvIHdvcmRz/w==" }]));
+    assert_eq!((&lines[1]["db"], &lines[1]["fields"]["value"]), (&3.into(), &"v".into()));
+}
+
+#[test]
+fn a_reader_of_a_dump_may_leave() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let many: String = (0..3000).map(|number| format!("rpush mail message-number-{number}\n")).collect();
+    run(&mut server.command(&["cli"]), many.as_bytes());
+    server.stop();
+    let mut child = start(&mut rbq(&["journal", "dump", data(&dir).to_str().unwrap()]));
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.contains("ListPush key=mail"), "{line}");
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn damage_is_found_refused_and_repaired_and_the_originals_are_kept() {
+    let dir = made();
+    let (data, segment) = (data(&dir), segment(&dir));
+    damage(&segment);
+    let damaged = fs::read(&segment).unwrap();
+    let path = data.to_str().unwrap();
+
+    let checked = tool(&dir, &["journal", "check", path]);
+    assert_snapshot!(steady(&checked), @r"
+    exit 1
+    out| durable                           8192  everything up to batch 3, record 3 was safe
+    out| id                                 121  cluster ID, node ID
+    out| segment-0000000000000001.log  16777216  records 1 to 2 in 2 batches, up to byte 4336; at byte 4336: the checksum of a batch's records does not fit
+    err| error: `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
+    err| hint: `rbq journal repair DIR/rbq-data --dry-run` shows what a repair would drop
+    ");
+    let refused = server_command(dir.path()).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let refused = String::from_utf8(refused.stderr).unwrap();
+    let (_, said) = refused.split_at(refused.find("error:").unwrap());
+    assert_snapshot!(said, @r"
+    error: `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
+    hint: run `rbq journal check` to see all of it, and `rbq journal repair` to see what a repair would drop
+    ");
+
+    assert_snapshot!(tool(&dir, &["journal", "repair", path, "--dry-run"]), @r"
+    exit 0
+    out| drop  `segment-0000000000000001.log`: 16772880 bytes from byte 4336 on, with records from 3 on (the checksum of a batch's records does not fit)
+    out| keep  everything up to position 2
+    err| `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
+    ");
+    assert_snapshot!(tool(&dir, &["journal", "repair", path]), @r"
+    exit 2
+    out| drop  `segment-0000000000000001.log`: 16772880 bytes from byte 4336 on, with records from 3 on (the checksum of a batch's records does not fit)
+    out| keep  everything up to position 2
+    err| `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
+    err| error: there is no terminal to ask on
+    err| hint: `--yes` agrees to the above
+    ");
+    assert_eq!(fs::read(&segment).unwrap(), damaged, "nothing was changed without a yes");
+    assert_snapshot!(tool(&dir, &["journal", "repair", path, "--yes"]), @r"
+    exit 0
+    out| drop  `segment-0000000000000001.log`: 16772880 bytes from byte 4336 on, with records from 3 on (the checksum of a batch's records does not fit)
+    out| keep  everything up to position 2
+    err| `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
+    err| kept as `DIR/rbq-data/aside-1-segment-0000000000000001.log`
+    err| repaired: a start accepts it now
+    ");
+    assert_eq!(fs::read(data.join("aside-1-segment-0000000000000001.log")).unwrap(), damaged);
+
+    assert!(tool(&dir, &["journal", "check", path]).starts_with("exit 0\n"));
+    let server = Server::start(dir.path());
+    assert_snapshot!(server.play(&["cli"], "dbsize\nlrange mail 0 -1\nselect 3\nget k\nexists s\n"), @r"
+    exit 0
+    out| 1
+    out| one
+    out| two words�
+    out| OK
+    out| v
+    out| 0
+    ");
+}
+
+#[test]
+fn what_is_in_use_is_not_repaired_and_not_restored_from_and_a_check_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let pid = server.child.id().to_string();
+    let path = data(&dir);
+    let path = path.to_str().unwrap();
+    let to = dir.path().join("to");
+    let said = |args: &[&str]| tool(&dir, args).replace(&pid, "PID");
+    assert_snapshot!(said(&["journal", "repair", path, "--yes"]), @r"
+    exit 1
+    err| error: `DIR/rbq-data` is in use by process PID
+    err| hint: a journal is repaired while no server runs on it: stop the server first
+    ");
+    assert_snapshot!(said(&["restore", path, to.to_str().unwrap()]), @r"
+    exit 1
+    err| error: `DIR/rbq-data` is in use by process PID
+    err| hint: `rbq backup` copies what a running server has
+    ");
+    let checked = said(&["journal", "check", path]);
+    let told: Vec<&str> = checked.lines().filter(|line| line.starts_with("err|")).collect();
+    assert_snapshot!(told.join("\n"), @r"
+    err| warning: process PID has this directory open: what is being written may look torn or damaged
+    err| sound: a start accepts it
+    ");
+}
+
+#[test]
+fn a_directory_without_a_journal_is_said_to_be_one() {
+    let dir = made();
+    let path = dir.path().to_str().unwrap();
+    assert_snapshot!(tool(&dir, &["journal", "check", path]), @r"
+    exit 1
+    err| error: there is no journal in `DIR`
+    err| hint: did you mean `DIR/rbq-data`?
+    ");
+    assert_snapshot!(tool(&dir, &["journal", "dump", "/nowhere"]), @r"
+    exit 1
+    err| error: cannot open `/nowhere`: no such file or directory
+    ");
+}
+
+#[test]
+fn a_backup_made_under_writes_has_all_that_was_there_before_and_is_a_server_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let before =
+        "xadd s 1-1 a 1\nxadd s 2-1 b 2\nrpush mail one two\nset k v\nsave\nxadd s 3-1 c 3\nrpush mail three\n";
+    assert!(server.play(&["cli"], before).starts_with("exit 0"));
+    let queries = "xrange s - +\nlrange mail 0 -1\nget k\n";
+    let expected = server.play(&["cli", "--no-raw"], queries);
+
+    // Somebody goes on writing, before, while and after.
+    let mut writer = start(&mut server.command(&["cli"]));
+    let mut requests = writer.stdin.take().unwrap();
+    let writing = std::thread::spawn(move || {
+        use std::io::Write as _;
+        for number in 0..2000 {
+            writeln!(requests, "rpush noise {number}").unwrap();
+        }
+    });
+    while server.play(&["cli", "exists", "noise"], "") != "exit 0\nout| 1\n" {}
+    let mut relative = server.command(&["backup", "copy"]);
+    let made = run(relative.current_dir(dir.path()), b"");
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    let said = String::from_utf8(made.stderr).unwrap();
+    assert!(said.starts_with("backup of everything up to position ") && said.contains("/copy`: 4 files, "), "{said}");
+    writing.join().unwrap();
+    writer.wait_with_output().unwrap();
+
+    let copy = dir.path().join("copy");
+    assert!(tool(&dir, &["journal", "check", copy.to_str().unwrap()]).starts_with("exit 0\n"));
+    let again = server.play(&["backup", copy.to_str().unwrap()], "");
+    assert!(again.starts_with("exit 1\nerr| error: ERR backup not made: the directory `"), "{again}");
+    assert!(again.contains("is not empty"), "{again}");
+    server.stop();
+
+    let home = tempfile::tempdir().unwrap();
+    let target = home.path().join("restored");
+    let restored = tool(&home, &["restore", copy.to_str().unwrap(), target.to_str().unwrap()]);
+    assert!(restored.contains("start from it with `rbq server --dir DIR/restored`"), "{restored}");
+    let server = Server::start(&target);
+    assert_eq!(server.play(&["cli", "--no-raw"], queries), expected);
+    assert_eq!(server.play(&["cli", "dbsize"], ""), "exit 0\nout| 4\n");
+    server.stop();
+    assert_snapshot!(tool(&home, &["restore", target.join("rbq-data").to_str().unwrap(), target.to_str().unwrap()]), @r"
+    exit 1
+    err| error: the directory `DIR/restored` is not empty: it holds `rbq-data`
+    ");
+}
+
+#[test]
+fn a_damaged_backup_is_refused_and_leaves_nothing_behind() {
+    let dir = made();
+    damage(&segment(&dir));
+    let to = dir.path().join("to");
+    let path = data(&dir);
+    assert_snapshot!(tool(&dir, &["restore", path.to_str().unwrap(), to.to_str().unwrap()]), @r"
+    exit 1
+    err| error: `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
+    err| hint: run `rbq journal check` to see all of it, and `rbq journal repair` to see what a repair would drop
+    ");
+    assert!(!to.exists());
+}
+
+#[test]
+fn a_backup_is_refused_with_its_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    assert_snapshot!(server.play(&["cli", "rbq", "backup", "relative"], ""), @r"
+    exit 0
+    out| ERR the directory must be an absolute path: the server has its own idea of '.'
+    out|
+    ");
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert_snapshot!(shown(&dir, &server.play(&["backup", file.to_str().unwrap()], "")), @r"
+    exit 1
+    err| error: ERR backup not made: cannot make `DIR/file`: File exists (os error 17)
+    ");
+}
+
+#[test]
+fn on_a_terminal_a_repair_asks_and_takes_only_a_yes() {
+    let dir = made();
+    let (data, segment) = (data(&dir), segment(&dir));
+    damage(&segment);
+    let damaged = fs::read(&segment).unwrap();
+    for (answer, said, code) in [("\r", "nothing was changed", 1), ("yes\r", "repaired: a start accepts it now", 0)] {
+        assert_eq!(fs::read(&segment).unwrap(), damaged);
+        let mut terminal = Session::spawn(rbq(&["journal", "repair", data.to_str().unwrap()])).unwrap();
+        terminal.set_expect_timeout(Some(PATIENCE));
+        terminal.expect("Drop this, and keep a copy aside? [y/N] ").unwrap();
+        terminal.send(answer).unwrap();
+        terminal.expect(said).unwrap();
+        terminal.expect(Eof).unwrap();
+        assert!(matches!(terminal.get_process().wait().unwrap(), WaitStatus::Exited(_, ended) if ended == code));
+    }
+    assert_ne!(fs::read(&segment).unwrap(), damaged);
+}
+
+#[test]
+fn what_is_left_of_a_backup_that_was_interrupted_is_refused() {
+    let dir = made();
+    let data = data(&dir);
+    // The last file to be written is the one that makes it a backup.
+    fs::remove_file(data.join("id")).unwrap();
+    let to = dir.path().join("to");
+    assert_snapshot!(tool(&dir, &["restore", data.to_str().unwrap(), to.to_str().unwrap()]), @r"
+    exit 1
+    err| error: `id` is damaged at byte 0: the file is missing; it is made before the first segment, so it was removed later
+    err| hint: run `rbq journal check` to see all of it, and `rbq journal repair` to see what a repair would drop
+    ");
+    assert!(!to.exists());
+}
+
+#[test]
+fn damage_to_what_nobody_needs_is_told_and_harms_no_start() {
+    let dir = made();
+    fs::write(data(&dir).join("segment-0000000000000000.log"), "noise").unwrap();
+    let checked = tool(&dir, &["journal", "check", data(&dir).to_str().unwrap()]);
+    assert_snapshot!(steady(&checked), @r"
+    exit 1
+    out| durable                           8192  everything up to batch 3, record 3 was safe
+    out| id                                 121  cluster ID, node ID
+    out| segment-0000000000000000.log         5  unreadable: damaged at byte 0: the file is shorter than a segment's header
+    out| segment-0000000000000001.log  16777216  records 1 to 3 in 3 batches, up to byte 4464
+    err| a start would accept it: what is damaged is not needed
+    ");
+    Server::start(dir.path()).stop();
+}
