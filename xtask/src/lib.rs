@@ -13,6 +13,7 @@ pub mod mutants;
 pub mod servers;
 pub mod stages;
 pub mod tidy;
+pub mod torture;
 pub mod workspace;
 
 use anyhow::Result;
@@ -36,6 +37,8 @@ enum Tool {
     Differ(differ::Options),
     /// Put bugs into a copy of rbq, one at a time, and see whether the comparison finds each
     Mutants(mutants::Options),
+    /// Kill rbq again and again, and see whether it kept what it acknowledged
+    Torture(torture::Options),
     /// Measure rbq beside redis-server and a server that does nothing
     Bench(bench::Options),
     /// Be the server that does nothing
@@ -50,6 +53,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Tool::Docs(options) => docs::run(&options),
         Tool::Differ(options) => differ::run(&options),
         Tool::Mutants(options) => mutants::run(&options),
+        Tool::Torture(options) => torture::run(&options),
         Tool::Bench(options) => bench::run(&options),
         Tool::NullServer(options) => bench::null_server::run(&options),
     }

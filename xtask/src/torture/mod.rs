@@ -1,0 +1,115 @@
+//! `cargo xtask torture`: a server that is killed again and again, and has to keep its word each time.
+//!
+//! ```text
+//!   start ──► clients at work ──► SIGKILL after N acknowledgements ──► start again ──► compare with what was told
+//!     ▲                                                                                          │
+//!     └──────────────────────── the model goes on from what was found ◄──────────────────────────┘
+//! ```
+//!
+//! The promise: what anybody was told before the end, writers and readers alike, holds after it; what was in flight
+//! took place or did not, whole. The model does not know the log: it knows what clients sent and what they were told.
+//!
+//! A seed gives what is said and when the kill comes, counted in acknowledgements. How the system's threads interleave
+//! it does not give, so a failure names its seed and keeps its data directory.
+
+mod crew;
+mod groups;
+mod lane;
+mod lane_draw;
+mod lane_read;
+mod queues;
+mod season;
+mod wire;
+mod world;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+
+use crate::servers::{Profile, Program};
+use season::Season;
+
+/// Kills of one data directory before a new one is begun, at most.
+const SEASON_LOOPS: u64 = 20;
+
+/// When the log is synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Policy {
+    /// Before anything is acknowledged.
+    Always,
+    /// Every second.
+    Everysec,
+    /// When the system likes.
+    No,
+}
+
+impl Policy {
+    const ALL: [Self; 3] = [Self::Always, Self::Everysec, Self::No];
+
+    /// As `appendfsync` has it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Everysec => "everysec",
+            Self::No => "no",
+        }
+    }
+}
+
+/// What the end of a server may take with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// Nothing that anybody was told.
+    Nothing,
+    /// What was told last: what is there is a beginning of what was done.
+    Suffix,
+}
+
+/// How the server is tortured.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// How often the server is killed
+    #[arg(long, default_value_t = 1000)]
+    pub loops: u64,
+    /// The seed of the first data directory; the following ones have the following seeds
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Begin with a seed that the clock gives, and say which
+    #[arg(long, conflicts_with = "seed")]
+    pub fresh: bool,
+    /// When the log is synced [default: the policies take turns]
+    #[arg(long)]
+    pub appendfsync: Option<Policy>,
+    /// An rbq-server that is built already
+    #[arg(long, value_name = "PATH")]
+    pub server: Option<PathBuf>,
+}
+
+/// Kills, compares, and fails at the first word that was not kept.
+pub fn run(options: &Options) -> Result<()> {
+    let seed = if options.fresh { crate::differ::fresh_seed() } else { options.seed };
+    let program = Program::rbq(options.server.as_deref(), Profile::Dev)?.kept();
+    let start = Instant::now();
+    let (mut left, mut number, mut acked) = (options.loops, 0, 0);
+    while left > 0 {
+        let loops = left.min(SEASON_LOOPS);
+        let season = Season { seed: seed + number, loops, policy: options.appendfsync };
+        let done = season.play(&program).with_context(|| again(&season))?;
+        acked += done;
+        (left, number) = (left - loops, number + 1);
+        eprintln!("seed {}: {loops} kills, {done} operations acknowledged", season.seed);
+    }
+    eprintln!(
+        "{} kills from seed {seed} on, {acked} operations acknowledged, every word kept, {:.1} s",
+        options.loops,
+        start.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+fn again(season: &Season) -> String {
+    let policy = season.policy.map(|policy| format!(" --appendfsync {}", policy.name())).unwrap_or_default();
+    format!("seed {}; again: cargo xtask torture --seed {} --loops {}{policy}", season.seed, season.seed, season.loops)
+}
