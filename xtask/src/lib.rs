@@ -39,6 +39,9 @@ enum Tool {
     Mutants(mutants::Options),
     /// Kill rbq again and again, and see whether it kept what it acknowledged
     Torture(torture::Options),
+    /// Be an rbq-server whose disk has a power cut when it is killed
+    #[command(hide = true)]
+    PowerCutServer(torture::power_cut::Options),
     /// Measure rbq beside redis-server and a server that does nothing
     Bench(bench::Options),
     /// Be the server that does nothing
@@ -54,6 +57,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Tool::Differ(options) => differ::run(&options),
         Tool::Mutants(options) => mutants::run(&options),
         Tool::Torture(options) => torture::run(&options),
+        Tool::PowerCutServer(options) => torture::power_cut::run(options),
         Tool::Bench(options) => bench::run(&options),
         Tool::NullServer(options) => bench::null_server::run(&options),
     }

@@ -9,6 +9,10 @@
 //! The promise: what anybody was told before the end, writers and readers alike, holds after it; what was in flight
 //! took place or did not, whole. The model does not know the log: it knows what clients sent and what they were told.
 //!
+//! SIGKILL takes nothing that was written, so it tries what the server does before it writes: the order of log and answer,
+//! snapshots, recovery. With `--power` the server runs on a disk that loses what was not synced ([`page_cache`]), which
+//! tries the syncs. Then `everysec` and `no` may lose what was told last, but what is left has to be a beginning.
+//!
 //! A seed gives what is said and when the kill comes, counted in acknowledgements. How the system's threads interleave
 //! it does not give, so a failure names its seed and keeps its data directory.
 
@@ -17,6 +21,8 @@ mod groups;
 mod lane;
 mod lane_draw;
 mod lane_read;
+mod page_cache;
+pub mod power_cut;
 mod queues;
 mod season;
 mod wire;
@@ -58,6 +64,14 @@ impl Policy {
     }
 }
 
+/// How a server ends.
+enum End {
+    /// This one is killed, and the system lives on.
+    Kill(Program),
+    /// One of our own, which loses what it has not synced.
+    PowerCut,
+}
+
 /// What the end of a server may take with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Loss {
@@ -85,18 +99,25 @@ pub struct Options {
     /// An rbq-server that is built already
     #[arg(long, value_name = "PATH")]
     pub server: Option<PathBuf>,
+    /// Lose what was not synced, too, as a power cut does
+    #[arg(long, conflicts_with = "server")]
+    pub power: bool,
 }
 
 /// Kills, compares, and fails at the first word that was not kept.
 pub fn run(options: &Options) -> Result<()> {
     let seed = if options.fresh { crate::differ::fresh_seed() } else { options.seed };
-    let program = Program::rbq(options.server.as_deref(), Profile::Dev)?.kept();
+    let end = if options.power {
+        End::PowerCut
+    } else {
+        End::Kill(Program::rbq(options.server.as_deref(), Profile::Dev)?.kept())
+    };
     let start = Instant::now();
     let (mut left, mut number, mut acked) = (options.loops, 0, 0);
     while left > 0 {
         let loops = left.min(SEASON_LOOPS);
         let season = Season { seed: seed + number, loops, policy: options.appendfsync };
-        let done = season.play(&program).with_context(|| again(&season))?;
+        let done = season.play(&end).with_context(|| again(&season, &end))?;
         acked += done;
         (left, number) = (left - loops, number + 1);
         eprintln!("seed {}: {loops} kills, {done} operations acknowledged", season.seed);
@@ -109,7 +130,11 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn again(season: &Season) -> String {
+fn again(season: &Season, end: &End) -> String {
+    let power = if matches!(end, End::PowerCut) { " --power" } else { "" };
     let policy = season.policy.map(|policy| format!(" --appendfsync {}", policy.name())).unwrap_or_default();
-    format!("seed {}; again: cargo xtask torture --seed {} --loops {}{policy}", season.seed, season.seed, season.loops)
+    format!(
+        "seed {}; again: cargo xtask torture --seed {} --loops {}{policy}{power}",
+        season.seed, season.seed, season.loops
+    )
 }

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use super::crew::{self, Plan};
 use super::wire::Wire;
 use super::world::World;
-use super::{Loss, Policy};
+use super::{End, Loss, Policy};
 use crate::servers::Program;
 
 /// What is played with one data directory.
@@ -24,9 +24,9 @@ const REWRITE_SIZES: [&str; 3] = ["16kb", "128kb", "64mb"];
 
 impl Season {
     /// Plays it, and says how many operations were acknowledged. A failure keeps the directory.
-    pub(crate) fn play(&self, program: &Program) -> Result<u64> {
+    pub(crate) fn play(&self, end: &End) -> Result<u64> {
         let folder = tempfile::tempdir().context("making a data directory")?;
-        let outcome = self.play_in(program, folder.path());
+        let outcome = self.play_in(end, folder.path());
         match outcome {
             Ok(acked) => Ok(acked),
             Err(error) => {
@@ -36,31 +36,48 @@ impl Season {
         }
     }
 
-    fn play_in(&self, program: &Program, folder: &Path) -> Result<u64> {
+    fn play_in(&self, end: &End, folder: &Path) -> Result<u64> {
         let mut rng = Rng::with_seed(self.seed);
         let mut world = World::new();
-        let mut server = self.program(program, 0, &mut rng).start_in(folder)?;
-        World::found(&mut Wire::open(server.addr())?)?;
+        let mut policy = self.policy(0);
+        let mut server = program(end, policy, &mut rng)?.start_in(folder)?;
+        World::found(&mut Wire::open(server.addr())?, policy)?;
         let mut acked = 0;
         for number in 1..=self.loops {
             let plan = Plan::draw(&mut rng);
             let outcome = crew::drive(&mut world, &mut server, &plan, &mut rng).context("before the kill")?;
             acked += outcome.acked;
-            server = self.program(program, number, &mut rng).start_in(folder)?;
-            let checked = world.check(&mut Wire::open(server.addr())?, &outcome, Loss::Nothing);
-            checked.with_context(|| format!("after kill {number}, {plan:?}"))?;
+            let loss = match end {
+                End::PowerCut if policy != Policy::Always => Loss::Suffix,
+                _ => Loss::Nothing,
+            };
+            let told = || format!("after kill {number}, under {policy:?}, {plan:?}");
+            server = program(end, self.policy(number), &mut rng)?.start_in(folder).with_context(told)?;
+            world.check(&mut Wire::open(server.addr())?, &outcome, loss).with_context(told)?;
+            policy = self.policy(number);
         }
         Ok(acked)
     }
 
-    /// The server as it is started for this loop.
-    fn program(&self, program: &Program, number: u64, rng: &mut Rng) -> Program {
+    /// The policies take turns unless one is asked for.
+    fn policy(&self, number: u64) -> Policy {
         let turn = usize::try_from((self.seed + number) % 3).expect("it is small");
-        let policy = self.policy.unwrap_or(Policy::ALL[turn]);
-        let rewrite_size = REWRITE_SIZES[rng.usize(..REWRITE_SIZES.len())];
-        let program = program.clone().with("--appendfsync", policy.name());
-        program.with("--auto-aof-rewrite-min-size", rewrite_size)
+        self.policy.unwrap_or(Policy::ALL[turn])
     }
+}
+
+/// A server as it is started for one loop.
+fn program(end: &End, policy: Policy, rng: &mut Rng) -> Result<Program> {
+    let rewrite_size = REWRITE_SIZES[rng.usize(..REWRITE_SIZES.len())];
+    let seed = rng.u64(..).to_string();
+    let program = match end {
+        End::Kill(program) => program.clone(),
+        End::PowerCut => {
+            let program = Program::own("rbq", &["power-cut-server", "--seed", &seed, "--"])?;
+            program.with("--bind", "127.0.0.1").with("--appendonly", "yes")
+        }
+    };
+    Ok(program.with("--appendfsync", policy.name()).with("--auto-aof-rewrite-min-size", rewrite_size))
 }
 
 impl Plan {

@@ -12,7 +12,7 @@ use super::groups::{self, GROUPS, Groups};
 use super::lane::Lane;
 use super::queues::{self, Queues};
 use super::wire::{Request, Wire};
-use super::{Loss, lane_read};
+use super::{Loss, Policy, lane_read};
 
 /// What the clients know.
 #[derive(Debug)]
@@ -29,11 +29,13 @@ impl World {
         Self { lanes, queues: Queues::default(), groups: Groups::default(), tick: 0 }
     }
 
-    /// Makes what has to be there before anybody begins.
-    pub(crate) fn found(wire: &mut Wire) -> Result<()> {
+    /// Makes what has to be there before anybody begins, and is not to be lost whatever the policy.
+    pub(crate) fn found(wire: &mut Wire, policy: Policy) -> Result<()> {
+        wire.ask("CONFIG SET appendfsync always")?;
         for group in 0..GROUPS {
             wire.ask(&format!("XGROUP CREATE s g{group} 0 MKSTREAM"))?;
         }
+        wire.ask(&format!("CONFIG SET appendfsync {}", policy.name()))?;
         Ok(())
     }
 
