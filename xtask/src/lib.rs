@@ -13,6 +13,7 @@ pub mod mutants;
 pub mod servers;
 pub mod stages;
 pub mod tidy;
+pub mod torture;
 pub mod workspace;
 
 use anyhow::Result;
@@ -36,6 +37,11 @@ enum Tool {
     Differ(differ::Options),
     /// Put bugs into a copy of rbq, one at a time, and see whether the comparison finds each
     Mutants(mutants::Options),
+    /// Kill rbq again and again, and see whether it kept what it acknowledged
+    Torture(torture::Options),
+    /// Be an rbq-server whose disk has a power cut when it is killed
+    #[command(hide = true)]
+    PowerCutServer(torture::power_cut::Options),
     /// Measure rbq beside redis-server and a server that does nothing
     Bench(bench::Options),
     /// Be the server that does nothing
@@ -50,6 +56,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Tool::Docs(options) => docs::run(&options),
         Tool::Differ(options) => differ::run(&options),
         Tool::Mutants(options) => mutants::run(&options),
+        Tool::Torture(options) => torture::run(&options),
+        Tool::PowerCutServer(options) => torture::power_cut::run(options),
         Tool::Bench(options) => bench::run(&options),
         Tool::NullServer(options) => bench::null_server::run(&options),
     }

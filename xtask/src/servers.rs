@@ -1,7 +1,7 @@
 //! Servers to compare and to measure: started on a free port, ready when they answer, ended by their own id.
 //!
 //! rbq and `redis-server` take the same flags, so one list serves both. A server keeps nothing: its folder is removed
-//! with it.
+//! with it, unless it is started in a folder of somebody else's.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -29,6 +29,9 @@ const POLL: Duration = Duration::from_millis(5);
 /// Nothing on disk, one address, and no limit on what a client may leave unread.
 const FLAGS: &[&str] = &["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
 
+/// For a server whose data is what is looked at.
+const FLAGS_KEPT: &[&str] = &["--bind", "127.0.0.1", "--appendonly", "yes"];
+
 /// A program that speaks RESP on the port it is told.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -54,10 +57,18 @@ impl Program {
     /// Ours, built in this profile unless `path` names one.
     pub fn rbq(path: Option<&Path>, profile: Profile) -> Result<Self> {
         let path = match path {
-            Some(path) => path.to_owned(),
+            // It is started in a folder of its own.
+            Some(path) => std::path::absolute(path)?,
             None => build(profile)?,
         };
         Ok(Self::new("rbq", path))
+    }
+
+    /// The same, with its data on disk.
+    #[must_use]
+    pub fn kept(mut self) -> Self {
+        self.args = FLAGS_KEPT.iter().map(|&flag| flag.to_owned()).collect();
+        self
     }
 
     /// This program again, called so, with subcommand and flags of its own.
@@ -91,9 +102,17 @@ impl Program {
 
     /// Starts it and returns when it answers.
     pub fn start(&self) -> Result<Server> {
+        let folder = tempfile::tempdir().context("making a folder for a server")?;
+        let mut server = self.start_in(folder.path())?;
+        server.folder = Some(folder);
+        Ok(server)
+    }
+
+    /// The same in a folder that is there before it and after it.
+    pub fn start_in(&self, folder: &Path) -> Result<Server> {
         let mut problem = String::new();
         for _ in 0..STARTS_MAX {
-            match self.start_once()? {
+            match self.start_once(folder)? {
                 Ok(server) => return Ok(server),
                 Err(log) => problem = log,
             }
@@ -102,15 +121,14 @@ impl Program {
     }
 
     /// A running server, or the log of one that ended.
-    fn start_once(&self) -> Result<Result<Server, String>> {
-        let folder = tempfile::tempdir().context("making a folder for a server")?;
-        let log = folder.path().join("log");
+    fn start_once(&self, folder: &Path) -> Result<Result<Server, String>> {
+        let log = folder.join("log");
         let addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let mut command = Command::new(&self.path);
-        command.args(&self.args).args(["--port", &addr.port().to_string()]).current_dir(folder.path());
+        command.args(&self.args).args(["--port", &addr.port().to_string()]).current_dir(folder);
         command.stdin(Stdio::null()).stdout(File::create(&log)?).stderr(File::options().append(true).open(&log)?);
         let child = command.spawn().with_context(|| format!("starting `{}`", self.path.display()))?;
-        let mut server = Server { name: self.name.clone(), child, addr, _folder: folder };
+        let mut server = Server { name: self.name.clone(), child, addr, folder: None };
         let deadline = Instant::now() + PATIENCE;
         while !answers(addr) {
             if server.child.try_wait()?.is_some() {
@@ -174,8 +192,8 @@ pub struct Server {
     pub name: String,
     child: Child,
     addr: SocketAddr,
-    // Its working folder; removed with it.
-    _folder: TempDir,
+    /// Its working folder, if that is to be removed with it.
+    folder: Option<TempDir>,
 }
 
 impl Server {
@@ -190,12 +208,19 @@ impl Server {
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
+
+    /// Ends it with SIGKILL: it learns nothing of it. Returns when it is gone.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill().context("killing a server")?;
+        self.child.wait().context("waiting for the end of a server")?;
+        Ok(())
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         // One that has ended already needs nothing.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.kill();
+        drop(self.folder.take());
     }
 }

@@ -77,6 +77,10 @@ fn stages() -> Vec<Stage> {
         stage("documentation", &["doc", "--workspace", "--no-deps", "--locked"]),
     ];
     stages.last_mut().expect("it was just made").command.env("RUSTDOCFLAGS", "-D warnings");
+    stages.push(stage("kills", &["xtask", "torture", "--loops", KILLS]));
+    stages.push(stage("kills, new seed", &["xtask", "torture", "--fresh", "--loops", KILLS]));
+    stages.push(stage("power cuts", &["xtask", "torture", "--power", "--loops", KILLS]));
+    stages.push(stage("power cuts, new seed", &["xtask", "torture", "--power", "--fresh", "--loops", KILLS]));
     if Program::redis().exists() {
         stages.push(stage("differential", &["xtask", "differ", "--commands", COMMANDS]));
         stages.push(stage("differential, new seed", &["xtask", "differ", "--fresh", "--commands", COMMANDS_FRESH]));
@@ -92,6 +96,9 @@ const COMMANDS: &str = "200000";
 
 /// The same from a seed that nobody has tried: a bug that is left is found by one run or another, which names the seed.
 const COMMANDS_FRESH: &str = "50000";
+
+/// How often a server is killed at work, and how often the power is cut, from the same seed on and from a new one: each policy has its turns.
+const KILLS: &str = "20";
 
 fn stage(name: &'static str, args: &[&str]) -> Stage {
     let mut command = workspace::cargo();

@@ -33,11 +33,13 @@ mod socket;
 mod threads;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use rbq_broker::Broker;
+use rbq_journal::{Directory, Storage};
 
 use crate::clock::Clock;
 pub use crate::config::{Config, command};
@@ -93,6 +95,16 @@ fn eprintln_quietly(line: &str) {
 
 /// Serves with this configuration until SIGTERM, SIGINT or SHUTDOWN.
 pub fn run(config: Config) -> Result<()> {
+    run_with_storage(config, |path| Ok(Arc::new(Directory::create(path)?)))
+}
+
+/// The same with the log on a storage of the caller's: for a program that embeds the server and has its own idea of a disk,
+/// and for tests that need one that loses what was not synced. `open` is called once, with the path of the data
+/// directory, and makes the directory if it is not there; never when nothing is kept.
+pub fn run_with_storage<F>(config: Config, open: F) -> Result<()>
+where
+    F: FnOnce(&Path) -> std::io::Result<Arc<dyn Storage>>,
+{
     logs::start(&config.settings);
     std::env::set_current_dir(&config.settings.dir.0)
         .with_context(|| format!("cannot change to `dir` {}", config.settings.dir.0))?;
@@ -100,7 +112,7 @@ pub fn run(config: Config) -> Result<()> {
     let count = io_threads(&config);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
-    runtime.block_on(serve(config, listeners, count))
+    runtime.block_on(serve(config, listeners, count, open))
 }
 
 fn io_threads(config: &Config) -> usize {
@@ -111,14 +123,17 @@ fn io_threads(config: &Config) -> usize {
     }
 }
 
-async fn serve(config: Config, listeners: Listeners, io_threads: usize) -> Result<()> {
+async fn serve<F>(config: Config, listeners: Listeners, io_threads: usize, open: F) -> Result<()>
+where
+    F: FnOnce(&Path) -> std::io::Result<Arc<dyn Storage>>,
+{
     let clock = Clock::new();
     let fixed = facts::fixed(&config, io_threads);
     let seed = facts::seed();
     let mut broker = Broker::new(config.settings.clone(), seed, clock.now());
     let gates = Arc::new(Gates::new(io_threads));
     let kept = match config.settings.appendonly.0 {
-        true => Some(durable::open(&config.settings, &mut broker, &gates)?),
+        true => Some(durable::open(&config.settings, open, &mut broker, &gates)?),
         false => None,
     };
     let (snapshots, wishes) = durable::Snapshots::new();

@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, bail};
 use rbq_broker::settings::AppendFsync;
 use rbq_broker::{Broker, Settings};
-use rbq_journal::{Directory, Identity, Journal, Opened, Options, Policy, RecoveryReport};
+use rbq_journal::{Identity, Journal, Opened, Options, Policy, RecoveryReport, Storage};
 
 use super::sync_price;
 use crate::facts;
@@ -29,16 +29,18 @@ pub(crate) struct Kept {
     pub(crate) snapshot_bytes: u64,
 }
 
-/// Opens the data directory and fills `broker`, which is empty, with what is in it.
-pub(crate) fn open(settings: &Settings, broker: &mut Broker, gates: &Arc<Gates>) -> Result<Kept> {
+/// Opens the data directory through `open` and fills `broker`, which is empty, with what is in it.
+pub(crate) fn open<F>(settings: &Settings, open: F, broker: &mut Broker, gates: &Arc<Gates>) -> Result<Kept>
+where
+    F: FnOnce(&Path) -> std::io::Result<Arc<dyn Storage>>,
+{
     let path = Path::new(&settings.appenddirname.0);
     let shown = Path::new(&settings.dir.0).join(path);
     let shown = shown.display();
-    let directory = Directory::create(path).with_context(|| format!("cannot make the data directory {shown}"))?;
-    let directory = Arc::new(directory);
+    let storage = open(path).with_context(|| format!("cannot make the data directory {shown}"))?;
     let sync_us = sync_price::measure(path).with_context(|| format!("cannot write to {shown}"))?;
     let start = Instant::now();
-    let Opened { journal, snapshot, records, report } = Journal::open(directory, options(settings, gates))?;
+    let Opened { journal, snapshot, records, report } = Journal::open(storage, options(settings, gates))?;
     if !settings.accept_clock.0 {
         check_time(report.newest_time_ms, now_ms())?;
     }

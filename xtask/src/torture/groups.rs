@@ -1,0 +1,356 @@
+//! A stream that everybody uses, and two groups whose consumers take from each other.
+//!
+//! ```text
+//!   producers ─XADD─► stream ─► group ─► new ─XREADGROUP─► pending ─XACK─► done
+//!                                                           │   ▲
+//!                                                           └───┘ XAUTOCLAIM: other owner, one delivery more
+//! ```
+//!
+//! Invariant: an entry of a group is on that way as far as a consumer was told, and further only by a request in
+//! flight. Done is done: it is never pending again. Each claim that was told counts as one delivery, and its owner is
+//! one of those who were told since nothing was in flight.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use fastrand::Rng;
+use rbq_resp::Value;
+
+use super::Loss;
+use super::wire::{Request, Wire, array, text};
+
+pub(crate) const GROUPS: usize = 2;
+pub(crate) const CONSUMERS: usize = 2;
+
+/// Entries that a trim leaves.
+const KEPT: usize = 60;
+
+/// More than there ever is.
+const PENDING_MAX: &str = "100000";
+
+/// A stream's ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Id(u64, u64);
+
+impl Id {
+    fn of(value: &Value) -> Result<Self> {
+        let text = text(value)?;
+        let (ms, sequence) = text.split_once('-').with_context(|| format!("`{text}` is no ID"))?;
+        Ok(Self(ms.parse()?, sequence.parse()?))
+    }
+}
+
+/// What is done with the stream.
+#[derive(Clone, Debug)]
+pub(crate) enum Job {
+    /// So many entries with tags of one producer; several are in MULTI.
+    Add(Vec<u64>),
+    Trim,
+    Read(usize, usize, usize),
+    Ack(usize, Vec<Id>),
+    AutoClaim(usize, usize, usize),
+    /// Shows a reader the newest entry.
+    Look,
+}
+
+impl Job {
+    /// What is sent for it. The last reply is the one that acknowledges it.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        let words = |text: String| text.split(' ').map(str::to_owned).collect::<Request>();
+        let one = match self {
+            Self::Add(tags) => {
+                let mut requests: Vec<Request> = tags.iter().map(|tag| words(format!("XADD s * v {tag}"))).collect();
+                if requests.len() > 1 {
+                    requests.insert(0, words("MULTI".into()));
+                    requests.push(words("EXEC".into()));
+                }
+                return requests;
+            }
+            Self::Trim => format!("XTRIM s MAXLEN = {KEPT}"),
+            Self::Read(group, consumer, count) => {
+                format!("XREADGROUP GROUP g{group} w{consumer} COUNT {count} STREAMS s >")
+            }
+            Self::Ack(group, ids) => {
+                let ids: Vec<String> = ids.iter().map(|Id(ms, sequence)| format!("{ms}-{sequence}")).collect();
+                format!("XACK s g{group} {}", ids.join(" "))
+            }
+            Self::AutoClaim(group, consumer, count) => {
+                format!("XAUTOCLAIM s g{group} w{consumer} 0 0-0 COUNT {count}")
+            }
+            Self::Look => "XREVRANGE s + - COUNT 1".to_owned(),
+        };
+        vec![words(one)]
+    }
+}
+
+/// A pending entry, as its consumers were told.
+#[derive(Clone, Debug)]
+struct Pending {
+    owners: BTreeSet<usize>,
+    deliveries: u64,
+    acking: bool,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    pending: BTreeMap<Id, Pending>,
+    done: BTreeSet<Id>,
+    /// The newest entry whose delivery was told.
+    upto: Id,
+    /// The newest entry that was delivered when nothing was in flight.
+    began_at: Id,
+    /// Entries whose delivery was told since then.
+    delivered: BTreeSet<Id>,
+}
+
+/// The stream and its groups, as far as anybody knows.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    /// Tags by ID, of entries that were told and may not have been trimmed.
+    entries: BTreeMap<Id, u64>,
+    next_tag: u64,
+    newest_told: Id,
+    groups: [Group; GROUPS],
+}
+
+/// A pending entry, as the server has it.
+#[derive(Clone, Copy, Debug)]
+struct FoundPending {
+    consumer: usize,
+    deliveries: u64,
+}
+
+/// The stream and its groups, as the server has them.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    entries: BTreeMap<Id, u64>,
+    last: Id,
+    groups: Vec<(Id, BTreeMap<Id, FoundPending>)>,
+}
+
+impl Groups {
+    pub(crate) fn draw_add(&mut self, rng: &mut Rng) -> Job {
+        if rng.u8(..12) == 0 {
+            return Job::Trim;
+        }
+        let count = if rng.u8(..4) == 0 { rng.u64(2..5) } else { 1 };
+        self.next_tag += count;
+        Job::Add((self.next_tag - count..self.next_tag).collect())
+    }
+
+    pub(crate) fn draw_consume(&mut self, group: usize, consumer: usize, rng: &mut Rng) -> Job {
+        let pending = &mut self.groups[group].pending;
+        let mine = pending.iter_mut().filter(|(_, one)| one.owners.contains(&consumer) && !one.acking);
+        let mut mine: Vec<(&Id, &mut Pending)> = mine.collect();
+        if mine.len() > 10 || (!mine.is_empty() && rng.u8(..3) == 0) {
+            let count = rng.usize(1..=mine.len().min(6));
+            mine.truncate(count);
+            mine.iter_mut().for_each(|(_, one)| one.acking = true);
+            return Job::Ack(group, mine.iter().map(|(id, _)| **id).collect());
+        }
+        match rng.u8(..4) {
+            0 => Job::AutoClaim(group, consumer, rng.usize(1..4)),
+            _ => Job::Read(group, consumer, rng.usize(1..5)),
+        }
+    }
+
+    /// A job was answered.
+    pub(crate) fn acknowledged(&mut self, job: &Job, reply: Value) -> Result<()> {
+        match job {
+            Job::Add(tags) => {
+                let ids = if tags.len() > 1 { array(reply)? } else { vec![reply] };
+                ensure!(ids.len() == tags.len(), "{} of {} entries were added", ids.len(), tags.len());
+                for (id, tag) in ids.iter().zip(tags) {
+                    self.shown(Id::of(id)?, *tag)?;
+                }
+            }
+            Job::Trim => {}
+            Job::Read(group, consumer, _) => {
+                for entry in array(reply)?.into_iter().flat_map(|stream| array(stream).unwrap_or_default()).skip(1) {
+                    for entry in array(entry)? {
+                        let (id, tag) = entry_of(entry)?;
+                        self.shown(id, tag)?;
+                        self.groups[*group].delivered(id, *consumer)?;
+                    }
+                }
+            }
+            Job::Ack(group, ids) => {
+                for id in ids {
+                    self.groups[*group].settled(*id);
+                }
+            }
+            Job::AutoClaim(group, consumer, _) => {
+                let fields = array(reply)?;
+                for entry in array(fields[1].clone())? {
+                    self.groups[*group].claimed(entry_of(entry)?.0, *consumer);
+                }
+                for id in array(fields[2].clone())? {
+                    // It was trimmed: no longer pending, and never again.
+                    self.groups[*group].settled(Id::of(&id)?);
+                }
+            }
+            Job::Look => {
+                for entry in array(reply)? {
+                    let (id, tag) = entry_of(entry)?;
+                    self.shown(id, tag)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn shown(&mut self, id: Id, tag: u64) -> Result<()> {
+        let known = *self.entries.entry(id).or_insert(tag);
+        ensure!(known == tag, "the entry {id:?} was {known}, and is {tag}");
+        self.newest_told = self.newest_told.max(id);
+        Ok(())
+    }
+
+    /// Compares what was found with what may be, and goes on from it.
+    pub(crate) fn check(&mut self, found: &Found, flying: &[(usize, Job)], loss: Loss) -> Result<()> {
+        let mut tags = BTreeSet::new();
+        for (id, tag) in &found.entries {
+            ensure!(*tag < self.next_tag && tags.insert(*tag), "the entry {id:?}, {tag}, is there twice or made up");
+            let told = self.entries.get(id).copied().unwrap_or(*tag);
+            ensure!(told == *tag || loss == Loss::Suffix, "the entry {id:?} was {told}, and is {tag}");
+        }
+        if loss == Loss::Nothing {
+            self.check_entries(found, flying)?;
+            for number in 0..GROUPS {
+                self.check_group(number, found, flying).with_context(|| format!("group {number}: {found:?}"))?;
+            }
+        }
+        for (group, (upto, pending)) in self.groups.iter_mut().zip(&found.groups) {
+            group.go_on(*upto, pending);
+        }
+        (self.entries, self.newest_told) = (found.entries.clone(), found.last);
+        Ok(())
+    }
+
+    fn check_entries(&self, found: &Found, flying: &[(usize, Job)]) -> Result<()> {
+        ensure!(found.last >= self.newest_told, "{:?} was told, the newest is {:?}", self.newest_told, found.last);
+        // A trim takes the oldest; so of what was told, only what is older than all that is left may be missing.
+        let oldest = found.entries.keys().next().copied().unwrap_or_default();
+        let lost = self.entries.iter().find(|(id, _)| **id >= oldest && !found.entries.contains_key(id));
+        ensure!(lost.is_none(), "the entry {lost:?} is lost");
+        ensure!(self.entries.len() < KEPT || found.entries.len() >= KEPT, "a trim keeps {KEPT}: {found:?}");
+        for (_, job) in flying {
+            let Job::Add(tags) = job else { continue };
+            let there = tags.iter().filter(|tag| found.entries.values().any(|found| found == *tag)).count();
+            let trimmed = found.entries.values().any(|found| found > &tags[0]) && there < tags.len();
+            ensure!(there == 0 || there == tags.len() || trimmed, "of {tags:?} only {there} are there");
+        }
+        Ok(())
+    }
+
+    fn check_group(&self, number: usize, found: &Found, flying: &[(usize, Job)]) -> Result<()> {
+        let group = &self.groups[number];
+        let (upto, pending) = &found.groups[number];
+        let (mut may_read, mut may_claim) = ([0; CONSUMERS], [0; CONSUMERS]);
+        for (_, job) in flying {
+            match job {
+                Job::Read(of, consumer, count) if *of == number => may_read[*consumer] += *count,
+                Job::AutoClaim(of, consumer, count) if *of == number => may_claim[*consumer] += *count,
+                _ => {}
+            }
+        }
+        ensure!(*upto >= group.upto, "{:?} was delivered, and the group is at {upto:?}", group.upto);
+        let claims = may_claim.iter().filter(|count| **count > 0).count() as u64;
+        let reads = may_read.iter().sum::<usize>();
+        for (id, there) in pending {
+            ensure!(!group.done.contains(id), "{id:?} was acknowledged and is pending");
+            let told = group.pending.get(id);
+            // Its delivery may be in flight, while a claim of it was told already.
+            let unread = u64::from(reads > 0 && *id > group.began_at && !group.delivered.contains(id));
+            ensure!(told.is_some() || unread > 0, "{id:?} was delivered by nobody");
+            let deliveries = told.map_or(0, |one| one.deliveries);
+            let counted = (deliveries.max(1)..=deliveries + claims + unread).contains(&there.deliveries);
+            ensure!(counted, "{id:?} has {} deliveries, told were {deliveries}", there.deliveries);
+            let was_told = told.is_some_and(|one| one.owners.contains(&there.consumer));
+            let by_flying = may_claim[there.consumer] > 0 || (unread > 0 && may_read[there.consumer] > 0);
+            ensure!(was_told || by_flying, "{id:?} belongs to {}, told were {told:?}", there.consumer);
+        }
+        let unread = pending.keys().filter(|id| !group.pending.contains_key(id)).count();
+        ensure!(unread <= reads, "{unread} entries were delivered by nobody");
+        // A claim in flight drops what was trimmed, and nothing else does.
+        let oldest = found.entries.keys().next().copied().unwrap_or_default();
+        let may_drop = |id: &Id| claims > 0 && *id < oldest;
+        let lost = group.pending.iter().find(|(id, one)| !pending.contains_key(id) && !one.acking && !may_drop(id));
+        ensure!(lost.is_none(), "the pending entry {lost:?} is lost");
+        Ok(())
+    }
+}
+
+impl Group {
+    fn delivered(&mut self, id: Id, consumer: usize) -> Result<()> {
+        ensure!(id > self.began_at, "{id:?} was delivered long ago and is delivered as new");
+        ensure!(self.delivered.insert(id), "{id:?} is delivered as new for the second time");
+        self.upto = self.upto.max(id);
+        self.claimed(id, consumer);
+        Ok(())
+    }
+
+    fn settled(&mut self, id: Id) {
+        self.pending.remove(&id);
+        self.done.insert(id);
+    }
+
+    /// Replies of two consumers may come in another order than what they tell of.
+    fn claimed(&mut self, id: Id, consumer: usize) {
+        if self.done.contains(&id) {
+            return;
+        }
+        let fresh = || Pending { owners: BTreeSet::new(), deliveries: 0, acking: false };
+        let one = self.pending.entry(id).or_insert_with(fresh);
+        one.owners.insert(consumer);
+        one.deliveries += 1;
+    }
+
+    fn go_on(&mut self, upto: Id, found: &BTreeMap<Id, FoundPending>) {
+        let pending = |one: &FoundPending| Pending {
+            owners: BTreeSet::from([one.consumer]),
+            deliveries: one.deliveries,
+            acking: false,
+        };
+        self.done.retain(|id| *id <= upto && !found.contains_key(id));
+        self.done.extend(self.pending.keys().filter(|id| **id <= upto && !found.contains_key(id)));
+        self.pending = found.iter().map(|(id, one)| (*id, pending(one))).collect();
+        (self.upto, self.began_at) = (upto, upto);
+        self.delivered.clear();
+    }
+}
+
+fn entry_of(entry: Value) -> Result<(Id, u64)> {
+    let fields = array(entry)?;
+    let tag = text(&array(fields[1].clone())?[1])?;
+    Ok((Id::of(&fields[0])?, tag.parse()?))
+}
+
+/// Asks for the stream and its groups, which are made if they are not there.
+pub(crate) fn read(wire: &mut Wire) -> Result<Found> {
+    let mut found = Found::default();
+    for entry in array(wire.ask("XRANGE s - +")?)? {
+        let (id, tag) = entry_of(entry)?;
+        found.entries.insert(id, tag);
+    }
+    found.last = Id::of(&field(wire.ask("XINFO STREAM s")?, b"last-generated-id")?)?;
+    for (number, group) in array(wire.ask("XINFO GROUPS s")?)?.into_iter().enumerate() {
+        let upto = Id::of(&field(group, b"last-delivered-id")?)?;
+        let mut pending = BTreeMap::new();
+        for one in array(wire.ask(&format!("XPENDING s g{number} - + {PENDING_MAX}"))?)? {
+            let fields = array(one)?;
+            let consumer = text(&fields[1])?.trim_start_matches('w').parse()?;
+            let Value::Integer(deliveries) = fields[3] else { bail!("XPENDING tells no count") };
+            pending.insert(Id::of(&fields[0])?, FoundPending { consumer, deliveries: u64::try_from(deliveries)? });
+        }
+        found.groups.push((upto, pending));
+    }
+    ensure!(found.groups.len() == GROUPS, "there are {} groups", found.groups.len());
+    Ok(found)
+}
+
+fn field(value: Value, name: &[u8]) -> Result<Value> {
+    let fields = array(value)?;
+    let at = fields.iter().position(|field| field.as_bytes() == Some(name));
+    Ok(fields[at.with_context(|| format!("there is no {}", String::from_utf8_lossy(name)))? + 1].clone())
+}

@@ -1,0 +1,31 @@
+//! An rbq-server whose disk has a power cut when its process is killed.
+//!
+//! The same server as the shipped one, on another storage: what it has not synced is in this process alone, and so ends
+//! with it. The shipped program needs no switch for that.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use rbq_server::Config;
+
+use super::page_cache::PageCache;
+
+/// How it is started.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Decides what reaches the disk without a sync
+    #[arg(long)]
+    seed: u64,
+    /// What the server is told
+    #[arg(last = true)]
+    args: Vec<OsString>,
+}
+
+/// Serves until it is killed.
+pub fn run(options: Options) -> Result<()> {
+    let name = OsString::from("rbq-server");
+    let config = Config::from_args("rbq-server", [name].into_iter().chain(options.args))?;
+    rbq_server::run_with_storage(config, |path| Ok(Arc::new(PageCache::open(path, options.seed)?)))
+}

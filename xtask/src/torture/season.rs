@@ -1,0 +1,97 @@
+//! One data directory from its first start through all its kills.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use fastrand::Rng;
+
+use super::crew::{self, Plan};
+use super::wire::Wire;
+use super::world::World;
+use super::{End, Loss, Policy};
+use crate::servers::Program;
+
+/// What is played with one data directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Season {
+    pub(crate) seed: u64,
+    pub(crate) loops: u64,
+    pub(crate) policy: Option<Policy>,
+}
+
+/// Sizes at which the log asks for a snapshot: often, now and then, never.
+const REWRITE_SIZES: [&str; 3] = ["16kb", "128kb", "64mb"];
+
+impl Season {
+    /// Plays it, and says how many operations were acknowledged. A failure keeps the directory.
+    pub(crate) fn play(&self, end: &End) -> Result<u64> {
+        let folder = tempfile::tempdir().context("making a data directory")?;
+        let outcome = self.play_in(end, folder.path());
+        match outcome {
+            Ok(acked) => Ok(acked),
+            Err(error) => {
+                let kept = folder.keep();
+                Err(error.context(format!("the data directory is kept: {}", kept.display())))
+            }
+        }
+    }
+
+    fn play_in(&self, end: &End, folder: &Path) -> Result<u64> {
+        let mut rng = Rng::with_seed(self.seed);
+        let mut world = World::new();
+        let mut policy = self.policy(0);
+        let mut server = program(end, policy, &mut rng)?.start_in(folder)?;
+        World::found(&mut Wire::open(server.addr())?, policy)?;
+        let mut acked = 0;
+        for number in 1..=self.loops {
+            let plan = Plan::draw(&mut rng);
+            let outcome = crew::drive(&mut world, &mut server, &plan, &mut rng).context("before the kill")?;
+            acked += outcome.acked;
+            let loss = match end {
+                End::PowerCut if policy != Policy::Always => Loss::Suffix,
+                _ => Loss::Nothing,
+            };
+            let told = || format!("after kill {number}, under {policy:?}, {plan:?}");
+            server = program(end, self.policy(number), &mut rng)?.start_in(folder).with_context(told)?;
+            world.check(&mut Wire::open(server.addr())?, &outcome, loss).with_context(told)?;
+            policy = self.policy(number);
+        }
+        Ok(acked)
+    }
+
+    /// The policies take turns unless one is asked for.
+    fn policy(&self, number: u64) -> Policy {
+        let turn = usize::try_from((self.seed + number) % 3).expect("it is small");
+        self.policy.unwrap_or(Policy::ALL[turn])
+    }
+}
+
+/// A server as it is started for one loop.
+fn program(end: &End, policy: Policy, rng: &mut Rng) -> Result<Program> {
+    let rewrite_size = REWRITE_SIZES[rng.usize(..REWRITE_SIZES.len())];
+    let seed = rng.u64(..).to_string();
+    let program = match end {
+        End::Kill(program) => program.clone(),
+        End::PowerCut => {
+            let program = Program::own("rbq", &["power-cut-server", "--seed", &seed, "--"])?;
+            program.with("--bind", "127.0.0.1").with("--appendonly", "yes")
+        }
+    };
+    Ok(program.with("--appendfsync", policy.name()).with("--auto-aof-rewrite-min-size", rewrite_size))
+}
+
+impl Plan {
+    fn draw(rng: &mut Rng) -> Self {
+        let mut saves: Vec<u64> = (0..rng.u64(..3)).map(|_| rng.u64(..400)).collect();
+        let mut acks = rng.u64(1..800);
+        if rng.u8(..3) == 0 {
+            // Right while a snapshot is under way.
+            let at = rng.u64(1..400);
+            saves.push(at);
+            acks = at + rng.u64(1..20);
+        }
+        saves.sort_unstable();
+        let blob_bytes_max = if rng.u8(..6) == 0 { 2 * 1024 * 1024 } else { 64 * 1024 };
+        Self { acks, saves, blob_bytes_max }
+    }
+}
