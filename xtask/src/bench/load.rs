@@ -1,4 +1,4 @@
-//! `redis-benchmark`: one command, fifty clients, some requests in flight on each.
+//! `redis-benchmark`: one command, some clients, some requests in flight on each.
 
 use std::process::{Command, Stdio};
 
@@ -8,14 +8,24 @@ use super::sample::{Latency, Sample};
 use super::target::Target;
 
 /// Connections, as everybody who quotes redis-benchmark has them.
-const CLIENTS: &str = "50";
+pub(super) const CLIENTS: usize = 50;
+
+/// How it is sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pressure {
+    /// Connections.
+    pub(super) clients: usize,
+    /// Requests in flight on each.
+    pub(super) pipeline: usize,
+}
 
 /// Sends a command again and again.
-pub(super) fn run(target: &Target, command: &[&str], pipeline: usize, requests: u64) -> Result<Sample> {
+pub(super) fn run(target: &Target, command: &[&str], pressure: Pressure, requests: u64) -> Result<Sample> {
     let before = target.process().cpu()?;
     let mut benchmark = Command::new("redis-benchmark");
-    benchmark.args(["-h", "127.0.0.1", "-p", &target.addr().port().to_string(), "-c", CLIENTS, "--csv"]);
-    benchmark.args(["-P", &pipeline.to_string(), "-n", &requests.to_string()]).args(command);
+    benchmark.args(["-h", "127.0.0.1", "-p", &target.addr().port().to_string(), "--csv"]);
+    benchmark.args(["-c", &pressure.clients.to_string(), "-P", &pressure.pipeline.to_string()]);
+    benchmark.args(["-n", &requests.to_string()]).args(command);
     let output = benchmark.stdin(Stdio::null()).output().context("running redis-benchmark (package redis-tools)")?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "redis-benchmark failed: {text}{}", String::from_utf8_lossy(&output.stderr));

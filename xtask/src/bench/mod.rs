@@ -7,6 +7,7 @@
 //! Nobody writes to disk here: `redis-server` runs without snapshots and append-only file, rbq in memory. Comparing an
 //! `fsync` with none would say nothing.
 
+mod disk;
 mod fanout;
 mod flow;
 mod load;
@@ -26,13 +27,13 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::servers::{Profile, Program};
 use crate::workspace;
 use machine::Machine;
 use plan::{Depth, WORKLOADS, Workload};
-use report::{Measured, Report, SERVERS};
+use report::{Measured, Report};
 use target::Target;
 
 /// What is measured and how.
@@ -56,13 +57,47 @@ pub struct Options {
     /// Leave rbq out: only redis-server and the null server
     #[arg(long)]
     without_rbq: bool,
+    /// What both sides promise: none, everysec or always. With a promise rbq is also measured beside itself in memory
+    #[arg(long, value_enum, default_value_t)]
+    durability: Durability,
     /// Fail when a bar is missed
     #[arg(long)]
     strict: bool,
 }
 
 /// What both sides promise about their data meanwhile.
-const DURABILITY: &str = "none on either side: redis-server with --save '' --appendonly no, rbq in memory";
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Durability {
+    /// Nothing: all is in memory only.
+    #[default]
+    None,
+    /// Answered when written, synced every second.
+    Everysec,
+    /// Answered when synced.
+    Always,
+}
+
+impl Durability {
+    /// The value of `appendfsync`; none where nothing is kept.
+    fn policy(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Everysec => Some("everysec"),
+            Self::Always => Some("always"),
+        }
+    }
+
+    /// What is said of it beside figures.
+    fn line(self) -> String {
+        match self.policy() {
+            None => "none on either side: redis-server with --save '' --appendonly no, rbq in memory".into(),
+            Some(policy) => format!(
+                "rbq and redis-server with --appendonly yes --appendfsync {policy}, on the same disk; memory: rbq with \
+                 --appendonly no"
+            ),
+        }
+    }
+}
 
 /// How often each server is measured.
 const ROUNDS: usize = 5;
@@ -78,12 +113,21 @@ pub fn run(options: &Options) -> Result<()> {
     let versions: Vec<String> = programs[..2].iter().flatten().map(Program::version).collect();
     println!("machine      {}", machine.line());
     versions.iter().for_each(|version| println!("server       {version}"));
-    println!("durability   {DURABILITY}\n\n{}", report::heading());
+    println!("durability   {}", options.durability.line());
+    if options.durability != Durability::None {
+        println!("disk         write and fdatasync of 4 KiB: p50 {} µs, here and now", disk::sync_us()?);
+    }
+    let servers = report::servers(options.durability);
+    println!("\n{}", report::heading(servers));
 
     let only = options.only.as_deref().unwrap_or_default();
     let mut all = Vec::new();
     let mut missed = 0;
-    for workload in WORKLOADS.iter().filter(|workload| workload.name.contains(only)) {
+    let workloads = match options.durability {
+        Durability::None => WORKLOADS.to_vec(),
+        durability => plan::kept(durability),
+    };
+    for workload in workloads.iter().filter(|workload| workload.name.contains(only)) {
         let measured = measure(workload, &programs, options).with_context(|| workload.name)?;
         let (lines, missed_here) = report::lines(workload, &measured);
         lines.iter().for_each(|line| println!("{line}"));
@@ -95,8 +139,8 @@ pub fn run(options: &Options) -> Result<()> {
         let report = Report {
             machine: &machine,
             versions: &versions,
-            durability: DURABILITY,
-            servers: SERVERS,
+            durability: &options.durability.line(),
+            servers,
             workloads: &all,
         };
         fs::write(file, serde_json::to_string_pretty(&report)?).with_context(|| file.display().to_string())?;
@@ -105,7 +149,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The servers, in the order of [`SERVERS`].
+/// The servers, in the order of [`report::servers`].
 fn programs(options: &Options) -> Result<[Option<Program>; 3]> {
     let clients = "20000";
     let rbq = match options.without_rbq {
@@ -114,7 +158,11 @@ fn programs(options: &Options) -> Result<[Option<Program>; 3]> {
     };
     let redis = Program::redis();
     ensure!(redis.exists(), "redis-server cannot be run\nhint: install the packages redis-server and redis-tools");
-    let null = Program::own(SERVERS[2], &["null-server"])?;
+    if let Some(policy) = options.durability.policy() {
+        let keep = |program: Program| program.kept().with("--save", "").with("--appendfsync", policy);
+        return Ok([rbq.clone().map(keep), Some(keep(redis)), rbq]);
+    }
+    let null = Program::own("null", &["null-server"])?;
     Ok([rbq, Some(redis.with("--maxclients", clients)), Some(null)])
 }
 
@@ -123,7 +171,8 @@ fn measure(workload: &Workload, programs: &[Option<Program>; 3], options: &Optio
     let depth = if options.quick { Depth::Quick } else { Depth::Whole };
     let rounds = options.rounds.unwrap_or(if options.quick { 1 } else { ROUNDS });
     let mut measured = Measured { workload: workload.name, unit: workload.unit, rounds: Default::default() };
-    let takes_part = |server: usize| server < 2 || workload.suits_null_server();
+    let is_kept = options.durability != Durability::None;
+    let takes_part = |server: usize| server < 2 || is_kept || workload.suits_null_server();
     let programs = [0, 1, 2].map(|server: usize| programs[server].as_ref().filter(|_| takes_part(server)));
     let start = |program: &Program| program.start().map(Target::new);
     let kept = match workload.needs_fresh_server() {
@@ -141,7 +190,7 @@ fn measure(workload: &Workload, programs: &[Option<Program>; 3], options: &Optio
                 (None, Some(program)) => workload.run(&start(program)?, depth),
                 (None, None) => continue,
             };
-            measured.rounds[server].push(sample.with_context(|| SERVERS[server])?);
+            measured.rounds[server].push(sample.with_context(|| report::servers(options.durability)[server])?);
         }
     }
     Ok(measured)

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::load::{CLIENTS, Pressure};
 use super::memory::Stored;
 use super::queues::Way;
 use super::sample::Sample;
 use super::target::Target;
-use super::{fanout, load, memory, queues, waiting};
+use super::{Durability, fanout, load, memory, queues, waiting};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +18,8 @@ pub(super) enum Work {
     Command {
         /// What is sent.
         command: &'static [&'static str],
-        /// Requests in flight on each connection.
-        pipeline: usize,
+        /// By how many, and how many at once.
+        pressure: Pressure,
         /// What is sent as often beforehand, so that there is something to take.
         beforehand: Option<&'static [&'static str]>,
     },
@@ -28,6 +29,8 @@ pub(super) enum Work {
     FanOut,
     /// One consumer that waits.
     HandOff,
+    /// One consumer of a group that takes one entry, acknowledges it, and takes the next.
+    Ack,
     /// Ten thousand consumers that wait while nothing happens.
     Idle,
     /// What is stored, and what it takes.
@@ -60,9 +63,12 @@ pub(super) struct Bars {
     pub(super) memory_max: Option<f64>,
     /// Percent of one core, at most; not a multiple.
     pub(super) core_percent_max: Option<f64>,
+    /// Units a second, at least, as a multiple of rbq's own in memory.
+    pub(super) of_memory_min: Option<f64>,
 }
 
-const NO_BARS: Bars = Bars { cpu_max: None, rate_min: None, memory_max: None, core_percent_max: None };
+const NO_BARS: Bars =
+    Bars { cpu_max: None, rate_min: None, memory_max: None, core_percent_max: None, of_memory_min: None };
 
 const LPUSH: &[&str] = &["LPUSH", "mail", MESSAGE];
 const RPOP: &[&str] = &["RPOP", "mail"];
@@ -115,6 +121,30 @@ pub(super) const WORKLOADS: &[Workload] = &[
     stored("memory-pending", Stored::Pending),
 ];
 
+/// What is measured when both sides keep what they are given.
+///
+/// The bars are those of a sync for each write or batch of writes; where nobody waits for a sync, nothing may cost much.
+pub(super) fn kept(durability: Durability) -> Vec<Workload> {
+    let is_synced = durability == Durability::Always;
+    let of_memory = |share: f64| Bars { of_memory_min: Some(if is_synced { share } else { 0.85 }), ..NO_BARS };
+    let command = |name, command, clients, pipeline, units, bars| {
+        let work = Work::Command { command, pressure: Pressure { clients, pipeline }, beforehand: None };
+        Workload { name, unit: "command", work, units, bars }
+    };
+    let faster = Bars { rate_min: Some(1.0), ..NO_BARS };
+    let single = if is_synced { faster } else { of_memory(0.85) };
+    let piped = Bars { rate_min: is_synced.then_some(2.0), ..of_memory(0.7) };
+    vec![
+        command("lpush-c1", LPUSH, 1, 1, 20_000, faster),
+        command("lpush-c50", LPUSH, 50, 1, 200_000, single),
+        command("lpush-c500", LPUSH, 500, 1, 200_000, single),
+        command("lpush-p16", LPUSH, 50, 16, 1_000_000, piped),
+        command("xadd-p16", XADD, 50, 16, 1_000_000, piped),
+        Workload { name: "ack", unit: "message", work: Work::Ack, units: 5_000, bars: faster },
+        Workload { name: "short-queue", unit: "message", work: Work::Queue(Way::List), units: 100_000, bars: NO_BARS },
+    ]
+}
+
 /// Sixteen requests in flight: the broker is what costs.
 const fn pipelined(
     name: &'static str,
@@ -126,7 +156,7 @@ const fn pipelined(
     Workload {
         name,
         unit: "command",
-        work: Work::Command { command, pipeline: 16, beforehand },
+        work: Work::Command { command, pressure: Pressure { clients: CLIENTS, pipeline: 16 }, beforehand },
         units: 2_000_000,
         bars,
     }
@@ -139,7 +169,8 @@ const fn single(
     beforehand: Option<&'static [&'static str]>,
 ) -> Workload {
     let bars = Bars { rate_min: Some(0.95), ..NO_BARS };
-    Workload { name, unit: "command", work: Work::Command { command, pipeline: 1, beforehand }, units: 200_000, bars }
+    let work = Work::Command { command, pressure: Pressure { clients: CLIENTS, pipeline: 1 }, beforehand };
+    Workload { name, unit: "command", work, units: 200_000, bars }
 }
 
 const fn stored(name: &'static str, stored: Stored) -> Workload {
@@ -152,7 +183,7 @@ const QUIET: Duration = Duration::from_secs(10);
 const QUIET_QUICK: Duration = Duration::from_secs(2);
 
 /// In flight while a list is filled for RPOP.
-const FILL_PIPELINE: usize = 64;
+const FILL: Pressure = Pressure { clients: CLIENTS, pipeline: 64 };
 
 /// How thoroughly it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,16 +209,17 @@ impl Workload {
     pub(super) fn run(&self, target: &Target, depth: Depth) -> Result<Sample> {
         let units = if depth == Depth::Quick { self.units / 10 } else { self.units };
         match self.work {
-            Work::Command { command, pipeline, beforehand } => {
+            Work::Command { command, pressure, beforehand } => {
                 target.empty()?;
                 if let Some(beforehand) = beforehand {
-                    load::run(target, beforehand, FILL_PIPELINE, units)?;
+                    load::run(target, beforehand, FILL, units)?;
                 }
-                load::run(target, command, pipeline, units)
+                load::run(target, command, pressure, units)
             }
             Work::Queue(way) => queues::run(target, way, units),
             Work::FanOut => fanout::run(target, units),
             Work::HandOff => waiting::hand_off(target, units),
+            Work::Ack => waiting::ack(target, units),
             Work::Idle => {
                 let room = waiting::raise_file_limit()?;
                 let quiet = if depth == Depth::Quick { QUIET_QUICK } else { QUIET };

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
+use super::Durability;
 use super::machine::Machine;
 use super::plan::Workload;
 use super::sample::{Sample, median};
 
-/// The rounds of one workload, by server in the order of [`SERVERS`].
+/// The rounds of one workload, by server in the order of [`servers`].
 #[derive(Serialize)]
 pub(super) struct Measured {
     pub(super) workload: &'static str,
@@ -15,14 +16,19 @@ pub(super) struct Measured {
 }
 
 /// The servers, in the order of all figures.
-pub(super) const SERVERS: [&str; 3] = ["rbq", "redis", "null"];
+pub(super) fn servers(durability: Durability) -> [&'static str; 3] {
+    match durability {
+        Durability::None => ["rbq", "redis", "null"],
+        Durability::Everysec | Durability::Always => ["rbq", "redis", "memory"],
+    }
+}
 
 /// Everything, as it is written to a file.
 #[derive(Serialize)]
 pub(super) struct Report<'r> {
     pub(super) machine: &'r Machine,
     pub(super) versions: &'r [String],
-    pub(super) durability: &'static str,
+    pub(super) durability: &'r str,
     pub(super) servers: [&'static str; 3],
     pub(super) workloads: &'r [Measured],
 }
@@ -40,14 +46,19 @@ struct Row {
 enum Bar {
     RatioAtMost(f64),
     RatioAtLeast(f64),
+    OfMemoryAtLeast(f64),
     AtMost(f64),
 }
 
 /// The heading of the table.
-pub(super) fn heading() -> String {
+pub(super) fn heading([rbq, redis, third]: [&str; 3]) -> String {
     let line = format!(
-        "{:<15} {:<26} {:>10} {:>10} {:>9} {:>10} {:>8}  {}",
-        "workload", "figure", SERVERS[0], SERVERS[1], "rbq/redis", SERVERS[2], "rbq/null", "bar"
+        "{:<15} {:<26} {rbq:>10} {redis:>10} {:>9} {third:>10} {:>8}  {}",
+        "workload",
+        "figure",
+        "rbq/redis",
+        format!("/{third}"),
+        "bar"
     );
     let rule = "-".repeat(line.len() + 10);
     format!("{line}\n{rule}")
@@ -79,6 +90,9 @@ fn rows(workload: &Workload, measured: &Measured) -> Vec<Row> {
     } else {
         let bar = bars.rate_min.map(Bar::RatioAtLeast);
         rows.push(row(format!("{unit} rate, 1000/s"), |sample| Some(sample.rate() / 1000.0), bar));
+        if let Some(bar) = bars.of_memory_min.map(Bar::OfMemoryAtLeast) {
+            rows.push(row("the same".into(), |sample| Some(sample.rate() / 1000.0), Some(bar)));
+        }
         let bar = bars.cpu_max.map(Bar::RatioAtMost);
         rows.push(row(format!("CPU µs/{unit}"), |sample| Some(sample.cpu_us()), bar));
     }
@@ -103,6 +117,7 @@ impl Row {
         Some(match bar {
             Bar::RatioAtMost(limit) => self.ratio(1)? <= limit,
             Bar::RatioAtLeast(limit) => self.ratio(1)? >= limit,
+            Bar::OfMemoryAtLeast(limit) => self.ratio(2)? >= limit,
             Bar::AtMost(limit) => self.figures[0]? <= limit,
         })
     }
@@ -113,6 +128,7 @@ impl Row {
             let limit = match bar {
                 Bar::RatioAtMost(limit) => format!("at most {limit}"),
                 Bar::RatioAtLeast(limit) => format!("at least {limit}"),
+                Bar::OfMemoryAtLeast(limit) => format!("of memory at least {limit}"),
                 Bar::AtMost(limit) => format!("rbq at most {limit}"),
             };
             let verdict = match self.clears(bar) {

@@ -40,6 +40,33 @@ pub(super) fn hand_off(target: &Target, messages: u64) -> Result<Sample> {
     Ok(Sample { units: messages, seconds, cpu_seconds, latency: Some(Latency::of(latencies)), memory: None })
 }
 
+/// How soon a consumer that takes an entry and acknowledges it before the next has both answers.
+pub(super) fn ack(target: &Target, messages: u64) -> Result<Sample> {
+    target.empty()?;
+    let mut client = Plain::open(target.addr())?;
+    client.ask(&[b"XGROUP", b"CREATE", b"mail", b"workers", b"0", b"MKSTREAM"])?;
+    let ids: Vec<String> = (1..=messages).map(|number| format!("{number}-1")).collect();
+    for ids in ids.chunks(500) {
+        ids.iter().for_each(|id| client.put(&[b"XADD", b"mail", id.as_bytes(), b"body", PAYLOAD]));
+        client.send()?;
+        for _ in ids {
+            client.answer()?;
+        }
+    }
+    let mut latencies = Vec::new();
+    let before = target.process().cpu()?;
+    let start = Instant::now();
+    for id in &ids {
+        let begun = Instant::now();
+        client.ask(&[b"XREADGROUP", b"GROUP", b"workers", b"me", b"COUNT", b"1", b"STREAMS", b"mail", b">"])?;
+        client.ask(&[b"XACK", b"mail", b"workers", id.as_bytes()])?;
+        latencies.push(begun.elapsed());
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let cpu_seconds = (target.process().cpu()? - before).as_secs_f64();
+    Ok(Sample { units: messages, seconds, cpu_seconds, latency: Some(Latency::of(latencies)), memory: None })
+}
+
 /// Lets us, and the servers we start from now on, open as many files as the system allows; returns how many clients
 /// that is room for.
 pub(super) fn raise_file_limit() -> Result<u64> {
