@@ -62,14 +62,19 @@ pub fn main(name: &'static str, args: impl IntoIterator<Item = OsString>) -> Exi
         Ok(config) => config,
         Err(error) => return complain(&error),
     };
-    if config.check_only {
-        eprintln_quietly("configuration is fine");
-        return ExitCode::SUCCESS;
-    }
-    match run(config) {
+    let done = if config.check_only { check(&config) } else { run(config) };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error),
     }
+}
+
+/// What `--check-config` finds out besides: whether a start would find its directory.
+fn check(config: &Config) -> Result<()> {
+    let dir = &config.settings.dir.0;
+    std::fs::read_dir(dir).with_context(|| format!("cannot change to `dir` {dir}"))?;
+    eprintln_quietly("configuration is fine");
+    Ok(())
 }
 
 fn complain(error: &anyhow::Error) -> ExitCode {

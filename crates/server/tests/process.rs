@@ -242,6 +242,9 @@ fn the_working_directory_is_what_dir_says() {
     let (code, text) = run(&["--dir", "/nowhere"], &[]);
     assert_eq!(code, 1);
     assert!(text.starts_with("error: cannot change to `dir` /nowhere"), "{text}");
+    let (code, text) = run(&["--check-config", "--dir", "/nowhere"], &[]);
+    assert_eq!(code, 1);
+    assert!(text.starts_with("error: cannot change to `dir` /nowhere"), "{text}");
 }
 
 #[test]
