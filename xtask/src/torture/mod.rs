@@ -28,6 +28,7 @@ mod season;
 mod wire;
 mod world;
 
+use std::env;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -65,11 +66,21 @@ impl Policy {
 }
 
 /// How a server ends.
-enum End {
+#[derive(Clone, Debug)]
+pub enum End {
     /// This one is killed, and the system lives on.
     Kill(Program),
-    /// One of our own, which loses what it has not synced.
-    PowerCut,
+    /// The one in this xtask is killed, which loses what it has not synced.
+    PowerCut(PathBuf),
+}
+
+/// How the first word was broken, in so many kills from this seed on.
+#[must_use]
+pub fn broken(end: &End, seed: u64, loops: u64) -> Option<String> {
+    (0..loops.div_ceil(SEASON_LOOPS)).find_map(|number| {
+        let season = Season { seed: seed + number, loops: SEASON_LOOPS, policy: None };
+        season.play_aside(end).err().map(|error| format!("seed {}: {}", season.seed, error.root_cause()))
+    })
 }
 
 /// What the end of a server may take with it.
@@ -108,7 +119,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     let seed = if options.fresh { crate::differ::fresh_seed() } else { options.seed };
     let end = if options.power {
-        End::PowerCut
+        End::PowerCut(env::current_exe()?)
     } else {
         End::Kill(Program::rbq(options.server.as_deref(), Profile::Dev)?.kept())
     };
@@ -131,7 +142,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 fn again(season: &Season, end: &End) -> String {
-    let power = if matches!(end, End::PowerCut) { " --power" } else { "" };
+    let power = if matches!(end, End::PowerCut(_)) { " --power" } else { "" };
     let policy = season.policy.map(|policy| format!(" --appendfsync {}", policy.name())).unwrap_or_default();
     format!(
         "seed {}; again: cargo xtask torture --seed {} --loops {}{policy}{power}",

@@ -28,6 +28,9 @@ use rbq_journal::{Access, Directory, Lock, LockError, Storage, StorageFile};
 /// What a disk writes whole or not at all.
 const BLOCK_BYTES: u64 = 512;
 
+/// The same for writes of at least this size, which prepare files: block by block they would take seconds.
+const LARGE_BYTES: u64 = 64 * 1024;
+
 /// What a sync takes, so that others come while one is under way.
 const SYNC: Duration = Duration::from_millis(1);
 
@@ -187,8 +190,9 @@ impl CachedFile {
     /// Writes the blocks that reach the disk without being asked to, or parts of them.
     fn write_early(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let (mut from, end) = (offset, offset + bytes.len() as u64);
+        let block_bytes = if end - from < LARGE_BYTES { BLOCK_BYTES } else { LARGE_BYTES };
         while from < end {
-            let to = ((from / BLOCK_BYTES + 1) * BLOCK_BYTES).min(end);
+            let to = ((from / block_bytes + 1) * block_bytes).min(end);
             let part = {
                 let mut chance = self.chance.lock();
                 let middle = chance.rng.u64(from..to);

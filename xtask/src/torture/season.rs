@@ -36,11 +36,17 @@ impl Season {
         }
     }
 
+    /// The same without keeping anything.
+    pub(crate) fn play_aside(&self, end: &End) -> Result<u64> {
+        let folder = tempfile::tempdir().context("making a data directory")?;
+        self.play_in(end, folder.path())
+    }
+
     fn play_in(&self, end: &End, folder: &Path) -> Result<u64> {
         let mut rng = Rng::with_seed(self.seed);
         let mut world = World::new();
         let mut policy = self.policy(0);
-        let mut server = program(end, policy, &mut rng)?.start_in(folder)?;
+        let mut server = program(end, policy, &mut rng).start_in(folder)?;
         World::found(&mut Wire::open(server.addr())?, policy)?;
         let mut acked = 0;
         for number in 1..=self.loops {
@@ -48,11 +54,11 @@ impl Season {
             let outcome = crew::drive(&mut world, &mut server, &plan, &mut rng).context("before the kill")?;
             acked += outcome.acked;
             let loss = match end {
-                End::PowerCut if policy != Policy::Always => Loss::Suffix,
+                End::PowerCut(_) if policy != Policy::Always => Loss::Suffix,
                 _ => Loss::Nothing,
             };
             let told = || format!("after kill {number}, under {policy:?}, {plan:?}");
-            server = program(end, self.policy(number), &mut rng)?.start_in(folder).with_context(told)?;
+            server = program(end, self.policy(number), &mut rng).start_in(folder).with_context(told)?;
             world.check(&mut Wire::open(server.addr())?, &outcome, loss).with_context(told)?;
             policy = self.policy(number);
         }
@@ -67,17 +73,17 @@ impl Season {
 }
 
 /// A server as it is started for one loop.
-fn program(end: &End, policy: Policy, rng: &mut Rng) -> Result<Program> {
+fn program(end: &End, policy: Policy, rng: &mut Rng) -> Program {
     let rewrite_size = REWRITE_SIZES[rng.usize(..REWRITE_SIZES.len())];
     let seed = rng.u64(..).to_string();
     let program = match end {
         End::Kill(program) => program.clone(),
-        End::PowerCut => {
-            let program = Program::own("rbq", &["power-cut-server", "--seed", &seed, "--"])?;
+        End::PowerCut(xtask) => {
+            let program = Program::tool("rbq", xtask, &["power-cut-server", "--seed", &seed, "--"]);
             program.with("--bind", "127.0.0.1").with("--appendonly", "yes")
         }
     };
-    Ok(program.with("--appendfsync", policy.name()).with("--auto-aof-rewrite-min-size", rewrite_size))
+    program.with("--appendfsync", policy.name()).with("--auto-aof-rewrite-min-size", rewrite_size)
 }
 
 impl Plan {
