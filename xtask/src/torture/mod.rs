@@ -36,7 +36,7 @@ use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
 use crate::servers::{Profile, Program};
-use season::Season;
+use season::{Season, Tally};
 
 /// Kills of one data directory before a new one is begun, at most.
 const SEASON_LOOPS: u64 = 20;
@@ -124,21 +124,26 @@ pub fn run(options: &Options) -> Result<()> {
         End::Kill(Program::rbq(options.server.as_deref(), Profile::Dev)?.kept())
     };
     let start = Instant::now();
-    let (mut left, mut number, mut acked) = (options.loops, 0, 0);
+    let (mut left, mut number, mut tally) = (options.loops, 0, Tally::default());
     while left > 0 {
         let loops = left.min(SEASON_LOOPS);
         let season = Season { seed: seed + number, loops, policy: options.appendfsync };
         let done = season.play(&end).with_context(|| again(&season, &end))?;
-        acked += done;
+        tally += done;
         (left, number) = (left - loops, number + 1);
-        eprintln!("seed {}: {loops} kills, {done} operations acknowledged", season.seed);
+        eprintln!("seed {}: {loops} kills, {}", season.seed, shown(done));
     }
     eprintln!(
-        "{} kills from seed {seed} on, {acked} operations acknowledged, every word kept, {:.1} s",
+        "{} kills from seed {seed} on, {}, every word kept, {:.1} s",
         options.loops,
+        shown(tally),
         start.elapsed().as_secs_f64()
     );
     Ok(())
+}
+
+fn shown(Tally { acked, lost }: Tally) -> String {
+    format!("{acked} operations acknowledged, {lost} lost where some may be")
 }
 
 fn again(season: &Season, end: &End) -> String {

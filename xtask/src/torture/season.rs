@@ -1,5 +1,6 @@
 //! One data directory from its first start through all its kills.
 
+use std::ops::AddAssign;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -19,16 +20,31 @@ pub(crate) struct Season {
     pub(crate) policy: Option<Policy>,
 }
 
+/// What a season came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) acked: u64,
+    /// Acknowledged ops of lanes that a power cut took, where it may.
+    pub(crate) lost: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.acked += other.acked;
+        self.lost += other.lost;
+    }
+}
+
 /// Sizes at which the log asks for a snapshot: often, now and then, never.
 const REWRITE_SIZES: [&str; 3] = ["16kb", "128kb", "64mb"];
 
 impl Season {
-    /// Plays it, and says how many operations were acknowledged. A failure keeps the directory.
-    pub(crate) fn play(&self, end: &End) -> Result<u64> {
+    /// Plays it, and tells what came of it. A failure keeps the directory.
+    pub(crate) fn play(&self, end: &End) -> Result<Tally> {
         let folder = tempfile::tempdir().context("making a data directory")?;
         let outcome = self.play_in(end, folder.path());
         match outcome {
-            Ok(acked) => Ok(acked),
+            Ok(tally) => Ok(tally),
             Err(error) => {
                 let kept = folder.keep();
                 Err(error.context(format!("the data directory is kept: {}", kept.display())))
@@ -37,32 +53,32 @@ impl Season {
     }
 
     /// The same without keeping anything.
-    pub(crate) fn play_aside(&self, end: &End) -> Result<u64> {
+    pub(crate) fn play_aside(&self, end: &End) -> Result<Tally> {
         let folder = tempfile::tempdir().context("making a data directory")?;
         self.play_in(end, folder.path())
     }
 
-    fn play_in(&self, end: &End, folder: &Path) -> Result<u64> {
+    fn play_in(&self, end: &End, folder: &Path) -> Result<Tally> {
         let mut rng = Rng::with_seed(self.seed);
         let mut world = World::new();
         let mut policy = self.policy(0);
         let mut server = program(end, policy, &mut rng).start_in(folder)?;
         World::found(&mut Wire::open(server.addr())?, policy)?;
-        let mut acked = 0;
+        let mut tally = Tally::default();
         for number in 1..=self.loops {
             let plan = Plan::draw(&mut rng);
             let outcome = crew::drive(&mut world, &mut server, &plan, &mut rng).context("before the kill")?;
-            acked += outcome.acked;
             let loss = match end {
                 End::PowerCut(_) if policy != Policy::Always => Loss::Suffix,
                 _ => Loss::Nothing,
             };
             let told = || format!("after kill {number}, under {policy:?}, {plan:?}");
             server = program(end, self.policy(number), &mut rng).start_in(folder).with_context(told)?;
-            world.check(&mut Wire::open(server.addr())?, &outcome, loss).with_context(told)?;
+            let lost = world.check(&mut Wire::open(server.addr())?, &outcome, loss).with_context(told)?;
+            tally += Tally { acked: outcome.acked, lost };
             policy = self.policy(number);
         }
-        Ok(acked)
+        Ok(tally)
     }
 
     /// The policies take turns unless one is asked for.
