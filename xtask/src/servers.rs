@@ -126,6 +126,11 @@ impl Program {
         bail!("`{}` does not start: {problem}", self.path.display())
     }
 
+    /// Starts it once, though it may end before it answers.
+    pub fn try_start_in(&self, folder: &Path) -> Result<Option<Server>> {
+        Ok(self.start_once(folder)?.ok())
+    }
+
     /// A running server, or the log of one that ended.
     fn start_once(&self, folder: &Path) -> Result<Result<Server, String>> {
         let log = folder.join("log");

@@ -79,7 +79,8 @@ pub enum End {
 pub fn broken(end: &End, seed: u64, loops: u64) -> Option<String> {
     (0..loops.div_ceil(SEASON_LOOPS)).find_map(|number| {
         let season = Season { seed: seed + number, loops: SEASON_LOOPS, policy: None };
-        season.play_aside(end).err().map(|error| format!("seed {}: {}", season.seed, error.root_cause()))
+        let story = season.play_aside(end).err()?.root_cause().to_string();
+        Some(format!("seed {}: {}", season.seed, story.lines().next().unwrap_or_default()))
     })
 }
 

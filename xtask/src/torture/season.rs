@@ -20,6 +20,9 @@ pub(crate) struct Season {
     pub(crate) policy: Option<Policy>,
 }
 
+/// A recovery takes fewer steps than two to this power.
+const STUMBLE_BITS: u32 = 8;
+
 /// What a season came to.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
@@ -73,6 +76,7 @@ impl Season {
                 _ => Loss::Nothing,
             };
             let told = || format!("after kill {number}, under {policy:?}, {plan:?}");
+            stumble(end, policy, folder, &mut rng)?;
             server = program(end, self.policy(number), &mut rng).start_in(folder).with_context(told)?;
             let lost = world.check(&mut Wire::open(server.addr())?, &outcome, loss).with_context(told)?;
             tally += Tally { acked: outcome.acked, lost };
@@ -88,14 +92,30 @@ impl Season {
     }
 }
 
+/// Sometimes the power goes again while the server recovers, or right after.
+fn stumble(end: &End, policy: Policy, folder: &Path, rng: &mut Rng) -> Result<()> {
+    if matches!(end, End::PowerCut(_)) && rng.u8(..3) == 0 {
+        let bits = rng.u32(1..STUMBLE_BITS);
+        let steps = rng.u64(..1 << bits);
+        drop(program_for(end, policy, Some(steps), rng).try_start_in(folder)?);
+    }
+    Ok(())
+}
+
 /// A server as it is started for one loop.
 fn program(end: &End, policy: Policy, rng: &mut Rng) -> Program {
+    program_for(end, policy, None, rng)
+}
+
+fn program_for(end: &End, policy: Policy, steps: Option<u64>, rng: &mut Rng) -> Program {
     let rewrite_size = REWRITE_SIZES[rng.usize(..REWRITE_SIZES.len())];
     let seed = rng.u64(..).to_string();
     let program = match end {
         End::Kill(program) => program.clone(),
         End::PowerCut(xtask) => {
-            let program = Program::tool("rbq", xtask, &["power-cut-server", "--seed", &seed, "--"]);
+            let steps = steps.map(|steps| format!("--steps={steps}"));
+            let args = ["power-cut-server", "--seed", &seed].into_iter().chain(steps.as_deref()).chain(["--"]);
+            let program = Program::tool("rbq", xtask, &args.collect::<Vec<_>>());
             program.with("--bind", "127.0.0.1").with("--appendonly", "yes")
         }
     };
@@ -105,7 +125,8 @@ fn program(end: &End, policy: Policy, rng: &mut Rng) -> Program {
 impl Plan {
     fn draw(rng: &mut Rng) -> Self {
         let mut saves: Vec<u64> = (0..rng.u64(..3)).map(|_| rng.u64(..400)).collect();
-        let mut acks = rng.u64(1..800);
+        // Some right after the start, while files are still being prepared.
+        let mut acks = if rng.u8(..10) == 0 { rng.u64(..4) } else { rng.u64(..800) };
         if rng.u8(..3) == 0 {
             // Right while a snapshot is under way.
             let at = rng.u64(1..400);
