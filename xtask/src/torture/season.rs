@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use fastrand::Rng;
 
 use super::crew::{self, Plan};
+use super::lane_draw::Blobs;
 use super::wire::Wire;
 use super::world::World;
 use super::{End, Loss, Policy};
@@ -134,7 +135,9 @@ impl Plan {
             acks = at + rng.u64(1..20);
         }
         saves.sort_unstable();
-        let blob_bytes_max = if rng.u8(..6) == 0 { 2 * 1024 * 1024 } else { 64 * 1024 };
-        Self { acks, saves, blob_bytes_max }
+        // Some fill one segment of the log after the other.
+        let is_heavy = rng.u8(..6) == 0;
+        let (bytes_max, once_in) = if is_heavy { (4 * 1024 * 1024, 6) } else { (64 * 1024, 40) };
+        Self { acks, saves, blobs: Blobs { bytes_max, once_in } }
     }
 }
