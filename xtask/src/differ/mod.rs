@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Several clients speak over their own connections; replies, served waiters, messages, keyspace events and the whole
-//! keyspace are compared. What may differ is a list in [`known`]. A seed is an episode, whatever the time: a failure
+//! keyspace are compared. What may differ is a list in `known`. A seed is an episode, whatever the time: a failure
 //! names the seed, and `cargo xtask differ --seed N --commands 1` plays it again.
 //!
 //! The server that is tried is built as tests are: a sum that overflows or an invariant that does not hold ends it, and

@@ -10,7 +10,7 @@
 //! took place or did not, whole. The model does not know the log: it knows what clients sent and what they were told.
 //!
 //! SIGKILL takes nothing that was written, so it tries what the server does before it writes: the order of log and answer,
-//! snapshots, recovery. With `--power` the server runs on a disk that loses what was not synced ([`page_cache`]), which
+//! snapshots, recovery. With `--power` the server runs on a disk that loses what was not synced (`page_cache`), which
 //! tries the syncs. Then `everysec` and `no` may lose what was told last, but what is left has to be a beginning.
 //!
 //! A seed gives what is said and when the kill comes, counted in acknowledgements. How the system's threads interleave
