@@ -21,7 +21,7 @@ use crate::workspace;
 const STARTS_MAX: usize = 5;
 
 /// How long a server may take until it answers. Generous: a busy machine is not a failure.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often it is asked meanwhile.
 const POLL: Duration = Duration::from_millis(5);
@@ -73,8 +73,14 @@ impl Program {
 
     /// This program again, called so, with subcommand and flags of its own.
     pub fn own(name: &str, args: &[&str]) -> Result<Self> {
+        Ok(Self::tool(name, &env::current_exe()?, args))
+    }
+
+    /// The same with the tools at this path, which may be built from other sources.
+    #[must_use]
+    pub fn tool(name: &str, path: &Path, args: &[&str]) -> Self {
         let args = args.iter().map(|&arg| arg.to_owned()).collect();
-        Ok(Self { name: name.to_owned(), path: env::current_exe()?, args })
+        Self { name: name.to_owned(), path: path.to_owned(), args }
     }
 
     /// The same with one more flag.
@@ -118,6 +124,11 @@ impl Program {
             }
         }
         bail!("`{}` does not start: {problem}", self.path.display())
+    }
+
+    /// Starts it once, though it may end before it answers.
+    pub fn try_start_in(&self, folder: &Path) -> Result<Option<Server>> {
+        Ok(self.start_once(folder)?.ok())
     }
 
     /// A running server, or the log of one that ended.
@@ -169,20 +180,23 @@ fn build(profile: Profile) -> Result<PathBuf> {
 
 /// Builds `rbq-server` of the workspace at `root`, into a target folder of its own if one is named.
 pub fn build_at(root: &Path, profile: Profile, target: Option<&Path>) -> Result<PathBuf> {
+    build_package_at(root, "rbq-server", profile, target)
+}
+
+/// The same for the package that makes a program of its own name.
+pub fn build_package_at(root: &Path, package: &str, profile: Profile, target: Option<&Path>) -> Result<PathBuf> {
     let mut cargo = workspace::cargo();
-    cargo.current_dir(root).args(["build", "--quiet", "--package", "rbq-server", "--message-format", "json"]);
+    cargo.current_dir(root).args(["build", "--quiet", "--package", package, "--message-format", "json"]);
     cargo.args((profile == Profile::Release).then_some("--release"));
     cargo.args(target.map(|_| OsStr::new("--target-dir")).into_iter().chain(target.map(Path::as_os_str)));
     let output = cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("running cargo")?;
-    ensure!(output.status.success(), "rbq-server does not build");
+    ensure!(output.status.success(), "{package} does not build");
     let messages = cargo_metadata::Message::parse_stream(output.stdout.as_slice()).collect::<Result<Vec<_>, _>>()?;
     let executable = messages.into_iter().find_map(|message| match message {
-        cargo_metadata::Message::CompilerArtifact(artifact) if artifact.target.name == "rbq-server" => {
-            artifact.executable
-        }
+        cargo_metadata::Message::CompilerArtifact(artifact) if artifact.target.name == package => artifact.executable,
         _ => None,
     });
-    Ok(executable.context("the build made no `rbq-server`")?.into_std_path_buf())
+    Ok(executable.with_context(|| format!("the build made no `{package}`"))?.into_std_path_buf())
 }
 
 /// A running server, ended when dropped.

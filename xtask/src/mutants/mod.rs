@@ -4,11 +4,15 @@
 //!   catalog ──► a copy of the sources, with one bug ──► build ──► differ ──► caught by seed N after M commands
 //! ```
 //!
+//! With `--durable` the bugs are those of keeping what was acknowledged, and `cargo xtask torture` has to find them: by
+//! kills, or by power cuts where a kill cannot show them.
+//!
 //! A comparison that finds nothing is worth what it would have found. So realistic small bugs are put into a copy of
 //! the sources, one at a time, and each has to show as a difference. It takes minutes, so CI does not run it; what CI
 //! does check is that every bug can still be put in, which moving code would otherwise break unseen.
 
 mod catalog;
+mod durable;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,9 +22,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 
 use crate::differ::{self, Limits};
-use crate::servers::{Profile, Program, build_at};
+use crate::servers::{Profile, Program, build_at, build_package_at};
+use crate::torture::{self, End};
 use crate::workspace;
 pub use catalog::CATALOG;
+pub use durable::DURABLE;
 
 /// A bug: what is written wrong, and what that breaks.
 #[derive(Clone, Copy, Debug)]
@@ -44,21 +50,22 @@ pub struct Options {
     /// The seed of the first episode
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Bugs of keeping things, against kills and power cuts, instead of those that a client would notice
+    #[arg(long)]
+    pub durable: bool,
+    /// How many kills such a bug may survive
+    #[arg(long, default_value_t = 60)]
+    pub loops: u64,
     /// How many commands a bug may survive
     #[arg(long, default_value_t = 200_000)]
     pub commands: u64,
 }
 
-/// How a bug was found.
-struct Catch {
-    seed: u64,
-    commands: u64,
-}
-
 /// Tries the bugs one by one; fails if one is not found.
 pub fn run(options: &Options) -> Result<()> {
     let mut survivors = Vec::new();
-    let mutants: Vec<&Mutant> = CATALOG.iter().filter(|mutant| mutant.breaks.contains(&options.only)).collect();
+    let catalog = if options.durable { DURABLE } else { CATALOG };
+    let mutants: Vec<&Mutant> = catalog.iter().filter(|mutant| mutant.breaks.contains(&options.only)).collect();
     ensure!(!mutants.is_empty(), "no bug's description holds `{}`", options.only);
     let nursery = Nursery::new()?;
     for mutant in &mutants {
@@ -76,9 +83,9 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn line(mutant: &Mutant, outcome: &Result<Option<Catch>>, took: Duration) -> String {
+fn line(mutant: &Mutant, outcome: &Result<Option<String>>, took: Duration) -> String {
     let outcome = match outcome {
-        Ok(Some(Catch { seed, commands })) => format!("caught by seed {seed} after {commands} commands"),
+        Ok(Some(how)) => format!("caught by {how}"),
         Ok(None) => "NOT CAUGHT".to_owned(),
         Err(error) => format!("NOT TRIED: {error}"),
     };
@@ -113,24 +120,43 @@ impl Nursery {
         Ok(nursery)
     }
 
-    /// Builds a server with the bug and compares it until the bug shows.
-    fn try_out(&self, mutant: &Mutant, options: &Options) -> Result<Option<Catch>> {
+    /// Builds a server with the bug and tries it until the bug shows; how it did.
+    fn try_out(&self, mutant: &Mutant, options: &Options) -> Result<Option<String>> {
         let path = self.sources.join(mutant.file);
         let healthy = fs::read_to_string(&path).with_context(|| mutant.file)?;
         fs::write(&path, mutant.applied(&healthy)?)?;
-        let built = build_at(&self.sources, Profile::Dev, Some(&self.target));
+        let built = self.build(options);
         fs::write(&path, healthy)?;
-        compare(&built?, options)
+        let (server, tools) = built?;
+        match tools {
+            None => compare(&server, options),
+            Some(tools) => torture(&server, tools, options),
+        }
+    }
+
+    /// The server, and the tools where they are to have the bug as well.
+    fn build(&self, options: &Options) -> Result<(PathBuf, Option<PathBuf>)> {
+        let server = build_at(&self.sources, Profile::Dev, Some(&self.target))?;
+        let tools = || build_package_at(&self.sources, "xtask", Profile::Dev, Some(&self.target));
+        Ok((server, options.durable.then(tools).transpose()?))
     }
 }
 
-fn compare(server: &Path, options: &Options) -> Result<Option<Catch>> {
+fn compare(server: &Path, options: &Options) -> Result<Option<String>> {
     let programs = [Program::redis(), Program::rbq(Some(server), Profile::Dev)?];
     let [older, newer] = &programs;
     let (pairs, _servers) = differ::start(older, newer, differ::pairs_default())?;
     let findings = differ::compare(&pairs, options.seed, Limits { commands: options.commands, ..Limits::FIRST })?;
     let first = findings.differences.first_key_value();
-    Ok(first.map(|(&seed, difference)| Catch { seed, commands: difference.commands }))
+    Ok(first.map(|(seed, difference)| format!("seed {seed} after {} commands", difference.commands)))
+}
+
+/// A kill shows less than a power cut and is the plainer case, so it comes first.
+fn torture(server: &Path, tools: PathBuf, options: &Options) -> Result<Option<String>> {
+    let kill = End::Kill(Program::rbq(Some(server), Profile::Dev)?.kept());
+    let by_kill = torture::broken(&kill, options.seed, options.loops).map(|how| format!("kill, {how}"));
+    let by_power = || torture::broken(&End::PowerCut(tools), options.seed, options.loops);
+    Ok(by_kill.or_else(|| by_power().map(|how| format!("power cut, {how}"))))
 }
 
 /// Files that are the same keep their time, so that cargo builds only what differs.
@@ -149,7 +175,7 @@ mod tests {
 
     #[test]
     fn every_bug_can_be_put_in() {
-        for mutant in CATALOG {
+        for mutant in CATALOG.iter().chain(DURABLE) {
             let text = fs::read_to_string(workspace::root().join(mutant.file)).expect(mutant.file);
             let ill = mutant.applied(&text).expect("it stands there once");
             assert_ne!(ill, text, "{}", mutant.breaks);
@@ -158,7 +184,8 @@ mod tests {
 
     #[test]
     fn bugs_have_names_of_their_own() {
-        let names: std::collections::BTreeSet<&str> = CATALOG.iter().map(|mutant| mutant.breaks).collect();
-        assert_eq!(names.len(), CATALOG.len());
+        let names: std::collections::BTreeSet<&str> =
+            CATALOG.iter().chain(DURABLE).map(|mutant| mutant.breaks).collect();
+        assert_eq!(names.len(), CATALOG.len() + DURABLE.len());
     }
 }

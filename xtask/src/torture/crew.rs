@@ -11,9 +11,10 @@ use fastrand::Rng;
 use rbq_resp::Value;
 
 use super::lane::Op;
+use super::lane_draw::{self, Blobs};
 use super::wire::{Event, Line, PATIENCE};
 use super::world::World;
-use super::{groups, lane_draw, queues};
+use super::{groups, queues};
 use crate::servers::Server;
 
 /// Requests in flight on a connection that does not wait for each answer.
@@ -74,8 +75,7 @@ pub(crate) struct Plan {
     pub(crate) acks: u64,
     /// When a snapshot is asked for.
     pub(crate) saves: Vec<u64>,
-    /// Size of the largest values.
-    pub(crate) blob_bytes_max: usize,
+    pub(crate) blobs: Blobs,
 }
 
 /// What a round came to.
@@ -147,7 +147,7 @@ impl Crew {
                 if matches!(client.role, Role::Keeper) && !is_save_due {
                     break;
                 }
-                let Some(job) = draw(client.role, world, self.plan.blob_bytes_max, rng) else { break };
+                let Some(job) = draw(client.role, world, self.plan.blobs, rng) else { break };
                 let sent = world.sends(&job);
                 client.waiting.push_back((job, sent.len()));
                 requests.extend(sent);
@@ -179,9 +179,9 @@ impl Crew {
     }
 }
 
-fn draw(role: Role, world: &mut World, blob_bytes_max: usize, rng: &mut Rng) -> Option<Job> {
+fn draw(role: Role, world: &mut World, blobs: Blobs, rng: &mut Rng) -> Option<Job> {
     Some(match role {
-        Role::Lane(number) => Job::Lane(number, lane_draw::draw(&mut world.lanes[number], blob_bytes_max, rng)),
+        Role::Lane(number) => Job::Lane(number, lane_draw::draw(&mut world.lanes[number], blobs, rng)),
         Role::Producer(number) => Job::Queue(world.queues.draw_push(number, rng)?),
         Role::Popper => Job::Queue(queues::Job::Pop(rng.usize(..queues::QUEUES), rng.usize(1..4))),
         Role::Mover(number) => Job::Queue(world.queues.draw_move(number, rng)),

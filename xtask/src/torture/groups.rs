@@ -354,3 +354,59 @@ fn field(value: Value, name: &[u8]) -> Result<Value> {
     let at = fields.iter().position(|field| field.as_bytes() == Some(name));
     Ok(fields[at.with_context(|| format!("there is no {}", String::from_utf8_lossy(name)))? + 1].clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENTRY: Id = Id(7, 0);
+
+    /// One entry, delivered to the first consumer of the first group.
+    fn delivered() -> Groups {
+        let mut groups = Groups { next_tag: 1, ..Groups::default() };
+        groups.shown(ENTRY, 0).unwrap();
+        groups.groups[0].delivered(ENTRY, 0).unwrap();
+        groups
+    }
+
+    fn found(pending: Option<(usize, u64)>) -> Found {
+        let pending = pending.map(|(consumer, deliveries)| (ENTRY, FoundPending { consumer, deliveries }));
+        let groups = vec![(ENTRY, pending.into_iter().collect()), (Id::default(), BTreeMap::new())];
+        Found { entries: BTreeMap::from([(ENTRY, 0)]), last: ENTRY, groups }
+    }
+
+    fn fits(mut groups: Groups, pending: Option<(usize, u64)>, flying: &[(usize, Job)]) -> bool {
+        groups.check(&found(pending), flying, Loss::Nothing).is_ok()
+    }
+
+    #[test]
+    fn a_delivered_entry_is_pending_with_its_owner_and_its_count() {
+        assert!(fits(delivered(), Some((0, 1)), &[]));
+        for other in [None, Some((1, 1)), Some((0, 2))] {
+            assert!(!fits(delivered(), other, &[]), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_claim_in_flight_took_place_or_not() {
+        let claim = [(0, Job::AutoClaim(0, 1, 1))];
+        assert!(fits(delivered(), Some((0, 1)), &claim));
+        assert!(fits(delivered(), Some((1, 2)), &claim));
+        assert!(!fits(delivered(), None, &claim));
+    }
+
+    #[test]
+    fn an_acknowledged_entry_is_never_pending_again() {
+        let mut groups = delivered();
+        groups.acknowledged(&Job::Ack(0, vec![ENTRY]), Value::Integer(1)).unwrap();
+        assert!(!fits(groups, Some((0, 1)), &[]));
+    }
+
+    #[test]
+    fn an_entry_is_delivered_as_new_once() {
+        let mut groups = delivered();
+        assert!(groups.groups[0].delivered(ENTRY, 1).is_err());
+        groups.check(&found(Some((0, 1))), &[], Loss::Nothing).unwrap();
+        assert!(groups.groups[0].delivered(ENTRY, 1).is_err());
+    }
+}

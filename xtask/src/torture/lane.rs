@@ -304,6 +304,11 @@ impl Lane {
         self.sent[present.at_most..].iter().all(|sent| sent.acked_at.is_none_or(|acked_at| acked_at >= tick))
     }
 
+    /// How many ops were acknowledged and are not there.
+    pub(crate) fn lost(&self, present: Present) -> u64 {
+        self.acked.saturating_sub(present.at_most) as u64
+    }
+
     /// Goes on from what was found.
     pub(crate) fn go_on(&mut self, found: State) {
         (self.counted, self.told) = (found.counter, found.counter);

@@ -18,10 +18,17 @@ const ONCE_MAX: usize = 40;
 /// How far back a producer repeats itself; well inside what a stream remembers by default.
 const REPEATED_OF_LAST: usize = 5;
 
-/// Draws an op; `blob_bytes_max` is how large a value may be that fills the log.
-pub(crate) fn draw(lane: &mut Lane, blob_bytes_max: usize, rng: &mut Rng) -> Op {
-    if rng.u8(..40) == 0 {
-        return Op::Blob(rng.usize(1..blob_bytes_max));
+/// Large values.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blobs {
+    pub(crate) bytes_max: usize,
+    pub(crate) once_in: u32,
+}
+
+/// Draws an op; `blobs` says how large a value may be that fills the log, and how often there is one.
+pub(crate) fn draw(lane: &mut Lane, blobs: Blobs, rng: &mut Rng) -> Op {
+    if rng.u32(..blobs.once_in) == 0 {
+        return Op::Blob(rng.usize(1..blobs.bytes_max));
     }
     if lane.ahead.group.is_none() {
         return Op::CreateGroup;

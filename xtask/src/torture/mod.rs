@@ -10,7 +10,7 @@
 //! took place or did not, whole. The model does not know the log: it knows what clients sent and what they were told.
 //!
 //! SIGKILL takes nothing that was written, so it tries what the server does before it writes: the order of log and answer,
-//! snapshots, recovery. With `--power` the server runs on a disk that loses what was not synced ([`page_cache`]), which
+//! snapshots, recovery. With `--power` the server runs on a disk that loses what was not synced (`page_cache`), which
 //! tries the syncs. Then `everysec` and `no` may lose what was told last, but what is left has to be a beginning.
 //!
 //! A seed gives what is said and when the kill comes, counted in acknowledgements. How the system's threads interleave
@@ -28,6 +28,7 @@ mod season;
 mod wire;
 mod world;
 
+use std::env;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -35,7 +36,7 @@ use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
 use crate::servers::{Profile, Program};
-use season::Season;
+use season::{Season, Tally};
 
 /// Kills of one data directory before a new one is begun, at most.
 const SEASON_LOOPS: u64 = 20;
@@ -65,11 +66,22 @@ impl Policy {
 }
 
 /// How a server ends.
-enum End {
+#[derive(Clone, Debug)]
+pub enum End {
     /// This one is killed, and the system lives on.
     Kill(Program),
-    /// One of our own, which loses what it has not synced.
-    PowerCut,
+    /// The one in this xtask is killed, which loses what it has not synced.
+    PowerCut(PathBuf),
+}
+
+/// How the first word was broken, in so many kills from this seed on.
+#[must_use]
+pub fn broken(end: &End, seed: u64, loops: u64) -> Option<String> {
+    (0..loops.div_ceil(SEASON_LOOPS)).find_map(|number| {
+        let season = Season { seed: seed + number, loops: SEASON_LOOPS, policy: None };
+        let story = season.play_aside(end).err()?.root_cause().to_string();
+        Some(format!("seed {}: {}", season.seed, story.lines().next().unwrap_or_default()))
+    })
 }
 
 /// What the end of a server may take with it.
@@ -108,30 +120,35 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     let seed = if options.fresh { crate::differ::fresh_seed() } else { options.seed };
     let end = if options.power {
-        End::PowerCut
+        End::PowerCut(env::current_exe()?)
     } else {
         End::Kill(Program::rbq(options.server.as_deref(), Profile::Dev)?.kept())
     };
     let start = Instant::now();
-    let (mut left, mut number, mut acked) = (options.loops, 0, 0);
+    let (mut left, mut number, mut tally) = (options.loops, 0, Tally::default());
     while left > 0 {
         let loops = left.min(SEASON_LOOPS);
         let season = Season { seed: seed + number, loops, policy: options.appendfsync };
         let done = season.play(&end).with_context(|| again(&season, &end))?;
-        acked += done;
+        tally += done;
         (left, number) = (left - loops, number + 1);
-        eprintln!("seed {}: {loops} kills, {done} operations acknowledged", season.seed);
+        eprintln!("seed {}: {loops} kills, {}", season.seed, shown(done));
     }
     eprintln!(
-        "{} kills from seed {seed} on, {acked} operations acknowledged, every word kept, {:.1} s",
+        "{} kills from seed {seed} on, {}, every word kept, {:.1} s",
         options.loops,
+        shown(tally),
         start.elapsed().as_secs_f64()
     );
     Ok(())
 }
 
+fn shown(Tally { acked, lost }: Tally) -> String {
+    format!("{acked} operations acknowledged, {lost} lost where some may be")
+}
+
 fn again(season: &Season, end: &End) -> String {
-    let power = if matches!(end, End::PowerCut) { " --power" } else { "" };
+    let power = if matches!(end, End::PowerCut(_)) { " --power" } else { "" };
     let policy = season.policy.map(|policy| format!(" --appendfsync {}", policy.name())).unwrap_or_default();
     format!(
         "seed {}; again: cargo xtask torture --seed {} --loops {}{policy}{power}",

@@ -18,8 +18,8 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
+use std::{process, thread};
 
 use fastrand::Rng;
 use parking_lot::Mutex;
@@ -27,6 +27,9 @@ use rbq_journal::{Access, Directory, Lock, LockError, Storage, StorageFile};
 
 /// What a disk writes whole or not at all.
 const BLOCK_BYTES: u64 = 512;
+
+/// The same for writes of at least this size, which prepare files: block by block they would take seconds.
+const LARGE_BYTES: u64 = 64 * 1024;
 
 /// What a sync takes, so that others come while one is under way.
 const SYNC: Duration = Duration::from_millis(1);
@@ -64,6 +67,8 @@ struct Chance {
     rng: Rng,
     /// Of eight blocks, and of eight changes of names.
     early_of_8: u8,
+    /// Changes and syncs before the power goes of itself, if it does.
+    steps_left: Option<u64>,
 }
 
 /// The directory.
@@ -75,8 +80,8 @@ pub(crate) struct PageCache {
 }
 
 impl PageCache {
-    /// The directory at `path`, as it was left.
-    pub(crate) fn open(path: &Path, seed: u64) -> io::Result<Self> {
+    /// The directory at `path`, as it was left. The process ends at the change or sync that is so manieth, if one is named.
+    pub(crate) fn open(path: &Path, seed: u64, steps: Option<u64>) -> io::Result<Self> {
         let real = Directory::create(path)?;
         let nameless = path.with_file_name(NAMELESS);
         if fs::exists(&nameless)? {
@@ -93,7 +98,7 @@ impl PageCache {
         let mut rng = Rng::with_seed(seed);
         // Sometimes nearly all is lost, sometimes nearly nothing; the middle alone would seldom show either.
         let early_of_8 = [0, 1, 4, 7][rng.usize(..4)];
-        let chance = Arc::new(Mutex::new(Chance { rng, early_of_8 }));
+        let chance = Arc::new(Mutex::new(Chance { rng, early_of_8, steps_left: steps }));
         Ok(Self { real, nameless, names: Mutex::new(names), chance })
     }
 
@@ -121,6 +126,16 @@ impl PageCache {
 }
 
 impl Chance {
+    /// Something is about to reach the disk, or to be asked to.
+    fn step(&mut self) {
+        if let Some(left) = &mut self.steps_left {
+            if *left == 0 {
+                process::exit(1);
+            }
+            *left -= 1;
+        }
+    }
+
     fn is_early(&mut self) -> bool {
         self.rng.u8(..8) < self.early_of_8
     }
@@ -132,6 +147,7 @@ impl Storage for PageCache {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        self.chance.lock().step();
         let mut names = self.names.lock();
         names.made += 1;
         let waiting = self.nameless.join(names.made.to_string());
@@ -148,6 +164,7 @@ impl Storage for PageCache {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.chance.lock().step();
         let mut names = self.names.lock();
         let inode = names.shown.remove(from).ok_or(io::ErrorKind::NotFound)?;
         names.shown.insert(to.to_owned(), inode);
@@ -155,6 +172,7 @@ impl Storage for PageCache {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        self.chance.lock().step();
         let mut names = self.names.lock();
         names.shown.remove(name).ok_or(io::ErrorKind::NotFound)?;
         self.note(&mut names, NameChange::Remove(name.to_owned()))
@@ -165,6 +183,7 @@ impl Storage for PageCache {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
+        self.chance.lock().step();
         thread::sleep(SYNC);
         self.make_durable(&mut self.names.lock())
     }
@@ -187,8 +206,9 @@ impl CachedFile {
     /// Writes the blocks that reach the disk without being asked to, or parts of them.
     fn write_early(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let (mut from, end) = (offset, offset + bytes.len() as u64);
+        let block_bytes = if end - from < LARGE_BYTES { BLOCK_BYTES } else { LARGE_BYTES };
         while from < end {
-            let to = ((from / BLOCK_BYTES + 1) * BLOCK_BYTES).min(end);
+            let to = ((from / block_bytes + 1) * block_bytes).min(end);
             let part = {
                 let mut chance = self.chance.lock();
                 let middle = chance.rng.u64(from..to);
@@ -209,6 +229,7 @@ impl CachedFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.chance.lock().step();
         thread::sleep(SYNC);
         let mut cached = self.inode.cached.lock();
         if self.inode.file.metadata()?.len() < cached.len {
@@ -250,6 +271,7 @@ impl StorageFile for CachedFile {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.chance.lock().step();
         let mut cached = self.inode.cached.lock();
         cached.len = cached.len.max(offset + bytes.len() as u64);
         cached.writes.push((offset, bytes.to_vec()));
@@ -287,7 +309,7 @@ mod tests {
         for seed in 0..64 {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("data");
-            let storage = PageCache::open(&path, seed).unwrap();
+            let storage = PageCache::open(&path, seed, None).unwrap();
             let file = storage.create("a").unwrap();
             file.write_at(0, &[1; 1024]).unwrap();
             file.sync_data().unwrap();
@@ -308,7 +330,7 @@ mod tests {
         for seed in 0..16 {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("data");
-            let storage = PageCache::open(&path, seed).unwrap();
+            let storage = PageCache::open(&path, seed, None).unwrap();
             storage.create("a").unwrap();
             storage.rename("a", "b").unwrap();
             let both = (found(&path, "a").is_some(), found(&path, "b").is_some());

@@ -18,6 +18,9 @@ pub struct Options {
     /// Decides what reaches the disk without a sync
     #[arg(long)]
     seed: u64,
+    /// Cut the power at this change or sync of the disk, counted from the start: so also while it recovers
+    #[arg(long)]
+    steps: Option<u64>,
     /// What the server is told
     #[arg(last = true)]
     args: Vec<OsString>,
@@ -27,5 +30,5 @@ pub struct Options {
 pub fn run(options: Options) -> Result<()> {
     let name = OsString::from("rbq-server");
     let config = Config::from_args("rbq-server", [name].into_iter().chain(options.args))?;
-    rbq_server::run_with_storage(config, |path| Ok(Arc::new(PageCache::open(path, options.seed)?)))
+    rbq_server::run_with_storage(config, |path| Ok(Arc::new(PageCache::open(path, options.seed, options.steps)?)))
 }

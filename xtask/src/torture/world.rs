@@ -71,9 +71,10 @@ impl World {
         }
     }
 
-    /// Compares what the server has with what it may have, and goes on from that.
-    pub(crate) fn check(&mut self, wire: &mut Wire, outcome: &Outcome, loss: Loss) -> Result<()> {
-        self.check_lanes(wire, loss)?;
+    /// Compares what the server has with what it may have, and goes on from that. How many acknowledged ops of lanes are
+    /// lost, where some may be.
+    pub(crate) fn check(&mut self, wire: &mut Wire, outcome: &Outcome, loss: Loss) -> Result<u64> {
+        let lost = self.check_lanes(wire, loss)?;
         let (mut queue_jobs, mut group_jobs) = (Vec::new(), Vec::new());
         for (connection, job) in &outcome.flying {
             match job {
@@ -87,10 +88,10 @@ impl World {
         if wire.ask("PING")? != Value::Status("PONG".into()) {
             bail!("it does not answer PING");
         }
-        Ok(())
+        Ok(lost)
     }
 
-    fn check_lanes(&mut self, wire: &mut Wire, loss: Loss) -> Result<()> {
+    fn check_lanes(&mut self, wire: &mut Wire, loss: Loss) -> Result<u64> {
         let mut found = Vec::new();
         for lane in &self.lanes {
             let state = lane_read::read(wire, lane.number)?;
@@ -102,7 +103,8 @@ impl World {
             let is_prefix = lane.has_all_before(newest.unwrap_or_default(), *present);
             ensure!(is_prefix, "lane {} lost what was acknowledged before others began what is there", lane.number);
         }
+        let lost = self.lanes.iter().zip(&found).map(|(lane, (_, present))| lane.lost(*present)).sum();
         self.lanes.iter_mut().zip(found).for_each(|(lane, (state, _))| lane.go_on(state));
-        Ok(())
+        Ok(lost)
     }
 }

@@ -1,0 +1,52 @@
+//! The bugs of keeping what was acknowledged, which kills and power cuts have to find.
+//!
+//! What only a decaying disk shows is not here, nor what needs one moment in a million, as a new segment whose name is not durable
+//! for some milliseconds: the journal's own simulation has such mistakes, and reaches each moment.
+
+use super::Mutant;
+
+/// All of them.
+pub const DURABLE: &[Mutant] = &[
+    Mutant {
+        file: "crates/server/src/gates.rs",
+        before: "gate == Gate::OPEN || gate.is_open(self.safe",
+        after: "gate >= Gate::OPEN || gate.is_open(self.safe",
+        breaks: "replies do not wait for the log",
+    },
+    Mutant {
+        file: "crates/broker/src/keyspace/db.rs",
+        before: "        entry.epoch = self.epoch;\n        saving.images.push(image(saving.db, entry));",
+        after: "        entry.epoch = self.epoch;\n        let _ = &mut saving.images;",
+        breaks: "a key that changes during a snapshot is not in it",
+    },
+    Mutant {
+        file: "crates/stream/src/snapshot/mod.rs",
+        before: "        varint::put(out, hold.deliveries);",
+        after: "        varint::put(out, 1);",
+        breaks: "a snapshot forgets how often entries were delivered",
+    },
+    Mutant {
+        file: "crates/journal/src/log.rs",
+        before: "            self.active.file.sync_data()?;",
+        after: "",
+        breaks: "the log is not synced",
+    },
+    Mutant {
+        file: "crates/journal/src/log.rs",
+        before: "if self.shared.options.faults.ack_before_sync() && self.shared",
+        after: "if self.shared",
+        breaks: "records are told to be durable when they are written",
+    },
+    Mutant {
+        file: "crates/broker/src/broker/execute.rs",
+        before: "        let db = self.session(client).db;\n        positions.iter()",
+        after: "        if !known.flags.has(crate::command::Flags::WRITE) {\n            return Gate::OPEN;\n        }\n        let db = self.session(client).db;\n        positions.iter()",
+        breaks: "readers do not wait for the log",
+    },
+    Mutant {
+        file: "crates/journal/src/snapshot_write.rs",
+        before: "        if shared.options.faults.recycle_before_snapshot() {",
+        after: "        if *cut > 0 {",
+        breaks: "old segments go before the snapshot stands",
+    },
+];
