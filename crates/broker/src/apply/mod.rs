@@ -19,11 +19,12 @@ use crate::op::{Op, Stamp};
 
 /// Applies `op` to `group`, writes its answer to `sink` and says what it did.
 pub fn apply<'a, S: Sink>(group: &mut Group, op: &Op<'a>, stamp: Stamp, sink: &mut S) -> Effects<'a> {
-    let mut work = Work::new(&mut group.dbs, stamp, sink);
+    // Written where the caller will find it: it is half a kilobyte, and moving it costs more than some ops.
+    let mut effects = Effects::default();
+    let mut work = Work::new(&mut group.dbs, stamp, sink, &mut effects);
     if let Err(error) = run(&mut work, op) {
         work.sink.error(&error.to_string());
     }
-    let effects = work.effects;
     if effects.dirty > 0 {
         group.index += 1;
     }

@@ -19,12 +19,12 @@ pub(crate) struct Work<'g, 'a, S> {
     dbs: &'g mut Vec<Db>,
     pub(super) stamp: Stamp,
     pub(super) sink: &'g mut S,
-    pub(super) effects: Effects<'a>,
+    pub(super) effects: &'g mut Effects<'a>,
 }
 
 impl<'g, 'a, S: Sink> Work<'g, 'a, S> {
-    pub(super) fn new(dbs: &'g mut Vec<Db>, stamp: Stamp, sink: &'g mut S) -> Self {
-        Self { dbs, stamp, sink, effects: Effects::default() }
+    pub(super) fn new(dbs: &'g mut Vec<Db>, stamp: Stamp, sink: &'g mut S, effects: &'g mut Effects<'a>) -> Self {
+        Self { dbs, stamp, sink, effects }
     }
 
     /// The slot of a live key in the stamp's database.

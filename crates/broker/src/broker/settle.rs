@@ -6,7 +6,7 @@ use crate::keyspace::Found;
 use crate::waiters::Key;
 
 impl Broker {
-    pub(super) fn settle(&mut self, effects: Effects<'_>) {
+    pub(super) fn settle(&mut self, effects: &mut Effects<'_>) {
         self.stats.dirty += effects.dirty;
         if !self.watchers.is_empty() {
             for &(db, key) in &effects.touched {
@@ -38,8 +38,10 @@ impl Broker {
             }
             self.sweep(sweep);
         }
-        self.garbage.values.extend(effects.garbage);
-        for db in effects.garbage_dbs {
+        if !effects.garbage.is_empty() {
+            self.garbage.values.extend(effects.garbage.drain(..));
+        }
+        for db in effects.garbage_dbs.drain(..) {
             let keep = if db.is_saving() { &mut self.flushed } else { &mut self.garbage.dbs };
             keep.push(db);
         }

@@ -23,12 +23,12 @@ impl Broker {
     /// Applies an op and everything that follows from it.
     pub(crate) fn submit(&mut self, stamp: Stamp, op: &Op<'_>, sink: &mut impl Sink) -> Submitted {
         self.break_swept_watches(stamp, op);
-        let effects = apply(&mut self.groups[0], op, stamp, sink);
+        let mut effects = apply(&mut self.groups[0], op, stamp, sink);
         if effects.dirty > 0 {
             self.log.add(stamp, op);
         }
         let submitted = Submitted { outcome: effects.outcome, recheck_ms: effects.recheck_ms };
-        self.settle(effects);
+        self.settle(&mut effects);
         submitted
     }
 
