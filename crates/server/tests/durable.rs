@@ -177,6 +177,7 @@ fn a_data_directory_in_use_is_refused_with_its_owner() {
     let server = start(&dir, &[]);
     let text = refused(&dir);
     assert!(text.contains(&format!("is in use by another process (process {})", server.id())), "{text}");
+    assert!(text.contains("hint: stop it, or give this server a `--dir` of its own"), "{text}");
 }
 
 #[test]

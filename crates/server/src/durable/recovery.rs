@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use rbq_broker::settings::AppendFsync;
 use rbq_broker::{Broker, Settings};
-use rbq_journal::{Identity, Journal, Opened, Options, Policy, RecoveryReport, Storage};
+use rbq_journal::{Identity, Journal, OpenError, Opened, Options, Policy, RecoveryReport, Storage};
 
 use super::sync_price;
 use crate::facts;
@@ -40,7 +40,8 @@ where
     let storage = open(path).with_context(|| format!("cannot make the data directory {shown}"))?;
     let sync_us = sync_price::measure(path).with_context(|| format!("cannot write to {shown}"))?;
     let start = Instant::now();
-    let Opened { journal, snapshot, records, report } = Journal::open(storage, options(settings, gates))?;
+    let Opened { journal, snapshot, records, report } =
+        Journal::open(storage, options(settings, gates)).map_err(with_hint)?;
     if !settings.accept_clock.0 {
         check_time(report.newest_time_ms, now_ms())?;
     }
@@ -63,6 +64,13 @@ where
     let journal = Arc::new(journal);
     gates.guard(journal.clone());
     Ok(Kept { journal, sync_us, snapshot_bytes })
+}
+
+fn with_hint(error: OpenError) -> anyhow::Error {
+    match error {
+        OpenError::InUse { .. } => anyhow!("{error}\nhint: stop it, or give this server a `--dir` of its own"),
+        error => error.into(),
+    }
 }
 
 fn options(settings: &Settings, gates: &Arc<Gates>) -> Options {
