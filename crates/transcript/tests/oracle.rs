@@ -42,6 +42,9 @@ enum Mode {
     Bless,
 }
 
+/// How often a conversation in which time has to pass may miss its moments.
+const REALTIME_TRIES: usize = 5;
+
 /// What came of one script.
 #[derive(Default)]
 struct Outcome {
@@ -97,7 +100,13 @@ fn perform(program: &str, version: Version, script: &Script, mode: Mode) -> Outc
         match skip {
             None => {
                 outcome.played += 1;
-                let played = run();
+                let mut played = run();
+                // A busy machine may miss moments of milliseconds; the real server is not what is wrong then.
+                for _ in 0..REALTIME_TRIES {
+                    if conversation.realtime && mode == Mode::Compare && !played.is_right() {
+                        played = run();
+                    }
+                }
                 if mode == Mode::Compare || played.failure.is_some() {
                     outcome.complaints.push_str(&played.diff(script, conversation));
                 }
