@@ -19,16 +19,28 @@ use crate::op::{Op, Stamp};
 
 /// Applies `op` to `group`, writes its answer to `sink` and says what it did.
 pub fn apply<'a, S: Sink>(group: &mut Group, op: &Op<'a>, stamp: Stamp, sink: &mut S) -> Effects<'a> {
-    // Written where the caller will find it: it is half a kilobyte, and moving it costs more than some ops.
     let mut effects = Effects::default();
-    let mut work = Work::new(&mut group.dbs, stamp, sink, &mut effects);
+    apply_into(group, op, stamp, sink, &mut effects);
+    effects
+}
+
+/// The same with the effects, which are empty, where the caller keeps them: they are half a kilobyte, and moving them costs
+/// more than some ops.
+#[inline]
+pub(crate) fn apply_into<'a, S: Sink>(
+    group: &mut Group,
+    op: &Op<'a>,
+    stamp: Stamp,
+    sink: &mut S,
+    effects: &mut Effects<'a>,
+) {
+    let mut work = Work::new(&mut group.dbs, stamp, sink, effects);
     if let Err(error) = run(&mut work, op) {
         work.sink.error(&error.to_string());
     }
     if effects.dirty > 0 {
         group.index += 1;
     }
-    effects
 }
 
 fn run<'a, S: Sink>(work: &mut Work<'_, 'a, S>, op: &Op<'a>) -> Result<(), crate::error::Error> {

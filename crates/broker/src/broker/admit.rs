@@ -12,8 +12,22 @@ use crate::session::ClientId;
 const ECHO_BYTES_MAX: usize = 128;
 
 impl Broker {
-    /// The command a request names.
-    pub(super) fn look_up(request: Request<'_>) -> Result<&'static Known, (Option<&'static Known>, Error)> {
+    /// The command a request names. Most requests name the command of the one before, spelled as it is declared: they are
+    /// known without a search.
+    #[inline]
+    pub(super) fn look_up(&mut self, request: Request<'_>) -> Result<&'static Known, (Option<&'static Known>, Error)> {
+        if let Some(recent) = self.recent
+            && *request.arg(0) == *recent.name.as_bytes()
+            && recent.arity.admits(request.len())
+        {
+            return Ok(recent);
+        }
+        let known = Self::search(request)?;
+        self.recent = Some(known).filter(|known| !known.is_subcommand() && known.command().subcommands.is_empty());
+        Ok(known)
+    }
+
+    fn search(request: Request<'_>) -> Result<&'static Known, (Option<&'static Known>, Error)> {
         let name = request.arg(0);
         let Some(known) = catalog().find(name) else { return Err((None, unknown_command(request))) };
         let known = match request.get(1) {

@@ -105,7 +105,7 @@ impl Broker {
         self.ran = None;
         let proto = self.session(client).proto;
         let mut reply = Reply::new(out, proto);
-        let known = match Self::look_up(request) {
+        let known = match self.look_up(request) {
             Ok(known) => known,
             Err((None, _)) if is_http(request.arg(0)) => {
                 self.kill(client, SPEAKS_HTTP);

@@ -108,6 +108,8 @@ pub struct Broker {
     next_id: u64,
     /// Whose command runs; nobody's in a tick.
     author: Option<ClientId>,
+    /// The command that was looked for last.
+    recent: Option<&'static Known>,
     /// The command that ran last, for [`account`](Self::account).
     ran: Option<&'static Known>,
 }
@@ -148,6 +150,7 @@ impl Broker {
             seen_expired: Vec::new(),
             next_id: 1,
             author: None,
+            recent: None,
             ran: None,
         }
     }

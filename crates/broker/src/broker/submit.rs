@@ -3,8 +3,8 @@
 use rbq_resp::Sink;
 
 use super::{Broker, View};
-use crate::apply::apply;
-use crate::effects::Outcome;
+use crate::apply::apply_into;
+use crate::effects::{Effects, Outcome};
 use crate::keyspace::Found;
 use crate::op::{FlushScope, Op, Stamp, Trimming};
 use crate::session::ClientId;
@@ -23,7 +23,8 @@ impl Broker {
     /// Applies an op and everything that follows from it.
     pub(crate) fn submit(&mut self, stamp: Stamp, op: &Op<'_>, sink: &mut impl Sink) -> Submitted {
         self.break_swept_watches(stamp, op);
-        let mut effects = apply(&mut self.groups[0], op, stamp, sink);
+        let mut effects = Effects::default();
+        apply_into(&mut self.groups[0], op, stamp, sink, &mut effects);
         if effects.dirty > 0 {
             self.log.add(stamp, op);
         }
