@@ -4,9 +4,10 @@
 mod support;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 
 use insta::assert_snapshot;
-use support::{Oracle, play, rbq, run, text};
+use support::{Oracle, play, rbq, run, shown, start, text};
 
 #[test]
 fn commands_are_answered_as_on_a_terminal() {
@@ -96,8 +97,24 @@ fn help_comes_from_the_server() {
 #[test]
 fn a_lost_connection_is_made_again_before_the_next_command() {
     let Some(oracle) = Oracle::start(&[]) else { return };
-    let script = "select 2\nset k v\nclient kill type normal skipme no\nget k\n";
-    assert_snapshot!(play(&oracle, &["repl"], script), @r#"
+    let mut command = rbq(&["repl"]);
+    let mut child = start(command.env("RBQ_URL", oracle.url()));
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    stdin.write_all(b"select 2\nset k v\nclient kill type normal skipme no\n").unwrap();
+    let mut said = String::new();
+    for _ in 0..3 {
+        stdout.read_line(&mut said).unwrap();
+    }
+    // The server answers first and closes afterwards: once it has served others it has done both.
+    for _ in 0..2 {
+        assert_eq!(play(&oracle, &["cli", "ping"], ""), "exit 0\nout| PONG\n");
+    }
+    stdin.write_all(b"get k\n").unwrap();
+    drop(stdin);
+    stdout.read_to_string(&mut said).unwrap();
+    let mut output = child.wait_with_output().unwrap();
+    output.stdout = said.into_bytes();
+    assert_snapshot!(shown(&output, &oracle), @r#"
     exit 0
     out| OK
     out| OK
