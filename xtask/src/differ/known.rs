@@ -266,15 +266,8 @@ fn replace(older: &Value, newer: &mut Value, old_word: &str, new_word: &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples::{args, bulk};
     use super::*;
-
-    fn args(line: &str) -> Args {
-        line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect()
-    }
-
-    fn bulk(text: &str) -> Value {
-        Value::Bulk(Bytes::copy_from_slice(text.as_bytes()))
-    }
 
     #[test]
     fn only_ids_made_of_time_are_hidden() {

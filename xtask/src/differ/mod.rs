@@ -26,6 +26,8 @@ mod link;
 mod play;
 mod progress;
 mod report;
+#[cfg(test)]
+mod samples;
 mod shrink;
 mod side;
 mod spoil;

@@ -93,17 +93,8 @@ fn id(value: &Value) -> Option<StreamId> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
+    use super::super::samples::{args, bulk};
     use super::*;
-
-    fn args(line: &str) -> Args {
-        line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect()
-    }
-
-    fn bulk(text: &str) -> Value {
-        Value::Bulk(Bytes::copy_from_slice(text.as_bytes()))
-    }
 
     #[test]
     fn a_lag_is_forgiven_only_where_it_is_what_counting_comes_to() {
