@@ -67,13 +67,6 @@ impl OpLog {
         self.newest = vec![0; BUCKETS];
     }
 
-    /// Stops keeping records: from here on every gate is open.
-    pub fn disable(&mut self) {
-        self.enabled = false;
-        self.records = Vec::new();
-        self.newest = Vec::new();
-    }
-
     /// Whether records are kept.
     pub fn is_enabled(&self) -> bool {
         self.enabled

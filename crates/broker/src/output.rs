@@ -76,12 +76,6 @@ pub struct Mark {
 }
 
 impl Output {
-    /// An empty output that writes into this buffer, to reuse its allocation.
-    pub fn with_buffer(mut buffer: Vec<u8>) -> Self {
-        buffer.clear();
-        Self { tail: buffer, ..Self::default() }
-    }
-
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty() && self.tail.is_empty()
