@@ -18,6 +18,7 @@ use rustyline::config::Configurer;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::assist::{Assist, Colors};
 use crate::catalog::{self, Catalog};
@@ -210,6 +211,8 @@ impl Repl {
 
     async fn ask(&mut self, request: &Request, times: i64) -> Result<Next> {
         tell(self.freshen().await)?;
+        // Listening before anything is sent: what the server already works on is never without somebody to interrupt it.
+        let mut interrupts = signal(SignalKind::interrupt())?;
         let start = Instant::now();
         for _ in 0..times {
             let Some(session) = &mut self.session else {
@@ -217,7 +220,7 @@ impl Repl {
             };
             let turn = tokio::select! {
                 turn = session.ask(request, &mut self.out) => turn,
-                _ = tokio::signal::ctrl_c() => {
+                _ = interrupts.recv() => {
                     say("");
                     tell(self.connect().await)?;
                     return Ok(Next::Prompt);
