@@ -346,9 +346,21 @@ mod tests {
     #[test]
     fn every_form_has_all_of_a_record() {
         let names: &[&[u8]] = &[b"jobs", b"\xff", "größer".as_bytes()];
-        insta::assert_snapshot!(written(Form::Text, names), @"");
-        insta::assert_snapshot!(written(Form::Json, names), @"");
-        insta::assert_snapshot!(written(Form::Jsonl, names), @"");
+        insta::assert_snapshot!(written(Form::Text, names), @r#"
+        NAME      AGE  MEMORY
+        jobs    3m12s       -
+        "\xff"  3m12s       -
+        größer  3m12s       -
+        "#);
+        insta::assert_snapshot!(
+            written(Form::Json, &names[..2]),
+            @r#"[{"name":"jobs","age_ms":192000,"memory_bytes":null},{"name":{"base64":"/w=="},"age_ms":192000,"memory_bytes":null}]"#
+        );
+        insta::assert_snapshot!(written(Form::Jsonl, names), @r#"
+        {"name":"jobs","age_ms":192000,"memory_bytes":null}
+        {"name":{"base64":"/w=="},"age_ms":192000,"memory_bytes":null}
+        {"name":"größer","age_ms":192000,"memory_bytes":null}
+        "#);
         assert_eq!(written(Form::Raw, &[b"a\tb", b""]), "a\tb\t192000\t\n\t192000\t\n");
         assert_eq!(written(Form::Json, &[]), "[]\n");
         assert_eq!(written(Form::Text, &[]), "");

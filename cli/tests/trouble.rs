@@ -49,13 +49,13 @@ fn a_password_is_asked_for_and_a_wrong_one_is_refused() {
     allow_duplicates! {
     for args in COMMANDS {
         assert_snapshot!(play(&oracle, args, ""), @r"
-        exit 1
+        exit 4
         err| error: the server asks for a password
         err| hint: put it into the URL, as in `redis://user:password@host`, or into REDISCLI_AUTH
         ");
         let output = run(rbq(args).env("RBQ_URL", oracle.url()).env("REDISCLI_AUTH", "wrong"), b"");
         assert_snapshot!(shown(&output, &oracle), @r"
-        exit 1
+        exit 4
         err| error: the server refused the user or the password
         err| hint: check --url, RBQ_URL and REDISCLI_AUTH; `%40` stands for an `@` in a password
         ");
