@@ -5,16 +5,16 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cmd::{backup, cli, consume, context, journal, produce, publish, repl, restore, subscribe};
+use crate::cmd::{
+    backup, cli, completions, consume, context, journal, man, produce, publish, repl, restore, subscribe,
+};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 
 /// A message broker that every Redis client speaks to
 #[derive(Debug, Parser)]
 #[command(name = "rbq", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
-#[command(after_help = "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`.\n\
-    Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 4 could not connect or authenticate, 5 timed out, \
-    130 interrupted, 143 terminated.")]
+#[command(after_help = ending())]
 struct Rbq {
     #[command(subcommand)]
     command: Option<Command>,
@@ -32,6 +32,16 @@ enum Command {
     Restore(restore::RestoreArgs),
     Journal(journal::JournalArgs),
     Context(context::ContextArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+fn ending() -> String {
+    let codes: Vec<String> = Exit::ALL.iter().map(|exit| format!("{} {}", exit.code(), exit.meaning())).collect();
+    format!(
+        "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`.\nExit codes: {}.",
+        codes.join(", ")
+    )
 }
 
 /// Parses the command line and runs it.
@@ -46,7 +56,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 /// Every command, the server's included.
-fn whole() -> clap::Command {
+pub(crate) fn whole() -> clap::Command {
     let server = rbq_server::command("server").about("Run the broker").display_order(0);
     Rbq::command().subcommand(server)
 }
@@ -75,6 +85,8 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Restore(args) => restore::run(&args),
         Command::Journal(args) => journal::run(args),
         Command::Context(args) => context::run(args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 
