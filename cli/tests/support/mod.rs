@@ -3,6 +3,7 @@
 
 #[path = "../../../crates/client/tests/oracle/mod.rs"]
 mod oracle;
+pub(crate) mod own;
 
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
