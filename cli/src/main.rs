@@ -11,6 +11,8 @@
 mod app;
 mod catalog;
 mod cmd;
+#[allow(dead_code, unused_imports, reason = "the format stands before the commands that write and read it")]
+mod deadletter;
 mod duration;
 mod embedded;
 mod exit;
