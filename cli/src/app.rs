@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cmd::{backup, cli, consume, journal, produce, publish, repl, restore, subscribe};
+use crate::cmd::{backup, cli, consume, context, journal, produce, publish, repl, restore, subscribe};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 
@@ -13,7 +13,8 @@ use crate::failure::{Failure, Result};
 #[derive(Debug, Parser)]
 #[command(name = "rbq", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
 #[command(after_help = "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`.\n\
-    Exit codes: 0 done, 1 failed, 2 usage, 4 no server reached, 130 interrupted.")]
+    Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 4 could not connect or authenticate, 5 timed out, \
+    130 interrupted, 143 terminated.")]
 struct Rbq {
     #[command(subcommand)]
     command: Option<Command>,
@@ -30,6 +31,7 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Journal(journal::JournalArgs),
+    Context(context::ContextArgs),
 }
 
 /// Parses the command line and runs it.
@@ -72,6 +74,7 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(&args),
         Command::Journal(args) => journal::run(args),
+        Command::Context(args) => context::run(args),
     }
 }
 

@@ -12,14 +12,14 @@ use rbq_client::{Client, Options, Request, Value};
 
 pub(crate) use oracle::Oracle;
 
-/// `rbq` with a clean environment: no server, password, history or colours of whoever runs the tests.
+/// `rbq` with a clean environment: no server, password, context, history or colours of whoever runs the tests.
 pub(crate) fn rbq(args: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("rbq"));
     command.args(args);
-    for variable in ["RBQ_URL", "REDISCLI_AUTH", "NO_COLOR", "CLICOLOR_FORCE", "XDG_STATE_HOME"] {
+    for variable in ["RBQ_URL", "RBQ_CONTEXT", "REDISCLI_AUTH", "NO_COLOR", "CLICOLOR_FORCE", "XDG_STATE_HOME"] {
         command.env_remove(variable);
     }
-    command.env("RBQ_HISTORY", "");
+    command.env("RBQ_HISTORY", "").env("RBQ_CONTEXTS", "");
     command
 }
 
