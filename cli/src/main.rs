@@ -21,6 +21,7 @@ mod embedded;
 mod exit;
 #[allow(dead_code, reason = "the ground that subcommands are built on")]
 mod failure;
+mod feed;
 mod interrupt;
 mod lines;
 mod open;

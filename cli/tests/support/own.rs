@@ -35,8 +35,12 @@ impl Server {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = rbq(args);
-        command.env("RBQ_URL", format!("unix://{}/rbq.sock", self.dir.path().display()));
+        command.env("RBQ_URL", self.url());
         command
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("unix://{}/rbq.sock", self.dir.path().display())
     }
 
     pub(crate) fn play(&self, args: &[&str], stdin: &str) -> String {

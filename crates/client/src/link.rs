@@ -93,6 +93,11 @@ impl Link {
         }
     }
 
+    /// Puts requests that are encoded already into the output, for whoever keeps them to send them again.
+    pub fn queue_encoded(&mut self, requests: &[u8]) {
+        self.out.extend_from_slice(requests);
+    }
+
     /// The bytes queued and not yet sent.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
@@ -127,6 +132,14 @@ impl Link {
                 return Err(Error::Closed(None));
             }
         }
+    }
+
+    /// The next value of those that were read together with one before: of a long pipeline's replies most are.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`].
+    pub fn received(&mut self) -> Result<Option<Value>> {
+        self.decoder.next().map_err(Error::protocol)
     }
 
     /// Sends one request and returns the next value that is no push; pushes before it are dropped, so this is not for a
