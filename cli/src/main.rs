@@ -23,6 +23,7 @@ mod print;
 mod repeat;
 mod sending;
 mod session;
+mod tls;
 
 /// The server's choice, which `rbq server` measures its memory with.
 #[global_allocator]

@@ -5,6 +5,7 @@ use std::env;
 use rbq_client::{Client, Credentials, Link, Options, Pushes, Target, TargetError};
 
 use crate::failure::{Failure, Result};
+use crate::tls::TlsArgs;
 
 /// Where redis-cli looks for a password, so that it need not stand on a command line.
 const PASSWORD_VARIABLE: &str = "REDISCLI_AUTH";
@@ -15,10 +16,12 @@ const URL_VARIABLE: &str = "RBQ_URL";
 /// The options that say which server.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ServerArgs {
-    /// The server: redis://[user:password@]host[:port][/db] or unix:///path
+    /// The server: redis[s]://[user:password@]host[:port][/db] or unix:///path
     #[arg(short, long, env = URL_VARIABLE, hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
     #[arg(value_parser = parse_url)]
     url: Target,
+    #[command(flatten)]
+    tls: TlsArgs,
 }
 
 fn parse_url(url: &str) -> std::result::Result<Target, TargetError> {
@@ -29,6 +32,7 @@ impl ServerArgs {
     /// The server named, with the password of the environment if the URL has none.
     pub(crate) fn target(&self) -> Target {
         let mut target = self.url.clone();
+        self.tls.apply(&mut target);
         if target.credentials.is_none() {
             target.credentials = environment_password().map(|password| Credentials { user: None, password });
         }

@@ -11,6 +11,8 @@ use std::thread;
 use rbq_client::{Client, Options, Request, Value};
 
 pub(crate) use oracle::Oracle;
+#[allow(unused_imports)]
+pub(crate) use oracle::certificates::Certificates;
 
 /// `rbq` with a clean environment: no server, password, history or colours of whoever runs the tests.
 pub(crate) fn rbq(args: &[&str]) -> Command {

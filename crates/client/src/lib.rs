@@ -52,6 +52,7 @@ mod request;
 mod router;
 mod stream;
 mod target;
+mod tls;
 
 pub use client::{Client, Pending, Pushes};
 pub use cluster::ClusterClient;
@@ -63,3 +64,4 @@ pub use rbq_resp::{Proto, ScanLimits, Value};
 pub use redirect::{Redirect, RedirectKind};
 pub use request::{Iter, Request};
 pub use target::{Credentials, DEFAULT_PORT, Endpoint, Target, TargetError};
+pub use tls::{Identity, Tls, TlsError, Trust};

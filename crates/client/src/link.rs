@@ -167,10 +167,7 @@ impl Link {
     }
 
     async fn open(target: &Target, options: &Options) -> Result<Self> {
-        let stream = stream::open(&target.endpoint)
-            .await
-            .map_err(|error| Error::Connect { endpoint: target.endpoint.clone(), source: Arc::new(error) })?;
-        Ok(Self::from_stream(stream, options))
+        Ok(Self::from_stream(stream::open(target).await?, options))
     }
 
     fn from_stream(stream: Stream, options: &Options) -> Self {
