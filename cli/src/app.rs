@@ -1,13 +1,15 @@
 //! The commands of `rbq`, and what `rbq` alone means: a REPL for a person, commands from stdin for a script.
 
 use std::env;
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::process::{self, ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::cmd::cli::Complaint;
 use crate::cmd::{backup, cli, consume, journal, produce, publish, repl, restore, subscribe};
 use crate::exit::Exit;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, say};
 
 /// A message broker that every Redis client speaks to
 #[derive(Debug, Parser)]
@@ -34,13 +36,33 @@ enum Command {
 
 /// Parses the command line and runs it.
 pub(crate) fn run() -> ExitCode {
-    let matches = whole().get_matches();
+    let matches = whole().try_get_matches().unwrap_or_else(|error| refuse(&error));
     if matches.subcommand_name() == Some("server") {
         // It brings its own command line and its own runtimes; what follows `rbq` is its business.
         return rbq_server::main("rbq server", env::args_os().skip(1));
     }
     let command = Rbq::from_arg_matches(&matches).map(|rbq| rbq.command).unwrap_or_else(|error| error.exit());
     converse(command.unwrap_or_else(default_command)).into()
+}
+
+/// Ends with why the command line makes no sense; `rbq cli` has redis-cli's words and its exit code.
+fn refuse(error: &clap::Error) -> ! {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    if arguments.get(1).is_some_and(|command| command == "cli") {
+        match cli::complaint(error, arguments.last()) {
+            Some(Complaint::Unrecognized(flag)) => {
+                say(&cli::unrecognized(&flag));
+                process::exit(Exit::Failed.code().into());
+            }
+            // redis-cli's `-h` is a host's flag, and without one a cry for help.
+            Some(Complaint::HelpWanted) => match whole().try_get_matches_from(["rbq", "cli", "--help"]) {
+                Err(help) => help.exit(),
+                Ok(_) => unreachable!("help ends the parsing"),
+            },
+            None => {}
+        }
+    }
+    error.exit()
 }
 
 /// Every command, the server's included.

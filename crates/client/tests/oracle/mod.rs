@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 pub(crate) mod certificates;
+pub(crate) mod cluster;
 
 use certificates::Certificates;
 
