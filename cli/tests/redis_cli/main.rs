@@ -13,6 +13,7 @@ mod differences;
 mod flags;
 mod modes;
 mod pair;
+mod prompt;
 mod scripts;
 mod secure;
 mod streams;
