@@ -7,15 +7,16 @@ use std::process::{self, ExitCode};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::cli::Complaint;
-use crate::cmd::{backup, cli, consume, journal, produce, publish, repl, restore, subscribe};
+use crate::cmd::{
+    backup, bench, cli, completions, consume, context, journal, man, produce, publish, repl, restore, subscribe,
+};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 
 /// A message broker that every Redis client speaks to
 #[derive(Debug, Parser)]
 #[command(name = "rbq", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
-#[command(after_help = "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`.\n\
-    Exit codes: 0 done, 1 failed, 2 usage, 4 no server reached, 130 interrupted.")]
+#[command(after_help = ending())]
 struct Rbq {
     #[command(subcommand)]
     command: Option<Command>,
@@ -29,9 +30,21 @@ enum Command {
     Sub(subscribe::SubArgs),
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    Bench(bench::BenchArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Journal(journal::JournalArgs),
+    Context(context::ContextArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+fn ending() -> String {
+    let codes: Vec<String> = Exit::ALL.iter().map(|exit| format!("{} {}", exit.code(), exit.meaning())).collect();
+    format!(
+        "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`.\nExit codes: {}.",
+        codes.join(", ")
+    )
 }
 
 /// Parses the command line and runs it.
@@ -66,7 +79,7 @@ fn refuse(error: &clap::Error) -> ! {
 }
 
 /// Every command, the server's included.
-fn whole() -> clap::Command {
+pub(crate) fn whole() -> clap::Command {
     let server = rbq_server::command("server").about("Run the broker").display_order(0);
     Rbq::command().subcommand(server)
 }
@@ -91,9 +104,13 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Sub(args) => subscribe::run(args).await,
         Command::Produce(args) => produce::run(args).await,
         Command::Consume(args) => consume::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(&args),
         Command::Journal(args) => journal::run(args),
+        Command::Context(args) => context::run(args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 

@@ -96,7 +96,10 @@ impl Sizes {
         let doublings = (number - 1) / self.segments_of_a_size;
         let doublings = u32::try_from(doublings).unwrap_or(u32::MAX);
         // So often that it would overflow is larger than the largest.
-        let size = self.segment_first_bytes.checked_shl(doublings).filter(|size| size >> doublings == self.segment_first_bytes);
+        let size = self
+            .segment_first_bytes
+            .checked_shl(doublings)
+            .filter(|size| size >> doublings == self.segment_first_bytes);
         size.unwrap_or(self.segment_bytes).min(self.segment_bytes)
     }
 }

@@ -9,7 +9,7 @@ use rbq_resp::Value;
 use super::flags::CliArgs;
 use super::{Run, Stop, wrong};
 use crate::failure::say;
-use crate::open::environment_url;
+use crate::open::environment_server;
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 
@@ -49,7 +49,7 @@ impl Dial {
             (Some(url), ..) => url.clone(),
             (None, Some(socket), ..) => Target::unix(socket),
             // What stands on the command line counts more than the environment.
-            (None, None, None, None) => environment_url()?.unwrap_or_default(),
+            (None, None, None, None) => environment_server()?.unwrap_or_default().target,
             (None, None, host, _) => Target::tcp(host.as_deref().unwrap_or(DEFAULT_HOST), port),
         };
         target.tls = args.tls().or_else(|| target.tls.take());
