@@ -2,15 +2,15 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::cli::Complaint;
 use crate::cmd::{
-    backup, bench, cli, completions, consume, context, journal, man, produce, publish, repl, restore, subscribe,
+    backup, bench, check, cli, completions, consume, context, journal, man, produce, publish, repl, restore, subscribe,
 };
-use crate::exit::Exit;
+use crate::exit::{Exit, Health};
 use crate::failure::{Failure, Result, say};
 
 /// A message broker that every Redis client speaks to
@@ -31,6 +31,7 @@ enum Command {
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
     Bench(bench::BenchArgs),
+    Check(check::CheckArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Journal(journal::JournalArgs),
@@ -49,7 +50,10 @@ fn ending() -> String {
 
 /// Parses the command line and runs it.
 pub(crate) fn run() -> ExitCode {
-    let matches = whole().try_get_matches().unwrap_or_else(|error| refuse(&error));
+    let matches = match whole().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return refuse(&error),
+    };
     if matches.subcommand_name() == Some("server") {
         // It brings its own command line and its own runtimes; what follows `rbq` is its business.
         return rbq_server::main("rbq server", env::args_os().skip(1));
@@ -58,14 +62,14 @@ pub(crate) fn run() -> ExitCode {
     converse(command.unwrap_or_else(default_command)).into()
 }
 
-/// Ends with why the command line makes no sense; `rbq cli` has redis-cli's words and its exit code.
-fn refuse(error: &clap::Error) -> ! {
+/// Says why the command line makes no sense. Two commands are used by those who expect another's words or codes.
+fn refuse(error: &clap::Error) -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
-    if arguments.get(1).is_some_and(|command| command == "cli") {
-        match cli::complaint(error, arguments.last()) {
+    match arguments.get(1).and_then(|command| command.to_str()) {
+        Some("cli") => match cli::complaint(error, arguments.last()) {
             Some(Complaint::Unrecognized(flag)) => {
                 say(&cli::unrecognized(&flag));
-                process::exit(Exit::Failed.code().into());
+                return Exit::Failed.into();
             }
             // redis-cli's `-h` is a host's flag, and without one a cry for help.
             Some(Complaint::HelpWanted) => match whole().try_get_matches_from(["rbq", "cli", "--help"]) {
@@ -73,7 +77,14 @@ fn refuse(error: &clap::Error) -> ! {
                 Ok(_) => unreachable!("help ends the parsing"),
             },
             None => {}
+        },
+        // 2 is critical to a monitoring system: a command line that makes no sense is unknown.
+        Some("check") if error.use_stderr() => {
+            // With stderr gone there is nobody left to complain to.
+            let _ = error.print();
+            return Exit::Health(Health::Unknown).into();
         }
+        _ => {}
     }
     error.exit()
 }
@@ -104,6 +115,7 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Sub(args) => subscribe::run(args).await,
         Command::Produce(args) => produce::run(args).await,
         Command::Consume(args) => consume::run(args).await,
+        Command::Check(args) => check::run(args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(&args),

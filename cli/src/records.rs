@@ -316,7 +316,7 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 /// `512 B`, `1.5 KiB`, `12 MiB`.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if bytes < 1024 {
         return format!("{bytes} B");

@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod bench;
+pub(crate) mod check;
 pub(crate) mod cli;
 pub(crate) mod completions;
 pub(crate) mod consume;

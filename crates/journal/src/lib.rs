@@ -39,7 +39,7 @@
 //!        └──────────────────────────────────────────────┴────────┴────────┴─────┘
 //! ```
 //!
-//! A batch is whatever arrived while the one before was written and synced; there is no timer.
+//! A batch is whatever arrived while the one before was written and synced.
 //!
 //! # What it promises
 //!
