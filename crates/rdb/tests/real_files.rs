@@ -35,7 +35,10 @@ fn gather(events: &mut dyn FnMut() -> Option<Event>) -> Whole {
     whole.unwrap()
 }
 
-fn read_file(bytes: &[u8]) -> (BTreeMap<(u32, Vec<u8>), (Key, Whole)>, Vec<Event>) {
+/// By database and name.
+type Keys = BTreeMap<(u32, Vec<u8>), (Key, Whole)>;
+
+fn read_file(bytes: &[u8]) -> (Keys, Vec<Event>) {
     let mut file = RdbFile::open(Cursor::new(bytes)).unwrap();
     let (mut keys, mut rest) = (BTreeMap::new(), Vec::new());
     while let Some(event) = file.read().unwrap() {
@@ -130,7 +133,7 @@ fn said_by_us(head: &StreamHead, entries: &[Entry]) -> String {
 }
 
 /// Compares all that was read with what the server says.
-async fn compare(client: &Client, keys: &BTreeMap<(u32, Vec<u8>), (Key, Whole)>) {
+async fn compare(client: &Client, keys: &Keys) {
     let mut selected = 0;
     for ((db, name), (key, whole)) in keys {
         if *db != std::mem::replace(&mut selected, *db) {
