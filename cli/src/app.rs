@@ -5,15 +5,16 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cmd::{backup, cli, consume, journal, produce, publish, repl, restore, subscribe};
+use crate::cmd::{
+    backup, cli, completions, consume, context, journal, man, produce, publish, repl, restore, subscribe,
+};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 
 /// A message broker that every Redis client speaks to
 #[derive(Debug, Parser)]
 #[command(name = "rbq", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
-#[command(after_help = "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`.\n\
-    Exit codes: 0 done, 1 failed, 2 usage, 4 no server reached, 130 interrupted.")]
+#[command(after_help = ending())]
 struct Rbq {
     #[command(subcommand)]
     command: Option<Command>,
@@ -30,6 +31,17 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Journal(journal::JournalArgs),
+    Context(context::ContextArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+fn ending() -> String {
+    let codes: Vec<String> = Exit::ALL.iter().map(|exit| format!("{} {}", exit.code(), exit.meaning())).collect();
+    format!(
+        "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`.\nExit codes: {}.",
+        codes.join(", ")
+    )
 }
 
 /// Parses the command line and runs it.
@@ -44,7 +56,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 /// Every command, the server's included.
-fn whole() -> clap::Command {
+pub(crate) fn whole() -> clap::Command {
     let server = rbq_server::command("server").about("Run the broker").display_order(0);
     Rbq::command().subcommand(server)
 }
@@ -72,6 +84,9 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(&args),
         Command::Journal(args) => journal::run(args),
+        Command::Context(args) => context::run(args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 

@@ -130,7 +130,7 @@ struct Repl {
 impl Repl {
     async fn open(args: ReplArgs) -> Result<Self> {
         let embedded = args.embedded.then(Embedded::start);
-        let target = if args.embedded { Target::default() } else { args.server.target() };
+        let target = if args.embedded { Target::default() } else { args.server.target()? };
         let mut repl = Self { target, embedded, session: None, catalog: None, transaction: false, out: Output::new() };
         repl.connect().await?;
         Ok(repl)
