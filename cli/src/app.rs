@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::{
-    backup, cli, completions, consume, context, journal, man, produce, publish, repl, restore, subscribe,
+    backup, check, cli, completions, consume, context, export, import, journal, man, produce, publish, repl, restore,
+    subscribe,
 };
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
@@ -31,6 +32,9 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Journal(journal::JournalArgs),
+    Import(import::ImportArgs),
+    Export(export::ExportArgs),
+    Check(check::CheckArgs),
     Context(context::ContextArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -84,6 +88,9 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(&args),
         Command::Journal(args) => journal::run(args),
+        Command::Import(args) => import::run(args).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Check(args) => check::run(args).await,
         Command::Context(args) => context::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
