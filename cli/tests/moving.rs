@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 
 use insta::assert_snapshot;
 use rbq_client::{Client, Options, Request, Value};
-use support::{Oracle, client, rbq, run, text};
+use support::{Oracle, client, rbq, run, start, text};
 use tempfile::TempDir;
 
 /// An `rbq server` on a Unix socket in a directory of its own.
@@ -483,6 +483,52 @@ async fn a_rehearsal_reads_and_sends_nothing() {
     out| set       0      2  rbq has no such type  ints, words
     out| zset      0      1  rbq has no such type  scores
     err| would import 18 keys (3 lists, 5 streams, 10 strings); 4 skipped
+    ");
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_between_two_keys_and_tells_how_far_it_came() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let redis = client(&oracle).await;
+    for number in 0..2_000 {
+        ask(&redis, &["set", &format!("key-{number}"), "x"]).await;
+    }
+    ask(&redis, &["save"]).await;
+    let file = dumped(&directory(&redis).await);
+    let target = Oracle::start(&[]).unwrap();
+    let look = client(&target).await;
+    ask(&look, &["client", "pause", "100000", "write"]).await;
+    let mut command = rbq(&["import", file.to_str().unwrap()]);
+    let import = start(command.env("RBQ_URL", target.url()));
+    // It has sent what it may send ahead, and waits.
+    support::until(&look, "info clients", |info| {
+        String::from_utf8_lossy(info.as_bytes().unwrap()).contains("blocked_clients:1")
+    })
+    .await;
+    let pid = import.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    ask(&look, &["client", "unpause"]).await;
+    let output = import.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    let Value::Integer(there) = ask(&look, &["dbsize"]).await else { panic!("no number") };
+    assert!(there < 2_000);
+    assert_eq!(said, format!("imported so far {there} keys ({there} strings)\n"));
+}
+
+#[tokio::test]
+async fn a_target_that_takes_no_more_ends_the_import() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let redis = client(&oracle).await;
+    ask(&redis, &["mset", "a", "1", "b", "2"]).await;
+    ask(&redis, &["save"]).await;
+    let file = dumped(&directory(&redis).await);
+    let full = Oracle::start(&["--maxmemory", "1"]).unwrap();
+    let output = run(rbq(&["import", file.to_str().unwrap()]).env("RBQ_URL", full.url()), b"");
+    assert_snapshot!(text(&output), @r"
+    exit 1
+    err| imported so far 0 keys
+    err| error: OOM command not allowed when used memory > 'maxmemory'.
     ");
 }
 

@@ -178,3 +178,123 @@ fn idempotent(key: Rc<[u8]>, idmp: Idmp) -> impl Iterator<Item = Request> {
     });
     limits.into_iter().chain(records)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::compose::Composer;
+    use rbq_rdb::{Consumer, Event, Key, Producer};
+
+    const fn id(ms: u64) -> StreamId {
+        StreamId { ms, seq: 0 }
+    }
+
+    fn pending(ms: u64, consumer: Option<usize>, delivered_ms: u64, deliveries: u64) -> Pending {
+        Pending { id: id(ms), consumer, delivered_ms, deliveries }
+    }
+
+    /// The commands, a line each.
+    fn commands(head: StreamHead, entries: &[u64]) -> String {
+        let mut composer = Composer::new(Key { db: 0, name: b"s".to_vec(), expires_ms: Some(9) });
+        let mut requests = Vec::new();
+        composer.add(Event::Stream(head), &mut requests);
+        let entry = |ms: &u64| Entry { id: id(*ms), fields: vec![b"f".to_vec(), b"v".to_vec()] };
+        composer.add(Event::Entries(entries.iter().map(entry).collect()), &mut requests);
+        requests.extend(composer.end());
+        let word = |word: &[u8]| if word.is_empty() { "''".into() } else { String::from_utf8_lossy(word).into_owned() };
+        let line = |request: &Request| request.iter().map(word).collect::<Vec<_>>().join(" ");
+        requests.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn group(pending: Vec<Pending>) -> Group {
+        let consumer = |name: &str| Consumer { name: name.into(), ..Consumer::default() };
+        let consumers = vec![consumer("ann"), consumer("bob")];
+        Group { name: b"g".to_vec(), last_id: id(5), entries_read: Some(4), consumers, pending }
+    }
+
+    #[test]
+    fn placeholders_stand_where_pending_entries_were() {
+        let pending = vec![
+            pending(1, Some(1), 70, 2),
+            pending(2, Some(0), 70, 1),
+            pending(3, Some(1), 70, 2),
+            pending(6, Some(0), 80, 1),
+            pending(4, None, 0, 3),
+        ];
+        let head = StreamHead {
+            length: 2,
+            last_id: id(7),
+            max_deleted_id: id(6),
+            added: 6,
+            groups: vec![group(pending)],
+            idmp: None,
+        };
+        insta::assert_snapshot!(commands(head, &[2, 5]), @r"
+        XADD s 1-0 _rbq.placeholder ''
+        XADD s 2-0 f v
+        XADD s 3-0 _rbq.placeholder ''
+        XADD s 4-0 _rbq.placeholder ''
+        XADD s 5-0 f v
+        XADD s 6-0 _rbq.placeholder ''
+        XGROUP CREATE s g 5-0 ENTRIESREAD 4
+        XGROUP CREATECONSUMER s g ann
+        XGROUP CREATECONSUMER s g bob
+        XNACK s g FAIL IDS 1 4-0 RETRYCOUNT 3 FORCE
+        XCLAIM s g ann 0 2-0 TIME 70 RETRYCOUNT 1 FORCE JUSTID
+        XCLAIM s g ann 0 6-0 TIME 80 RETRYCOUNT 1 FORCE JUSTID
+        XCLAIM s g bob 0 1-0 3-0 TIME 70 RETRYCOUNT 2 FORCE JUSTID
+        XDEL s 1-0 3-0 4-0 6-0
+        XSETID s 7-0 ENTRIESADDED 6 MAXDELETEDID 6-0
+        PEXPIREAT s 9
+        ");
+    }
+
+    #[test]
+    fn what_was_trimmed_is_trimmed_again() {
+        let head =
+            |pending| StreamHead { last_id: id(3), added: 3, groups: vec![group(pending)], ..StreamHead::default() };
+        insta::assert_snapshot!(commands(head(vec![pending(1, Some(0), 70, 1)]), &[3]), @r"
+        XADD s 1-0 _rbq.placeholder ''
+        XADD s 3-0 f v
+        XGROUP CREATE s g 5-0 ENTRIESREAD 4
+        XGROUP CREATECONSUMER s g ann
+        XGROUP CREATECONSUMER s g bob
+        XCLAIM s g ann 0 1-0 TIME 70 RETRYCOUNT 1 FORCE JUSTID
+        XTRIM s MINID = 3-0
+        XSETID s 3-0 ENTRIESADDED 3
+        PEXPIREAT s 9
+        ");
+        insta::assert_snapshot!(commands(head(vec![pending(1, Some(0), 70, 1)]), &[]), @r"
+        XADD s 1-0 _rbq.placeholder ''
+        XGROUP CREATE s g 5-0 ENTRIESREAD 4
+        XGROUP CREATECONSUMER s g ann
+        XGROUP CREATECONSUMER s g bob
+        XCLAIM s g ann 0 1-0 TIME 70 RETRYCOUNT 1 FORCE JUSTID
+        XTRIM s MAXLEN = 0
+        XSETID s 3-0 ENTRIESADDED 3
+        PEXPIREAT s 9
+        ");
+        insta::assert_snapshot!(commands(StreamHead::default(), &[]), @r"
+        XADD s 0-1 _rbq.placeholder ''
+        XTRIM s MAXLEN = 0
+        XSETID s 0-0 ENTRIESADDED 0
+        PEXPIREAT s 9
+        ");
+    }
+
+    #[test]
+    fn idempotent_producers_come_with_their_limits() {
+        let sent = vec![(b"17".to_vec(), id(1)), (b"18".to_vec(), id(2))];
+        let producers = vec![Producer { pid: b"shop".to_vec(), sent }];
+        let idmp = Some(Idmp { duration_s: 300, ids_max: 100, producers });
+        insta::assert_snapshot!(commands(StreamHead { last_id: id(2), added: 2, idmp, ..StreamHead::default() }, &[1, 2]), @r"
+        XADD s 1-0 f v
+        XADD s 2-0 f v
+        XSETID s 2-0 ENTRIESADDED 2
+        XCFGSET s IDMP-DURATION 300 IDMP-MAXSIZE 100
+        XIDMPRECORD s shop 17 1-0
+        XIDMPRECORD s shop 18 2-0
+        PEXPIREAT s 9
+        ");
+    }
+}

@@ -69,7 +69,11 @@ impl Source {
     /// Of the file or the server.
     pub(crate) async fn next(&mut self) -> Result<Option<Found>> {
         match self {
-            Self::Files(files) => files.next(),
+            Self::Files(files) => {
+                // Reading a file never waits, and Ctrl-C and the answers of a target want their turn.
+                tokio::task::yield_now().await;
+                files.next()
+            }
             Self::Live(live) => live.next().await,
         }
     }

@@ -1,8 +1,9 @@
 //! A server that commands are sent to, many ahead of their answers.
 //!
 //! An answer that is an error belongs to the key whose command it was. Some errors mean that no later command will be taken
-//! either; they end the work.
+//! either; they end the work. A key counts when all that makes it was answered, and nothing of it refused.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -22,7 +23,15 @@ const FATAL: &[&str] = &["OOM", "MISCONF", "READONLY", "NOAUTH", "NOPERM", "LOAD
 pub(crate) struct Target {
     client: Client,
     db: Option<u32>,
-    ahead: VecDeque<(Pending, Rc<Subject>)>,
+    ahead: VecDeque<Ahead>,
+}
+
+/// What is waited for, in order.
+#[derive(Debug)]
+enum Ahead {
+    Answer(Pending, Rc<Subject>),
+    /// Everything about this was sent.
+    Whole(Rc<Subject>),
 }
 
 /// What a command is about.
@@ -33,6 +42,19 @@ pub(crate) struct Subject {
     pub(crate) db: u32,
     /// A key, or nothing.
     pub(crate) name: Vec<u8>,
+    /// What it is counted as.
+    pub(crate) counts: Counts,
+    /// Whether something of it was refused.
+    pub(crate) refused: Cell<bool>,
+}
+
+/// What is counted when all of it was taken.
+#[derive(Debug)]
+pub(crate) enum Counts {
+    /// A key, by its type, which its value tells.
+    Key(Cell<Option<&'static str>>),
+    /// A command of a log.
+    Command,
 }
 
 impl Target {
@@ -58,11 +80,16 @@ impl Target {
             self.db = Some(about.db);
         }
         let pending = self.client.submit(request).await?;
-        self.ahead.push_back((pending, Rc::clone(about)));
+        self.ahead.push_back(Ahead::Answer(pending, Rc::clone(about)));
         while self.ahead.len() > AHEAD_MAX {
             self.settle(tally).await?;
         }
         Ok(())
+    }
+
+    /// Everything about this was sent: it counts once it was answered.
+    pub(crate) fn whole(&mut self, about: Rc<Subject>) {
+        self.ahead.push_back(Ahead::Whole(about));
     }
 
     /// Waits for all answers.
@@ -83,13 +110,32 @@ impl Target {
     }
 
     async fn settle(&mut self, tally: &mut Tally) -> Result<()> {
-        let Some((pending, about)) = self.ahead.pop_front() else { return Ok(()) };
+        let (pending, about) = match self.ahead.pop_front() {
+            Some(Ahead::Answer(pending, about)) => (pending, about),
+            Some(Ahead::Whole(about)) => {
+                if !about.refused.get() {
+                    about.count(tally);
+                }
+                return Ok(());
+            }
+            None => return Ok(()),
+        };
         let Value::Error(text) = pending.await? else { return Ok(()) };
         let code = text.split(' ').next().unwrap_or_default();
         if FATAL.contains(&code) {
             return Err(Error::from_error_reply(text).into());
         }
+        about.refused.set(true);
         tally.skip(&about.what, Some(about.db), Why::Refused(text), &about.name);
         Ok(())
+    }
+}
+
+impl Subject {
+    fn count(&self, tally: &mut Tally) {
+        match &self.counts {
+            Counts::Key(kind) => kind.get().into_iter().for_each(|kind| tally.key(kind)),
+            Counts::Command => tally.command(),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Everything again, into the target.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -13,7 +14,7 @@ use crate::progress::Progress;
 use crate::transfer::compose::Composer;
 use crate::transfer::known::Known;
 use crate::transfer::tally::{Tally, Why};
-use crate::transfer::target::{Subject, Target};
+use crate::transfer::target::{Counts, Subject, Target};
 use crate::transfer::{Found, Source, fingerprint, now_ms};
 
 /// How to write.
@@ -51,16 +52,19 @@ pub(super) async fn write(
             Found::Event(Event::Key(key)) => passing = begin(key, target, plan, tally).await?,
             Found::Event(Event::KeyEnd) => {
                 if let Some(Passing { composer, about }) = passing.take() {
-                    composer.kind().into_iter().for_each(|kind| tally.key(kind));
+                    if let Counts::Key(kind) = &about.counts {
+                        kind.set(composer.kind());
+                    }
                     for request in composer.end() {
                         target.send(request, &about, tally).await?;
                     }
+                    target.whole(about);
                 }
             }
             Found::Command { db, args } if known.has(&args) => {
-                tally.command();
-                let about = about_command(&known, db, &args);
-                target.send(Request::from(args), &Rc::new(about), tally).await?;
+                let about = Rc::new(about_command(&known, db, &args));
+                target.send(Request::from(args), &about, tally).await?;
+                target.whole(about);
             }
             Found::Event(event) if passing.is_some() => {
                 let Some(key) = &mut passing else { continue };
@@ -92,7 +96,13 @@ async fn begin(key: Key, target: &mut Target, plan: &Plan, tally: &mut Tally) ->
         tally.skip("key", Some(key.db), Why::Present, &key.name);
         return Ok(None);
     }
-    let about = Rc::new(Subject { what: "command".into(), db: key.db, name: key.name.clone() });
+    let about = Rc::new(Subject {
+        what: "command".into(),
+        db: key.db,
+        name: key.name.clone(),
+        counts: Counts::Key(Cell::new(None)),
+        refused: Cell::new(false),
+    });
     if plan.existing == Existing::Replace {
         target.send(Request::new("UNLINK").arg(&key.name), &about, tally).await?;
     }
@@ -101,7 +111,7 @@ async fn begin(key: Key, target: &mut Target, plan: &Plan, tally: &mut Tally) ->
 
 fn about_command(known: &Known, db: u32, args: &[Vec<u8>]) -> Subject {
     let (title, name) = known.title(args);
-    Subject { what: format!("command {title}"), db, name }
+    Subject { what: format!("command {title}"), db, name, counts: Counts::Command, refused: Cell::new(false) }
 }
 
 /// Notes what does not come through.
