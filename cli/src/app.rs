@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::{
-    backup, check, cli, completions, consume, context, export, import, journal, man, produce, publish, repl, restore,
-    subscribe,
+    backup, bench, check, cli, completions, consume, context, export, import, journal, man, produce, publish, repl,
+    restore, subscribe,
 };
-use crate::exit::Exit;
+use crate::exit::{Exit, Health};
 use crate::failure::{Failure, Result};
 
 /// A message broker that every Redis client speaks to
@@ -29,12 +29,13 @@ enum Command {
     Sub(subscribe::SubArgs),
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    Bench(bench::BenchArgs),
+    Check(check::CheckArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Journal(journal::JournalArgs),
     Import(import::ImportArgs),
     Export(export::ExportArgs),
-    Check(check::CheckArgs),
     Context(context::ContextArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -50,7 +51,15 @@ fn ending() -> String {
 
 /// Parses the command line and runs it.
 pub(crate) fn run() -> ExitCode {
-    let matches = whole().get_matches();
+    let matches = match whole().try_get_matches() {
+        Ok(matches) => matches,
+        // 2 is critical to a monitoring system: a command line that makes no sense is unknown.
+        Err(error) if error.use_stderr() && env::args_os().nth(1).is_some_and(|word| word == "check") => {
+            let _ = error.print();
+            return Exit::Health(Health::Unknown).into();
+        }
+        Err(error) => error.exit(),
+    };
     if matches.subcommand_name() == Some("server") {
         // It brings its own command line and its own runtimes; what follows `rbq` is its business.
         return rbq_server::main("rbq server", env::args_os().skip(1));
@@ -85,12 +94,13 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Sub(args) => subscribe::run(args).await,
         Command::Produce(args) => produce::run(args).await,
         Command::Consume(args) => consume::run(args).await,
+        Command::Check(args) => check::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(&args),
         Command::Journal(args) => journal::run(args),
         Command::Import(args) => import::run(args).await,
         Command::Export(args) => export::run(args).await,
-        Command::Check(args) => check::run(args).await,
         Command::Context(args) => context::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

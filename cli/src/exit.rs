@@ -21,10 +21,42 @@ pub(crate) enum Exit {
     Interrupted,
     /// SIGTERM; the message in hand was finished. 128 + 15.
     Terminated,
+    /// What `rbq check` found, in the codes of Nagios plugins; no other command uses them.
+    Health(Health),
+}
+
+/// How well a server is; later ones are worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Health {
+    Ok,
+    /// It could not be found out.
+    Unknown,
+    Warning,
+    Critical,
+}
+
+impl Health {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Unknown => "UNKNOWN",
+            Self::Warning => "WARNING",
+            Self::Critical => "CRITICAL",
+        }
+    }
+
+    fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Warning => 1,
+            Self::Critical => 2,
+            Self::Unknown => 3,
+        }
+    }
 }
 
 impl Exit {
-    /// Every end, in the order of the codes.
+    /// Every end but those of `rbq check`, in the order of the codes.
     pub(crate) const ALL: [Self; 8] = [
         Self::Done,
         Self::Failed,
@@ -47,6 +79,7 @@ impl Exit {
             Self::TimedOut => "timed out",
             Self::Interrupted => "interrupted",
             Self::Terminated => "terminated",
+            Self::Health(health) => health.word(),
         }
     }
 
@@ -60,6 +93,7 @@ impl Exit {
             Self::TimedOut => 5,
             Self::Interrupted => 130,
             Self::Terminated => 143,
+            Self::Health(health) => health.code(),
         }
     }
 }

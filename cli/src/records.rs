@@ -115,6 +115,16 @@ impl Cell {
         Self { text: duration::shown(Duration::from_millis(ms)), ..Self::number(ms) }
     }
 
+    /// How long, in microseconds: `512us`, `1.25ms` for people.
+    pub(crate) fn span_us(us: u64) -> Self {
+        let text = match us {
+            0..1_000 => format!("{us}us"),
+            1_000..1_000_000 => format!("{:.2}ms", us as f64 / 1e3),
+            _ => format!("{:.2}s", us as f64 / 1e6),
+        };
+        Self { text, ..Self::number(us) }
+    }
+
     /// How much memory, in bytes: `1.5 MiB` for people.
     pub(crate) fn size_bytes(bytes: u64) -> Self {
         Self { text: size(bytes), ..Self::number(bytes) }
@@ -312,7 +322,7 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 /// `512 B`, `1.5 KiB`, `12 MiB`.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if bytes < 1024 {
         return format!("{bytes} B");

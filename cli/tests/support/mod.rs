@@ -1,8 +1,10 @@
 //! Running `rbq` (and `redis-cli`) and showing exit code, stdout and stderr together.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod keys;
 #[path = "../../../crates/client/tests/oracle/mod.rs"]
 mod oracle;
+pub(crate) mod own;
 
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};

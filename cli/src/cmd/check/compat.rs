@@ -12,7 +12,7 @@ use clap::Args;
 use rbq_client::{Client, Options, Request, Target, Value};
 use rbq_rdb::Event;
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Health};
 use crate::failure::{Result, say};
 use crate::progress::Progress;
 use crate::records::{Cell, Column, OutputArgs, column};
@@ -43,7 +43,7 @@ const COLUMNS: &[Column] = &[
 /// Tell what a Redis server is used for that rbq lacks
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Exit codes: 0 nothing is lacking, 1 warnings, 2 something in use is lacking, 4 no server reached."
+    after_help = "Exit codes: 0 nothing is lacking, 1 warnings, 2 something in use is lacking, 3 it could not be found out."
 )]
 pub(crate) struct CompatArgs {
     /// The server to look at: redis://[user:password@]host[:port][/db]
@@ -93,12 +93,11 @@ pub(crate) async fn run(args: CompatArgs) -> Result<Exit> {
     if !args.quiet {
         say(&format!("{}: {lacking} lacking, {warnings} warnings; {looked}", args.server));
     }
-    // As monitoring systems count: 1 is a warning, 2 is worse.
-    Ok(match (lacking, warnings) {
-        (0, 0) => Exit::Done,
-        (0, _) => Exit::Failed,
-        _ => Exit::Usage,
-    })
+    Ok(Exit::Health(match (lacking, warnings) {
+        (0, 0) => Health::Ok,
+        (0, _) => Health::Warning,
+        _ => Health::Critical,
+    }))
 }
 
 impl Finding {

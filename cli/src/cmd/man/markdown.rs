@@ -60,7 +60,11 @@ fn exit_codes(page: &mut String) {
     for exit in Exit::ALL {
         line(page, &format!("| {} | {} |", exit.code(), exit.meaning()));
     }
-    line(page, "\nErrors are on stderr with a `hint:` where there is one; stdout is data alone.\n");
+    line(
+        page,
+        "\nErrors are on stderr with a `hint:` where there is one; stdout is data alone. `rbq check` alone ends \
+         with the codes of Nagios plugins: 0 ok, 1 warning, 2 critical, 3 unknown.\n",
+    );
 }
 
 fn chapter(page: &mut String, command: &Command, level: usize) {
