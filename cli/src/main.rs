@@ -23,6 +23,7 @@ mod exit;
 mod failure;
 mod feed;
 mod interrupt;
+mod jq;
 mod lines;
 mod open;
 mod output;

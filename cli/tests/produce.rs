@@ -76,7 +76,7 @@ fn files_are_sent_one_after_the_other_and_no_more_than_wanted() {
     let files = ["--file", one.to_str().unwrap(), "-f", "-", "-f", two.to_str().unwrap()];
     let args = [&["produce", "queue", "jobs", "--count", "5", "--batch", "2", "--rate", "1000"], &files[..]].concat();
     assert_eq!(play(&oracle, &args, "stdin\n"), "exit 0\nerr| sent 5, acknowledged 5, failed 0\n");
-    assert_snapshot!(play(&oracle, &["consume", "queue", "jobs", "--no-wait", "-o", "raw"], ""), @r"
+    assert_snapshot!(play(&oracle, &["consume", "queue", "jobs", "-q", "--no-wait", "-o", "raw"], ""), @r"
     exit 0
     out| 12stdin34
     out| (no newline)

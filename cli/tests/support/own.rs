@@ -10,7 +10,7 @@ use super::{rbq, run, text};
 /// An `rbq server` on a Unix socket in a directory of its own.
 pub(crate) struct Server {
     pub(crate) child: Child,
-    dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 impl Server {
@@ -45,10 +45,6 @@ impl Server {
         let mut command = rbq(args);
         command.env("RBQ_URL", self.url());
         command
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("unix://{}/rbq.sock", self.dir.path().display())
     }
 
     pub(crate) fn play(&self, args: &[&str], stdin: &str) -> String {
