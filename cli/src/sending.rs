@@ -23,9 +23,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use self::window::Window;
 use crate::duration;
 use crate::exit::Exit;
-use crate::failure::{Failure, Result, say};
+use crate::failure::{Failure, Result};
 use crate::feed::Requests;
 use crate::interrupt::Interrupt;
+use crate::progress::Progress;
 
 /// Errors told one by one; later ones are counted alone.
 const ERRORS_TOLD_MAX: u64 = 3;
@@ -72,6 +73,7 @@ pub(crate) struct Sending {
     link: Link,
     interrupt: Interrupt,
     manner: Manner,
+    progress: Progress,
     window: Window,
     reading: bool,
     /// When the next message may go.
@@ -96,10 +98,24 @@ impl From<Error> for Stop {
 }
 
 impl Sending {
-    pub(crate) fn new(target: Target, link: Link, interrupt: Interrupt, manner: Manner) -> Self {
+    pub(crate) fn new(target: Target, link: Link, interrupt: Interrupt, manner: Manner, progress: Progress) -> Self {
         let (window, due) = (Window::default(), Instant::now());
         let (reading, lost_since) = (true, None);
-        Self { target, link, interrupt, manner, window, reading, due, lost_since, sent: 0, acknowledged: 0, refused: 0 }
+        let (sent, acknowledged, refused) = (0, 0, 0);
+        Self {
+            target,
+            link,
+            interrupt,
+            manner,
+            progress,
+            window,
+            reading,
+            due,
+            lost_since,
+            sent,
+            acknowledged,
+            refused,
+        }
     }
 
     /// Sends all messages and waits for all replies; `acknowledged` sees each reply that is no error.
@@ -123,6 +139,11 @@ impl Sending {
             }
         }
         failure
+    }
+
+    /// Takes the bar away, so that what is said next stands by itself.
+    pub(crate) fn end_progress(&mut self) {
+        std::mem::replace(&mut self.progress, Progress::silent()).finish();
     }
 
     /// `sent N, acknowledged N, failed N`.
@@ -155,10 +176,12 @@ impl Sending {
         tokio::select! {
             () = self.interrupt.pressed(), if self.reading => self.reading = false,
             value = self.link.receive(), if self.window.in_flight() > 0 => {
+                let before = self.acknowledged;
                 self.count(&value?, acknowledged)?;
                 while self.window.in_flight() > 0 && let Some(value) = self.link.received()? {
                     self.count(&value, acknowledged)?;
                 }
+                self.progress.add(self.acknowledged - before);
             }
             chunk = input.recv(), if wants_more => match chunk {
                 Some(chunk) => self.window.offer(chunk.map_err(Stop::Input)?),
@@ -281,6 +304,6 @@ impl Sending {
             Again::Doubled => "sent again, and there twice where they had arrived",
         };
         let limit = duration::shown(self.manner.reconnect);
-        say(&format!("{error}; trying to reach it for {limit}: {in_flight} not acknowledged, {fate}"));
+        self.progress.say(&format!("{error}; trying to reach it for {limit}: {in_flight} not acknowledged, {fate}"));
     }
 }

@@ -11,7 +11,7 @@ use std::process::{Child, Command};
 use insta::{allow_duplicates, assert_snapshot};
 use rbq_client::{Client, Options, Value};
 use support::own::Server;
-use support::{Oracle, ask, rbq, run, start, text, until};
+use support::{Oracle, ask, oracle, rbq, run, start, text, until};
 
 /// A server of either kind.
 enum Site {
@@ -265,6 +265,38 @@ async fn a_name_has_one_consumer() {
         assert!(site.play(&[&QUEUE[..], &["-c", "bob"]].concat()).starts_with("exit 0\n"));
         signal(&child, "-INT");
         assert!(end(child).starts_with("exit 130\n"));
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_is_followed_and_everything_beside_a_key_is_in_its_slot() {
+    let Some(nodes) = oracle::cluster::start::<3>().await else { return };
+    let url = nodes[0].oracle.url();
+    let play = |args: &[&str]| text(&run(rbq(args).env("RBQ_URL", &url), b""));
+    // One a node.
+    for name in ["b", "c", "d"] {
+        assert_eq!(play(&["produce", "stream", name, "1", "2"]), "exit 0\nerr| sent 2, acknowledged 2, failed 0\n");
+        let group = ["consume", "stream", name, "--group", "g", "--create", "--no-wait"];
+        let said = play(&[&group[..], &["--exec", "grep -q 1 && exit 65; true"]].concat());
+        assert!(said.starts_with("exit 0\n") && said.contains(&format!("in `{{{name}}}.dlq` (rejected")), "{said}");
+        let letters = format!("{{{name}}}.dlq");
+        let said = play(&["consume", "stream", &letters, "--no-wait", "--format", "%{data} %{_rbq.source}\\n"]);
+        assert_eq!(said, format!("exit 0\nout| 1 {name}\n"));
+        let queue = format!("{name}-queue");
+        play(&["produce", "queue", &queue, "-q", "1", "2"]);
+        let taken = ["consume", "queue", &queue, "--no-wait", "-q", "-c", "ann", "--ack", "manual", "-n", "1"];
+        assert_eq!(play(&taken), "exit 0\nout| 1\n");
+        let processing = format!("{{{queue}}}:processing:ann");
+        assert_eq!(play(&["cli", "-c", "llen", &processing]), "exit 0\nout| 1\n");
+    }
+    let said = play(&["consume", "queue", "b", "--dlq", "c"]);
+    assert!(said.starts_with("exit 1\n") && said.contains("`b` is a stream"), "{said}");
+    let said = play(&["consume", "queue", "none", "--dlq", "other"]);
+    assert!(said.starts_with("exit 2\n") && said.contains("are in different slots"), "{said}");
+    for name in ["b", "c", "d"] {
+        let child = start(rbq(&["sub", "--shard", name, "-n", "1"]).env("RBQ_URL", &url));
+        while play(&["pub", "--shard", name, "hi"]).contains("heard 0 times") {}
+        assert_eq!(end(child), "exit 0\nout| hi\n");
     }
 }
 

@@ -16,6 +16,7 @@ use crate::failure::{Result, say};
 use crate::feed::{self, Input, Requests};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
+use crate::progress::Progress;
 use crate::sending::{Again, Sending};
 
 /// Publish messages to a channel
@@ -43,7 +44,7 @@ pub(crate) async fn run(args: PubArgs) -> Result<Exit> {
     let manner = args.pace.manner(Again::Doubled, "the server answered with nothing");
     let quiet = args.quiet;
     let mut heard = 0;
-    let mut sending = Sending::new(target, link, Interrupt::listen()?, manner);
+    let mut sending = Sending::new(target, link, Interrupt::listen()?, manner, Progress::silent());
     let sent = sending.run(requests(args), |reply| {
         if let Value::Integer(receivers) = reply {
             heard += receivers;

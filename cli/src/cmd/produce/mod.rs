@@ -25,6 +25,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
+use crate::progress::Progress;
 use crate::sending::{Again, Manner, Sending};
 
 /// Requests in flight unless told otherwise: over a round trip of 1 ms more than one connection carries.
@@ -148,8 +149,12 @@ pub(crate) async fn run(args: ProduceArgs) -> Result<Exit> {
     let again = if once.is_some() { Again::Recognised } else { Again::Doubled };
     let interrupt = Interrupt::listen()?;
     let manner = pace.manner(again, "there is no such stream, and --nomkstream creates none");
-    let mut sending = Sending::new(target, link, interrupt, manner);
+    // Where stdin is read, somebody may be typing.
+    let has_bar = !quiet && !args.file.is_empty() && args.file.iter().all(|file| file.as_os_str() != "-");
+    let progress = if has_bar { Progress::start("acknowledged", pace.count) } else { Progress::silent() };
+    let mut sending = Sending::new(target, link, interrupt, manner, progress);
     let sent = if pace.count == Some(0) { Ok(()) } else { sending.run(input::start(args, once), |_| ()).await };
+    sending.end_progress();
     if !quiet {
         say(&sending.summary());
     }
