@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cmd::{backup, cli, consume, context, journal, produce, publish, repl, restore, subscribe};
+use crate::cmd::{backup, cli, consume, context, dlq, journal, produce, publish, repl, restore, subscribe};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 
@@ -28,6 +28,7 @@ enum Command {
     Sub(subscribe::SubArgs),
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    Dlq(dlq::DlqArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Journal(journal::JournalArgs),
@@ -71,6 +72,7 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Sub(args) => subscribe::run(args).await,
         Command::Produce(args) => produce::run(args).await,
         Command::Consume(args) => consume::run(args).await,
+        Command::Dlq(args) => dlq::run(args).await,
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(&args),
         Command::Journal(args) => journal::run(args),

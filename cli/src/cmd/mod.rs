@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod cli;
 pub(crate) mod consume;
 pub(crate) mod context;
+pub(crate) mod dlq;
 pub(crate) mod journal;
 pub(crate) mod produce;
 pub(crate) mod publish;

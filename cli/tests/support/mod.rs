@@ -4,6 +4,9 @@
 #[path = "../../../crates/client/tests/oracle/mod.rs"]
 mod oracle;
 
+pub(crate) mod letters;
+pub(crate) mod own;
+
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;

@@ -1,0 +1,584 @@
+//! `rbq dlq`, against redis-server and against rbq: what it says, how it ends, and where messages are afterwards.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::process::{Child, Command};
+
+use insta::{allow_duplicates, assert_snapshot};
+use rbq_client::{Client, Options, Value};
+use support::letters::{Letter, add};
+use support::own::Server;
+use support::{Oracle, ask, rbq, run, start, text};
+
+/// Both kinds of server.
+enum Either {
+    Redis(Oracle),
+    Rbq(Server),
+}
+
+impl Either {
+    fn both() -> Vec<Self> {
+        Oracle::start(&[]).map(Self::Redis).into_iter().chain([Self::Rbq(Server::start())]).collect()
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Redis(oracle) => oracle.url(),
+            Self::Rbq(server) => server.url(),
+        }
+    }
+
+    async fn client(&self) -> Client {
+        Client::connect(&self.url().parse().unwrap(), &Options::default()).await.unwrap().0
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = rbq(args);
+        command.env("RBQ_URL", self.url());
+        command
+    }
+
+    /// Runs `rbq dlq …` and shows it, with words for what is different every time.
+    fn dlq(&self, args: &[&str]) -> String {
+        self.shown(&text(&run(&mut self.command(&[&["dlq"], args].concat()), b"")))
+    }
+
+    fn shown(&self, text: &str) -> String {
+        let text = text.replace(&self.url(), "URL");
+        let job = regex::Regex::new(r"\b[0-9a-f]{8}\b").unwrap();
+        job.replace_all(&text, "JOB").into_owned()
+    }
+
+    /// The same for tables with ages, whose columns are as wide as the ages are.
+    fn dlq_without_ages(&self, args: &[&str]) -> String {
+        let age = regex::Regex::new(r"\b\d+d(\d+h)?").unwrap();
+        let gaps = regex::Regex::new(r"  +").unwrap();
+        gaps.replace_all(&age.replace_all(&self.dlq(args), "AGE"), "  ").into_owned()
+    }
+
+    fn begin(&self, args: &[&str]) -> Child {
+        start(&mut self.command(&[&["dlq"], args].concat()))
+    }
+}
+
+/// A stream `orders` of five entries that two groups, billing and mail, have read and acknowledged.
+async fn orders(client: &Client) {
+    for number in 1..=5 {
+        ask(client, &format!("XADD orders {number}-0 item book{number}")).await;
+    }
+    for group in ["billing", "mail"] {
+        ask(client, &format!("XGROUP CREATE orders {group} 0")).await;
+        ask(client, &format!("XREADGROUP GROUP {group} w1 STREAMS orders >")).await;
+        ask(client, &format!("XACK orders {group} 1-0 2-0 3-0 4-0 5-0")).await;
+    }
+}
+
+fn order(number: u64) -> Letter {
+    Letter::of_stream("orders", "billing", &format!("{number}-0"), &[("item", format!("book{number}").as_bytes())])
+}
+
+/// The IDs pending in a group, and how often each was delivered.
+async fn pending(client: &Client, key: &str, group: &str) -> Vec<(String, i64)> {
+    let Value::Array(rows) = ask(client, &format!("XPENDING {key} {group} - + 100")).await else { panic!() };
+    let row = |row: &Value| match row {
+        Value::Array(parts) => match (&parts[0], &parts[3]) {
+            (Value::Bulk(id), Value::Integer(count)) => (String::from_utf8_lossy(id).into_owned(), *count),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    rows.iter().map(row).collect()
+}
+
+/// The elements of a list.
+async fn list(client: &Client, key: &str) -> String {
+    let Value::Array(items) = ask(client, &format!("LRANGE {key} 0 -1")).await else { panic!() };
+    let texts = items.iter().map(|item| String::from_utf8_lossy(item.as_bytes().unwrap()).into_owned());
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+async fn length(client: &Client, key: &str) -> i64 {
+    let Value::Integer(length) = ask(client, &format!("XLEN {key}")).await else { panic!() };
+    length
+}
+
+#[tokio::test]
+async fn a_message_goes_back_to_the_group_that_failed_and_to_no_other() {
+    for server in Either::both() {
+        let client = server.client().await;
+        orders(&client).await;
+        add(&client, "orders.dlq", &[order(2), order(4)]).await;
+        allow_duplicates! {
+        assert_snapshot!(server.dlq(&["redrive", "orders", "--yes"]), @r"
+        exit 0
+        err| plan: re-drive 2 messages of `orders.dlq` on URL
+        err|   from 2: orders/billing, max-deliver
+        err|   send 2: back to group `billing` of `orders`, attempts 0
+        err| job JOB; if it is interrupted: rbq dlq redrive orders.dlq --resume JOB --yes
+        err| re-driven 2, quarantined 0, put back 0, skipped 0
+        ");
+        }
+        assert_eq!(pending(&client, "orders", "billing").await, [("2-0".to_owned(), 0), ("4-0".to_owned(), 0)]);
+        assert_eq!(pending(&client, "orders", "mail").await, []);
+        for group in ["billing", "mail"] {
+            let fresh = ask(&client, &format!("XREADGROUP GROUP {group} w2 STREAMS orders >")).await;
+            assert!(matches!(fresh, Value::Null | Value::NullArray), "{fresh:?}");
+        }
+        // Whoever claims what has been idle for long has it at once, byte for byte, as its first delivery.
+        let claimed = ask(&client, "XAUTOCLAIM orders billing w2 3600000 0").await;
+        assert!(format!("{claimed:?}").contains("book4"), "{claimed:?}");
+        assert_eq!(pending(&client, "orders", "billing").await, [("2-0".to_owned(), 1), ("4-0".to_owned(), 1)]);
+        assert_eq!(length(&client, "orders.dlq").await, 0);
+        assert_eq!(
+            ask(&client, "EXISTS orders.dlq:redrive orders.dlq:redrive:at orders.dlq:redrive:undo").await,
+            Value::Integer(0)
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_needs_more_is_listed_and_skipped_until_it_is_asked_for() {
+    for server in Either::both() {
+        let client = server.client().await;
+        orders(&client).await;
+        ask(&client, "XDEL orders 3-0").await;
+        let mut changed = order(1);
+        changed.payload[0].1 = b"pen".to_vec();
+        let mut fields = order(1).fields();
+        fields[1] = b"pen".to_vec();
+        add(&client, "orders.dlq", &[order(2), order(3), Letter { group: "gone".into(), ..order(4) }]).await;
+        add_raw(&client, "orders.dlq", "4-0", &fields).await;
+        ask(&client, "XADD orders.dlq 5-0 some thing").await;
+        add_more(&client, "orders.dlq", "6-0", &Letter::of_stream("lost", "g", "1-0", &[("a", b"b")])).await;
+        allow_duplicates! {
+        assert_snapshot!(server.dlq(&["redrive", "orders"]), @r"
+        exit 2
+        err| plan: re-drive 1 message of `orders.dlq` on URL
+        err|   from 1: lost/g, max-deliver
+        err|   from 3: orders/billing, max-deliver
+        err|   from 1: orders/gone, max-deliver
+        err|   send 1: back to group `billing` of `orders`, attempts 0
+        err|   skip 1: not in the form of a dead letter
+        err|   skip 1: the group is gone (--to, --map or --all-groups)
+        err|   skip 1: the message was changed (--append makes a new entry, which every group sees)
+        err|   skip 1: the original entry is gone (--append makes a new one, which every group sees)
+        err|   skip 1: the source is gone (--to or --map names another)
+        err| error: there is no terminal to ask on
+        err| hint: `--yes` agrees to the above
+        ");
+        assert_snapshot!(server.dlq(&["redrive", "orders", "--dry-run", "--append"]), @r"
+        exit 0
+        err| plan: re-drive 3 messages of `orders.dlq` on URL
+        err|   from 1: lost/g, max-deliver
+        err|   from 3: orders/billing, max-deliver
+        err|   from 1: orders/gone, max-deliver
+        err|   send 2: a new entry of `orders`, which every group of it sees
+        err|   send 1: back to group `billing` of `orders`, attempts 0
+        err|   skip 1: not in the form of a dead letter
+        err|   skip 1: the group is gone (--to, --map or --all-groups)
+        err|   skip 1: the source is gone (--to or --map names another)
+        err|   order lost: 2 messages behind newer ones
+        err| dry run: nothing was changed
+        ");
+        assert_snapshot!(server.dlq(&["redrive", "orders", "--yes"]), @r"
+        exit 3
+        err| plan: re-drive 1 message of `orders.dlq` on URL
+        err|   from 1: lost/g, max-deliver
+        err|   from 3: orders/billing, max-deliver
+        err|   from 1: orders/gone, max-deliver
+        err|   send 1: back to group `billing` of `orders`, attempts 0
+        err|   skip 1: not in the form of a dead letter
+        err|   skip 1: the group is gone (--to, --map or --all-groups)
+        err|   skip 1: the message was changed (--append makes a new entry, which every group sees)
+        err|   skip 1: the original entry is gone (--append makes a new one, which every group sees)
+        err|   skip 1: the source is gone (--to or --map names another)
+        err| job JOB; if it is interrupted: rbq dlq redrive orders.dlq --resume JOB --yes
+        err| re-driven 1, quarantined 0, put back 0, skipped 5
+        err|   skipped 1: not in the form of a dead letter
+        err|   skipped 1: the group is gone (--to, --map or --all-groups)
+        err|   skipped 1: the message was changed (--append makes a new entry, which every group sees)
+        err|   skipped 1: the original entry is gone (--append makes a new one, which every group sees)
+        err|   skipped 1: the source is gone (--to or --map names another)
+        ");
+        }
+        assert_eq!(pending(&client, "orders", "billing").await, [("2-0".to_owned(), 0)]);
+        assert_eq!(length(&client, "orders.dlq").await, 5);
+        allow_duplicates! {
+        assert_snapshot!(server.dlq(&["redrive", "orders", "--yes", "--append", "--map", "lost=found"]), @r"
+        exit 3
+        err| plan: re-drive 3 messages of `orders.dlq` on URL
+        err|   from 1: lost/g, max-deliver
+        err|   from 2: orders/billing, max-deliver
+        err|   from 1: orders/gone, max-deliver
+        err|   send 1: a new entry of `found`, which every group of it sees
+        err|   send 2: a new entry of `orders`, which every group of it sees
+        err|   skip 1: not in the form of a dead letter
+        err|   skip 1: the group is gone (--to, --map or --all-groups)
+        err|   order lost: 3 messages behind newer ones
+        err| job JOB; if it is interrupted: rbq dlq redrive orders.dlq --resume JOB --yes
+        err| re-driven 3, quarantined 0, put back 0, skipped 2
+        err|   skipped 1: not in the form of a dead letter
+        err|   skipped 1: the group is gone (--to, --map or --all-groups)
+        ");
+        assert_snapshot!(text(&run(&mut server.command(&["cli", "--json", "xrange", "found", "-", "+"]), b"")).contains(r#"["a","b"]"#), @"true");
+        }
+        assert_eq!(length(&client, "orders").await, 6);
+        allow_duplicates! {
+        assert_snapshot!(server.dlq(&["redrive", "orders", "--yes", "--all-groups"]), @r"
+        exit 3
+        err| plan: re-drive 1 message of `orders.dlq` on URL
+        err|   from 1: orders/gone, max-deliver
+        err|   send 1: a new entry of `orders`, which every group of it sees
+        err|   skip 1: not in the form of a dead letter
+        err|   order lost: 1 message behind newer ones
+        err| job JOB; if it is interrupted: rbq dlq redrive orders.dlq --resume JOB --yes
+        err| re-driven 1, quarantined 0, put back 0, skipped 1
+        err|   skipped 1: not in the form of a dead letter
+        ");
+        }
+        assert_eq!(length(&client, "orders").await, 7);
+    }
+}
+
+async fn add_raw(client: &Client, key: &str, id: &str, fields: &[Vec<u8>]) {
+    client.call(rbq_client::Request::from(["XADD", key, id]).args(fields)).await.unwrap();
+}
+
+async fn add_more(client: &Client, key: &str, id: &str, letter: &Letter) {
+    add_raw(client, key, id, &letter.fields()).await;
+}
+
+#[tokio::test]
+async fn a_queue_gets_its_messages_at_the_tail_or_in_order_at_the_front() {
+    for server in Either::both() {
+        let client = server.client().await;
+        let letters: Vec<Letter> = [&b"one"[..], b"two", b"\x00\xff"].map(|data| Letter::of_queue("jobs", data)).into();
+        for (option, expected) in
+            [(None, "\u{0}\u{fffd} two one new old"), (Some("--front"), "new old \u{0}\u{fffd} two one")]
+        {
+            ask(&client, "DEL jobs jobs.dlq").await;
+            ask(&client, "LPUSH jobs old new").await;
+            add(&client, "jobs.dlq", &letters).await;
+            let args =
+                [&["redrive", "jobs", "--yes", "-q", "--batch", "2"][..], &option.into_iter().collect::<Vec<_>>()]
+                    .concat();
+            assert!(server.dlq(&args).starts_with("exit 0\n"), "{}", server.dlq(&args));
+            assert_eq!(list(&client, "jobs").await, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_dies_again_and_again_ends_in_quarantine() {
+    for server in Either::both() {
+        let client = server.client().await;
+        orders(&client).await;
+        for round in 1..=3 {
+            add_more(&client, "orders.dlq", "*", &order(2)).await;
+            assert!(server.dlq(&["redrive", "orders", "--yes", "-q"]).starts_with("exit 0\n"));
+            assert_eq!(length(&client, "orders.dlq").await, 0, "{round}");
+        }
+        add_more(&client, "orders.dlq", "*", &order(2)).await;
+        allow_duplicates! {
+        assert_snapshot!(server.dlq(&["redrive", "orders", "--yes"]), @r"
+        exit 3
+        err| plan: re-drive 1 message of `orders.dlq` on URL
+        err|   from 1: orders/billing, max-deliver
+        err|   send 1: into quarantine, `orders.dlq.quarantine`: sent back too often
+        err| job JOB; if it is interrupted: rbq dlq redrive orders.dlq --resume JOB --yes
+        err| re-driven 0, quarantined 1, put back 0, skipped 0
+        ");
+        assert_snapshot!(server.dlq(&["redrive", "orders.dlq.quarantine", "--yes"]), @r"
+        exit 3
+        err| plan: re-drive 0 messages of `orders.dlq.quarantine` on URL
+        err|   from 1: orders/billing, max-deliver
+        err|   skip 1: sent back too often (a higher --max-redrives)
+        ");
+        assert_snapshot!(server.dlq(&["redrive", "orders.dlq.quarantine", "--yes", "-q", "--max-redrives", "9"]), @r"
+        exit 0
+        err| plan: re-drive 1 message of `orders.dlq.quarantine` on URL
+        err|   from 1: orders/billing, max-deliver
+        err|   send 1: back to group `billing` of `orders`, attempts 0
+        err| job JOB; if it is interrupted: rbq dlq redrive orders.dlq.quarantine --resume JOB --yes
+        ");
+        }
+        assert_eq!(length(&client, "orders.dlq.quarantine").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_selection_takes_only_what_it_names() {
+    for server in Either::both() {
+        let client = server.client().await;
+        orders(&client).await;
+        let letters = [
+            order(1),
+            Letter { reason: "rejected".into(), error: "no stock".into(), ..order(2) },
+            Letter { attempts: 7, ..order(3) },
+            Letter { died_ms: 1_800_000_000_000, ..order(4) },
+            Letter { group: "mail".into(), ..order(5) },
+        ];
+        add(&client, "orders.dlq", &letters).await;
+        for (args, expected) in [
+            (&["--reason", "rejected"][..], "2-0"),
+            (&["--min-attempts", "4"], "3-0"),
+            (&["--since", "2027-01-01T00:00:00Z"], "4-0"),
+            (&["--group", "mail"], "5-0"),
+            (&["--match", "stock"], "2-0"),
+            (&["--where", ".fields.item == \"book3\""], "3-0"),
+            (&["--limit", "1"], "1-0"),
+        ] {
+            let shown = server.dlq(&[&["show", "orders", "-o", "jsonl"], args].concat());
+            let ids: Vec<&str> = shown.matches(&format!("\"id\":\"{expected}\"")).collect();
+            assert_eq!((ids.len(), shown.lines().count()), (1, 2), "{args:?}: {shown}");
+            let plan = server.dlq(&[&["redrive", "orders", "--dry-run"], args].concat());
+            assert!(plan.contains("re-drive 1 message of"), "{args:?}: {plan}");
+        }
+        let ids = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(ids.path(), "2-0\n\n5-0\n9-9\n").unwrap();
+        let path = ids.path().to_str().unwrap();
+        assert!(server.dlq(&["redrive", "orders", "--yes", "-q", "--ids", path]).starts_with("exit 0\n"));
+        assert!(server.dlq(&["redrive", "orders/billing", "--yes", "-q", "--limit", "1"]).starts_with("exit 0\n"));
+        assert_eq!(pending(&client, "orders", "billing").await, [("1-0".to_owned(), 0), ("2-0".to_owned(), 0)]);
+        assert_eq!(pending(&client, "orders", "mail").await, [("5-0".to_owned(), 0)]);
+    }
+}
+
+#[tokio::test]
+async fn ctrl_c_leaves_a_job_that_one_printed_command_finishes() {
+    for server in Either::both() {
+        let client = server.client().await;
+        let letters: Vec<Letter> = (0..40).map(|n| Letter::of_queue("jobs", format!("{n}").as_bytes())).collect();
+        add(&client, "jobs.dlq", &letters).await;
+        let child = server.begin(&["redrive", "jobs", "--yes", "--rate", "4"]);
+        support::until(&client, "LLEN jobs", |length| *length != Value::Integer(0)).await;
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let printed = said.lines().find_map(|line| line.strip_prefix("interrupted; to go on: rbq ")).unwrap();
+        let there = length(&client, "jobs.dlq").await;
+        assert!((1..40).contains(&there), "{there}");
+
+        // Nobody else begins, throws away or changes meanwhile.
+        allow_duplicates! {
+        assert_snapshot!(server.dlq(&["redrive", "jobs", "--yes"]), @r"
+        exit 1
+        err| error: a re-drive of `jobs.dlq` is not finished: job JOB
+        err| hint: `rbq dlq redrive jobs.dlq --resume JOB` finishes it, `--abandon JOB` gives it up
+        ");
+        assert_snapshot!(server.dlq(&["redrive", "jobs", "--yes", "--resume", "nonesuch"]), @r"
+        exit 1
+        err| error: a re-drive of `jobs.dlq` is not finished: job JOB
+        err| hint: `rbq dlq redrive jobs.dlq --resume JOB` finishes it, `--abandon JOB` gives it up
+        ");
+        }
+        assert!(server.dlq(&["purge", "jobs", "--yes"]).starts_with("exit 1\n"));
+        assert!(server.dlq(&["edit", "jobs", "40-0", "--yes", "--set", "data=x"]).starts_with("exit 1\n"));
+        assert!(server.dlq(&["ls", "-o", "jsonl"]).contains("\"job\":\"JOB\""));
+
+        // The rate was part of what was asked for; the rest need not be waited for here.
+        let job = printed.split(' ').skip_while(|word| *word != "--resume").nth(1).unwrap();
+        let raw = ask(&client, "GET jobs.dlq:redrive").await;
+        let faster = String::from_utf8_lossy(raw.as_bytes().unwrap()).replace("\"rate\":4", "\"rate\":null");
+        client.call(["SET", "jobs.dlq:redrive", &faster]).await.unwrap();
+        assert_eq!(printed, format!("dlq redrive jobs.dlq --resume {job} --yes"));
+        let output = run(&mut server.command(&printed.split(' ').collect::<Vec<_>>()), b"");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let mut arrived: Vec<i32> = list(&client, "jobs").await.split(' ').map(|n| n.parse().unwrap()).collect();
+        arrived.sort_unstable();
+        assert_eq!(arrived, (0..40).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_job_can_be_given_up() {
+    for server in Either::both() {
+        let client = server.client().await;
+        let letters: Vec<Letter> = (0..40).map(|n| Letter::of_queue("jobs", format!("{n}").as_bytes())).collect();
+        add(&client, "jobs.dlq", &letters).await;
+        let mut child = server.begin(&["redrive", "jobs", "--yes", "--rate", "4"]);
+        support::until(&client, "LLEN jobs", |length| *length != Value::Integer(0)).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let raw = ask(&client, "GET jobs.dlq:redrive").await;
+        let spec: serde_json::Value = serde_json::from_slice(raw.as_bytes().unwrap()).unwrap();
+        let given_up = server.dlq(&["redrive", "jobs", "--yes", "--abandon", spec["job"].as_str().unwrap()]);
+        assert!(given_up.starts_with("exit 0\n"), "{given_up}");
+        let there = length(&client, "jobs.dlq").await;
+        assert!(server.dlq(&["purge", "jobs", "--yes", "--expect", &there.to_string()]).starts_with("exit 0\n"));
+    }
+}
+
+#[tokio::test]
+async fn a_re_drive_stops_when_too_much_dies_again() {
+    for server in Either::both() {
+        let client = server.client().await;
+        let letters: Vec<Letter> = (0..200).map(|n| Letter::of_queue("jobs", format!("{n}").as_bytes())).collect();
+        add(&client, "jobs.dlq", &letters).await;
+        let mut child = server.begin(&["redrive", "jobs", "--yes", "--batch", "1", "--rate", "100", "--stop-at", "50"]);
+        // Whatever comes is given up at once.
+        while child.try_wait().unwrap().is_none() {
+            if let Value::Bulk(data) = ask(&client, "RPOP jobs").await {
+                add_more(&client, "jobs.dlq", "*", &Letter::of_queue("jobs", &data)).await;
+            }
+        }
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(
+            said.contains("have died again") && said.contains("hint: `rbq dlq redrive jobs.dlq --resume"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_changed_message_keeps_the_hash_of_the_original() {
+    for server in Either::both() {
+        let client = server.client().await;
+        orders(&client).await;
+        add(&client, "orders.dlq", &[order(1), order(2)]).await;
+        let mut edit = server.command(&["dlq", "edit", "orders", "1-0", "--yes"]);
+        let edited = run(edit.env("EDITOR", "sed -i s/book1/pen/"), b"");
+        assert_eq!(edited.status.code(), Some(0), "{edited:?}");
+        let exported = server.dlq(&["export", "orders", "-q"]);
+        assert!(exported.contains(r#""changed":true,"fields":[["item","pen"]]"#), "{exported}");
+        assert!(exported.contains(r#""changed":false,"fields":[["item","book2"]]"#), "{exported}");
+        let skipped = server.dlq(&["redrive", "orders", "--yes", "-q", "--set", "note=x"]);
+        assert!(skipped.contains("skip 2: the message was changed"), "{skipped}");
+        let sent = server.dlq(&["redrive", "orders", "--yes", "-q", "--append", "--set", "note=x"]);
+        assert!(sent.starts_with("exit 0\n"), "{sent}");
+        let output = run(&mut server.command(&["cli", "--json", "xrevrange", "orders", "+", "-", "count", "2"]), b"");
+        let found = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            found.contains(r#"["item","pen","note","x"]"#) && found.contains(r#"["item","book2","note","x"]"#),
+            "{found}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_counted_shown_and_exported() {
+    for server in Either::both() {
+        let client = server.client().await;
+        orders(&client).await;
+        let letters = [
+            Letter { error: "no stock".into(), ..order(1) },
+            Letter { error: "no stock".into(), reason: "rejected".into(), ..order(2) },
+            Letter::of_queue("jobs", b"\xff"),
+        ];
+        add(&client, "orders.dlq", &letters).await;
+        add(&client, "graveyard", &letters[..1]).await;
+        ask(&client, "XADD mail-dlq 7-0 to ann").await;
+        ask(&client, "XADD plain 7-0 to ann").await;
+        allow_duplicates! {
+        assert_snapshot!(server.dlq_without_ages(&["ls"]), @r"
+        exit 0
+        out| DEAD LETTERS  SOURCE  MESSAGES  OLDEST  NEWEST  KNOWN BY  JOB
+        out| graveyard  orders  1  AGE  AGE  mark  -
+        out| mail-dlq  -  1  AGE  AGE  name  -
+        out| orders.dlq  orders  3  AGE  AGE  mark  -
+        ");
+        assert_snapshot!(server.dlq_without_ages(&["stats", "orders"]), @r"
+        exit 0
+        out| BY  VALUE  MESSAGES  OLDEST  NEWEST
+        out| reason  max-deliver  2  AGE  AGE
+        out| reason  rejected  1  AGE  AGE
+        out| source  orders/billing  2  AGE  AGE
+        out| source  jobs  1  AGE  AGE
+        out| error  no stock  2  AGE  AGE
+        out| error  (none)  1  AGE  AGE
+        out| age  over 7 days  3  AGE  AGE
+        ");
+        assert_snapshot!(server.dlq(&["show", "orders"]), @r#"
+        exit 0
+        out| ID   SOURCE  GROUP    REASON       ATTEMPTS  DIED                      ERROR     MESSAGE
+        out| 1-0  orders  billing  max-deliver         3  2023-11-14T22:13:20.000Z  no stock  item book1
+        out| 2-0  orders  billing  rejected            3  2023-11-14T22:13:20.000Z  no stock  item book2
+        out| 3-0  jobs    -        max-deliver         3  2023-11-14T22:13:20.000Z  -         "\xff"
+        "#);
+        assert_snapshot!(server.dlq(&["show", "orders.dlq", "1-0", "9-9"]), @r#"
+        exit 3
+        out| id               1-0
+        out| source           orders
+        out| type             stream
+        out| group            billing
+        out| original id      1-0
+        out| reason           max-deliver
+        out| error            no stock
+        out| attempts         [{"at":0,"consumer":"w1"},{"at":1,"consumer":"w1"},{"at":2,"consumer":"w1"}]
+        out| first delivered  2023-11-14T22:13:19.000Z
+        out| died             2023-11-14T22:13:20.000Z
+        out| sent back        0
+        out| last job         -
+        out| hash             d2b90a469dd5f0265acbc2ec34f43ee7
+        out| changed          no
+        out| fields           [["item","book1"]]
+        err| `orders.dlq` has no entry 9-9
+        "#);
+        assert_snapshot!(server.dlq(&["grep", "graveyard", "st.ck"]), @r"
+        exit 0
+        out| ID   SOURCE  GROUP    REASON       ATTEMPTS  DIED                      ERROR     MESSAGE
+        out| 1-0  orders  billing  max-deliver         3  2023-11-14T22:13:20.000Z  no stock  item book1
+        ");
+        assert_snapshot!(server.dlq(&["export", "orders", "--source", "jobs"]), @r#"
+        exit 0
+        out| {"id":"3-0","source":"jobs","type":"queue","group":"","original_id":"","reason":"max-deliver","error":"","attempts":[{"at":0,"consumer":"w1"},{"at":1,"consumer":"w1"},{"at":2,"consumer":"w1"}],"first_delivered_ms":1699999999000,"died_ms":1700000000000,"redrives":0,"job":"","hash":"9352fb9aa66849b0a34e9fa091678b2d","changed":false,"fields":[["data",{"base64":"/w=="}]]}
+        err| exported 1
+        "#);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_counted_is_not_thrown_away() {
+    for server in Either::both() {
+        let client = server.client().await;
+        add(&client, "orders.dlq", &[order(1), order(2), order(3)]).await;
+        allow_duplicates! {
+        assert_snapshot!(server.dlq(&["purge", "orders", "--yes", "--expect", "2"]), @r"
+        exit 1
+        err| error: 3 dead letters of `orders.dlq` would be thrown away, and not 2
+        err| hint: nothing was changed; `rbq dlq stats` tells what is there
+        ");
+        assert_snapshot!(server.dlq(&["purge", "orders"]), @r"
+        exit 2
+        err| plan: throw away 3 dead letters of `orders.dlq` on URL
+        err| error: there is no terminal to ask on
+        err| hint: `--yes` agrees to the above
+        ");
+        assert_snapshot!(server.dlq(&["purge", "orders", "--yes", "--limit", "2"]), @r"
+        exit 0
+        err| plan: throw away 2 dead letters of `orders.dlq` on URL
+        err| purged 2
+        ");
+        assert_snapshot!(server.dlq(&["purge", "nothing", "--yes"]), @r"
+        exit 1
+        err| error: there are no dead letters of `nothing`, and no dead-letter stream of that name
+        err| hint: `rbq dlq ls` shows all there are
+        ");
+        }
+        assert_eq!(length(&client, "orders.dlq").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn every_message_has_its_line_in_the_audit_file() {
+    for server in Either::both() {
+        let client = server.client().await;
+        orders(&client).await;
+        add(&client, "orders.dlq", &[order(1), Letter { group: "gone".into(), ..order(2) }]).await;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("audit.jsonl");
+        server.dlq(&["redrive", "orders", "--yes", "-q", "--audit", file.to_str().unwrap()]);
+        let lines = std::fs::read_to_string(&file).unwrap();
+        let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told: Vec<_> =
+            lines.iter().map(|line| (line["id"].as_str().unwrap(), line["action"].as_str().unwrap())).collect();
+        assert_eq!(told, [("1-0", "redriven"), ("2-0", "skipped")]);
+        assert_eq!((&lines[0]["to"], &lines[0]["to_group"]), (&"orders".into(), &"billing".into()));
+        assert_eq!(lines[0]["hash"], lines[0]["sent_hash"]);
+    }
+}
