@@ -76,7 +76,7 @@ pub(crate) enum Answer {
 }
 
 /// The context that a plan is about.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct About<'a> {
     pub(crate) context: Option<&'a str>,
     pub(crate) protected: bool,

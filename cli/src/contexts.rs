@@ -162,7 +162,7 @@ impl Contexts {
         };
         let contexts: Self = toml::from_str(&text).map_err(|error| {
             // The message alone: the excerpt that toml shows beside it may hold a password.
-            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             Failure::new(format!("`{}`, line {line}: {}", path.display(), error.message()))
         })?;
         let mode = fs::metadata(path).map_err(|error| cannot("read", path, &error))?.permissions().mode();

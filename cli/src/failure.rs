@@ -76,6 +76,23 @@ impl Failure {
         }
     }
 
+    /// The sentence alone.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Told(told) => told.message.clone(),
+            Self::Server(error) => told(error).message,
+            Self::ClosedPipe => String::new(),
+        }
+    }
+
+    /// Whether the server, or the way to it, is what failed, and not what it was asked.
+    pub(crate) fn is_the_servers(&self) -> bool {
+        match self {
+            Self::Server(error) => error.ends_connection() || matches!(error, Error::Timeout(_)) || is_loading(error),
+            Self::Told(_) | Self::ClosedPipe => false,
+        }
+    }
+
     /// Says it on stderr and gives the exit code.
     pub(crate) fn report(self) -> Exit {
         match self {
@@ -122,6 +139,11 @@ fn told(error: &Error) -> Told {
         }
         _ => Told::new(error.to_string()),
     }
+}
+
+/// Whether the server is not ready to answer anybody.
+fn is_loading(error: &Error) -> bool {
+    matches!(error, Error::Reply(reply) if reply.code() == "LOADING")
 }
 
 /// Whether a server started on this machine would be found there.

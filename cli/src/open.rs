@@ -22,16 +22,19 @@ const URL_VARIABLE: &str = "RBQ_URL";
 /// Which context, unless the command line or [`URL_VARIABLE`] says so.
 const CONTEXT_VARIABLE: &str = "RBQ_CONTEXT";
 
+/// Under which these options stand in `--help` and in the manual.
+pub(crate) const HEADING: &str = "Server";
+
 /// The options that say which server.
 // The environment is read by hand: clap would take `RBQ_CONTEXT` beside `--url` for a contradiction.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ServerArgs {
     /// The server: redis://[user:password@]host[:port][/db] or unix:///path
     /// [env: RBQ_URL] [default: the current context, else redis://127.0.0.1:6379]
-    #[arg(short, long, value_parser = parse_url, help_heading = "Server")]
+    #[arg(short, long, value_parser = parse_url, help_heading = HEADING)]
     url: Option<Target>,
     /// The server that `rbq context add` gave this name [env: RBQ_CONTEXT]
-    #[arg(long, value_name = "NAME", conflicts_with = "url", help_heading = "Server")]
+    #[arg(long, value_name = "NAME", conflicts_with = "url", help_heading = HEADING)]
     context: Option<String>,
 }
 

@@ -109,6 +109,16 @@ impl Cell {
         Self { text: duration::shown(Duration::from_millis(ms)), ..Self::number(ms) }
     }
 
+    /// How long, in microseconds: `512us`, `1.25ms` for people.
+    pub(crate) fn span_us(us: u64) -> Self {
+        let text = match us {
+            0..1_000 => format!("{us}us"),
+            1_000..1_000_000 => format!("{:.2}ms", us as f64 / 1e3),
+            _ => format!("{:.2}s", us as f64 / 1e6),
+        };
+        Self { text, ..Self::number(us) }
+    }
+
     /// How much memory, in bytes: `1.5 MiB` for people.
     pub(crate) fn size_bytes(bytes: u64) -> Self {
         Self { text: size(bytes), ..Self::number(bytes) }
@@ -306,7 +316,7 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 /// `512 B`, `1.5 KiB`, `12 MiB`.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
@@ -346,9 +356,21 @@ mod tests {
     #[test]
     fn every_form_has_all_of_a_record() {
         let names: &[&[u8]] = &[b"jobs", b"\xff", "größer".as_bytes()];
-        insta::assert_snapshot!(written(Form::Text, names), @"");
-        insta::assert_snapshot!(written(Form::Json, names), @"");
-        insta::assert_snapshot!(written(Form::Jsonl, names), @"");
+        insta::assert_snapshot!(written(Form::Text, names), @r#"
+        NAME      AGE  MEMORY
+        jobs    3m12s       -
+        "\xff"  3m12s       -
+        größer  3m12s       -
+        "#);
+        insta::assert_snapshot!(
+            written(Form::Json, &names[..2]),
+            @r#"[{"name":"jobs","age_ms":192000,"memory_bytes":null},{"name":{"base64":"/w=="},"age_ms":192000,"memory_bytes":null}]"#
+        );
+        insta::assert_snapshot!(written(Form::Jsonl, names), @r#"
+        {"name":"jobs","age_ms":192000,"memory_bytes":null}
+        {"name":{"base64":"/w=="},"age_ms":192000,"memory_bytes":null}
+        {"name":"größer","age_ms":192000,"memory_bytes":null}
+        "#);
         assert_eq!(written(Form::Raw, &[b"a\tb", b""]), "a\tb\t192000\t\n\t192000\t\n");
         assert_eq!(written(Form::Json, &[]), "[]\n");
         assert_eq!(written(Form::Text, &[]), "");

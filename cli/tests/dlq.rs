@@ -412,6 +412,81 @@ async fn a_job_can_be_given_up() {
 }
 
 #[tokio::test]
+async fn a_step_that_was_cut_off_is_made_whole_by_whoever_resumes() {
+    for server in Either::both() {
+        let client = server.client().await;
+        orders(&client).await;
+        let letters: Vec<Letter> = (0..40).map(|n| Letter::of_queue("jobs", format!("{n}").as_bytes())).collect();
+        add(&client, "jobs.dlq", &letters).await;
+        let mut child = server.begin(&["redrive", "jobs", "--yes", "--rate", "4", "--limit", "40"]);
+        support::until(&client, "LLEN jobs", |length| *length != Value::Integer(0)).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let raw = ask(&client, "GET jobs.dlq:redrive").await;
+        let spec = String::from_utf8_lossy(raw.as_bytes().unwrap()).replace("\"rate\":4", "\"rate\":null");
+        client.call(["SET", "jobs.dlq:redrive", &spec]).await.unwrap();
+        let job: serde_json::Value = serde_json::from_str(&spec).unwrap();
+        // As if the step had also sent these, in the moment before: to a group that is gone, to one that has the entry, and to
+        // one that has not, without having watched it.
+        let kept = |group: &str, number: u64| {
+            let fields: Vec<String> =
+                order(number).fields().into_iter().map(|field| String::from_utf8(field).unwrap()).collect();
+            let pairs: Vec<&[String]> = fields.chunks(2).collect();
+            serde_json::json!({
+                "fields": pairs, "key": "orders", "group": [group, format!("{number}-0")], "is_queue": false
+            })
+        };
+        let undo = serde_json::json!({
+            "watched": false, "letters": [kept("gone", 1), kept("billing", 2), kept("billing", 9)]
+        });
+        client.call(["SET", "jobs.dlq:redrive:undo", &undo.to_string()]).await.unwrap();
+        let ended = server.dlq(&["redrive", "jobs", "--yes", "--resume", job["job"].as_str().unwrap()]);
+        assert!(ended.starts_with("exit 3\n") && ended.contains("quarantined 1, put back 1, skipped 0"), "{ended}");
+        let back = server.dlq(&["show", "jobs", "-o", "jsonl"]);
+        assert!(back.contains("book1") && back.lines().count() == 2, "{back}");
+        let aside = server.dlq(&["show", "jobs.dlq.quarantine", "-o", "jsonl"]);
+        assert!(aside.contains("book9") && aside.lines().count() == 2, "{aside}");
+        assert_eq!(ask(&client, "LLEN jobs").await, Value::Integer(40));
+    }
+}
+
+#[tokio::test]
+async fn a_token_keeps_messages_single_where_no_transaction_can() {
+    let Some(oracle) = Oracle::start(&["--cluster-enabled", "yes"]) else { return };
+    let server = Either::Redis(oracle);
+    let client = server.client().await;
+    ask(&client, "CLUSTER ADDSLOTSRANGE 0 16383").await;
+    support::until(&client, "CLUSTER INFO", |info| {
+        String::from_utf8_lossy(info.as_bytes().unwrap()).contains("cluster_state:ok")
+    })
+    .await;
+    orders(&client).await;
+    add(&client, "elsewhere.dlq", &[order(1), order(2)]).await;
+    // The first was sent by a process that was killed before it could take the dead letter away; it has been handled since.
+    ask(&client, "SET {orders}:redrive:elsewhere.dlq:1-0 1").await;
+    let ended = server.dlq(&["redrive", "elsewhere.dlq", "--yes", "-q"]);
+    assert!(ended.starts_with("exit 0\n"), "{ended}");
+    assert_eq!(pending(&client, "orders", "billing").await, [("2-0".to_owned(), 0)]);
+    assert_eq!(length(&client, "elsewhere.dlq").await, 0);
+    for key in ["{orders}:redrive:elsewhere.dlq:1-0", "{orders}:redrive:elsewhere.dlq:2-0", "{elsewhere.dlq}:redrive"] {
+        assert_eq!(ask(&client, &format!("EXISTS {key}")).await, Value::Integer(0), "{key}");
+    }
+    // With the same hash tag no token is needed.
+    add(&client, "{orders}.dlq", &[order(3)]).await;
+    assert!(server.dlq(&["redrive", "orders", "--yes", "-q"]).starts_with("exit 0\n"));
+    assert_eq!(pending(&client, "orders", "billing").await.len(), 2);
+    // A name that leaves no room for a token beside it.
+    ask(&client, "XADD a}b 1-0 x y").await;
+    ask(&client, "XGROUP CREATE a}b g $").await;
+    add_more(&client, "elsewhere.dlq", "*", &Letter::of_stream("a}b", "g", "1-0", &[("x", b"y")])).await;
+    let refused = server.dlq(&["redrive", "elsewhere.dlq", "--yes", "-q"]);
+    assert!(refused.starts_with("exit 3\n"), "{refused}");
+    assert_eq!(length(&client, "elsewhere.dlq").await, 1);
+    assert!(server.dlq(&["redrive", "elsewhere.dlq", "--yes", "-q", "--at-least-once"]).starts_with("exit 0\n"));
+    assert_eq!(pending(&client, "a}b", "g").await, [("1-0".to_owned(), 0)]);
+}
+
+#[tokio::test]
 async fn a_re_drive_stops_when_too_much_dies_again() {
     for server in Either::both() {
         let client = server.client().await;

@@ -85,3 +85,12 @@ pub(crate) async fn until(client: &Client, line: &str, mut wanted: impl FnMut(&V
         tokio::task::yield_now().await;
     }
 }
+
+/// The names of all subcommands, from the help.
+pub(crate) fn commands() -> Vec<String> {
+    let help = run(&mut rbq(&["--help"]), b"").stdout;
+    let help = String::from_utf8(help).unwrap();
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names = listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).filter(|name| !name.is_empty());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}

@@ -1,5 +1,4 @@
-//! An `rbq server` of one's own.
-#![allow(dead_code, clippy::unwrap_used)]
+//! Our own server, for the tools that are tried against it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -16,7 +15,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap())
+    }
+
+    /// The same in a directory that somebody knows already.
+    pub(crate) fn start_in(dir: TempDir) -> Self {
         let mut command =
             rbq(&["server", "--port", "0", "--unixsocket", "rbq.sock", "--dir", dir.path().to_str().unwrap()]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();

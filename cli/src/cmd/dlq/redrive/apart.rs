@@ -35,6 +35,29 @@ pub(super) fn token(servers: &Servers, keys: &Keys, target: &[u8], id: EntryId) 
     (slot(&token) == slot(target)).then_some(token)
 }
 
+/// Where a message can go without being lost or doubled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// In the transaction that takes its dead letter away.
+    Together,
+    /// By a token, or as at least once will do.
+    Apart,
+    /// Not at all.
+    Nowhere,
+}
+
+/// How a message reaches its target.
+pub(super) fn reach(servers: &Servers, keys: &Keys, way: &Way, id: EntryId, at_least_once: bool) -> Reach {
+    let (key, _) = way.target(keys);
+    if servers.are_together(&key, &keys.letters) {
+        Reach::Together
+    } else if at_least_once || token(servers, keys, &key, id).is_some() {
+        Reach::Apart
+    } else {
+        Reach::Nowhere
+    }
+}
+
 /// Sends what has its target elsewhere; what comes back has arrived, now or the last time.
 ///
 /// # Errors

@@ -35,7 +35,7 @@ use self::ledger::Ledger;
 use self::route::Rules;
 use self::survey::messages;
 use super::change::ChangeArgs;
-use super::entries::{self, Direction, Walk};
+use super::entries::{self, Direction};
 use super::keys::{self, Place};
 use super::select::{Matcher, SelectArgs};
 use super::servers::Servers;
@@ -216,22 +216,28 @@ async fn redrive(
     (rules, matcher): (Rules, Matcher),
 ) -> Result<Exit> {
     let ledger = Ledger::read(servers, &keys, &spec.job).await?;
-    let before = match args.run.resume {
-        Some(_) => job::parse::<At>(&servers.ask(&keys.letters, Request::new("GET").arg(&keys.at)).await?)?,
-        None => None,
+    let expected = match args.run.resume {
+        Some(_) => {
+            // Agreed to when it began; going through all of it again would hold up what waits to be finished.
+            let at: Option<At> = job::parse(&servers.ask(&keys.letters, Request::new("GET").arg(&keys.at)).await?)?;
+            let done = messages(at.unwrap_or_default().counts.moved());
+            let plan =
+                Plan::new(format!("finish job {} of `{}`, which has sent {done} so far", spec.job, place.name()));
+            if let Answer::Stop(exit) = args.consent.ask(&plan, &args.server)? {
+                return Ok(exit);
+            }
+            None
+        }
+        None => {
+            let survey = survey::survey(servers, &keys, &spec, (&rules, &matcher, &ledger)).await?;
+            if let Answer::Stop(exit) = args.consent.ask(&survey.plan(place, &spec), &args.server)? {
+                // Asked for, and not to be had: that is not done.
+                let nothing_went = exit == Exit::Done && survey.moving == 0 && survey.skipped() > 0;
+                return Ok(if nothing_went && !args.consent.is_dry_run() { Exit::Partly } else { exit });
+            }
+            Some(survey.moving)
+        }
     };
-    let mut walk = Walk::new(spec.direction, spec.last, spec.batch);
-    walk.cursor = before.as_ref().and_then(|at| at.cursor);
-    let counts = before.as_ref().map(|at| &at.counts);
-    let none = job::Counts::default();
-    let job = (&spec, counts.unwrap_or(&none));
-    let survey = survey::survey(servers, &keys, job, walk, (&rules, &matcher, &ledger)).await?;
-    let plan = survey.plan(place, &spec, counts);
-    if let Answer::Stop(exit) = args.consent.ask(&plan, &args.server)? {
-        // Asked for, and not to be had: that is not done.
-        let nothing_went = exit == Exit::Done && survey.moving == 0 && survey.skipped() > 0;
-        return Ok(if nothing_went && !args.consent.is_dry_run() { Exit::Partly } else { exit });
-    }
     let mut interrupt = Interrupt::listen()?;
     let audit = Audit::open(args.run.audit.as_deref(), &spec.job)?;
     let owner = random_word();
@@ -248,7 +254,7 @@ async fn redrive(
     let mut engine =
         Engine::new(&spec, Parts { servers, elsewhere, keys, rules, matcher, ledger, at, audit, has_xnack });
     let label = format!("re-driving {}", place.name());
-    let mut progress = if args.run.quiet { Progress::silent() } else { Progress::start(&label, Some(survey.moving)) };
+    let mut progress = if args.run.quiet { Progress::silent() } else { Progress::start(&label, expected) };
     let ended = engine.run(&mut interrupt, &mut progress).await;
     progress.finish();
     finish(&mut engine, ended, &interrupt, args.run.quiet, &resume).await

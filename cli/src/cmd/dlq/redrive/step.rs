@@ -18,6 +18,7 @@ use rbq_resp::Value;
 
 use super::super::entries::{self, EntryId, append};
 use super::super::servers::{all, transact};
+use super::apart::Reach;
 use super::engine::Engine;
 use super::job::{self, At};
 use super::ledger::{self, Mark};
@@ -129,18 +130,15 @@ impl Engine<'_> {
     }
 
     fn place(&self, case: Case, way: Way, sorted: &mut Sorted) {
-        let (key, _) = way.target(&self.keys);
         let letter = case.letter.as_ref().expect("what is no dead letter has no way");
         let letter_fields = if way == Way::Quarantine { self.ledger.annotated(letter) } else { Vec::new() };
         let mark = ledger::mark_of(&way);
-        let id = case.entry.id;
+        let reach = apart::reach(self.servers, &self.keys, &way, case.entry.id, self.at_least_once);
         let sending = Sending { case, way, letter_fields, mark };
-        if self.servers.are_together(&key, &self.keys.letters) {
-            sorted.together.push(sending);
-        } else if self.at_least_once || apart::token(self.servers, &self.keys, &key, id).is_some() {
-            sorted.apart.push(sending);
-        } else {
-            sorted.skipped.push((sending.case, Skip::NoToken));
+        match reach {
+            Reach::Together => sorted.together.push(sending),
+            Reach::Apart => sorted.apart.push(sending),
+            Reach::Nowhere => sorted.skipped.push((sending.case, Skip::NoToken)),
         }
     }
 

@@ -8,9 +8,10 @@ use super::super::entries::{self, Walk};
 use super::super::keys::{Place, shown};
 use super::super::select::Matcher;
 use super::super::servers::Servers;
-use super::job::{Counts, Keys, Spec};
+use super::apart::{Reach, reach};
+use super::job::{Keys, Spec};
 use super::ledger::Ledger;
-use super::route::{Case, Facts, Rules, Way};
+use super::route::{Case, Facts, Rules, Skip, Way};
 use crate::consent::Plan;
 use crate::deadletter::DeadLetter;
 use crate::failure::Result;
@@ -30,20 +31,18 @@ pub(super) struct Survey {
     pub(super) moving: u64,
 }
 
-/// Goes through all entries that a job may touch and that it has not passed yet.
+/// Goes through all entries that a job may touch.
 ///
 /// # Errors
 /// Of the server.
 pub(super) async fn survey(
     servers: &mut Servers,
     keys: &Keys,
-    job: (&Spec, &Counts),
-    mut walk: Walk,
+    spec: &Spec,
     (rules, matcher, ledger): (&Rules, &Matcher, &Ledger),
 ) -> Result<Survey> {
-    let (spec, counts) = job;
     let mut survey = Survey::default();
-    let left = matcher.limit().saturating_sub(counts.moved());
+    let mut walk = Walk::new(spec.direction, spec.last, spec.batch);
     loop {
         let page = entries::read(servers.ask(&keys.letters, walk.request(&keys.letters, spec.batch)).await?)?;
         walk.saw(&page);
@@ -52,10 +51,14 @@ pub(super) async fn survey(
         let cases = cases(page, matcher, rules, ledger);
         let facts = Facts::gather(servers, &cases).await?;
         for case in &cases {
-            if survey.moving == left {
+            if survey.moving == matcher.limit() {
                 return Ok(survey);
             }
-            survey.count(keys, case, rules.way(case, &facts));
+            let reach = |way: Way| match reach(servers, keys, &way, case.entry.id, spec.at_least_once) {
+                Reach::Together | Reach::Apart => Ok(way),
+                Reach::Nowhere => Err(Skip::NoToken),
+            };
+            survey.count(keys, case, rules.way(case, &facts).and_then(reach));
         }
     }
 }
@@ -73,7 +76,7 @@ pub(super) fn cases(page: Vec<entries::Entry>, matcher: &Matcher, rules: &Rules,
 }
 
 impl Survey {
-    fn count(&mut self, keys: &Keys, case: &Case, way: std::result::Result<Way, super::route::Skip>) {
+    fn count(&mut self, keys: &Keys, case: &Case, way: std::result::Result<Way, Skip>) {
         if let Some(letter) = &case.letter {
             let from = &letter.provenance;
             let group = if from.group.is_empty() { String::new() } else { format!("/{}", shown(&from.group)) };
@@ -106,16 +109,9 @@ impl Survey {
     }
 
     /// The plan for people.
-    pub(super) fn plan(&self, place: &Place, spec: &Spec, resumed: Option<&Counts>) -> Plan {
-        let name = place.name();
-        let title = match resumed {
-            Some(counts) => {
-                format!("finish job {} of `{name}`: {} done, {} to go", spec.job, counts.moved(), self.moving)
-            }
-            None => format!("re-drive {} of `{name}`", messages(self.moving)),
-        };
-        // A job that was begun has to be ended, even if there is nothing left to send.
-        let mut plan = if self.moving == 0 && resumed.is_none() { Plan::nothing(title) } else { Plan::new(title) };
+    pub(super) fn plan(&self, place: &Place, spec: &Spec) -> Plan {
+        let title = format!("re-drive {} of `{}`", messages(self.moving), place.name());
+        let mut plan = if self.moving == 0 { Plan::nothing(title) } else { Plan::new(title) };
         list(&mut plan, "from", &self.origins);
         list(&mut plan, "send", &self.ways);
         list(&mut plan, "skip", &self.skipped);
