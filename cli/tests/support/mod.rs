@@ -4,6 +4,7 @@
 #[path = "../../../crates/client/tests/oracle/mod.rs"]
 mod oracle;
 
+pub(crate) mod either;
 pub(crate) mod letters;
 pub(crate) mod own;
 
