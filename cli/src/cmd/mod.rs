@@ -8,6 +8,8 @@ pub(crate) mod completions;
 pub(crate) mod consume;
 pub(crate) mod context;
 pub(crate) mod dlq;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod journal;
 pub(crate) mod man;
 pub(crate) mod produce;
