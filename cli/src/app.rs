@@ -1,15 +1,17 @@
 //! The commands of `rbq`, and what `rbq` alone means: a REPL for a person, commands from stdin for a script.
 
 use std::env;
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::process::{self, ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::cmd::cli::Complaint;
 use crate::cmd::{
     backup, bench, check, cli, completions, consume, context, journal, man, produce, publish, repl, restore, subscribe,
 };
 use crate::exit::{Exit, Health};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, say};
 
 /// A message broker that every Redis client speaks to
 #[derive(Debug, Parser)]
@@ -48,21 +50,39 @@ fn ending() -> String {
 
 /// Parses the command line and runs it.
 pub(crate) fn run() -> ExitCode {
-    let matches = match whole().try_get_matches() {
-        Ok(matches) => matches,
-        // 2 is critical to a monitoring system: a command line that makes no sense is unknown.
-        Err(error) if error.use_stderr() && env::args_os().nth(1).is_some_and(|word| word == "check") => {
-            let _ = error.print();
-            return Exit::Health(Health::Unknown).into();
-        }
-        Err(error) => error.exit(),
-    };
+    let matches = whole().try_get_matches().unwrap_or_else(|error| refuse(&error));
     if matches.subcommand_name() == Some("server") {
         // It brings its own command line and its own runtimes; what follows `rbq` is its business.
         return rbq_server::main("rbq server", env::args_os().skip(1));
     }
     let command = Rbq::from_arg_matches(&matches).map(|rbq| rbq.command).unwrap_or_else(|error| error.exit());
     converse(command.unwrap_or_else(default_command)).into()
+}
+
+/// Ends with why the command line makes no sense; `rbq cli` has redis-cli's words and its exit code,
+/// `rbq check` the exit code of a plugin.
+fn refuse(error: &clap::Error) -> ! {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    if error.use_stderr() && arguments.get(1).is_some_and(|command| command == "check") {
+        // 2 is critical to a monitoring system: a command line that makes no sense is unknown.
+        let _ = error.print();
+        process::exit(Exit::Health(Health::Unknown).code().into());
+    }
+    if arguments.get(1).is_some_and(|command| command == "cli") {
+        match cli::complaint(error, arguments.last()) {
+            Some(Complaint::Unrecognized(flag)) => {
+                say(&cli::unrecognized(&flag));
+                process::exit(Exit::Failed.code().into());
+            }
+            // redis-cli's `-h` is a host's flag, and without one a cry for help.
+            Some(Complaint::HelpWanted) => match whole().try_get_matches_from(["rbq", "cli", "--help"]) {
+                Err(help) => help.exit(),
+                Ok(_) => unreachable!("help ends the parsing"),
+            },
+            None => {}
+        }
+    }
+    error.exit()
 }
 
 /// Every command, the server's included.

@@ -133,6 +133,9 @@ fn told(error: &Error) -> Told {
         }
         Error::Auth(_) => Told { exit: Exit::Unreachable, ..Told::new("the server refused the user or the password") }
             .hint("check --url, RBQ_URL and REDISCLI_AUTH; `%40` stands for an `@` in a password"),
+        Error::Tls(error) => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) },
+        Error::Untrusted { .. } => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) }
+            .hint("--tls-ca names the authority to trust, --tls-server-name the name in the certificate"),
         Error::Timeout(_) => Told { exit: Exit::TimedOut, ..Told::new(error.to_string()) },
         Error::Redirect(redirect) => {
             Told::new(redirect.to_string()).hint(format!("try --url redis://{}:{}", redirect.host, redirect.port))

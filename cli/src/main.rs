@@ -31,6 +31,7 @@ mod records;
 mod repeat;
 mod sending;
 mod session;
+mod tls;
 
 /// The server's choice, which `rbq server` measures its memory with.
 #[global_allocator]
