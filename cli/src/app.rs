@@ -8,7 +8,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::cli::Complaint;
 use crate::cmd::{
-    backup, bench, check, cli, completions, consume, context, journal, man, produce, publish, repl, restore, subscribe,
+    backup, bench, check, cli, completions, consume, context, export, import, journal, man, produce, publish, repl,
+    restore, subscribe,
 };
 use crate::exit::{Exit, Health};
 use crate::failure::{Failure, Result, say};
@@ -35,6 +36,8 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Journal(journal::JournalArgs),
+    Import(import::ImportArgs),
+    Export(export::ExportArgs),
     Context(context::ContextArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -116,6 +119,8 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(&args),
         Command::Journal(args) => journal::run(args),
+        Command::Import(args) => import::run(args).await,
+        Command::Export(args) => export::run(args).await,
         Command::Context(args) => context::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

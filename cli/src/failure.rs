@@ -59,13 +59,9 @@ impl Failure {
     }
 
     /// Some of it was done: what, and what is left.
+    #[allow(dead_code, reason = "the ground that other commands are built on")]
     pub(crate) fn partly(message: impl Into<String>) -> Self {
         Self::Told(Told { exit: Exit::Partly, ..Told::new(message) })
-    }
-
-    /// What was waited for did not come in the time allowed.
-    pub(crate) fn timed_out(message: impl Into<String>) -> Self {
-        Self::Told(Told { exit: Exit::TimedOut, ..Told::new(message) })
     }
 
     pub(crate) fn hint(self, text: impl Into<String>) -> Self {

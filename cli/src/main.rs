@@ -11,27 +11,26 @@
 mod app;
 mod catalog;
 mod cmd;
-#[allow(dead_code, reason = "the ground that subcommands are built on")]
+#[allow(dead_code, reason = "the ground that other commands are built on")]
 mod consent;
 mod contexts;
 mod duration;
 mod embedded;
 mod exit;
-#[allow(dead_code, reason = "the ground that subcommands are built on")]
 mod failure;
 mod interrupt;
 mod lines;
 mod open;
 mod output;
 mod print;
-#[allow(dead_code, reason = "the ground that subcommands are built on")]
 mod progress;
-#[allow(dead_code, reason = "the ground that subcommands are built on")]
+#[allow(dead_code, reason = "the ground that other commands are built on")]
 mod records;
 mod repeat;
 mod sending;
 mod session;
 mod tls;
+mod transfer;
 
 /// The server's choice, which `rbq server` measures its memory with.
 #[global_allocator]
