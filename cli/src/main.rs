@@ -14,6 +14,8 @@ mod cmd;
 #[allow(dead_code, reason = "the ground that other commands are built on")]
 mod consent;
 mod contexts;
+#[allow(dead_code, unused_imports, reason = "the format stands before the commands that write and read it")]
+mod deadletter;
 mod duration;
 mod embedded;
 mod exit;
