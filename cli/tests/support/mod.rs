@@ -1,6 +1,7 @@
 //! Running `rbq` (and `redis-cli`) and showing exit code, stdout and stderr together.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod keys;
 #[path = "../../../crates/client/tests/oracle/mod.rs"]
 mod oracle;
 pub(crate) mod own;

@@ -93,12 +93,11 @@ pub(crate) async fn run(args: CompatArgs) -> Result<Exit> {
     if !args.quiet {
         say(&format!("{}: {lacking} lacking, {warnings} warnings; {looked}", args.server));
     }
-    // As monitoring systems count: 1 is a warning, 2 is worse.
-    Ok(match (lacking, warnings) {
-        (0, 0) => Exit::Health(Health::Ok),
-        (0, _) => Exit::Health(Health::Warning),
-        _ => Exit::Health(Health::Critical),
-    })
+    Ok(Exit::Health(match (lacking, warnings) {
+        (0, 0) => Health::Ok,
+        (0, _) => Health::Warning,
+        _ => Health::Critical,
+    }))
 }
 
 impl Finding {
