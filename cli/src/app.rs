@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -53,7 +53,10 @@ fn ending() -> String {
 
 /// Parses the command line and runs it.
 pub(crate) fn run() -> ExitCode {
-    let matches = whole().try_get_matches().unwrap_or_else(|error| refuse(&error));
+    let matches = match whole().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return refuse(&error),
+    };
     if matches.subcommand_name() == Some("server") {
         // It brings its own command line and its own runtimes; what follows `rbq` is its business.
         return rbq_server::main("rbq server", env::args_os().skip(1));
@@ -62,20 +65,14 @@ pub(crate) fn run() -> ExitCode {
     converse(command.unwrap_or_else(default_command)).into()
 }
 
-/// Ends with why the command line makes no sense; `rbq cli` has redis-cli's words and its exit code,
-/// `rbq check` the exit code of a plugin.
-fn refuse(error: &clap::Error) -> ! {
+/// Says why the command line makes no sense. Two commands are used by those who expect another's words or codes.
+fn refuse(error: &clap::Error) -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
-    if error.use_stderr() && arguments.get(1).is_some_and(|command| command == "check") {
-        // 2 is critical to a monitoring system: a command line that makes no sense is unknown.
-        let _ = error.print();
-        process::exit(Exit::Health(Health::Unknown).code().into());
-    }
-    if arguments.get(1).is_some_and(|command| command == "cli") {
-        match cli::complaint(error, arguments.last()) {
+    match arguments.get(1).and_then(|command| command.to_str()) {
+        Some("cli") => match cli::complaint(error, arguments.last()) {
             Some(Complaint::Unrecognized(flag)) => {
                 say(&cli::unrecognized(&flag));
-                process::exit(Exit::Failed.code().into());
+                return Exit::Failed.into();
             }
             // redis-cli's `-h` is a host's flag, and without one a cry for help.
             Some(Complaint::HelpWanted) => match whole().try_get_matches_from(["rbq", "cli", "--help"]) {
@@ -83,7 +80,14 @@ fn refuse(error: &clap::Error) -> ! {
                 Ok(_) => unreachable!("help ends the parsing"),
             },
             None => {}
+        },
+        // 2 is critical to a monitoring system: a command line that makes no sense is unknown.
+        Some("check") if error.use_stderr() => {
+            // With stderr gone there is nobody left to complain to.
+            let _ = error.print();
+            return Exit::Health(Health::Unknown).into();
         }
+        _ => {}
     }
     error.exit()
 }

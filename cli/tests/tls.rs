@@ -36,6 +36,16 @@ fn commands_reach_a_server_over_tls_as_an_acl_user() {
     err| sent 1, acknowledged 1, failed 0, heard 0 times
     ");
 
+    // A context knows how to be secure.
+    let file = certificates.path("contexts.toml");
+    let in_context = |args: &[&str]| run(rbq(args).env("RBQ_CONTEXTS", &file).env("REDISCLI_AUTH", "open"), b"");
+    let bare = url.replace("ann:open@", "");
+    let added =
+        in_context(&["context", "add", "far", &bare, "--tls-ca", &ca, "--tls-cert", &cert, "--tls-key", &key, "--use"]);
+    assert!(added.status.success(), "{added:?}");
+    let asked = in_context(&["cli", "--user", "ann", "acl", "whoami"]);
+    assert_eq!(asked.stdout, b"ann\n", "{asked:?}");
+
     assert_snapshot!(play(&url, &[], &["pub", "news", "hello"]), @r"
     exit 4
     err| error: 127.0.0.1:PORT is not to be trusted: invalid peer certificate: UnknownIssuer

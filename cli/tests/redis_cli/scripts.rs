@@ -25,6 +25,7 @@ fn scripts_may_repeat_quit_and_be_wrong() {
         "select 3\nconnect 127.0.0.1 PORT\nset k v\nclient info x\nconnect localhost PORT\nget k",
         "multi\nset k v\nconnect 127.0.0.1 PORT\nget k",
         "quit now\nping",
+        ":set\n:set hints\n:SET NoHints x\n:set foo bar\n:foo bar\n:\n2 :foo",
         "2 exit\nping",
     ] {
         let script = script.replace("PORT", &oracle.port.to_string());

@@ -163,6 +163,7 @@ async fn own_command(talk: &mut Talk, words: &[Vec<u8>], out: &mut Output) -> Ru
         (b"quit" | b"exit", _) => Step::Quit,
         (b"clear", []) => print("\x1b[H\x1b[2J", out)?,
         (b"restart", _) => print("Use 'restart' only in Lua debugging mode.\n", out)?,
+        (word, _) if word.starts_with(b":") => print(&preference(first, rest), out)?,
         (b"connect", [host, port]) => {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let port = text(port).parse().unwrap_or(0);
@@ -173,6 +174,19 @@ async fn own_command(talk: &mut Talk, words: &[Vec<u8>], out: &mut Output) -> Ru
         _ => return Ok(None),
     };
     Ok(Some(step))
+}
+
+/// What is said of a line like `:set hints`. Preferences are about redis-cli's prompt: in a script they change nothing there
+/// either, and only those that are none are answered.
+fn preference(word: &[u8], rest: &[Vec<u8>]) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match rest {
+        [name, ..] if word.eq_ignore_ascii_case(b":set") => match name.to_ascii_lowercase().as_slice() {
+            b"hints" | b"nohints" => String::new(),
+            _ => format!("unknown redis-cli preference '{}'\n", text(name)),
+        },
+        _ => format!("unknown redis-cli internal command '{}'\n", text(word)),
+    }
 }
 
 fn is_help(word: &[u8]) -> bool {
