@@ -11,14 +11,13 @@
 mod app;
 mod catalog;
 mod cmd;
-#[allow(dead_code, reason = "the ground that subcommands are built on")]
+#[allow(dead_code, reason = "the ground that other commands are built on")]
 mod consent;
 mod contexts;
 mod deadletter;
 mod duration;
 mod embedded;
 mod exit;
-#[allow(dead_code, reason = "the ground that subcommands are built on")]
 mod failure;
 mod interrupt;
 mod jq;
@@ -26,9 +25,8 @@ mod lines;
 mod open;
 mod output;
 mod print;
-#[allow(dead_code, reason = "the ground that subcommands are built on")]
 mod progress;
-#[allow(dead_code, reason = "the ground that subcommands are built on")]
+#[allow(dead_code, reason = "the ground that other commands are built on")]
 mod records;
 mod repeat;
 mod sending;

@@ -64,9 +64,9 @@ struct HealthArgs {
     #[arg(long, value_name = "KEY")]
     dlq: Vec<String>,
     #[command(flatten)]
-    thresholds: ThresholdArgs,
-    #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    thresholds: ThresholdArgs,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -134,18 +134,21 @@ impl ThresholdArgs {
 }
 
 pub(crate) async fn run(args: CheckArgs) -> Result<Exit> {
-    if let Some(Command::Compat(args)) = args.command {
-        // A failure in the codes of other commands would pass for a warning.
-        return match compat::run(*args).await {
-            Err(failure) if !matches!(failure, Failure::ClosedPipe) => {
+    match args.command {
+        None => health(&args.health).await,
+        Some(Command::Compat(args)) => match compat::run(*args).await {
+            Err(Failure::ClosedPipe) => Err(Failure::ClosedPipe),
+            Err(failure) => {
                 let _ = failure.report();
                 Ok(Exit::Health(Health::Unknown))
             }
             ended => ended,
-        };
+        },
     }
-    let args = args.health;
-    let (findings, well) = match examine(&args).await {
+}
+
+async fn health(args: &HealthArgs) -> Result<Exit> {
+    let (findings, well) = match examine(args).await {
         Ok(examined) => examined,
         Err(Failure::ClosedPipe) => return Err(Failure::ClosedPipe),
         Err(failure) => {
