@@ -20,6 +20,7 @@ mod lines;
 mod open;
 mod output;
 mod print;
+mod render;
 mod repeat;
 mod sending;
 mod session;
