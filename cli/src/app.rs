@@ -5,15 +5,16 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cmd::{backup, cli, consume, journal, produce, publish, repl, restore, subscribe};
-use crate::exit::Exit;
+use crate::cmd::{
+    backup, bench, check, cli, completions, consume, context, journal, man, produce, publish, repl, restore, subscribe,
+};
+use crate::exit::{Exit, Health};
 use crate::failure::{Failure, Result};
 
 /// A message broker that every Redis client speaks to
 #[derive(Debug, Parser)]
 #[command(name = "rbq", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
-#[command(after_help = "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`.\n\
-    Exit codes: 0 done, 1 failed, 2 usage, 4 no server reached, 130 interrupted.")]
+#[command(after_help = ending())]
 struct Rbq {
     #[command(subcommand)]
     command: Option<Command>,
@@ -27,14 +28,35 @@ enum Command {
     Sub(subscribe::SubArgs),
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    Bench(bench::BenchArgs),
+    Check(check::CheckArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Journal(journal::JournalArgs),
+    Context(context::ContextArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+fn ending() -> String {
+    let codes: Vec<String> = Exit::ALL.iter().map(|exit| format!("{} {}", exit.code(), exit.meaning())).collect();
+    format!(
+        "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`.\nExit codes: {}.",
+        codes.join(", ")
+    )
 }
 
 /// Parses the command line and runs it.
 pub(crate) fn run() -> ExitCode {
-    let matches = whole().get_matches();
+    let matches = match whole().try_get_matches() {
+        Ok(matches) => matches,
+        // 2 is critical to a monitoring system: a command line that makes no sense is unknown.
+        Err(error) if error.use_stderr() && env::args_os().nth(1).is_some_and(|word| word == "check") => {
+            let _ = error.print();
+            return Exit::Health(Health::Unknown).into();
+        }
+        Err(error) => error.exit(),
+    };
     if matches.subcommand_name() == Some("server") {
         // It brings its own command line and its own runtimes; what follows `rbq` is its business.
         return rbq_server::main("rbq server", env::args_os().skip(1));
@@ -44,7 +66,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 /// Every command, the server's included.
-fn whole() -> clap::Command {
+pub(crate) fn whole() -> clap::Command {
     let server = rbq_server::command("server").about("Run the broker").display_order(0);
     Rbq::command().subcommand(server)
 }
@@ -69,9 +91,14 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Sub(args) => subscribe::run(args).await,
         Command::Produce(args) => produce::run(args).await,
         Command::Consume(args) => consume::run(args).await,
+        Command::Check(args) => check::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(&args),
         Command::Journal(args) => journal::run(args),
+        Command::Context(args) => context::run(args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 

@@ -21,6 +21,22 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
 }
 
+/// Writes one for people, in its two largest units: `2d3h`, `3m12s`, `250ms`.
+pub(crate) fn shown(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let pair = |large: u64, large_unit, small: u64, small_unit| match seconds % large / small {
+        0 => format!("{}{large_unit}", seconds / large),
+        rest => format!("{}{large_unit}{rest}{small_unit}", seconds / large),
+    };
+    match seconds {
+        0 => format!("{}ms", duration.as_millis()),
+        1..60 => format!("{seconds}s"),
+        60..3600 => pair(60, 'm', 1, 's'),
+        3600..86_400 => pair(3600, 'h', 60, 'm'),
+        _ => pair(86_400, 'd', 3600, 'h'),
+    }
+}
+
 fn unit_seconds(unit: &str) -> Option<f64> {
     Some(match unit {
         "ms" => 0.001,
@@ -43,6 +59,21 @@ mod tests {
         }
         for text in ["", "30", "s", "3x", "1m30", "-1s", "..s", "1e9d", "9999999999999999999999d"] {
             assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_shown_in_its_two_largest_units() {
+        for (ms, text) in [
+            (0, "0ms"),
+            (250, "250ms"),
+            (1_999, "1s"),
+            (60_000, "1m"),
+            (192_000, "3m12s"),
+            (3_660_000, "1h1m"),
+            (183_600_000, "2d3h"),
+        ] {
+            assert_eq!(shown(Duration::from_millis(ms)), text);
         }
     }
 }

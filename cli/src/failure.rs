@@ -58,11 +58,38 @@ impl Failure {
         Self::Told(Told { exit: Exit::Usage, ..Told::new(message) })
     }
 
+    /// Some of it was done: what, and what is left.
+    pub(crate) fn partly(message: impl Into<String>) -> Self {
+        Self::Told(Told { exit: Exit::Partly, ..Told::new(message) })
+    }
+
+    /// What was waited for did not come in the time allowed.
+    pub(crate) fn timed_out(message: impl Into<String>) -> Self {
+        Self::Told(Told { exit: Exit::TimedOut, ..Told::new(message) })
+    }
+
     pub(crate) fn hint(self, text: impl Into<String>) -> Self {
         match self {
             Self::Told(told) => Self::Told(told.hint(text)),
             Self::Server(error) => Self::Told(told(&error).hint(text)),
             Self::ClosedPipe => Self::ClosedPipe,
+        }
+    }
+
+    /// The sentence alone.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Told(told) => told.message.clone(),
+            Self::Server(error) => told(error).message,
+            Self::ClosedPipe => String::new(),
+        }
+    }
+
+    /// Whether the server, or the way to it, is what failed, and not what it was asked.
+    pub(crate) fn is_the_servers(&self) -> bool {
+        match self {
+            Self::Server(error) => error.ends_connection() || matches!(error, Error::Timeout(_)) || is_loading(error),
+            Self::Told(_) | Self::ClosedPipe => false,
         }
     }
 
@@ -90,7 +117,7 @@ pub(crate) fn say(line: &str) {
 fn told(error: &Error) -> Told {
     match error {
         Error::Connect { endpoint, source } => {
-            let message = format!("could not connect to {endpoint}: {}", lower(&reason(source)));
+            let message = format!("could not connect to {endpoint}: {}", spoken(source));
             let told = Told { exit: Exit::Unreachable, ..Told::new(message) };
             if is_here(endpoint) {
                 told.hint(
@@ -100,15 +127,23 @@ fn told(error: &Error) -> Told {
                 told.hint("is a server running there? --url or RBQ_URL name another")
             }
         }
-        Error::Auth(reply) if reply.code() == "NOAUTH" => Told::new("the server asks for a password")
-            .hint("put it into the URL, as in `redis://user:password@host`, or into REDISCLI_AUTH"),
-        Error::Auth(_) => Told::new("the server refused the user or the password")
+        Error::Auth(reply) | Error::Reply(reply) if reply.code() == "NOAUTH" => {
+            Told { exit: Exit::Unreachable, ..Told::new("the server asks for a password") }
+                .hint("put it into the URL, as in `redis://user:password@host`, or into REDISCLI_AUTH")
+        }
+        Error::Auth(_) => Told { exit: Exit::Unreachable, ..Told::new("the server refused the user or the password") }
             .hint("check --url, RBQ_URL and REDISCLI_AUTH; `%40` stands for an `@` in a password"),
+        Error::Timeout(_) => Told { exit: Exit::TimedOut, ..Told::new(error.to_string()) },
         Error::Redirect(redirect) => {
             Told::new(redirect.to_string()).hint(format!("try --url redis://{}:{}", redirect.host, redirect.port))
         }
         _ => Told::new(error.to_string()),
     }
+}
+
+/// Whether the server is not ready to answer anybody.
+fn is_loading(error: &Error) -> bool {
+    matches!(error, Error::Reply(reply) if reply.code() == "LOADING")
 }
 
 /// Whether a server started on this machine would be found there.
@@ -136,7 +171,7 @@ impl From<OpenError> for Failure {
             }
             OpenError::Io { directory, file, action, source } => {
                 let what = if file == "." { directory } else { format!("{file}` in `{directory}") };
-                Self::new(format!("cannot {action} `{what}`: {}", lower(&reason(&source))))
+                Self::new(format!("cannot {action} `{what}`: {}", spoken(&source)))
             }
             other => Self::new(other.to_string()),
         }
@@ -148,9 +183,14 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::ClosedPipe,
-            _ => Self::new(lower(&reason(&error))),
+            _ => Self::new(spoken(&error)),
         }
     }
+}
+
+/// What the system said, as part of a sentence of ours.
+pub(crate) fn spoken(error: &io::Error) -> String {
+    lower(&reason(error))
 }
 
 /// The system's sentences begin with a capital; ours do not. `I/O error` and the like stay as they are.

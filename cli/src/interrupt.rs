@@ -1,4 +1,4 @@
-//! Ctrl-C, once: finish the message in hand, then leave. Twice: leave at once.
+//! Ctrl-C or SIGTERM, once: finish the message in hand, then leave. Twice: leave at once.
 
 use std::process;
 
@@ -8,41 +8,47 @@ use tokio::sync::watch;
 use crate::exit::Exit;
 use crate::failure::Result;
 
-/// Tells whether Ctrl-C was pressed; cheap to clone.
+/// Tells whether we were asked to end, and how; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupt {
-    pressed: watch::Receiver<bool>,
+    asked: watch::Receiver<Option<Exit>>,
 }
 
 impl Interrupt {
-    /// Takes over Ctrl-C for the rest of the process, from this call on. Before it, Ctrl-C simply ends us: so it is called once
-    /// there is something to finish.
+    /// Takes over both signals for the rest of the process, from this call on. Before it they simply end us: so it is called
+    /// once there is something to finish, and after whatever is asked on the terminal.
     pub(crate) fn listen() -> Result<Self> {
-        let mut signals = signal(SignalKind::interrupt())?;
-        let (press, pressed) = watch::channel(false);
+        let mut interrupts = signal(SignalKind::interrupt())?;
+        let mut terminations = signal(SignalKind::terminate())?;
+        let (ask, asked) = watch::channel(None);
         tokio::spawn(async move {
-            signals.recv().await;
-            press.send_replace(true);
-            signals.recv().await;
-            process::exit(Exit::Interrupted.code().into());
+            loop {
+                let exit = tokio::select! {
+                    _ = interrupts.recv() => Exit::Interrupted,
+                    _ = terminations.recv() => Exit::Terminated,
+                };
+                if ask.send_replace(Some(exit)).is_some() {
+                    process::exit(exit.code().into());
+                }
+            }
         });
-        Ok(Self { pressed })
+        Ok(Self { asked })
     }
 
-    /// Resolves once Ctrl-C was pressed, and at once ever after.
+    /// Resolves once we were asked to end, and at once ever after.
     pub(crate) async fn pressed(&mut self) {
-        if self.pressed.wait_for(|pressed| *pressed).await.is_err() {
-            // The listening task has gone with its runtime: nothing can be pressed any more.
+        if self.asked.wait_for(Option::is_some).await.is_err() {
+            // The listening task has gone with its runtime: nothing can be asked any more.
             std::future::pending().await
         }
     }
 
     pub(crate) fn was_pressed(&self) -> bool {
-        *self.pressed.borrow()
+        self.asked.borrow().is_some()
     }
 
-    /// The code to end with: 130 if it was pressed.
+    /// The code to end with: 130 or 143 if we were asked to end.
     pub(crate) fn exit(&self) -> Exit {
-        if self.was_pressed() { Exit::Interrupted } else { Exit::Done }
+        self.asked.borrow().unwrap_or(Exit::Done)
     }
 }

@@ -11,15 +11,25 @@
 mod app;
 mod catalog;
 mod cmd;
+#[allow(dead_code, reason = "the ground that subcommands are built on")]
+mod consent;
+mod contexts;
+#[allow(dead_code, unused_imports, reason = "the format stands before the commands that write and read it")]
+mod deadletter;
 mod duration;
 mod embedded;
 mod exit;
+#[allow(dead_code, reason = "the ground that subcommands are built on")]
 mod failure;
 mod interrupt;
 mod lines;
 mod open;
 mod output;
 mod print;
+#[allow(dead_code, reason = "the ground that subcommands are built on")]
+mod progress;
+#[allow(dead_code, reason = "the ground that subcommands are built on")]
+mod records;
 mod render;
 mod repeat;
 mod sending;

@@ -1,9 +1,16 @@
-//! Which server: `--url`, `RBQ_URL`, or the local one.
+//! Which server, and as whom. What is nearer to the command counts more:
+//!
+//! ```text
+//!   --url or --context  ►  RBQ_URL  ►  RBQ_CONTEXT  ►  the current context  ►  the server on this machine
+//! ```
+//!
+//! A password that is in none of them is looked for in `REDISCLI_AUTH`.
 
 use std::env;
 
 use rbq_client::{Client, Credentials, Link, Options, Pushes, Target, TargetError};
 
+use crate::contexts::{Context, Contexts};
 use crate::failure::{Failure, Result};
 
 /// Where redis-cli looks for a password, so that it need not stand on a command line.
@@ -12,13 +19,43 @@ const PASSWORD_VARIABLE: &str = "REDISCLI_AUTH";
 /// Which server, unless the command line says so.
 const URL_VARIABLE: &str = "RBQ_URL";
 
+/// Which context, unless the command line or [`URL_VARIABLE`] says so.
+const CONTEXT_VARIABLE: &str = "RBQ_CONTEXT";
+
+/// Under which these options stand in `--help` and in the manual.
+pub(crate) const HEADING: &str = "Server";
+
 /// The options that say which server.
+// The environment is read by hand: clap would take `RBQ_CONTEXT` beside `--url` for a contradiction.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ServerArgs {
     /// The server: redis://[user:password@]host[:port][/db] or unix:///path
-    #[arg(short, long, env = URL_VARIABLE, hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
-    #[arg(value_parser = parse_url)]
-    url: Target,
+    /// [env: RBQ_URL] [default: the current context, else redis://127.0.0.1:6379]
+    #[arg(short, long, value_parser = parse_url, help_heading = HEADING)]
+    url: Option<Target>,
+    /// The server that `rbq context add` gave this name [env: RBQ_CONTEXT]
+    #[arg(long, value_name = "NAME", conflicts_with = "url", help_heading = HEADING)]
+    context: Option<String>,
+}
+
+/// A server that was settled on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Server {
+    pub(crate) target: Target,
+    /// The name of the context it comes from, if it comes from one.
+    pub(crate) context: Option<String>,
+    /// Whether what destroys or moves wants the context's name typed.
+    pub(crate) protected: bool,
+}
+
+/// The context's name and the URL, without the password.
+impl std::fmt::Display for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.context {
+            Some(name) => write!(f, "`{name}` ({})", self.target),
+            None => write!(f, "{}", self.target),
+        }
+    }
 }
 
 fn parse_url(url: &str) -> std::result::Result<Target, TargetError> {
@@ -26,35 +63,59 @@ fn parse_url(url: &str) -> std::result::Result<Target, TargetError> {
 }
 
 impl ServerArgs {
-    /// The server named, with the password of the environment if the URL has none.
-    pub(crate) fn target(&self) -> Target {
-        let mut target = self.url.clone();
-        if target.credentials.is_none() {
-            target.credentials = environment_password().map(|password| Credentials { user: None, password });
+    /// The server named, with the password of the environment if nothing nearer has one.
+    ///
+    /// # Errors
+    /// A context that is not there, an `RBQ_URL` that is no URL, a file of contexts that others could read.
+    pub(crate) fn server(&self) -> Result<Server> {
+        let named = match (&self.url, &self.context) {
+            (Some(url), _) => Some(Server { target: url.clone(), ..Server::default() }),
+            (None, Some(name)) => Some(of_context(name)?),
+            (None, None) => environment_server()?,
+        };
+        let mut server = named.unwrap_or_default();
+        if server.target.credentials.is_none() {
+            server.target.credentials = environment_password().map(|password| Credentials { user: None, password });
         }
-        target
+        Ok(server)
+    }
+
+    /// Where that server is.
+    pub(crate) fn target(&self) -> Result<Target> {
+        Ok(self.server()?.target)
     }
 
     /// A connection to be read by its owner.
     pub(crate) async fn link(&self) -> Result<Link> {
-        Ok(Link::connect(&self.target(), &Options::default()).await?)
+        Ok(Link::connect(&self.target()?, &Options::default()).await?)
     }
 
     /// A connection with replies matched to requests.
     pub(crate) async fn client(&self) -> Result<(Client, Pushes)> {
-        Ok(Client::connect(&self.target(), &Options::default()).await?)
+        Ok(Client::connect(&self.target()?, &Options::default()).await?)
     }
 }
 
-/// The server in [`URL_VARIABLE`].
-pub(crate) fn environment_url() -> Result<Option<Target>> {
-    match env::var(URL_VARIABLE) {
-        Ok(url) => match url.parse() {
-            Ok(target) => Ok(Some(target)),
-            Err(error) => Err(Failure::usage(format!("{URL_VARIABLE}: {error}"))),
-        },
-        Err(_) => Ok(None),
+/// The server that the environment or the user's current context names; none if neither does.
+pub(crate) fn environment_server() -> Result<Option<Server>> {
+    if let Ok(url) = env::var(URL_VARIABLE) {
+        let target = url.parse().map_err(|error| Failure::usage(format!("{URL_VARIABLE}: {error}")))?;
+        return Ok(Some(Server { target, ..Server::default() }));
     }
+    if let Some(name) = env::var(CONTEXT_VARIABLE).ok().filter(|name| !name.is_empty()) {
+        return Ok(Some(of_context(&name)?));
+    }
+    let contexts = Contexts::read()?;
+    contexts.current().map(|(name, context)| settled(name, context)).transpose()
+}
+
+fn of_context(name: &str) -> Result<Server> {
+    let contexts = Contexts::read()?;
+    settled(name, contexts.find(name)?)
+}
+
+fn settled(name: &str, context: &Context) -> Result<Server> {
+    Ok(Server { target: context.target(name)?, context: Some(name.to_owned()), protected: context.protected })
 }
 
 /// The password in [`PASSWORD_VARIABLE`].

@@ -213,24 +213,28 @@ fn damage_is_found_refused_and_repaired_and_the_originals_are_kept() {
 
     assert_snapshot!(tool(&dir, &["journal", "repair", path, "--dry-run"]), @r"
     exit 0
-    out| drop  `segment-0000000000000001.log`: 16772880 bytes from byte 4336 on, with records from 3 on (the checksum of a batch's records does not fit)
-    out| keep  everything up to position 2
     err| `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
+    err| plan: drop what is damaged and all that follows it, and keep a copy aside
+    err|   drop  `segment-0000000000000001.log`: 16772880 bytes from byte 4336 on, with records from 3 on (the checksum of a batch's records does not fit)
+    err|   keep  everything up to position 2
+    err| dry run: nothing was changed
     ");
     assert_snapshot!(tool(&dir, &["journal", "repair", path]), @r"
     exit 2
-    out| drop  `segment-0000000000000001.log`: 16772880 bytes from byte 4336 on, with records from 3 on (the checksum of a batch's records does not fit)
-    out| keep  everything up to position 2
     err| `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
+    err| plan: drop what is damaged and all that follows it, and keep a copy aside
+    err|   drop  `segment-0000000000000001.log`: 16772880 bytes from byte 4336 on, with records from 3 on (the checksum of a batch's records does not fit)
+    err|   keep  everything up to position 2
     err| error: there is no terminal to ask on
     err| hint: `--yes` agrees to the above
     ");
     assert_eq!(fs::read(&segment).unwrap(), damaged, "nothing was changed without a yes");
     assert_snapshot!(tool(&dir, &["journal", "repair", path, "--yes"]), @r"
     exit 0
-    out| drop  `segment-0000000000000001.log`: 16772880 bytes from byte 4336 on, with records from 3 on (the checksum of a batch's records does not fit)
-    out| keep  everything up to position 2
     err| `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
+    err| plan: drop what is damaged and all that follows it, and keep a copy aside
+    err|   drop  `segment-0000000000000001.log`: 16772880 bytes from byte 4336 on, with records from 3 on (the checksum of a batch's records does not fit)
+    err|   keep  everything up to position 2
     err| kept as `DIR/rbq-data/aside-1-segment-0000000000000001.log`
     err| repaired: a start accepts it now
     ");
@@ -381,7 +385,7 @@ fn on_a_terminal_a_repair_asks_and_takes_only_a_yes() {
         assert_eq!(fs::read(&segment).unwrap(), damaged);
         let mut terminal = Session::spawn(rbq(&["journal", "repair", data.to_str().unwrap()])).unwrap();
         terminal.set_expect_timeout(Some(PATIENCE));
-        terminal.expect("Drop this, and keep a copy aside? [y/N] ").unwrap();
+        terminal.expect("go on? [y/N] ").unwrap();
         terminal.send(answer).unwrap();
         terminal.expect(said).unwrap();
         terminal.expect(Eof).unwrap();

@@ -3,52 +3,11 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
 use insta::assert_snapshot;
-use support::{rbq, run, start, text};
-use tempfile::TempDir;
-
-/// An `rbq server` on a Unix socket in a directory of its own.
-struct Server {
-    child: Child,
-    dir: TempDir,
-}
-
-impl Server {
-    fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut command =
-            rbq(&["server", "--port", "0", "--unixsocket", "rbq.sock", "--dir", dir.path().to_str().unwrap()]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut said = String::new();
-        while !said.contains("ready to accept connections") {
-            assert!(log.read_line(&mut said).unwrap() > 0, "the server ended: {said}");
-        }
-        // Read on, or a full pipe would hold up the server.
-        std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
-        Self { child, dir }
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = rbq(args);
-        command.env("RBQ_URL", format!("unix://{}/rbq.sock", self.dir.path().display()));
-        command
-    }
-
-    fn play(&self, args: &[&str], stdin: &str) -> String {
-        text(&run(&mut self.command(args), stdin.as_bytes()))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use support::own::Server;
+use support::{rbq, run, start};
 
 #[test]
 fn every_tool_works_with_our_own_server() {

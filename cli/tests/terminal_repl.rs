@@ -7,7 +7,7 @@ mod terminal;
 
 use expectrl::Expect;
 use rbq_client::Value;
-use support::{Oracle, ask, client, rbq, until};
+use support::{Oracle, ask, client, rbq, run, until};
 use terminal::{drop_line, exit_code, open, prompt, repl};
 
 /// However busy the machine is, <Tab> waits for the server.
@@ -156,6 +156,37 @@ async fn a_command_goes_on_over_lines_and_replies_are_tables() {
     terminal.expect(" ms)").unwrap();
     prompt(&mut terminal);
     terminal.send("\\quit\r").unwrap();
+    assert_eq!(exit_code(terminal), 0);
+}
+
+#[tokio::test]
+async fn a_protected_context_wants_its_name_typed() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    ask(&control, "set k v").await;
+    let home = tempfile::tempdir().unwrap();
+    let contexts = home.path().join("contexts.toml");
+    let rbq = |args: &[&str]| {
+        let mut command = rbq(args);
+        command.env("RBQ_CONTEXTS", &contexts).env("TERM", "xterm-256color");
+        command
+    };
+    let added = run(&mut rbq(&["context", "add", "prod", &oracle.url(), "--protected", "--use"]), b"");
+    assert!(added.status.success(), "{added:?}");
+    let refused = run(&mut rbq(&["repl"]), b"flushall\nmonitor\nget k\n");
+    assert_eq!(refused.stdout, b"\"v\"\n");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(said.matches("`prod` is protected, and there is no terminal to ask on").count(), 2, "{said}");
+    let mut terminal = open(rbq(&["repl"]));
+    prompt(&mut terminal);
+    for (answer, left) in [("y", 1), ("prod", 0)] {
+        terminal.send("flushdb\r").unwrap();
+        terminal.expect("`prod` is protected; type its name to go on: ").unwrap();
+        terminal.send(format!("{answer}\r")).unwrap();
+        prompt(&mut terminal);
+        assert_eq!(ask(&control, "dbsize").await, Value::Integer(left));
+    }
+    terminal.send("\x04").unwrap();
     assert_eq!(exit_code(terminal), 0);
 }
 

@@ -4,7 +4,7 @@
 mod support;
 
 use insta::{allow_duplicates, assert_snapshot};
-use support::{Oracle, play, rbq, run, shown};
+use support::{Oracle, commands, play, rbq, run, shown};
 
 const COMMANDS: [&[&str]; 7] = [
     &["repl"],
@@ -49,13 +49,13 @@ fn a_password_is_asked_for_and_a_wrong_one_is_refused() {
     allow_duplicates! {
     for args in COMMANDS {
         assert_snapshot!(play(&oracle, args, ""), @r"
-        exit 1
+        exit 4
         err| error: the server asks for a password
         err| hint: put it into the URL, as in `redis://user:password@host`, or into REDISCLI_AUTH
         ");
         let output = run(rbq(args).env("RBQ_URL", oracle.url()).env("REDISCLI_AUTH", "wrong"), b"");
         assert_snapshot!(shown(&output, &oracle), @r"
-        exit 1
+        exit 4
         err| error: the server refused the user or the password
         err| hint: check --url, RBQ_URL and REDISCLI_AUTH; `%40` stands for an `@` in a password
         ");
@@ -182,7 +182,8 @@ fn with_e_an_error_in_a_script_counts() {
 fn help_names_every_command() {
     let Some(oracle) = Oracle::start(&[]) else { return };
     assert_snapshot!("help", play(&oracle, &["--help"], ""));
-    for command in ["cli", "repl", "pub", "sub", "produce", "consume", "backup", "restore", "journal"] {
-        assert_snapshot!(format!("help_{command}"), play(&oracle, &[command, "--help"], ""));
+    // The server's parameters are in its own manual.
+    for command in commands().into_iter().filter(|command| command != "server") {
+        assert_snapshot!(format!("help_{command}"), play(&oracle, &[&command, "--help"], ""));
     }
 }

@@ -1,9 +1,14 @@
 //! The subcommands, one file or folder each.
 
 pub(crate) mod backup;
+pub(crate) mod bench;
+pub(crate) mod check;
 pub(crate) mod cli;
+pub(crate) mod completions;
 pub(crate) mod consume;
+pub(crate) mod context;
 pub(crate) mod journal;
+pub(crate) mod man;
 pub(crate) mod produce;
 pub(crate) mod publish;
 pub(crate) mod repl;

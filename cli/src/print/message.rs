@@ -43,6 +43,15 @@ pub(crate) fn json(bytes: &[u8]) -> Json {
     }
 }
 
+/// The bytes that [`json`] has written.
+pub(crate) fn from_json(json: &Json) -> Option<Bytes> {
+    match json {
+        Json::String(text) => Some(Bytes::copy_from_slice(text.as_bytes())),
+        Json::Object(object) if object.len() == 1 => bytes_of_base64(object.get("base64")?.as_str()?).map(Bytes::from),
+        _ => None,
+    }
+}
+
 /// The fields of a stream entry as a JSON object. A field that occurs again has an array of its values.
 pub(crate) fn json_fields(fields: &[(Bytes, Bytes)]) -> Json {
     let mut object = serde_json::Map::new();
@@ -88,9 +97,10 @@ fn field_name(bytes: &[u8]) -> String {
     }
 }
 
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 /// RFC 4648, section 4, with padding.
 fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let word = chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
@@ -100,6 +110,22 @@ fn base64(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// The bytes that [`base64`] has written.
+fn bytes_of_base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut word, mut bits) = (0u32, 0);
+    for digit in text.trim_end_matches('=').bytes() {
+        let value = ALPHABET.iter().position(|letter| *letter == digit)?;
+        (word, bits) = (word << 6 | value as u32, bits + 6);
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((word >> bits) as u8);
+        }
+    }
+    // One way to write it: padding, lengths and left-over bits are as `base64` would make them.
+    (base64(&bytes) == text).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -115,8 +141,15 @@ mod tests {
     fn base64_is_that_of_the_rfc() {
         for (text, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
             assert_eq!(base64(text.as_bytes()), encoded);
+            assert_eq!(bytes_of_base64(encoded).as_deref(), Some(text.as_bytes()));
         }
         assert_eq!(json(b"\xff\xfe").to_string(), r#"{"base64":"//4="}"#);
+        for spoilt in ["Zg", "Zg=", "Zh==", "Z", "Zm9v=", "Zm 9", "====", "Z\u{e9}=="] {
+            assert_eq!(bytes_of_base64(spoilt), None, "{spoilt}");
+        }
+        for bytes in [&b"text"[..], b"\xff\xfe", b""] {
+            assert_eq!(from_json(&json(bytes)).as_deref(), Some(bytes));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 #[path = "../../../crates/client/tests/oracle/mod.rs"]
 mod oracle;
+pub(crate) mod own;
 
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
@@ -12,14 +13,14 @@ use rbq_client::{Client, Options, Request, Value};
 
 pub(crate) use oracle::Oracle;
 
-/// `rbq` with a clean environment: no server, password, history or colours of whoever runs the tests.
+/// `rbq` with a clean environment: no server, password, context, history or colours of whoever runs the tests.
 pub(crate) fn rbq(args: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("rbq"));
     command.args(args);
-    for variable in ["RBQ_URL", "REDISCLI_AUTH", "NO_COLOR", "CLICOLOR_FORCE", "XDG_STATE_HOME"] {
+    for variable in ["RBQ_URL", "RBQ_CONTEXT", "REDISCLI_AUTH", "NO_COLOR", "CLICOLOR_FORCE", "XDG_STATE_HOME"] {
         command.env_remove(variable);
     }
-    command.env("RBQ_HISTORY", "");
+    command.env("RBQ_HISTORY", "").env("RBQ_CONTEXTS", "");
     command
 }
 
@@ -81,4 +82,13 @@ pub(crate) async fn until(client: &Client, line: &str, mut wanted: impl FnMut(&V
     while !wanted(&ask(client, line).await) {
         tokio::task::yield_now().await;
     }
+}
+
+/// The names of all subcommands, from the help.
+pub(crate) fn commands() -> Vec<String> {
+    let help = run(&mut rbq(&["--help"]), b"").stdout;
+    let help = String::from_utf8(help).unwrap();
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names = listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).filter(|name| !name.is_empty());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
 }

@@ -73,6 +73,11 @@ impl Gather {
         self.marks.is_empty()
     }
 
+    /// The record appended last.
+    pub(crate) fn newest(&self) -> Lsn {
+        self.next_lsn - 1
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.buffer.len()
     }

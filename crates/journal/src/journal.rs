@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -107,8 +108,8 @@ impl Journal {
         lsn
     }
 
-    /// Adds a record that carries this wall clock, in ms, and wakes nobody: for whoever holds a lock meanwhile and
-    /// [`drive`](Self::drive)s afterwards.
+    /// Adds a record that carries this wall clock, in ms, and wakes nobody: for whoever holds a lock meanwhile, or has more
+    /// to come, and [`drive`](Self::drive)s afterwards. Until then it need not be written.
     pub fn append_quietly(&self, record: &[u8], time_ms: u64) -> Lsn {
         self.shared.append_at(record, time_ms)
     }
@@ -323,9 +324,13 @@ fn write_log(shared: &Shared, log: &Mutex<Log>) {
         if shared.stop_wanted() == Some(Stop::Abandon) {
             break Ok(());
         }
+        let (begun, before) = (Instant::now(), shared.written());
         let turn = log.lock().turn(shared.elapsed_ms());
         match turn {
             Err(fatal) => break Err(fatal),
+            Ok(Turn::Worked) if shared.policy() == Policy::Always => {
+                shared.let_appenders_gather(shared.written() - before, begun.elapsed());
+            }
             Ok(Turn::Worked) => {}
             Ok(Turn::NeedsSegment) => match (shared.stop_wanted(), shared.shelf.refused()) {
                 (Some(_), Some(full)) => break Err(no_room_to_finish(shared, &full)),

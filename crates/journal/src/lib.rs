@@ -39,7 +39,7 @@
 //!        └──────────────────────────────────────────────┴────────┴────────┴─────┘
 //! ```
 //!
-//! A batch is whatever arrived while the one before was written and synced; there is no timer.
+//! A batch is whatever arrived while the one before was written and synced.
 //!
 //! # What it promises
 //!
@@ -103,7 +103,7 @@ pub use fault::Faults;
 pub use journal::{Figures, Journal, Opened};
 pub use options::{
     BATCH_BYTES_MAX, IN_FLIGHT_BYTES_MAX, Identity, Lsn, OnFatal, OnProgress, Options, Policy, SEGMENT_BYTES,
-    SEGMENT_FIRST_BYTES, SEGMENTS_FIRST, Sizes,
+    SEGMENT_FIRST_BYTES, SEGMENTS_OF_A_SIZE, Sizes,
 };
 pub use recover::{RecoveryReport, TornTail};
 pub use repair::{Dropped, Plan, repair_plan};

@@ -8,8 +8,8 @@
 //! Invariant: `synced ≤ written`, both only grow, and each is told only after the call that made it true returned.
 //! A batch says which batch was durable when it was written (`durable_sequence`): it vouches for all before.
 //!
-//! There is no timer for group commit: what arrives during a sync is the next batch. A timer would add its time to
-//! every record of a quiet client and nothing to a busy one.
+//! What arrives during a sync is the next batch. Where many share one, the next waits for as many again, but for no longer
+//! than a sync takes; a client alone, and a few, are never made to wait for others (`Shared::let_appenders_gather`).
 //!
 //! Whatever goes wrong here is fatal: the files were prepared, so there is no lack of space to wait for, and after a
 //! failed sync the kernel may have dropped what it could not write.

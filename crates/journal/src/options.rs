@@ -21,10 +21,11 @@ pub const BATCH_BYTES_MAX: u32 = 1 << 20;
 /// The first segments: a small broker should not take half a gigabyte of disk.
 pub const SEGMENT_FIRST_BYTES: u64 = 16 << 20;
 
-/// How many segments are small.
-pub const SEGMENTS_FIRST: u64 = 4;
+/// So many segments are of each size, before the next are twice as large: what is prepared ahead stays a fraction of what
+/// was written, and a log that stays small is never made to zero large files.
+pub const SEGMENTS_OF_A_SIZE: u64 = 8;
 
-/// All later segments: a rotation costs two syncs, which is nothing once in this many bytes.
+/// The largest segments: a rotation costs two syncs, which is nothing once in this many bytes.
 pub const SEGMENT_BYTES: u64 = 128 << 20;
 
 /// How many prepared files wait: one to go on with, and one that is the reserve.
@@ -79,8 +80,8 @@ pub struct Identity {
 pub struct Sizes {
     /// See [`SEGMENT_FIRST_BYTES`].
     pub segment_first_bytes: u64,
-    /// See [`SEGMENTS_FIRST`].
-    pub segments_first: u64,
+    /// See [`SEGMENTS_OF_A_SIZE`].
+    pub segments_of_a_size: u64,
     /// See [`SEGMENT_BYTES`].
     pub segment_bytes: u64,
     /// See [`BATCH_BYTES_MAX`].
@@ -89,11 +90,25 @@ pub struct Sizes {
     pub in_flight_bytes_max: u64,
 }
 
+impl Sizes {
+    /// The size of the segment with this number; the first has number 1.
+    pub(crate) fn segment(&self, number: u64) -> u64 {
+        let doublings = (number - 1) / self.segments_of_a_size;
+        let doublings = u32::try_from(doublings).unwrap_or(u32::MAX);
+        // So often that it would overflow is larger than the largest.
+        let size = self
+            .segment_first_bytes
+            .checked_shl(doublings)
+            .filter(|size| size >> doublings == self.segment_first_bytes);
+        size.unwrap_or(self.segment_bytes).min(self.segment_bytes)
+    }
+}
+
 impl Default for Sizes {
     fn default() -> Self {
         Self {
             segment_first_bytes: SEGMENT_FIRST_BYTES,
-            segments_first: SEGMENTS_FIRST,
+            segments_of_a_size: SEGMENTS_OF_A_SIZE,
             segment_bytes: SEGMENT_BYTES,
             batch_bytes_max: BATCH_BYTES_MAX,
             in_flight_bytes_max: IN_FLIGHT_BYTES_MAX,

@@ -304,8 +304,7 @@ fn fresh_file(shelf: &Shelf, sizes: &Sizes, number: u64, end: u64) -> Result<Opt
     if let Some(spare) = shelf.take_of(end) {
         return Ok(Some(spare));
     }
-    let usual = if number <= sizes.segments_first { sizes.segment_first_bytes } else { sizes.segment_bytes };
-    match shelf.make(usual.max(end)) {
+    match shelf.make(sizes.segment(number).max(end)) {
         Err(failure) if failure.is_lack_of_space() => Ok(None),
         made => Ok(Some(made?)),
     }

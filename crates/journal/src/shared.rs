@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::catalog::Catalog;
 use crate::error::{Fatal, Full};
@@ -19,10 +19,17 @@ use crate::store::Store;
 /// So much room, in batches of the largest size, should always be ahead of whoever begins to apply something.
 const ROOM_MARGIN_BATCHES: u64 = 2;
 
+/// From so many records a batch on, more are waited for. Below, it would be the time of a few clients for nothing.
+const GATHER_FROM_RECORDS: u64 = 8;
+
 struct Inbox {
     gather: Gather,
     /// The journal's thread waits to be woken.
     is_asleep: bool,
+    /// What is in the inbox may be taken: whoever put it there has no more at present.
+    is_driven: bool,
+    /// The journal's thread sleeps on until this record is there, if it is there in time.
+    wanted: Lsn,
     /// Something changed that is not in the inbox.
     is_nudged: bool,
     stop: Option<Stop>,
@@ -77,7 +84,14 @@ impl Shared {
     ) -> Self {
         let gather = Gather::new(last_lsn + 1, time_ms, options.sizes.batch_bytes_max);
         Self {
-            inbox: Mutex::new(Inbox { gather, is_asleep: false, is_nudged: false, stop: None }),
+            inbox: Mutex::new(Inbox {
+                gather,
+                is_asleep: false,
+                is_driven: false,
+                wanted: 0,
+                is_nudged: false,
+                stop: None,
+            }),
             policy: AtomicU8::new(options.policy as u8),
             store,
             options,
@@ -133,9 +147,12 @@ impl Shared {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Wakes the journal's thread if it sleeps.
+    /// Lets the journal's thread take what was appended, and wakes it if it sleeps.
     pub(crate) fn rouse(&self) {
-        if std::mem::take(&mut self.inbox.lock().is_asleep) {
+        let mut inbox = self.inbox.lock();
+        inbox.is_driven = true;
+        if inbox.gather.newest() >= inbox.wanted && std::mem::take(&mut inbox.is_asleep) {
+            drop(inbox);
             self.wake.notify_one();
         }
     }
@@ -213,7 +230,10 @@ impl Shared {
     // ── the journal's side ───────────────────────────────────────────────────────────────────────────────────────
 
     pub(crate) fn take(&self, into: &mut Taken) {
-        let padding = self.inbox.lock().gather.take(into) as u64;
+        let mut inbox = self.inbox.lock();
+        inbox.is_driven = false;
+        let padding = inbox.gather.take(into) as u64;
+        drop(inbox);
         self.unwritten.fetch_add(padding, Ordering::AcqRel);
         self.in_flight.fetch_add(padding, Ordering::AcqRel);
     }
@@ -261,18 +281,38 @@ impl Shared {
         self.inbox.lock().stop
     }
 
+    /// After a batch of so many records that took so long to be synced: sleeps while appenders are in the middle of
+    /// something, for what begins then would leave the rest of it to the next sync; and where there are many of them, until as
+    /// many are back or as much time has passed.
+    pub(crate) fn let_appenders_gather(&self, records: u64, time: Duration) {
+        let mut inbox = self.inbox.lock();
+        if records < GATHER_FROM_RECORDS {
+            if !inbox.gather.is_empty() {
+                self.sleep_in(&mut inbox, None);
+            }
+            return;
+        }
+        inbox.wanted = self.written() + records;
+        self.sleep_in(&mut inbox, Some(time));
+        inbox.wanted = 0;
+    }
+
     /// Sleeps until there is something to do, at most so long; `None` means until woken.
     pub(crate) fn sleep(&self, ms: Option<u64>) {
-        let mut inbox = self.inbox.lock();
-        if std::mem::take(&mut inbox.is_nudged) || !inbox.gather.is_empty() || inbox.stop.is_some() {
+        self.sleep_in(&mut self.inbox.lock(), ms.map(Duration::from_millis));
+    }
+
+    fn sleep_in(&self, inbox: &mut MutexGuard<'_, Inbox>, time: Option<Duration>) {
+        let is_ready = inbox.is_driven && !inbox.gather.is_empty() && inbox.gather.newest() >= inbox.wanted;
+        if std::mem::take(&mut inbox.is_nudged) || is_ready || inbox.stop.is_some() {
             return;
         }
         inbox.is_asleep = true;
-        match ms {
-            Some(ms) => {
-                self.wake.wait_for(&mut inbox, Duration::from_millis(ms));
+        match time {
+            Some(time) => {
+                self.wake.wait_for(inbox, time);
             }
-            None => self.wake.wait(&mut inbox),
+            None => self.wake.wait(inbox),
         }
         inbox.is_asleep = false;
     }

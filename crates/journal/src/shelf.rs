@@ -205,8 +205,7 @@ impl Shelf {
     /// The size of the files that are prepared now.
     pub(crate) fn size_now(&self) -> u64 {
         let inner = self.inner.lock();
-        let used = inner.active + inner.ready.len() as u64;
-        if used < self.sizes.segments_first { self.sizes.segment_first_bytes } else { self.sizes.segment_bytes }
+        self.sizes.segment(inner.active + inner.ready.len() as u64 + 1)
     }
 
     /// Prepares one more file, if one is wanted.

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use rbq_broker::Gate;
-use rbq_journal::{Journal, Policy};
+use rbq_journal::Journal;
 
 use crate::hub::{Conn, Shared};
 
@@ -99,13 +99,11 @@ impl Gates {
         }
     }
 
-    /// Sees to it that what a hold of this I/O thread logged is written: at once and by the journal's thread where a sync
-    /// follows; else by the thread's gatekeeper, whose turn comes when all connections that are ready now have had theirs, so
-    /// that one write serves them all.
+    /// Sees to it that what a hold of this I/O thread logged is written: by the thread's gatekeeper, whose turn comes when all
+    /// connections that are ready now have had theirs, so that one write, and one sync where there is one, serves them all.
     pub(crate) fn drive_after_hold(&self, io_thread: usize) {
-        let Some(journal) = self.journal.get() else { return };
-        if journal.policy() == Policy::Always {
-            return journal.drive();
+        if self.journal.get().is_none() {
+            return;
         }
         if let Some(gatekeeper) = self.lines[io_thread].lock().gatekeeper.take() {
             gatekeeper.wake();

@@ -18,7 +18,7 @@ use rbq_client::{Credentials, Endpoint, Error, Link, Options, Request, Target, r
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
-use crate::open::{environment_password, environment_url};
+use crate::open::{environment_password, environment_server};
 use crate::output::Output;
 use crate::print::{Form, Printer};
 use crate::session::{Errors, Pushes, Session, Turn};
@@ -176,7 +176,7 @@ impl CliArgs {
             (Some(url), ..) => url.clone(),
             (None, Some(socket), ..) => Target::unix(socket),
             // What stands on the command line counts more than the environment.
-            (None, None, None, None) => environment_url()?.unwrap_or_default(),
+            (None, None, None, None) => environment_server()?.unwrap_or_default().target,
             (None, None, host, port) => {
                 Target::tcp(host.as_deref().unwrap_or(DEFAULT_HOST), port.unwrap_or(rbq_client::DEFAULT_PORT))
             }

@@ -3,27 +3,22 @@
 //! Never while somebody has the directory open, and never without a yes: what is dropped was acknowledged once. The
 //! originals stay in the directory under names that begin with `aside-`.
 
-use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
-use rbq_journal::{Plan, repair_plan};
+use rbq_journal::repair_plan;
 
+use crate::consent::{About, Answer, ConsentArgs, Plan};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
-use crate::output::Output;
 
 /// Drop what is damaged and all that follows it, after showing it; the originals are kept aside
 #[derive(Debug, Clone, Args)]
 pub(super) struct RepairArgs {
     /// The data directory
     dir: PathBuf,
-    /// Do not ask
-    #[arg(short, long, conflicts_with = "dry_run")]
-    yes: bool,
-    /// Only show what would be dropped
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    consent: ConsentArgs,
 }
 
 pub(super) fn run(args: &RepairArgs) -> Result<Exit> {
@@ -39,13 +34,8 @@ pub(super) fn run(args: &RepairArgs) -> Result<Exit> {
     };
     let first_line = refusal.to_string();
     say(first_line.lines().next().unwrap_or_default());
-    show(&plan)?;
-    if args.dry_run {
-        return Ok(Exit::Done);
-    }
-    if !args.yes && !ask()? {
-        say("nothing was changed");
-        return Ok(Exit::Failed);
+    if let Answer::Stop(exit) = args.consent.ask_here(&shown(&plan), About::default())? {
+        return Ok(exit);
     }
     let kept = plan.carry_out()?;
     for name in kept {
@@ -55,26 +45,14 @@ pub(super) fn run(args: &RepairArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn show(plan: &Plan) -> Result<()> {
-    let mut output = Output::new();
-    let out = output.buffer();
-    for dropped in plan.dropped() {
-        writeln!(out, "drop  {dropped}")?;
+fn shown(repair: &rbq_journal::Plan) -> Plan {
+    let mut plan = Plan::new("drop what is damaged and all that follows it, and keep a copy aside");
+    for dropped in repair.dropped() {
+        plan.line(format!("drop  {dropped}"));
     }
-    match plan.keeps() {
-        0 => writeln!(out, "keep  no position of the log")?,
-        keeps => writeln!(out, "keep  everything up to position {keeps}")?,
-    }
-    Ok(output.flush()?)
-}
-
-fn ask() -> Result<bool> {
-    let stdin = io::stdin();
-    if !stdin.is_terminal() {
-        return Err(Failure::usage("there is no terminal to ask on").hint("`--yes` agrees to the above"));
-    }
-    write!(io::stderr(), "Drop this, and keep a copy aside? [y/N] ")?;
-    let mut answer = String::new();
-    stdin.read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    plan.line(match repair.keeps() {
+        0 => "keep  no position of the log".to_owned(),
+        keeps => format!("keep  everything up to position {keeps}"),
+    });
+    plan
 }

@@ -173,6 +173,7 @@ mod tests {
 
     use super::*;
     use crate::embedded::Embedded;
+    use crate::open::Server;
 
     const LONG: Duration = Duration::from_secs(30);
 
@@ -225,7 +226,8 @@ mod tests {
             let mut read = Vec::new();
             socket.read_to_end(&mut read).await.map(|_| read)
         });
-        let place = Place::server(format!("redis://127.0.0.1:{port}").parse().expect("it is a URL"));
+        let target = format!("redis://127.0.0.1:{port}").parse().expect("it is a URL");
+        let place = Place::server(Server { target, ..Server::default() });
         let (_keep, place) = watch::channel(place);
         let live = Live::start(place, Duration::from_millis(20));
         assert_eq!(look_up(&live, keys("a", None)).await, [""; 0]);

@@ -72,7 +72,7 @@ pub(crate) fn is_for_a_person() -> bool {
 
 pub(crate) async fn run(args: ReplArgs) -> Result<Exit> {
     let place = match (args.embedded, &args.dir) {
-        (false, _) => Place::server(args.server.target()),
+        (false, _) => Place::server(args.server.server()?),
         (true, None) => Place::embedded(Embedded::start()),
         (true, Some(dir)) => Place::embedded(Embedded::open(dir)?),
     };

@@ -18,6 +18,7 @@ use super::show::{Prompt, Show};
 use super::talk::{Messages, Talk, Turn};
 use crate::catalog::{Catalog, arities, from_docs};
 use crate::failure::{Failure, Result, say};
+use crate::open::Server;
 use crate::repeat::{Repeat, repetitions};
 
 /// From here on a person is told how long a command took.
@@ -235,7 +236,7 @@ impl Repl {
             },
         };
         self.monitor = None;
-        self.place.send_replace(Place::server(target));
+        self.place.send_replace(Place::server(Server { target, ..Server::default() }));
         let connected = self.connect().await;
         self.tell(connected)
     }
@@ -320,26 +321,39 @@ impl Repl {
         let Some(danger) = danger::of(request).filter(|_| is_at_stake) else {
             return Ok(true);
         };
+        let protection = self.place.borrow().protection().map(str::to_owned);
         let is_dangerous = match danger.when {
             When::Always => true,
-            When::Protected => false,
+            When::Protected => protection.is_some(),
             When::ManyKeys => self.has_many_keys().await,
         };
         if !is_dangerous {
             return Ok(true);
         }
         say(&format!("warning: {} {}", danger::name(request), danger.what));
-        if !self.editor.is_terminal {
-            return Ok(true);
-        }
-        let is_agreed = match self.editor.question("Go on? [y/N] ").await {
-            Heard::Line(answer) => matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"),
-            _ => false,
+        let is_agreed = match (self.editor.is_terminal, protection) {
+            (true, None) => self.agrees("Go on? [y/N] ", |answer| matches!(answer, "y" | "Y" | "yes" | "YES")).await,
+            (true, Some(name)) => {
+                let question = format!("`{name}` is protected; type its name to go on: ");
+                self.agrees(&question, |answer| answer == name).await
+            }
+            (false, None) => true,
+            (false, Some(name)) => {
+                say(&format!("error: `{name}` is protected, and there is no terminal to ask on"));
+                false
+            }
         };
         if !is_agreed {
             say("nothing was sent");
         }
         Ok(is_agreed)
+    }
+
+    async fn agrees(&mut self, question: &str, is_yes: impl Fn(&str) -> bool) -> bool {
+        match self.editor.question(question).await {
+            Heard::Line(answer) => is_yes(answer.trim()),
+            _ => false,
+        }
     }
 
     async fn has_many_keys(&mut self) -> bool {

@@ -19,7 +19,7 @@ use crate::snapshot_write::SnapshotWriter;
 
 pub(super) const SIZES: Sizes = Sizes {
     segment_first_bytes: 8 << 10,
-    segments_first: 2,
+    segments_of_a_size: 2,
     segment_bytes: 12 << 10,
     batch_bytes_max: 1 << 10,
     in_flight_bytes_max: 64 << 10,

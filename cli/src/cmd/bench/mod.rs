@@ -1,0 +1,277 @@
+//! `rbq bench`: how fast a server is, how long it takes, and whether everything arrives.
+//!
+//! ```text
+//!   producers ──► queue, stream, channel ──► receivers        latency: producers alone, with PING
+//!        └──────── what was acknowledged, beside what came ────────┘
+//! ```
+//!
+//! A measurement that loses, doubles or misplaces a message fails, however fast it was, and the durability in force stands
+//! beside every figure. Everything is on one thread of one process, so that one clock dates both ends; its own limit is
+//! a few hundred thousand messages a second.
+
+mod ledger;
+mod pace;
+mod payload;
+mod produce;
+mod receive;
+mod report;
+mod run;
+mod server;
+mod spread;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use rbq_client::{Error, Link};
+use rbq_resp::Value;
+use tokio::task::JoinSet;
+
+use self::pace::{Pace, Schedule};
+use self::produce::Sent;
+use self::receive::{GROUP, Received, Receiver};
+use self::report::Report;
+use self::run::Run;
+use crate::duration;
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::open::ServerArgs;
+use crate::progress::Progress;
+use crate::records::OutputArgs;
+
+/// How often the progress is told.
+const TOLD_EVERY: Duration = Duration::from_millis(100);
+
+/// Measure a server, and check that everything arrives
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+queue:    LPUSH by --clients, RPOP and BRPOP by --consumers: each message once\n\
+stream:   XADD by --clients, XREAD by --consumers: every message to each\n\
+group:    XADD by --clients, XREADGROUP and XACK by --consumers: each message once\n\
+pubsub:   PUBLISH by --clients, to --consumers subscribers: every message to each\n\
+latency:  PING by --clients\n\n\
+Without --rate each client waits for its replies before it sends more: a closed loop, for how much a server can do. With\n\
+--rate messages are due when the plan says, and latencies count from then: an open loop, for how long it takes.\n\n\
+Keys are named rbq:bench:WORKLOAD:RUN and deleted at the end. Ends with 1 if a message was lost, doubled, out of order or\n\
+damaged.")]
+pub(crate) struct BenchArgs {
+    /// What to measure
+    workload: Workload,
+    /// Connections that send [default: 50, for latency 1]
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    clients: Option<u32>,
+    /// Connections that receive
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    consumers: u32,
+    /// Messages that a client sends before it waits for the replies
+    #[arg(short = 'P', long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pipeline: u64,
+    /// Messages that a consumer takes at a time, at most
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    batch: u64,
+    /// Messages a second, of all clients together, whatever the server does
+    #[arg(long, value_parser = parse_rate, conflicts_with = "pipeline")]
+    rate: Option<f64>,
+    /// Bytes a message
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(payload::SIZE_MIN as i64..=64 << 20))]
+    size: u32,
+    /// Messages to send [default: 100000, unless there is a --duration]
+    #[arg(short = 'n', long, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    count: Option<u64>,
+    /// How long to send: 30s, 2m
+    #[arg(long, value_parser = duration::parse, conflicts_with = "count")]
+    duration: Option<Duration>,
+    /// No progress on stderr
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Workload {
+    /// A list that is pushed to and popped from
+    Queue,
+    /// A stream that is followed
+    Stream,
+    /// A stream whose consumer group works it off
+    Group,
+    /// A channel
+    Pubsub,
+    /// Round trips alone
+    Latency,
+}
+
+impl Workload {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Stream => "stream",
+            Self::Group => "group",
+            Self::Pubsub => "pubsub",
+            Self::Latency => "latency",
+        }
+    }
+
+    /// Whether every receiver is to be given every message.
+    fn is_fan_out(self) -> bool {
+        matches!(self, Self::Stream | Self::Pubsub)
+    }
+}
+
+fn parse_rate(text: &str) -> std::result::Result<f64, &'static str> {
+    match text.parse() {
+        Ok(rate) if (0.001..=10e6).contains(&rate) => Ok(rate),
+        _ => Err("a rate is a number of messages a second, up to ten million"),
+    }
+}
+
+pub(crate) async fn run(args: BenchArgs) -> Result<Exit> {
+    let mut control = args.server.link().await?;
+    let mut report = Report::new(&args, &mut control).await?;
+    let interrupt = Interrupt::listen()?;
+    let key = format!("rbq:bench:{}:{:016x}", args.workload.name(), report.run_id);
+    let measured = measure(&args, &key, &mut control, interrupt.clone(), &mut report).await;
+    // Whatever happened, nothing of ours stays behind.
+    let removed = control.call(["DEL", &key]).await;
+    measured?;
+    removed?;
+    report.write(args.output)?;
+    Ok(if report.is_sound() { interrupt.exit() } else { Exit::Failed })
+}
+
+async fn measure(
+    args: &BenchArgs,
+    key: &str,
+    control: &mut Link,
+    mut interrupt: Interrupt,
+    report: &mut Report,
+) -> Result<()> {
+    let form = payload::Form::new(report.run_id, args.size as usize);
+    let mut run = Run::new(args.workload, key.to_owned(), form, args.pipeline, args.batch);
+    (run.count, run.duration) = (args.total(), args.duration);
+    if args.workload == Workload::Group {
+        call(control, &["XGROUP", "CREATE", key, GROUP, "0", "MKSTREAM"]).await?;
+    }
+    let mut links = Vec::new();
+    for _ in 0..args.producers() {
+        links.push(args.server.link().await?);
+    }
+    let mut receiver_links = Vec::new();
+    for _ in 0..args.receivers() {
+        receiver_links.push(args.server.link().await?);
+    }
+    // Connecting is not part of it.
+    run.origin = Instant::now();
+    let run = Arc::new(run);
+    let mut receivers = JoinSet::new();
+    for (number, link) in (1..).zip(receiver_links) {
+        let receiver = Receiver::start(link, Arc::clone(&run), number).await?;
+        receivers.spawn(receiver.run());
+    }
+    let (mut producers, pace) = produce(args, &run, links);
+
+    let mut progress = if args.quiet { Progress::silent() } else { Progress::start(args.workload.name(), run.count) };
+    let mut sent: Vec<(u32, Sent)> = Vec::new();
+    let mut received: Vec<Received> = Vec::new();
+    let mut told = 0;
+    let mut ticks = tokio::time::interval(TOLD_EVERY);
+    while !(producers.is_empty() && receivers.is_empty()) {
+        tokio::select! {
+            () = interrupt.pressed(), if !run.is_stopped() => {
+                run.stop();
+                pace.iter().for_each(Pace::wake_all);
+            }
+            Some(ended) = producers.join_next() => {
+                sent.push(ended.expect("a producer neither panics nor is aborted")?);
+                if producers.is_empty() {
+                    report.sent_ns = run.now_ns();
+                    run.close();
+                    if args.workload == Workload::Pubsub {
+                        control.queue(&rbq_client::Request::new("PUBLISH").arg(key).arg(run.form.end()));
+                        control.flush().await?;
+                        control.receive().await?;
+                    }
+                }
+            }
+            Some(ended) = receivers.join_next() => {
+                received.push(ended.expect("a receiver neither panics nor is aborted")?);
+            }
+            _ = ticks.tick() => {
+                progress.add(run.acknowledged() - told);
+                told = run.acknowledged();
+            }
+        }
+    }
+    progress.finish();
+    if args.workload == Workload::Group {
+        report.pending = Some(pending(control, key).await?);
+    }
+    sent.sort_by_key(|(producer, _)| *producer);
+    report.settle(sent.into_iter().map(|(_, sent)| sent), received);
+    Ok(())
+}
+
+type Producers = JoinSet<Result<(u32, Sent)>>;
+
+fn produce(args: &BenchArgs, run: &Arc<Run>, links: Vec<Link>) -> (Producers, Option<Pace>) {
+    let mut producers = JoinSet::new();
+    let schedule = args.schedule();
+    let pace = schedule.map(|schedule| Pace::start(schedule, run.origin));
+    for (producer, link) in (0..).zip(links) {
+        let run = Arc::clone(run);
+        match schedule.zip(pace.as_ref().map(|pace| pace.waker(producer))) {
+            None => producers.spawn(async move { Ok((producer, produce::closed(link, run, producer).await?)) }),
+            Some((schedule, waker)) => producers
+                .spawn(async move { Ok((producer, produce::open(link, run, producer, schedule, waker).await?)) }),
+        };
+    }
+    (producers, pace)
+}
+
+impl BenchArgs {
+    fn producers(&self) -> u32 {
+        self.clients.unwrap_or(if self.workload == Workload::Latency { 1 } else { 50 })
+    }
+
+    fn receivers(&self) -> u32 {
+        if self.workload == Workload::Latency { 0 } else { self.consumers }
+    }
+
+    /// How many messages there will be, if that is known.
+    fn total(&self) -> Option<u64> {
+        match (self.count, self.duration, self.rate) {
+            (Some(count), ..) => Some(count),
+            (None, None, _) => Some(100_000),
+            (None, Some(duration), Some(rate)) => Some((duration.as_secs_f64() * rate).ceil().max(1.0) as u64),
+            (None, Some(_), None) => None,
+        }
+    }
+
+    fn schedule(&self) -> Option<Schedule> {
+        let (rate, total) = (self.rate?, self.total()?);
+        Some(Schedule { rate, producers: self.producers().into(), total })
+    }
+}
+
+/// How many entries of the group nobody acknowledged.
+async fn pending(control: &mut Link, key: &str) -> Result<u64> {
+    match call(control, &["XPENDING", key, GROUP]).await? {
+        Value::Array(summary) => match summary.first() {
+            Some(Value::Integer(count)) => Ok(u64::try_from(*count).unwrap_or(0)),
+            _ => Err(Failure::new("the server answered XPENDING in no form that is known")),
+        },
+        _ => Err(Failure::new("the server answered XPENDING in no form that is known")),
+    }
+}
+
+async fn call(control: &mut Link, words: &[&str]) -> Result<Value> {
+    match control.call(words).await? {
+        Value::Error(text) => Err(Error::from_error_reply(text).into()),
+        value => Ok(value),
+    }
+}

@@ -1,0 +1,110 @@
+//! The server itself: how fast it answers, how much memory it has left, whether it keeps what it should keep.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rbq_client::Link;
+use rbq_resp::Value;
+
+use super::HealthArgs;
+use super::health::{Bounds, Finding};
+use crate::duration;
+use crate::exit::Health;
+use crate::failure::Result;
+use crate::records;
+
+/// Adds the findings; gives a sentence for the case that all is well.
+pub(super) async fn look(
+    link: &mut Link,
+    args: &HealthArgs,
+    answered_in: Duration,
+    findings: &mut Vec<Finding>,
+) -> Result<String> {
+    let seconds = answered_in.as_secs_f64();
+    let shown = |seconds: f64| duration::shown(Duration::from_secs_f64(seconds));
+    findings.push(Finding::figure("the answer's time", "time", (seconds, "s"), Bounds::default(), shown));
+    let info = match link.call(["INFO"]).await? {
+        Value::Error(text) => {
+            findings.push(Finding::plain(Health::Unknown, format!("INFO is refused: {text}")));
+            return Ok("the server answers".to_owned());
+        }
+        value => fields(&String::from_utf8_lossy(value.as_bytes().unwrap_or_default())),
+    };
+    let known = ["rbq", "valkey", "redis"].iter().find_map(|name| Some((name, info.get(&format!("{name}_version"))?)));
+    let server = known.map_or_else(|| "the server".to_owned(), |(name, version)| format!("{name} {version}"));
+    memory(&info, args, findings);
+    journal(&info, findings);
+    let used = number(&info, "used_memory").map_or_else(String::new, |bytes| format!(", memory {}", size(bytes)));
+    Ok(format!("{server} answers in {:.2}ms{used}", seconds * 1e3))
+}
+
+fn memory(info: &HashMap<String, String>, args: &HealthArgs, findings: &mut Vec<Finding>) {
+    let Some(used) = number(info, "used_memory") else {
+        return findings.push(Finding::plain(Health::Unknown, "the server does not tell its memory"));
+    };
+    // Without a limit of its own it may use the machine's.
+    let limit = number(info, "maxmemory").filter(|limit| *limit > 0.0).or(number(info, "total_system_memory"));
+    let thresholds = &args.thresholds;
+    let wanted = [thresholds.warn_memory, thresholds.crit_memory];
+    let [warning, critical] = wanted.map(|size| size.and_then(|size| size.of(limit)));
+    let bounds = Bounds { warning, critical };
+    if wanted.iter().flatten().count() > [warning, critical].iter().flatten().count() {
+        findings.push(Finding::plain(
+            Health::Unknown,
+            "a share of the memory is not known, as the server has no maxmemory",
+        ));
+    }
+    findings.push(Finding::figure("memory", "memory", (used, "B"), bounds, size));
+}
+
+/// What the server says of its last attempts to keep something.
+fn journal(info: &HashMap<String, String>, findings: &mut Vec<Finding>) {
+    let failed = |field: &str| info.get(field).is_some_and(|status| status != "ok");
+    if info.get("loading").is_some_and(|loading| loading != "0") {
+        findings.push(Finding::plain(Health::Critical, "the server is loading its data"));
+    }
+    if failed("aof_last_write_status") {
+        findings.push(Finding::plain(Health::Critical, "the journal cannot be written"));
+    }
+    for (field, what) in
+        [("rdb_last_bgsave_status", "snapshot"), ("aof_last_bgrewrite_status", "rewrite of the journal")]
+    {
+        if failed(field) {
+            findings.push(Finding::plain(Health::Warning, format!("the last {what} failed")));
+        }
+    }
+}
+
+fn fields(info: &str) -> HashMap<String, String> {
+    let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim_end().to_owned()));
+    info.lines().filter_map(pair).collect()
+}
+
+fn number(info: &HashMap<String, String>, field: &str) -> Option<f64> {
+    info.get(field)?.parse().ok()
+}
+
+fn size(bytes: f64) -> String {
+    records::size(bytes as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_says_of_its_journal_counts() {
+        let found = |info: &str| {
+            let mut findings = Vec::new();
+            journal(&fields(info), &mut findings);
+            findings.into_iter().map(|finding| (finding.health, finding.text)).collect::<Vec<_>>()
+        };
+        assert_eq!(found("loading:0\r\naof_last_write_status:ok\r\n"), []);
+        assert_eq!(
+            found("aof_last_write_status:err\r\n"),
+            [(Health::Critical, "the journal cannot be written".into())]
+        );
+        assert_eq!(found("rdb_last_bgsave_status:err\r\n"), [(Health::Warning, "the last snapshot failed".into())]);
+        assert_eq!(found("loading:1\r\n"), [(Health::Critical, "the server is loading its data".into())]);
+    }
+}

@@ -1,0 +1,261 @@
+//! `rbq context`: servers under names of one's own, one of them the current one.
+//!
+//! A password is never shown again, and can be given on stdin, where no list of processes and no history of a shell has it.
+
+use std::fs;
+use std::io::{self, BufRead as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use rbq_client::{Target, TargetError};
+
+use crate::consent::{About, Answer, ConsentArgs, Plan};
+use crate::contexts::{Context, Contexts, path};
+use crate::exit::Exit;
+use crate::failure::{Failure, Result, say, spoken};
+use crate::records::{Cell, Column, OutputArgs, column};
+
+/// Give servers names, and choose one
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Contexts are kept in `contexts.toml` in $XDG_CONFIG_HOME/rbq or ~/.config/rbq; \
+    RBQ_CONTEXTS names another file.")]
+pub(crate) struct ContextArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum Command {
+    Add(AddArgs),
+    Use(UseArgs),
+    /// List all contexts
+    Ls(OutputArgs),
+    Rm(RmArgs),
+    Show(ShowArgs),
+}
+
+/// Give a server a name
+#[derive(Debug, Clone, Args)]
+struct AddArgs {
+    /// Its name: letters, digits, `-`, `_` and `.`
+    #[arg(value_parser = parse_name)]
+    name: String,
+    /// Where it is: redis[s]://[user[:password]@]host[:port][/db] or unix:///path
+    #[arg(value_parser = parse_url)]
+    url: String,
+    /// Read the password from stdin, a line, instead of from the URL
+    #[arg(long)]
+    password_stdin: bool,
+    /// The certificates that the server's must descend from, instead of the system's
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Our own certificate
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The key of our own certificate
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// What destroys or moves wants the context's name typed, or given by --confirm
+    #[arg(long)]
+    protected: bool,
+    /// Make it the current one
+    #[arg(long = "use")]
+    choose: bool,
+    /// Replace one that has this name
+    #[arg(long)]
+    replace: bool,
+}
+
+/// Choose the current one: it is used where no URL and no other context is named
+#[derive(Debug, Clone, Args)]
+struct UseArgs {
+    /// Its name
+    name: String,
+}
+
+/// Forget one
+#[derive(Debug, Clone, Args)]
+struct RmArgs {
+    /// Its name
+    name: String,
+    #[command(flatten)]
+    consent: ConsentArgs,
+}
+
+/// Show one, without its password
+#[derive(Debug, Clone, Args)]
+struct ShowArgs {
+    /// Its name [default: the current one]
+    name: Option<String>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(crate) fn run(args: ContextArgs) -> Result<Exit> {
+    match args.command {
+        Command::Add(args) => add(args),
+        Command::Use(args) => choose(&args.name),
+        Command::Ls(output) => list(output),
+        Command::Rm(args) => remove(&args),
+        Command::Show(args) => show(&args),
+    }
+}
+
+fn parse_name(name: &str) -> std::result::Result<String, &'static str> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.bytes().all(fits) && !name.is_empty() && !name.starts_with('-') {
+        Ok(name.to_owned())
+    } else {
+        Err("a name has letters, digits, `-`, `_` and `.`")
+    }
+}
+
+/// The URL is kept as it was written; here it is only seen to be one.
+fn parse_url(url: &str) -> std::result::Result<String, TargetError> {
+    url.parse::<Target>().map(|_| url.to_owned())
+}
+
+fn add(args: AddArgs) -> Result<Exit> {
+    let url = if args.password_stdin { with_password(&args.url, &line_of_stdin()?) } else { args.url };
+    let mut context = Context::new(url);
+    context.ca = args.ca.as_deref().map(existing).transpose()?;
+    context.cert = args.cert.as_deref().map(existing).transpose()?;
+    context.key = args.key.as_deref().map(existing).transpose()?;
+    context.protected = args.protected;
+    let name = &args.name;
+    context.target(name)?;
+    Contexts::change(|contexts| {
+        if contexts.find(name).is_ok() && !args.replace {
+            return Err(Failure::usage(format!("there is a context `{name}` already")).hint("`--replace` replaces it"));
+        }
+        contexts.put(name, context);
+        if args.choose { contexts.choose(name) } else { Ok(()) }
+    })?;
+    say(&if args.choose { format!("added `{name}`, and it is the current one") } else { format!("added `{name}`") });
+    Ok(Exit::Done)
+}
+
+/// Relative paths would mean another file in another directory.
+fn existing(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).map_err(|error| Failure::usage(format!("`{}`: {}", path.display(), spoken(&error))))
+}
+
+fn line_of_stdin() -> Result<String> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    let password = line.trim_end_matches(['\n', '\r']);
+    if password.is_empty() {
+        return Err(Failure::usage("there is no password on stdin"));
+    }
+    Ok(password.to_owned())
+}
+
+/// The URL with this password in place of what it has. Every byte that could mean something is encoded.
+fn with_password(url: &str, password: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("redis", url));
+    let (user, place) = match rest.rsplit_once('@') {
+        Some((who, place)) => (who.split(':').next().unwrap_or_default(), place),
+        None => ("", rest),
+    };
+    let encoded: String = password
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect();
+    format!("{scheme}://{user}:{encoded}@{place}")
+}
+
+fn choose(name: &str) -> Result<Exit> {
+    let place = Contexts::change(|contexts| {
+        contexts.choose(name)?;
+        contexts.find(name)?.target(name)
+    })?;
+    say(&format!("`{name}` ({place}) is the current one"));
+    Ok(Exit::Done)
+}
+
+const LIST: &[Column] =
+    &[column("name", "NAME"), column("url", "URL"), column("current", "CURRENT"), column("protected", "PROTECTED")];
+
+fn list(output: OutputArgs) -> Result<Exit> {
+    let contexts = Contexts::read()?;
+    let current = contexts.current().map(|(name, _)| name);
+    let mut records = output.records(LIST);
+    for (name, context) in contexts.iter() {
+        records.add(vec![
+            Cell::word(name),
+            Cell::word(context.target(name)?.to_string()),
+            Cell::yes_no(current == Some(name)),
+            Cell::yes_no(context.protected),
+        ])?;
+    }
+    records.finish()?;
+    Ok(Exit::Done)
+}
+
+fn remove(args: &RmArgs) -> Result<Exit> {
+    let name = args.name.as_str();
+    let (target, protected) = {
+        let contexts = Contexts::read()?;
+        let context = contexts.find(name)?;
+        (context.target(name)?, context.protected)
+    };
+    let plan = Plan::new(format!("forget the context `{name}` ({target})"));
+    if let Answer::Stop(exit) = args.consent.ask_here(&plan, About { context: Some(name), protected })? {
+        return Ok(exit);
+    }
+    Contexts::change(|contexts| {
+        contexts.remove(name);
+        Ok(())
+    })?;
+    say(&format!("forgot `{name}`"));
+    Ok(Exit::Done)
+}
+
+fn show(args: &ShowArgs) -> Result<Exit> {
+    let contexts = Contexts::read()?;
+    let (name, context) = match &args.name {
+        Some(name) => (name.as_str(), contexts.find(name)?),
+        None => contexts.current().ok_or_else(|| {
+            Failure::new("there is no current context")
+                .hint("`rbq context use NAME` chooses one, `rbq context ls` lists them")
+        })?,
+    };
+    let target = context.target(name)?;
+    let file = |path: &Option<PathBuf>| Cell::maybe(path.as_ref(), |path| Cell::word(path.display().to_string()));
+    args.output.one(vec![
+        (column("name", "name"), Cell::word(name)),
+        (column("url", "url"), Cell::word(target.to_string())),
+        (column("password", "password"), Cell::yes_no(target.credentials.is_some())),
+        (column("ca", "ca"), file(&context.ca)),
+        (column("cert", "cert"), file(&context.cert)),
+        (column("key", "key"), file(&context.key)),
+        (column("protected", "protected"), Cell::yes_no(context.protected)),
+        (column("file", "file"), file(&path())),
+    ])?;
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_password_from_stdin_goes_into_the_url_whole() {
+        for url in ["redis://ann@h:1/2", "redis://ann:old@h:1/2", "redis://h:1", "unix:///run/r.sock"] {
+            let target: Target = with_password(url, "p@ss:w/o%rd é").parse().unwrap();
+            let bare: Target = url.parse().unwrap();
+            assert_eq!(target.credentials.unwrap().password, "p@ss:w/o%rd é");
+            assert_eq!((target.endpoint, target.db), (bare.endpoint, bare.db), "{url}");
+        }
+    }
+
+    #[test]
+    fn names_are_words() {
+        assert!(["prod", "prod-2", "a.b_c"].iter().all(|name| parse_name(name).is_ok()));
+        assert!(["", "-x", "a b", "a/b", "ü", "a`b"].iter().all(|name| parse_name(name).is_err()));
+    }
+}

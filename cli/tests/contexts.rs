@@ -1,0 +1,255 @@
+//! `rbq context`, and what the other commands make of a context: which server, and how hard it is to destroy something there.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use expectrl::process::unix::WaitStatus;
+use expectrl::{Eof, Expect, Session};
+use insta::assert_snapshot;
+use support::{Oracle, rbq, run, shown, text};
+use tempfile::TempDir;
+
+/// A user with a home of their own.
+struct Home {
+    dir: TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.path().join(".config/rbq/contexts.toml")
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = rbq(args);
+        command.env_remove("RBQ_CONTEXTS").env_remove("XDG_CONFIG_HOME").env("HOME", self.dir.path());
+        command
+    }
+
+    fn play(&self, args: &[&str], stdin: &str) -> String {
+        text(&run(&mut self.command(args), stdin.as_bytes())).replace(&*self.dir.path().to_string_lossy(), "HOME")
+    }
+
+    fn with(contexts: &[&[&str]]) -> Self {
+        let home = Self::new();
+        for context in contexts {
+            let said = home.play(&[&["context", "add"], *context].concat(), "");
+            assert!(said.starts_with("exit 0\n"), "{said}");
+        }
+        home
+    }
+}
+
+#[test]
+fn a_context_is_added_chosen_listed_and_forgotten() {
+    let home = Home::new();
+    assert_snapshot!(home.play(&["context", "ls"], ""), @"exit 0");
+    assert_snapshot!(home.play(&["context", "add", "dev", "redis://127.0.0.1:7000/2"], ""), @r"
+    exit 0
+    err| added `dev`
+    ");
+    assert_snapshot!(home.play(&["context", "add", "prod", "redis://ann:pw@h", "--protected", "--use"], ""), @r"
+    exit 0
+    err| added `prod`, and it is the current one
+    ");
+    assert_snapshot!(home.play(&["context", "ls"], ""), @r"
+    exit 0
+    out| NAME  URL                       CURRENT  PROTECTED
+    out| dev   redis://127.0.0.1:7000/2  no       no
+    out| prod  redis://ann@h:6379        yes      yes
+    ");
+    assert_snapshot!(home.play(&["context", "use", "dev"], ""), @r"
+    exit 0
+    err| `dev` (redis://127.0.0.1:7000/2) is the current one
+    ");
+    assert_snapshot!(home.play(&["context", "ls", "-o", "json"], ""), @r#"
+    exit 0
+    out| [{"name":"dev","url":"redis://127.0.0.1:7000/2","current":true,"protected":false},{"name":"prod","url":"redis://ann@h:6379","current":false,"protected":true}]
+    "#);
+    assert_snapshot!(home.play(&["context", "show", "prod"], ""), @r"
+    exit 0
+    out| name       prod
+    out| url        redis://ann@h:6379
+    out| password   yes
+    out| ca         -
+    out| cert       -
+    out| key        -
+    out| protected  yes
+    out| file       HOME/.config/rbq/contexts.toml
+    ");
+    assert_snapshot!(home.play(&["context", "rm", "dev", "--yes"], ""), @r"
+    exit 0
+    err| plan: forget the context `dev` (redis://127.0.0.1:7000/2)
+    err| forgot `dev`
+    ");
+    assert_snapshot!(home.play(&["context", "show"], ""), @r"
+    exit 1
+    err| error: there is no current context
+    err| hint: `rbq context use NAME` chooses one, `rbq context ls` lists them
+    ");
+    assert_snapshot!(fs::read_to_string(home.file()).unwrap(), @r#"
+    [contexts.prod]
+    url = "redis://ann:pw@h"
+    protected = true
+    "#);
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    let home = Home::with(&[&["dev", "redis://h"]]);
+    for args in [
+        &["context", "add", "x", "http://h"][..],
+        &["context", "rm", "dev"],
+        &["context", "rm", "dev", "--confirm", "prod"],
+        &["produce", "queue", "q", "m", "--context", "prod"],
+        &["produce", "queue", "q", "m", "--context", "dev", "--url", "redis://h"],
+    ] {
+        let said = home.play(args, "");
+        assert!(said.starts_with("exit 2\n"), "{args:?}: {said}");
+    }
+    assert_snapshot!(home.play(&["context", "add", "dev", "redis://other"], ""), @r"
+    exit 2
+    err| error: there is a context `dev` already
+    err| hint: `--replace` replaces it
+    ");
+    assert_snapshot!(home.play(&["context", "use", "prod"], ""), @r"
+    exit 2
+    err| error: there is no context `prod`
+    err| hint: there are `dev`; `rbq context add NAME URL` makes one
+    ");
+    assert_snapshot!(home.play(&["context", "add", "x", "redis://h", "--ca", "/nowhere/ca.pem"], ""), @r"
+    exit 2
+    err| error: `/nowhere/ca.pem`: no such file or directory
+    ");
+    assert_snapshot!(home.play(&["context", "add", "a b", "redis://h"], ""), @r"
+    exit 2
+    err| error: invalid value 'a b' for '<NAME>': a name has letters, digits, `-`, `_` and `.`
+    err|
+    err| For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn the_file_is_its_owners_alone() {
+    let home = Home::with(&[&["prod", "redis://ann:hunter2@h"]]);
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(home.file()), mode(home.dir.path().join(".config/rbq"))), (0o600, 0o700));
+    fs::set_permissions(home.file(), fs::Permissions::from_mode(0o644)).unwrap();
+    assert_snapshot!(home.play(&["context", "ls"], ""), @r"
+    exit 1
+    err| error: `HOME/.config/rbq/contexts.toml` holds a password and is open to other users
+    err| hint: `chmod 600 HOME/.config/rbq/contexts.toml` closes it
+    ");
+    fs::write(home.file(), "[contexts.dev]\nurl = \"redis://h\"\n").unwrap();
+    assert_snapshot!(home.play(&["context", "ls", "-o", "raw"], ""), @r"
+    exit 0
+    out| dev	redis://h:6379	no	no
+    ");
+    // What stands in the file may be a password, so it is not repeated.
+    fs::write(home.file(), "[contexts.dev]\nurl = \"redis://h\"\nurk = \"hunter2\"\n").unwrap();
+    assert_snapshot!(home.play(&["context", "ls"], ""), @r"
+    exit 1
+    err| error: `HOME/.config/rbq/contexts.toml`, line 3: unknown field `urk`, expected one of `url`, `ca`, `cert`, `key`, `protected`
+    ");
+}
+
+#[test]
+fn a_password_is_read_from_stdin_and_never_shown() {
+    let Some(oracle) = Oracle::start(&["--requirepass", "s3s@me/"]) else { return };
+    let home = Home::new();
+    home.play(&["context", "add", "here", &oracle.url(), "--password-stdin", "--use"], "s3s@me/\n");
+    let said = home.play(&["context", "ls"], "") + &home.play(&["context", "show"], "");
+    assert!(!said.contains("s3s"), "{said}");
+    assert_snapshot!(home.play(&["cli", "ping"], ""), @r"
+    exit 0
+    out| PONG
+    ");
+    assert_snapshot!(home.play(&["produce", "queue", "q", "m"], ""), @r"
+    exit 0
+    err| sent 1, acknowledged 1, failed 0
+    ");
+    assert_snapshot!(home.play(&["context", "add", "there", "redis://h", "--password-stdin"], ""), @r"
+    exit 2
+    err| error: there is no password on stdin
+    ");
+}
+
+#[test]
+fn what_is_nearer_to_the_command_counts_more() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let nowhere = "unix:///nowhere/rbq.sock";
+    let home = Home::with(&[&["here", &oracle.url()], &["gone", nowhere, "--use"]]);
+    let code = |args: &[&str], variables: &[(&str, &str)]| {
+        let args = [&["pub", "c", "m", "-q"], args].concat();
+        run(home.command(&args).envs(variables.iter().copied()), b"").status.code().unwrap()
+    };
+    let url = oracle.url();
+    assert_eq!(code(&[], &[]), 4);
+    assert_eq!(code(&[], &[("RBQ_CONTEXT", "here")]), 0);
+    assert_eq!(code(&[], &[("RBQ_CONTEXT", "here"), ("RBQ_URL", nowhere)]), 4);
+    assert_eq!(code(&["--context", "here"], &[("RBQ_URL", nowhere)]), 0);
+    assert_eq!(code(&["--url", &url], &[("RBQ_CONTEXT", "gone")]), 0);
+    let output = run(home.command(&["cli", "-u", &url, "ping"]).env("RBQ_CONTEXT", "gone"), b"");
+    assert_snapshot!(shown(&output, &oracle), @r"
+    exit 0
+    out| PONG
+    ");
+}
+
+#[test]
+fn off_a_terminal_a_protected_context_wants_its_name() {
+    let home = Home::with(&[&["prod", "redis://h", "--protected"]]);
+    assert_snapshot!(home.play(&["context", "rm", "prod", "--yes"], ""), @r"
+    exit 2
+    err| plan: forget the context `prod` (redis://h:6379)
+    err| error: context `prod` is protected
+    err| hint: `--confirm prod` agrees to the above
+    ");
+    assert_snapshot!(home.play(&["context", "rm", "prod", "--dry-run"], ""), @r"
+    exit 0
+    err| plan: forget the context `prod` (redis://h:6379)
+    err| dry run: nothing was changed
+    ");
+    assert_snapshot!(home.play(&["context", "rm", "prod", "--confirm", "prod"], ""), @r"
+    exit 0
+    err| plan: forget the context `prod` (redis://h:6379)
+    err| forgot `prod`
+    ");
+}
+
+#[test]
+fn on_a_terminal_a_protected_contexts_name_is_typed() {
+    let home = Home::with(&[&["prod", "redis://h", "--protected"]]);
+    let question = "`prod` is protected; type its name to go on: ";
+    for (answer, said, code) in [("yes\r", "nothing was changed", 1), ("prod\r", "forgot `prod`", 0)] {
+        let mut terminal = Session::spawn(home.command(&["context", "rm", "prod", "--yes"])).unwrap();
+        terminal.set_expect_timeout(None);
+        terminal.expect(question).unwrap();
+        terminal.send(answer).unwrap();
+        terminal.expect(said).unwrap();
+        terminal.expect(Eof).unwrap();
+        let WaitStatus::Exited(_, ended) = terminal.get_process().wait().unwrap() else { panic!("it was killed") };
+        assert_eq!(ended, code);
+    }
+}
+
+#[test]
+fn two_changes_at_once_lose_nothing() {
+    let home = Home::new();
+    let names: Vec<String> = (0..16).map(|number| format!("c{number}")).collect();
+    let children: Vec<_> =
+        names.iter().map(|name| support::start(&mut home.command(&["context", "add", name, "redis://h"]))).collect();
+    for child in children {
+        assert!(child.wait_with_output().unwrap().status.success());
+    }
+    let listed = home.play(&["context", "ls", "-o", "raw"], "");
+    assert!(names.iter().all(|name| listed.contains(&format!("out| {name}\t"))), "{listed}");
+}

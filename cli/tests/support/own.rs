@@ -1,0 +1,52 @@
+//! Our own server, for the tools that are tried against it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::{rbq, run, text};
+
+/// An `rbq server` on a Unix socket in a directory of its own.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) dir: TempDir,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap())
+    }
+
+    /// The same in a directory that somebody knows already.
+    pub(crate) fn start_in(dir: TempDir) -> Self {
+        let mut command =
+            rbq(&["server", "--port", "0", "--unixsocket", "rbq.sock", "--dir", dir.path().to_str().unwrap()]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("ready to accept connections") {
+            assert!(log.read_line(&mut said).unwrap() > 0, "the server ended: {said}");
+        }
+        // Read on, or a full pipe would hold up the server.
+        std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
+        Self { child, dir }
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = rbq(args);
+        command.env("RBQ_URL", format!("unix://{}/rbq.sock", self.dir.path().display()));
+        command
+    }
+
+    pub(crate) fn play(&self, args: &[&str], stdin: &str) -> String {
+        text(&run(&mut self.command(args), stdin.as_bytes()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
