@@ -48,7 +48,14 @@ impl Catalog {
     /// What the server says of itself; what it does not say, or not so well, from our own table.
     pub(crate) fn of_server(docs: Self, arities: &[(String, i64)]) -> Self {
         let own = own();
-        let mut entries = if docs.entries.is_empty() { own.entries.clone() } else { docs.entries };
+        let mut entries = docs.entries;
+        if entries.is_empty() {
+            // Before Redis 7 a server tells no more than the names of its commands.
+            let is_new = |name: &String| own.named(name).is_none();
+            let names = arities.iter().map(|(name, _)| name).filter(|name| is_new(name));
+            entries = names.map(|name| Entry { name: name.clone(), ..Entry::default() }).collect();
+            entries.extend(own.entries.iter().cloned());
+        }
         for entry in &mut entries {
             // Ours is no measure for a server that does not tell.
             entry.arity = arities.iter().find(|(name, _)| *name == entry.name).map(|(_, arity)| *arity);
@@ -83,9 +90,10 @@ impl Catalog {
         self.entries.iter().filter(move |entry| entry.name.starts_with(&start))
     }
 
-    /// The groups, each once, in order.
+    /// The groups, each once, in order; of a command whose server told no more than its name nobody knows it.
     pub(crate) fn groups(&self) -> Vec<&str> {
         let mut groups: Vec<&str> = self.entries.iter().map(|entry| entry.group.as_str()).collect();
+        groups.retain(|group| !group.is_empty());
         groups.sort_unstable();
         groups.dedup();
         groups
@@ -117,5 +125,22 @@ impl Entry {
     /// Whether `other` is one of its subcommands.
     pub(crate) fn contains(&self, other: &Self) -> bool {
         other.name.strip_prefix(&self.name).is_some_and(|rest| rest.starts_with(' '))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_tells_only_names_is_known_by_them_and_by_our_own_table() {
+        let arities = [("GET", 2), ("HSET", -4)].map(|(name, arity)| (name.to_owned(), arity));
+        let catalog = Catalog::of_server(Catalog::default(), &arities);
+        let hset = catalog.named("HSET").expect("the server has it");
+        assert!(!hset.admits(3) && hset.admits(4) && hset.admits(5));
+        assert_eq!(catalog.named("GET").map(Entry::syntax).as_deref(), Some("key"));
+        // Of XADD nobody said how many arguments it takes there.
+        assert!(catalog.named("XADD").is_some_and(|entry| entry.admits(1)));
+        assert!(!catalog.groups().contains(&""));
     }
 }
