@@ -28,6 +28,7 @@ mod print;
 mod progress;
 #[allow(dead_code, reason = "the ground that other commands are built on")]
 mod records;
+mod render;
 mod repeat;
 mod sending;
 mod session;

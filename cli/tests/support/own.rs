@@ -10,7 +10,7 @@ use super::{rbq, run, text};
 /// An `rbq server` on a Unix socket in a directory of its own.
 pub(crate) struct Server {
     pub(crate) child: Child,
-    dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 impl Server {
