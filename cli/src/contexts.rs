@@ -25,11 +25,12 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rbq_client::Target;
+use rbq_client::{Target, Trust};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Result};
+use crate::tls::{identity, secure};
 
 /// Names the file itself. Not `RBQ_CONFIG`: that is the server's own configuration file.
 const FILE_VARIABLE: &str = "RBQ_CONTEXTS";
@@ -67,7 +68,11 @@ impl Context {
 
     /// Where it leads.
     pub(crate) fn target(&self, name: &str) -> Result<Target> {
-        self.url.parse().map_err(|error| Failure::new(format!("the URL of context `{name}`: {error}")))
+        let target = self.url.parse();
+        let mut target = target.map_err(|error| Failure::new(format!("the URL of context `{name}`: {error}")))?;
+        let trust = self.ca.clone().map(Trust::File);
+        secure(&mut target, trust, identity(self.cert.as_ref(), self.key.as_ref()));
+        Ok(target)
     }
 
     fn holds_password(&self) -> bool {

@@ -127,6 +127,9 @@ fn told(error: &Error) -> Told {
                 told.hint("is a server running there? --url or RBQ_URL name another")
             }
         }
+        Error::Tls(error) => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) },
+        Error::Untrusted { .. } => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) }
+            .hint("--tls-ca names the authority to trust, --tls-server-name the name in the certificate"),
         Error::Auth(reply) | Error::Reply(reply) if reply.code() == "NOAUTH" => {
             Told { exit: Exit::Unreachable, ..Told::new("the server asks for a password") }
                 .hint("put it into the URL, as in `redis://user:password@host`, or into REDISCLI_AUTH")

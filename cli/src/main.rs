@@ -33,6 +33,7 @@ mod records;
 mod repeat;
 mod sending;
 mod session;
+mod tls;
 mod transfer;
 
 /// The server's choice, which `rbq server` measures its memory with.

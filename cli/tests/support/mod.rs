@@ -13,6 +13,10 @@ use std::thread;
 use rbq_client::{Client, Options, Request, Value};
 
 pub(crate) use oracle::Oracle;
+#[allow(unused_imports)]
+pub(crate) use oracle::certificates::Certificates;
+#[allow(unused_imports)]
+pub(crate) use oracle::cluster;
 
 /// `rbq` with a clean environment: no server, password, context, history or colours of whoever runs the tests.
 pub(crate) fn rbq(args: &[&str]) -> Command {

@@ -24,7 +24,7 @@ fn path(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
 }
 
 /// Whether a command must not be remembered because an argument of it is, or may be, a password.
-pub(super) fn is_secret(words: &[Vec<u8>]) -> bool {
+pub(in crate::cmd) fn is_secret(words: &[Vec<u8>]) -> bool {
     let word =
         |index: usize, text: &str| words.get(index).is_some_and(|word| word.eq_ignore_ascii_case(text.as_bytes()));
     let any = |text: &str| (1..words.len()).any(|index| word(index, text));

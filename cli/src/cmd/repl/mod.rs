@@ -6,7 +6,7 @@
 
 mod assist;
 mod help;
-mod history;
+pub(super) mod history;
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
