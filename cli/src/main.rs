@@ -14,7 +14,6 @@ mod cmd;
 #[allow(dead_code, reason = "the ground that subcommands are built on")]
 mod consent;
 mod contexts;
-#[allow(dead_code, unused_imports, reason = "the format stands before the commands that write and read it")]
 mod deadletter;
 mod duration;
 mod embedded;
@@ -22,6 +21,7 @@ mod exit;
 #[allow(dead_code, reason = "the ground that subcommands are built on")]
 mod failure;
 mod interrupt;
+mod jq;
 mod lines;
 mod open;
 mod output;

@@ -44,6 +44,21 @@ impl TlsArgs {
     }
 }
 
+impl TlsArgs {
+    /// The words of these options, as they were given.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let with_value = [
+            ("--tls-ca", path(&self.tls_ca)),
+            ("--tls-cert", path(&self.tls_cert)),
+            ("--tls-key", path(&self.tls_key)),
+            ("--tls-server-name", self.tls_server_name.clone()),
+        ];
+        let given = with_value.into_iter().filter_map(|(option, value)| Some([option.to_owned(), value?]));
+        given.flatten().chain(self.tls_insecure.then(|| "--tls-insecure".to_owned())).collect()
+    }
+}
+
 /// Turns TLS on if one of these is given, and lets it be as it was otherwise.
 pub(crate) fn secure(target: &mut Target, trust: Option<Trust>, identity: Option<Identity>) {
     if let Some(trust) = trust {

@@ -7,6 +7,7 @@ pub(crate) mod cli;
 pub(crate) mod completions;
 pub(crate) mod consume;
 pub(crate) mod context;
+pub(crate) mod dlq;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod journal;
