@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::{
-    backup, bench, check, cli, completions, consume, context, journal, man, produce, publish, repl, restore, subscribe,
+    backup, bench, check, cli, completions, consume, context, group, journal, man, produce, publish, queue, repl,
+    restore, stream, subscribe,
 };
 use crate::exit::{Exit, Health};
 use crate::failure::{Failure, Result};
@@ -28,6 +29,9 @@ enum Command {
     Sub(subscribe::SubArgs),
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    Queue(queue::QueueArgs),
+    Stream(stream::StreamArgs),
+    Group(group::GroupArgs),
     Bench(bench::BenchArgs),
     Check(check::CheckArgs),
     Backup(backup::BackupArgs),
@@ -91,6 +95,9 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Sub(args) => subscribe::run(args).await,
         Command::Produce(args) => produce::run(args).await,
         Command::Consume(args) => consume::run(args).await,
+        Command::Queue(args) => queue::run(args).await,
+        Command::Stream(args) => stream::run(args).await,
+        Command::Group(args) => group::run(args).await,
         Command::Check(args) => check::run(args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Backup(args) => backup::run(args).await,

@@ -18,11 +18,14 @@ mod contexts;
 mod deadletter;
 mod duration;
 mod embedded;
+mod entries;
 mod exit;
+mod facts;
 #[allow(dead_code, reason = "the ground that subcommands are built on")]
 mod failure;
 mod interrupt;
 mod lines;
+mod moment;
 mod open;
 mod output;
 mod print;
@@ -32,6 +35,7 @@ mod progress;
 mod records;
 mod repeat;
 mod sending;
+mod servers;
 mod session;
 
 /// The server's choice, which `rbq server` measures its memory with.
