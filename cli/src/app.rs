@@ -1,16 +1,18 @@
 //! The commands of `rbq`, and what `rbq` alone means: a REPL for a person, commands from stdin for a script.
 
 use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::cmd::cli::Complaint;
 use crate::cmd::{
-    backup, bench, check, cli, completions, consume, context, group, journal, man, produce, publish, queue, repl,
-    restore, stream, subscribe,
+    backup, bench, check, cli, completions, consume, context, dlq, export, group, import, journal, man, produce,
+    publish, queue, repl, restore, stream, subscribe,
 };
 use crate::exit::{Exit, Health};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, say};
 
 /// A message broker that every Redis client speaks to
 #[derive(Debug, Parser)]
@@ -32,11 +34,14 @@ enum Command {
     Queue(queue::QueueArgs),
     Stream(stream::StreamArgs),
     Group(group::GroupArgs),
+    Dlq(dlq::DlqArgs),
     Bench(bench::BenchArgs),
     Check(check::CheckArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Journal(journal::JournalArgs),
+    Import(import::ImportArgs),
+    Export(export::ExportArgs),
     Context(context::ContextArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -54,12 +59,7 @@ fn ending() -> String {
 pub(crate) fn run() -> ExitCode {
     let matches = match whole().try_get_matches() {
         Ok(matches) => matches,
-        // 2 is critical to a monitoring system: a command line that makes no sense is unknown.
-        Err(error) if error.use_stderr() && env::args_os().nth(1).is_some_and(|word| word == "check") => {
-            let _ = error.print();
-            return Exit::Health(Health::Unknown).into();
-        }
-        Err(error) => error.exit(),
+        Err(error) => return refuse(&error),
     };
     if matches.subcommand_name() == Some("server") {
         // It brings its own command line and its own runtimes; what follows `rbq` is its business.
@@ -67,6 +67,33 @@ pub(crate) fn run() -> ExitCode {
     }
     let command = Rbq::from_arg_matches(&matches).map(|rbq| rbq.command).unwrap_or_else(|error| error.exit());
     converse(command.unwrap_or_else(default_command)).into()
+}
+
+/// Says why the command line makes no sense. Two commands are used by those who expect another's words or codes.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    match arguments.get(1).and_then(|command| command.to_str()) {
+        Some("cli") => match cli::complaint(error, arguments.last()) {
+            Some(Complaint::Unrecognized(flag)) => {
+                say(&cli::unrecognized(&flag));
+                return Exit::Failed.into();
+            }
+            // redis-cli's `-h` is a host's flag, and without one a cry for help.
+            Some(Complaint::HelpWanted) => match whole().try_get_matches_from(["rbq", "cli", "--help"]) {
+                Err(help) => help.exit(),
+                Ok(_) => unreachable!("help ends the parsing"),
+            },
+            None => {}
+        },
+        // 2 is critical to a monitoring system: a command line that makes no sense is unknown.
+        Some("check") if error.use_stderr() => {
+            // With stderr gone there is nobody left to complain to.
+            let _ = error.print();
+            return Exit::Health(Health::Unknown).into();
+        }
+        _ => {}
+    }
+    error.exit()
 }
 
 /// Every command, the server's included.
@@ -98,11 +125,14 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Queue(args) => queue::run(args).await,
         Command::Stream(args) => stream::run(args).await,
         Command::Group(args) => group::run(args).await,
+        Command::Dlq(args) => dlq::run(args).await,
         Command::Check(args) => check::run(args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(&args),
         Command::Journal(args) => journal::run(args),
+        Command::Import(args) => import::run(args).await,
+        Command::Export(args) => export::run(args).await,
         Command::Context(args) => context::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 use rbq_resp::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::facts::unexpected;
 use crate::failure::{Failure, Result};
@@ -13,7 +14,8 @@ use crate::failure::{Failure, Result};
 const TIME_MS_MIN: u64 = 1_000_000_000_000;
 
 /// An entry's ID, in the order of the stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub(crate) struct EntryId {
     pub(crate) ms: u64,
     pub(crate) seq: u64,
@@ -47,11 +49,32 @@ impl FromStr for EntryId {
     }
 }
 
+impl TryFrom<String> for EntryId {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<EntryId> for String {
+    fn from(id: EntryId) -> Self {
+        id.to_string()
+    }
+}
+
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) id: EntryId,
     pub(crate) fields: Vec<(Bytes, Bytes)>,
+}
+
+impl Entry {
+    /// Of names and values together.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.fields.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
 }
 
 /// The entries in the reply of `XRANGE` or `XREVRANGE`.

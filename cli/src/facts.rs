@@ -72,6 +72,9 @@ pub(crate) fn number(value: &Value) -> Option<u64> {
 /// The failure that a reply stands for which is not what was asked for.
 pub(crate) fn unexpected(value: Value) -> Failure {
     match value {
+        Value::Error(text) if text.starts_with("WRONGTYPE") => {
+            Failure::new("the key holds something of another kind").hint("`rbq cli TYPE key` tells what it is")
+        }
         Value::Error(text) => rbq_client::Error::from_error_reply(text).into(),
         other => Failure::new(format!("the server answered with something unexpected: {other:?}")),
     }

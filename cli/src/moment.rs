@@ -2,7 +2,7 @@
 //!
 //! | written | is |
 //! |---|---|
-//! | `-15m`, `-1h30m`       | so long ago, by the clock of this machine |
+//! | `-15m`, `1h30m`        | so long ago, by the clock of this machine; the dash may be left out |
 //! | `2026-11-26T10:00:00Z` | a time stamp of RFC 3339, with its offset |
 //! | `1790000000000`        | milliseconds since 1970, which is also the first half of an ID |
 //! | `1790000000000-0`      | the ID of an entry |
@@ -28,8 +28,8 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
 }
 
 fn parse_at(text: &str, now_ms: u64) -> Result<u64, String> {
-    if let Some(ago) = text.strip_prefix('-') {
-        let ago_ms = duration::parse(ago).map_err(|_| wrong(text))?.as_millis();
+    if let Ok(ago) = duration::parse(text.strip_prefix('-').unwrap_or(text)) {
+        let ago_ms = ago.as_millis();
         return Ok(now_ms.saturating_sub(u64::try_from(ago_ms).unwrap_or(u64::MAX)));
     }
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -121,6 +121,7 @@ mod tests {
         for (text, ms) in [
             ("-15m", 100_000),
             ("-1h", 0),
+            ("15m", 100_000),
             ("1970-01-01T00:00:01Z", 1_000),
             ("1970-01-01T01:00:01.5+01:00", 1_500),
             ("1790000000000", 1_790_000_000_000),
@@ -128,7 +129,7 @@ mod tests {
         ] {
             assert_eq!(parse_at(text, 1_000_000), Ok(ms), "{text}");
         }
-        for wrong in ["", "-", "15m", "1-1", "yesterday", "99999999999999999999", "1969-12-31T00:00:00Z", "-3x"] {
+        for wrong in ["", "-", "1-1", "yesterday", "99999999999999999999", "1969-12-31T00:00:00Z", "-3x"] {
             assert!(parse_at(wrong, 1_000_000).is_err(), "{wrong}");
         }
     }

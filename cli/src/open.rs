@@ -12,6 +12,7 @@ use rbq_client::{Client, Credentials, Link, Options, Pushes, Target, TargetError
 
 use crate::contexts::{Context, Contexts};
 use crate::failure::{Failure, Result};
+use crate::tls::TlsArgs;
 
 /// Where redis-cli looks for a password, so that it need not stand on a command line.
 const PASSWORD_VARIABLE: &str = "REDISCLI_AUTH";
@@ -29,13 +30,15 @@ pub(crate) const HEADING: &str = "Server";
 // The environment is read by hand: clap would take `RBQ_CONTEXT` beside `--url` for a contradiction.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ServerArgs {
-    /// The server: redis://[user:password@]host[:port][/db] or unix:///path
+    /// The server: redis[s]://[user:password@]host[:port][/db] or unix:///path
     /// [env: RBQ_URL] [default: the current context, else redis://127.0.0.1:6379]
     #[arg(short, long, value_parser = parse_url, help_heading = HEADING)]
     url: Option<Target>,
     /// The server that `rbq context add` gave this name [env: RBQ_CONTEXT]
     #[arg(long, value_name = "NAME", conflicts_with = "url", help_heading = HEADING)]
     context: Option<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
 }
 
 /// A server that was settled on.
@@ -74,10 +77,19 @@ impl ServerArgs {
             (None, None) => environment_server()?,
         };
         let mut server = named.unwrap_or_default();
+        self.tls.apply(&mut server.target);
         if server.target.credentials.is_none() {
             server.target.credentials = environment_password().map(|password| Credentials { user: None, password });
         }
         Ok(server)
+    }
+
+    /// The words that name the server, as they were given, for a command that goes on with this one's work. A password is left
+    /// out: it would be on the screen, and in `REDISCLI_AUTH` it counts all the same.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let url = self.url.iter().flat_map(|url| ["--url".to_owned(), url.to_string()]);
+        let context = self.context.iter().flat_map(|name| ["--context".to_owned(), name.clone()]);
+        url.chain(context).chain(self.tls.words()).collect()
     }
 
     /// Where that server is.

@@ -90,6 +90,12 @@ impl Cell {
         Self { json: message::json(bytes), text: printable(bytes), raw: bytes.to_vec(), align: Align::Left }
     }
 
+    /// Several names, and what to show people of them.
+    pub(crate) fn names(names: &[Vec<u8>], text: String) -> Self {
+        let json = names.iter().map(|name| message::json(name)).collect();
+        Self { json, raw: text.clone().into_bytes(), text, align: Align::Left }
+    }
+
     /// A word of ours.
     pub(crate) fn word(text: impl Into<String>) -> Self {
         let text = text.into();

@@ -93,10 +93,7 @@ impl Servers {
     /// # Errors
     /// Of the connection, or the server's.
     pub(crate) async fn ask(&mut self, key: &[u8], request: impl Into<Request>) -> Result<Value> {
-        match self.look(key, request).await? {
-            error @ Value::Error(_) => Err(unexpected(error)),
-            reply => Ok(reply),
-        }
+        accepted(self.look(key, request).await?)
     }
 
     /// The same with error replies as values: what a server does not know is no failure.
@@ -187,6 +184,14 @@ impl Servers {
         let number = slot(key);
         let range = self.ranges.iter().find(|(first, last, _)| (*first..=*last).contains(&number));
         range.map_or_else(|| self.links[0].0.clone(), |(_, _, endpoint)| endpoint.clone())
+    }
+}
+
+/// The reply, unless it is an error.
+pub(crate) fn accepted(reply: Value) -> Result<Value> {
+    match reply {
+        error @ Value::Error(_) => Err(unexpected(error)),
+        reply => Ok(reply),
     }
 }
 

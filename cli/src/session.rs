@@ -9,7 +9,7 @@
 //!   none               CLIENT REPLY OFF and SKIP, and after OFF every other
 //! ```
 
-use rbq_client::{Error, Link, Request};
+use rbq_client::{Error, Link, Redirect, Request};
 use rbq_resp::Value;
 
 use crate::failure::Result;
@@ -34,6 +34,8 @@ pub(crate) enum Errors {
     Print,
     /// The caller, who gets it in [`Turn::Refused`].
     Return,
+    /// The session, but not redirects of a cluster: the caller follows them.
+    PrintButRedirects,
 }
 
 /// Whether pushes that come beside a reply are shown.
@@ -55,7 +57,7 @@ pub(crate) struct Session {
 
 /// How a command is answered.
 #[derive(Debug, PartialEq)]
-enum Manner {
+pub(crate) enum Manner {
     Value,
     Text,
     Values(usize),
@@ -136,7 +138,12 @@ impl Session {
     }
 
     fn show(&self, value: Value, print: fn(&Self, &Value, &mut Output), out: &mut Output) -> Talk<Turn> {
-        if !(self.errors == Errors::Return && matches!(value, Value::Error(_))) {
+        let silent = match (&value, self.errors) {
+            (Value::Error(_), Errors::Return) => true,
+            (Value::Error(text), Errors::PrintButRedirects) => Redirect::parse(text.as_bytes()).is_some(),
+            _ => false,
+        };
+        if !silent {
             print(self, &value, out);
             out.flush()?;
         }
@@ -166,7 +173,8 @@ impl Session {
     }
 }
 
-fn manner_of(request: &Request) -> Manner {
+/// How the server answers this, unless it was told not to.
+pub(crate) fn manner_of(request: &Request) -> Manner {
     let word = |index, words: &[&str]| words.iter().any(|word| request.is_word(index, word));
     if word(0, &["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"]) {
         return Manner::Messages;

@@ -120,6 +120,7 @@ fn a_server_that_does_not_answer_is_critical_and_what_cannot_be_known_is_unknown
     err| error: unexpected argument '--nosuch' found
     err|
     err| Usage: rbq check [OPTIONS]
+    err|        rbq check <COMMAND>
     err|
     err| For more information, try '--help'.
     ");

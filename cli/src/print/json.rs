@@ -3,55 +3,73 @@
 
 use std::io::Write as _;
 
-use rbq_resp::{Value, format_double};
+use rbq_resp::{Value, format_double, quote};
+
+/// How strings are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Strings {
+    /// Their bytes, which may be no UTF-8.
+    Utf8,
+    /// As on a terminal, with each backslash doubled. A quote inside of one makes the whole no JSON: redis-cli's way.
+    Quoted,
+}
+
+impl Strings {
+    fn write(self, bytes: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Self::Utf8 => string(bytes, out),
+            Self::Quoted => put(out, &quote(bytes).replace('\\', "\\\\")),
+        }
+    }
+}
 
 /// One reply, without its newline.
-pub(super) fn write(value: &Value, out: &mut Vec<u8>) {
+pub(super) fn write(value: &Value, strings: Strings, out: &mut Vec<u8>) {
     match value {
         Value::Null | Value::NullArray => put(out, "null"),
         Value::Error(text) => {
             put(out, "error:");
-            string(text.as_bytes(), out);
+            strings.write(text.as_bytes(), out);
         }
-        Value::Status(text) => string(text.as_bytes(), out),
+        Value::Status(text) => strings.write(text.as_bytes(), out),
         Value::Integer(number) => write!(out, "{number}").expect("a vector takes every write"),
         Value::BigNumber(digits) => put(out, digits),
         Value::Double(number) => put(out, &format_double(*number)),
         Value::Boolean(truth) => put(out, if *truth { "true" } else { "false" }),
-        Value::Bulk(bytes) | Value::Verbatim { text: bytes, .. } => string(bytes, out),
-        Value::Array(values) | Value::Set(values) | Value::Push(values) => array(values, out),
-        Value::Map(pairs) => object(pairs, out),
+        Value::Bulk(bytes) | Value::Verbatim { text: bytes, .. } => strings.write(bytes, out),
+        Value::Array(values) | Value::Set(values) | Value::Push(values) => array(values, strings, out),
+        Value::Map(pairs) => object(pairs, strings, out),
     }
 }
 
-fn array(values: &[Value], out: &mut Vec<u8>) {
+fn array(values: &[Value], strings: Strings, out: &mut Vec<u8>) {
     out.push(b'[');
     for (index, value) in values.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        write(value, out);
+        write(value, strings, out);
     }
     out.push(b']');
 }
 
-fn object(pairs: &[(Value, Value)], out: &mut Vec<u8>) {
+fn object(pairs: &[(Value, Value)], strings: Strings, out: &mut Vec<u8>) {
     out.push(b'{');
     for (index, (key, value)) in pairs.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
         match key {
-            Value::Status(_) | Value::Bulk(_) | Value::Verbatim { .. } => write(key, out),
+            Value::Status(_) | Value::Bulk(_) | Value::Verbatim { .. } => write(key, strings, out),
             // JSON knows only strings as keys: other keys become the string of their JSON.
             other => {
                 let mut text = Vec::new();
-                write(other, &mut text);
-                string(&text, out);
+                write(other, strings, &mut text);
+                strings.write(&text, out);
             }
         }
         out.push(b':');
-        write(value, out);
+        write(value, strings, out);
     }
     out.push(b'}');
 }

@@ -5,7 +5,7 @@
 //! | tty  | people: types, indices, quotes | a terminal, `--no-raw` |
 //! | raw  | programs: the bytes alone      | a pipe or file, `--raw` |
 //! | csv  | tables                         | `--csv` |
-//! | json | programs                       | `--json` |
+//! | json | programs                       | `--json`, `--quoted-json` |
 //!
 //! Checked against redis-cli itself by `tests/redis_cli.rs`. Walking a value may recurse: the decoder bounds its depth.
 
@@ -25,6 +25,8 @@ pub(crate) enum Form {
     Raw,
     Csv,
     Json,
+    /// JSON in ASCII: strings are quoted as on a terminal, and the escapes escaped.
+    QuotedJson,
 }
 
 /// A form and, for raw, what stands between elements and after a reply.
@@ -53,7 +55,11 @@ impl Printer {
                 out.push(b'\n');
             }
             Form::Json => {
-                json::write(value, out);
+                json::write(value, json::Strings::Utf8, out);
+                out.push(b'\n');
+            }
+            Form::QuotedJson => {
+                json::write(value, json::Strings::Quoted, out);
                 out.push(b'\n');
             }
         }

@@ -1,8 +1,12 @@
 //! Running `rbq` (and `redis-cli`) and showing exit code, stdout and stderr together.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod keys;
 #[path = "../../../crates/client/tests/oracle/mod.rs"]
 mod oracle;
+
+pub(crate) mod either;
+pub(crate) mod letters;
 pub(crate) mod own;
 
 use std::io::Write;
@@ -12,6 +16,10 @@ use std::thread;
 use rbq_client::{Client, Options, Request, Value};
 
 pub(crate) use oracle::Oracle;
+#[allow(unused_imports)]
+pub(crate) use oracle::certificates::Certificates;
+#[allow(unused_imports)]
+pub(crate) use oracle::cluster;
 
 /// `rbq` with a clean environment: no server, password, context, history or colours of whoever runs the tests.
 pub(crate) fn rbq(args: &[&str]) -> Command {

@@ -10,7 +10,7 @@ use super::{rbq, run, text};
 /// An `rbq server` on a Unix socket in a directory of its own.
 pub(crate) struct Server {
     pub(crate) child: Child,
-    dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 impl Server {
@@ -33,9 +33,17 @@ impl Server {
         Self { child, dir }
     }
 
+    pub(crate) fn socket(&self) -> String {
+        self.dir.path().join("rbq.sock").display().to_string()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("unix://{}", self.socket())
+    }
+
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = rbq(args);
-        command.env("RBQ_URL", format!("unix://{}/rbq.sock", self.dir.path().display()));
+        command.env("RBQ_URL", self.url());
         command
     }
 

@@ -68,12 +68,24 @@ pub(crate) struct Driver {
     jobs: mpsc::UnboundedReceiver<Job>,
     pushes: mpsc::Sender<Value>,
     shared: Arc<Shared>,
+    /// TLS may keep back what it was given until it is flushed.
+    unflushed: bool,
 }
 
 enum Step {
     Read(usize),
     Wrote(usize),
+    Flushed,
     Asked(Option<Job>),
+}
+
+/// One step of sending: what is queued, then what the stream has kept back. Cancellation-safe.
+async fn send(writer: &mut WriteHalf<Stream>, out: &mut BytesMut) -> std::io::Result<Step> {
+    if out.has_remaining() {
+        return Ok(Step::Wrote(writer.write_buf(out).await?));
+    }
+    writer.flush().await?;
+    Ok(Step::Flushed)
 }
 
 impl Driver {
@@ -85,7 +97,7 @@ impl Driver {
     ) -> Self {
         let router = Router::new(link.proto());
         let (reader, writer) = tokio::io::split(link.stream);
-        Self { reader, writer, decoder: link.decoder, out: link.out, router, jobs, pushes, shared }
+        Self { reader, writer, decoder: link.decoder, out: link.out, router, jobs, pushes, shared, unflushed: false }
     }
 
     pub(crate) async fn run(mut self) {
@@ -112,18 +124,19 @@ impl Driver {
         let mut asked_out = false;
         // The greeting may have read further than its own replies.
         self.deliver()?;
-        while !(asked_out && self.router.is_idle() && self.out.is_empty()) {
+        while !(asked_out && self.router.is_idle() && self.out.is_empty() && !self.unflushed) {
             let step = tokio::select! {
                 read = self.reader.read_buf(self.decoder.space()) => Step::Read(read.map_err(Error::closed_by)?),
-                wrote = self.writer.write_buf(&mut self.out), if self.out.has_remaining() => {
-                    Step::Wrote(wrote.map_err(Error::closed_by)?)
+                sent = send(&mut self.writer, &mut self.out), if self.unflushed || self.out.has_remaining() => {
+                    sent.map_err(Error::closed_by)?
                 }
                 job = self.jobs.recv(), if !asked_out && self.out.len() < OUT_BYTES_MAX => Step::Asked(job),
             };
             match step {
                 Step::Read(0) | Step::Wrote(0) => return Err(Error::Closed(None)),
                 Step::Read(_) => self.deliver()?,
-                Step::Wrote(_) => {}
+                Step::Wrote(_) => self.unflushed = true,
+                Step::Flushed => self.unflushed = false,
                 Step::Asked(None) => asked_out = true,
                 Step::Asked(Some(job)) => self.take(job),
             }

@@ -1,7 +1,8 @@
 //! Everything that can go wrong between a request and its reply.
 //!
 //! ```text
-//!   Connect   Auth   Handshake        before the connection is of use
+//!   Connect   Tls   Untrusted
+//!   Auth   Handshake                  before the connection is of use
 //!   Closed    Protocol                after it: ends the connection, every request in flight gets the same error
 //!   Timeout   TooLarge                this request alone
 //!   Reply     Redirect                the server answered, with an error
@@ -14,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Endpoint, Redirect};
+use crate::{Endpoint, Redirect, TlsError};
 
 /// What this crate's functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -30,6 +31,17 @@ pub enum Error {
         endpoint: Endpoint,
         /// What the system said.
         source: Arc<io::Error>,
+    },
+    /// What the target says about TLS is of no use.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+    /// The server's certificate is not one to trust: signed by a stranger, for another name, or out of date.
+    #[error("{endpoint} is not to be trusted: {why}")]
+    Untrusted {
+        /// Where the server is.
+        endpoint: Endpoint,
+        /// What is wrong with its certificate.
+        why: Arc<str>,
     },
     /// The server did not take the credentials.
     #[error("the server refused the credentials: {0}")]
@@ -79,7 +91,13 @@ impl Error {
     pub fn ends_connection(&self) -> bool {
         matches!(
             self,
-            Self::Connect { .. } | Self::Auth(_) | Self::Handshake { .. } | Self::Closed(_) | Self::Protocol(_)
+            Self::Connect { .. }
+                | Self::Tls(_)
+                | Self::Untrusted { .. }
+                | Self::Auth(_)
+                | Self::Handshake { .. }
+                | Self::Closed(_)
+                | Self::Protocol(_)
         )
     }
 
@@ -93,7 +111,12 @@ impl Error {
     }
 
     pub(crate) fn closed_by(error: io::Error) -> Self {
-        Self::Closed(Some(Arc::new(error)))
+        match error.kind() {
+            // A TLS stream that ends without the peer's word for it. Every reply says its own length, so nothing can be cut off
+            // unseen, and it is an end like any other.
+            io::ErrorKind::UnexpectedEof => Self::Closed(None),
+            _ => Self::Closed(Some(Arc::new(error))),
+        }
     }
 
     pub(crate) fn protocol(what: impl fmt::Display) -> Self {
@@ -146,6 +169,8 @@ mod tests {
         let reply = |text: &'static str| ErrorReply(text.to_owned());
         let shown = [
             Error::Connect { endpoint: Endpoint::default(), source: Arc::clone(&refused) },
+            Error::from(TlsError::Name("a b".to_owned())),
+            Error::Untrusted { endpoint: Endpoint::default(), why: "invalid peer certificate: UnknownIssuer".into() },
             Error::Auth(reply("WRONGPASS invalid username-password pair or user is disabled.")),
             Error::Handshake { command: "SELECT", reply: reply("ERR DB index is out of range") },
             Error::Closed(None),
@@ -162,6 +187,8 @@ mod tests {
         .map(|error| error.to_string())
         .join("\n");
         let expected = "could not connect to 127.0.0.1:6379: Connection refused
+`a b` is neither a host name nor an address
+127.0.0.1:6379 is not to be trusted: invalid peer certificate: UnknownIssuer
 the server refused the credentials: WRONGPASS invalid username-password pair or user is disabled.
 the server refused `SELECT`: ERR DB index is out of range
 the server closed the connection

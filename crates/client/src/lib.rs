@@ -52,6 +52,7 @@ mod request;
 mod router;
 mod stream;
 mod target;
+mod tls;
 
 pub use client::{Client, Pending, Pushes};
 pub use cluster::ClusterClient;
@@ -59,7 +60,8 @@ pub use error::{Error, ErrorReply, Result, reason};
 pub use link::Link;
 pub use options::{Options, Protocol};
 pub use pubsub::{Kind, PubSub};
-pub use rbq_resp::{Proto, ScanLimits, Value};
+pub use rbq_resp::{Proto, SLOTS, ScanLimits, Value};
 pub use redirect::{Redirect, RedirectKind};
 pub use request::{Iter, Request};
 pub use target::{Credentials, DEFAULT_PORT, Endpoint, Target, TargetError};
+pub use tls::{Identity, Tls, TlsError, Trust};

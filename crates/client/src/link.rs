@@ -5,12 +5,13 @@
 //! A program that shares a connection between tasks wants a [`Client`](crate::Client), which is built on this.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
 use rbq_resp::{Proto, Value, ValueDecoder, encode_request};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
 use crate::error::{Error, Result};
@@ -20,6 +21,9 @@ use crate::{Options, Request, Target};
 
 /// Requests are written out from this size on, so that a long pipeline does not gather in memory.
 const WRITE_BYTES: usize = 64 * 1024;
+
+/// One read while sending: what lies on the stack for it.
+const READ_BYTES: usize = 8 * 1024;
 
 /// A connection to one server.
 pub struct Link {
@@ -93,6 +97,11 @@ impl Link {
         }
     }
 
+    /// Puts bytes into the output that are requests already, or parts of some.
+    pub fn queue_encoded(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
     /// The bytes queued and not yet sent.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
@@ -127,6 +136,48 @@ impl Link {
                 return Err(Error::Closed(None));
             }
         }
+    }
+
+    /// Sends what is queued and receives at the same time, so that two sides with much to say cannot wait for each other: the
+    /// next value, or `None` once all is sent. Cancellation-safe.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush) and [`receive`](Self::receive).
+    pub async fn exchange(&mut self) -> Result<Option<Value>> {
+        poll_fn(|cx| self.poll_exchange(cx)).await
+    }
+
+    fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Value>>> {
+        loop {
+            if let Some(value) = self.decoder.next().map_err(Error::protocol)? {
+                return Poll::Ready(Ok(Some(value)));
+            }
+            if let Poll::Ready(sent) = self.poll_send(cx) {
+                return Poll::Ready(sent.map(|()| None));
+            }
+            // Not read into the decoder at once: a read that is not there yet must leave no trace in it.
+            let mut chunk = [0; READ_BYTES];
+            let mut chunk = ReadBuf::new(&mut chunk);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut chunk) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(read) => read.map_err(Error::closed_by)?,
+            }
+            if chunk.filled().is_empty() {
+                return Poll::Ready(Err(Error::Closed(None)));
+            }
+            self.decoder.space().extend_from_slice(chunk.filled());
+        }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        while self.out.has_remaining() {
+            match Pin::new(&mut self.stream).poll_write(cx, &self.out) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(Error::Closed(None))),
+                Poll::Ready(written) => self.out.advance(written.map_err(Error::closed_by)?),
+            }
+        }
+        Pin::new(&mut self.stream).poll_flush(cx).map_err(Error::closed_by)
     }
 
     /// Sends one request and returns the next value that is no push; pushes before it are dropped, so this is not for a
@@ -167,10 +218,7 @@ impl Link {
     }
 
     async fn open(target: &Target, options: &Options) -> Result<Self> {
-        let stream = stream::open(&target.endpoint)
-            .await
-            .map_err(|error| Error::Connect { endpoint: target.endpoint.clone(), source: Arc::new(error) })?;
-        Ok(Self::from_stream(stream, options))
+        Ok(Self::from_stream(stream::open(target).await?, options))
     }
 
     fn from_stream(stream: Stream, options: &Options) -> Self {

@@ -1,4 +1,4 @@
-//! Where a server is and who we are there: `redis://[user:password@]host[:port][/db]` or `unix:///path[?db=N]`.
+//! Where a server is and who we are there: `redis[s]://[user:password@]host[:port][/db]` or `unix:///path[?db=N]`.
 //!
 //! The forms are those that redis-cli, redis-py and ioredis agree on. A user part without a colon is a password alone, as in
 //! redis-cli. User, password and path may be percent-encoded. A password is never shown again: not by `Display`, not by
@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::percent;
+use crate::{Tls, percent};
 
 /// The port a Redis server listens on when nobody says otherwise.
 pub const DEFAULT_PORT: u16 = 6379;
@@ -68,6 +68,8 @@ pub struct Target {
     pub credentials: Option<Credentials>,
     /// The database to `SELECT`; 0 sends nothing.
     pub db: u32,
+    /// TLS, with these settings; `None` is plain text.
+    pub tls: Option<Tls>,
 }
 
 impl Target {
@@ -89,9 +91,10 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let user = self.credentials.as_ref().and_then(|c| c.user.as_deref());
         let at = user.map(|user| format!("{user}@")).unwrap_or_default();
+        let s = if self.tls.is_some() { "s" } else { "" };
         match (&self.endpoint, self.db) {
-            (Endpoint::Tcp { .. }, 0) => write!(f, "redis://{at}{}", self.endpoint),
-            (Endpoint::Tcp { .. }, db) => write!(f, "redis://{at}{}/{db}", self.endpoint),
+            (Endpoint::Tcp { .. }, 0) => write!(f, "redis{s}://{at}{}", self.endpoint),
+            (Endpoint::Tcp { .. }, db) => write!(f, "redis{s}://{at}{}/{db}", self.endpoint),
             (Endpoint::Unix(_), 0) => write!(f, "unix://{at}{}", self.endpoint),
             (Endpoint::Unix(_), db) => write!(f, "unix://{at}{}?db={db}", self.endpoint),
         }
@@ -102,12 +105,9 @@ impl fmt::Display for Target {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
-    /// Neither `redis://` nor `unix://`.
-    #[error("a server URL starts with `redis://` or `unix://`")]
+    /// None of `redis://`, `rediss://` and `unix://`.
+    #[error("a server URL starts with `redis://`, `rediss://` (TLS) or `unix://`")]
     Scheme,
-    /// `rediss://`: TLS is not spoken here.
-    #[error("`rediss://` (TLS) is not supported")]
-    Tls,
     /// The port is no number from 1 to 65535.
     #[error("`{0}` is not a port")]
     Port(String),
@@ -133,7 +133,7 @@ impl FromStr for Target {
         match scheme.to_ascii_lowercase().as_str() {
             "redis" | "valkey" => tcp(rest),
             "unix" | "redis+unix" => unix(rest),
-            "rediss" | "valkeys" => Err(TargetError::Tls),
+            "rediss" | "valkeys" => Ok(Target { tls: Some(Tls::default()), ..tcp(rest)? }),
             _ => Err(TargetError::Scheme),
         }
     }
@@ -153,7 +153,7 @@ fn tcp(rest: &str) -> Result<Target, TargetError> {
     let (host, port) = host_port_of(host_port)?;
     let path = path.trim_matches('/');
     let db = if path.is_empty() { database_of(query)? } else { number(path)? };
-    Ok(Target { endpoint: Endpoint::Tcp { host, port }, credentials, db })
+    Ok(Target { endpoint: Endpoint::Tcp { host, port }, credentials, db, tls: None })
 }
 
 fn unix(rest: &str) -> Result<Target, TargetError> {
@@ -163,7 +163,7 @@ fn unix(rest: &str) -> Result<Target, TargetError> {
         return Err(TargetError::Path);
     }
     let path = PathBuf::from(percent::decode(path).ok_or(TargetError::Percent)?);
-    Ok(Target { endpoint: Endpoint::Unix(path), credentials, db: database_of(query)? })
+    Ok(Target { endpoint: Endpoint::Unix(path), credentials, db: database_of(query)?, tls: None })
 }
 
 fn user_part(authority: &str) -> Result<(Option<Credentials>, &str), TargetError> {
@@ -236,6 +236,7 @@ mod tests {
             ("redis://:secret@h:7", "redis://h:7 password=secret"),
             ("redis://ann:s%40crt@h:7/2", "redis://ann@h:7/2 password=s@crt"),
             ("redis://ann:p@ss/w@h:7/2", "redis://ann@h:7/2 password=p@ss/w"),
+            ("rediss://ann:pw@h/2", "rediss://ann@h:6379/2 password=pw"),
             ("redis://[::1]:7/2", "redis://[::1]:7/2 password=-"),
             ("redis://[::1]", "redis://[::1]:6379 password=-"),
             ("unix:///run/a%20b.sock", "unix:///run/a b.sock password=-"),
@@ -248,9 +249,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for (url, expected) in [
-            ("localhost:6379", "error: a server URL starts with `redis://` or `unix://`"),
-            ("http://h", "error: a server URL starts with `redis://` or `unix://`"),
-            ("rediss://h", "error: `rediss://` (TLS) is not supported"),
+            ("localhost:6379", "error: a server URL starts with `redis://`, `rediss://` (TLS) or `unix://`"),
+            ("http://h", "error: a server URL starts with `redis://`, `rediss://` (TLS) or `unix://`"),
             ("redis://h:0", "error: `0` is not a port"),
             ("redis://h:70000", "error: `70000` is not a port"),
             ("redis://h/x", "error: `x` is not a database number"),

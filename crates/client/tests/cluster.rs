@@ -3,11 +3,8 @@
 
 mod oracle;
 
-use std::net::TcpListener as StdListener;
-use std::time::Duration;
-
-use oracle::Oracle;
-use rbq_client::{Client, ClusterClient, Error, Options, RedirectKind, Request, Target, Value};
+use oracle::cluster;
+use rbq_client::{ClusterClient, Error, Options, RedirectKind, Target, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -15,44 +12,9 @@ use tokio::net::TcpListener;
 const FOO_SLOT: u16 = 12_182;
 const BAR_SLOT: &str = "5061";
 
-struct Node {
-    oracle: Oracle,
-    bus_port: u16,
-    client: Client,
-}
-
-async fn node() -> Option<Node> {
-    let bus_port = StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let bus = bus_port.to_string();
-    let oracle = Oracle::start(&["--cluster-enabled", "yes", "--cluster-port", &bus])?;
-    let (client, _) = Client::connect(&Target::tcp("127.0.0.1", oracle.port), &Options::default()).await.unwrap();
-    Some(Node { oracle, bus_port, client })
-}
-
-async fn text(client: &Client, request: &[&str]) -> String {
-    let value = client.call(Request::from(request)).await.unwrap();
-    String::from_utf8_lossy(value.as_bytes().unwrap()).into_owned()
-}
-
-/// Two nodes that know each other and own half of the slots each.
-async fn cluster() -> Option<[Node; 2]> {
-    let nodes = [node().await?, node().await?];
-    nodes[0].client.call(["CLUSTER", "ADDSLOTSRANGE", "0", "8191"]).await.unwrap();
-    nodes[1].client.call(["CLUSTER", "ADDSLOTSRANGE", "8192", "16383"]).await.unwrap();
-    let (port, bus) = (nodes[1].oracle.port.to_string(), nodes[1].bus_port.to_string());
-    nodes[0].client.call(["CLUSTER", "MEET", "127.0.0.1", &port, &bus]).await.unwrap();
-    for node in &nodes {
-        // Nodes gossip on their own clock; nothing tells when they have agreed.
-        while !text(&node.client, &["CLUSTER", "INFO"]).await.contains("cluster_state:ok") {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-    Some(nodes)
-}
-
 #[tokio::test]
 async fn moved_and_ask_are_typed_and_followed() {
-    let Some([first, second]) = cluster().await else {
+    let Some([first, second]) = cluster::start().await else {
         return;
     };
     let error = first.client.call(["GET", "foo"]).await.unwrap_err();
@@ -67,8 +29,7 @@ async fn moved_and_ask_are_typed_and_followed() {
     assert_eq!(second.client.call(["GET", "foo"]).await.unwrap(), Value::Bulk("1".into()));
 
     // While bar's slot is on its way, a key that is not there any more is asked for at the new owner.
-    let (from, to) =
-        (text(&first.client, &["CLUSTER", "MYID"]).await, text(&second.client, &["CLUSTER", "MYID"]).await);
+    let (from, to) = (first.text(&["CLUSTER", "MYID"]).await, second.text(&["CLUSTER", "MYID"]).await);
     second.client.call(["CLUSTER", "SETSLOT", BAR_SLOT, "IMPORTING", &from]).await.unwrap();
     first.client.call(["CLUSTER", "SETSLOT", BAR_SLOT, "MIGRATING", &to]).await.unwrap();
     let error = first.client.call(["GET", "bar"]).await.unwrap_err();

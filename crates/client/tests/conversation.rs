@@ -339,3 +339,31 @@ async fn what_would_break_the_matching_is_refused_before_it_is_sent() {
     assert!(matches!(error, Error::Unmatchable("CLIENT REPLY")), "{error:?}");
     client.call(["PING"]).await.unwrap();
 }
+
+#[tokio::test]
+async fn two_sides_with_much_to_say_do_not_wait_for_each_other() {
+    let Some(oracle) = Oracle::start(&[]) else {
+        return;
+    };
+    let options = resp2();
+    let mut link = Link::connect(&oracle.url().parse().unwrap(), &options).await.unwrap();
+    let value = "x".repeat(10_000);
+    link.call(["SET", "k", &value]).await.unwrap();
+    // Far more than sockets hold, in both directions: sent whole before anything is read, it would never end.
+    let requests = 5_000;
+    let padding = "y".repeat(10_000);
+    let get = format!("*4\r\n$4\r\nMGET\r\n$1\r\nk\r\n$1\r\nz\r\n${}\r\n{padding}\r\n", padding.len());
+    for _ in 0..requests {
+        link.queue_encoded(get.as_bytes());
+    }
+    let mut replies = 0;
+    while link.exchange().await.unwrap().is_some() {
+        replies += 1;
+    }
+    assert_eq!(link.queued_bytes(), 0);
+    while replies < requests {
+        link.receive().await.unwrap();
+        replies += 1;
+    }
+    assert_eq!(link.call(["PING"]).await.unwrap(), Value::Status("PONG".to_owned()));
+}

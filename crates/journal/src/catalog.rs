@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::error::IoFailure;
 use crate::names;
-use crate::options::{Lsn, SPARES_KEPT_MAX};
+use crate::options::Lsn;
 use crate::shelf::{Shelf, Spare};
 use crate::storage::{Access, Lock};
 use crate::store::Store;
@@ -53,6 +53,7 @@ impl Catalog {
         old_snapshots: Vec<Lsn>,
         lock: Lock,
     ) -> Arc<Self> {
+        shelf.set_segments(segments.len());
         Arc::new(Self {
             store,
             shelf,
@@ -62,7 +63,9 @@ impl Catalog {
     }
 
     pub(crate) fn push(&self, entry: Entry) {
-        self.inner.lock().segments.push(entry);
+        let mut inner = self.inner.lock();
+        inner.segments.push(entry);
+        self.shelf.set_segments(inner.segments.len());
     }
 
     pub(crate) fn segments(&self) -> usize {
@@ -107,13 +110,13 @@ impl Catalog {
             let cut = inner.snapshot.unwrap_or_default();
             let needed = inner.segments.iter().rposition(|entry| entry.first_lsn <= cut + 1).unwrap_or_default();
             let segments: Vec<_> = inner.segments.drain(..needed).collect();
+            self.shelf.set_segments(inner.segments.len());
             (segments, std::mem::take(&mut inner.old_snapshots))
         };
         let mut spares = Vec::new();
         for entry in segments {
             let name = names::segment(entry.number);
-            let is_wanted = self.shelf.ready() + spares.len() < SPARES_KEPT_MAX;
-            if is_wanted && entry.capacity >= self.shelf.size_now() {
+            if self.shelf.has_use_for(entry.capacity, spares.len()) {
                 let spare = self.shelf.fresh_name();
                 self.store.rename(&name, &spare)?;
                 spares.push((spare, entry.capacity));

@@ -82,7 +82,7 @@ impl Log {
     ) -> Self {
         let last = chain.lsn - 1;
         let durable_sequence = chain.sequence - 1;
-        shared.shelf.set_active(active.number, active.capacity.saturating_sub(active.at), active.capacity);
+        shared.shelf.set_active(active.capacity.saturating_sub(active.at), active.capacity);
         Self {
             shared,
             slots,
@@ -301,7 +301,7 @@ impl Log {
         self.active = begin(&shared.store, shared.shelf.template(), shared.options.faults, spare, place)?;
         let first_lsn = place.first_lsn();
         self.shared.catalog.push(Entry { number, first_lsn, capacity: self.active.capacity });
-        self.shared.shelf.set_active(number, self.active.capacity - self.active.at, self.active.capacity);
+        self.shared.shelf.set_active(self.active.capacity - self.active.at, self.active.capacity);
         Ok(true)
     }
 }

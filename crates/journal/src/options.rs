@@ -21,8 +21,8 @@ pub const BATCH_BYTES_MAX: u32 = 1 << 20;
 /// The first segments: a small broker should not take half a gigabyte of disk.
 pub const SEGMENT_FIRST_BYTES: u64 = 16 << 20;
 
-/// So many segments are of each size, before the next are twice as large: what is prepared ahead stays a fraction of what
-/// was written, and a log that stays small is never made to zero large files.
+/// So many segments of a log are of each size, before the next are twice as large: what is prepared ahead stays a fraction of
+/// what was written, and a log that stays small uses the same small files again and again.
 pub const SEGMENTS_OF_A_SIZE: u64 = 8;
 
 /// The largest segments: a rotation costs two syncs, which is nothing once in this many bytes.
@@ -31,9 +31,9 @@ pub const SEGMENT_BYTES: u64 = 128 << 20;
 /// How many prepared files wait: one to go on with, and one that is the reserve.
 pub(crate) const SPARES_READY: usize = 2;
 
-/// How many files a snapshot leaves to be used again; more are removed. Twice what is kept ready, so that a broker in
-/// a steady state never zeroes a file.
-pub(crate) const SPARES_KEPT_MAX: usize = 4;
+/// How many files a snapshot leaves to be used again, whatever their size; of the smallest as many as a log has before it takes
+/// larger ones. More are removed. So a broker in a steady state zeroes no file.
+pub(crate) const SPARES_KEPT_MAX: u64 = 4;
 
 /// After how much silence the journal notes what is durable, and the longest that `everysec` leaves unsynced, in ms.
 pub(crate) const NOTE_AFTER_MS: u64 = 500;
@@ -91,9 +91,9 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// The size of the segment with this number; the first has number 1.
-    pub(crate) fn segment(&self, number: u64) -> u64 {
-        let doublings = (number - 1) / self.segments_of_a_size;
+    /// The size of a log's nth segment, counted from 1 at the oldest that is still there.
+    pub(crate) fn segment(&self, nth: u64) -> u64 {
+        let doublings = (nth - 1) / self.segments_of_a_size;
         let doublings = u32::try_from(doublings).unwrap_or(u32::MAX);
         // So often that it would overflow is larger than the largest.
         let size = self

@@ -22,7 +22,7 @@ use crate::fault::Faults;
 use crate::identity;
 use crate::log::{Active, Log, Place, begin};
 use crate::names;
-use crate::options::{Identity, Lsn, Options, SPARES_KEPT_MAX, Sizes};
+use crate::options::{Identity, Lsn, Options};
 use crate::replay::{Legs, Replay};
 use crate::segment;
 use crate::shared::Shared;
@@ -115,7 +115,8 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
     let shelf = fill_shelf(&store, &survey, &options, identity)?;
     let torn = keep_torn(&store, &mut walker, &tail)?;
     let (version, faults) = (options.state_version, options.faults);
-    let (active, header, chain) = match fresh_file(&shelf, &options.sizes, last.header.number, tail.end)? {
+    let usual = options.sizes.segment(layout.legs.len() as u64);
+    let (active, header, chain) = match fresh_file(&shelf, usual, tail.end)? {
         Some(spare) => copy_batches(&store, &last.name, spare, tail.end, chance.mark(), version, faults)?,
         None => (rewrite_in_place(&store, &mut walker, &tail)?, last.header, tail.chain),
     };
@@ -203,7 +204,7 @@ fn fill_shelf(store: &Store, survey: &Survey, options: &Options, identity: Ident
         let bytes = store.read_small(&name, usize::try_from(segment::HEADER_BYTES).expect("it is a small number"))?;
         // No header: it was being prepared, or being put to use, when a crash came.
         let capacity = segment::Header::decode(&name, &bytes).map_or(0, |header| header.capacity);
-        if capacity > 0 && file.len()? >= capacity && shelf.ready() < SPARES_KEPT_MAX {
+        if capacity > 0 && file.len()? >= capacity && shelf.has_use_for(capacity, 0) {
             shelf.put(Spare { file, capacity });
         } else {
             store.remove(&name)?;
@@ -300,11 +301,11 @@ fn sync(file: &crate::store::NamedFile, faults: Faults) -> Result<(), IoFailure>
 }
 
 /// A file for the copy: a prepared one, or a new one of the usual size; `None` on a full disk.
-fn fresh_file(shelf: &Shelf, sizes: &Sizes, number: u64, end: u64) -> Result<Option<Spare>, OpenError> {
+fn fresh_file(shelf: &Shelf, usual: u64, end: u64) -> Result<Option<Spare>, OpenError> {
     if let Some(spare) = shelf.take_of(end) {
         return Ok(Some(spare));
     }
-    match shelf.make(sizes.segment(number).max(end)) {
+    match shelf.make(usual.max(end)) {
         Err(failure) if failure.is_lack_of_space() => Ok(None),
         made => Ok(Some(made?)),
     }

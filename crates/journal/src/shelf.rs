@@ -22,7 +22,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Full, IoFailure};
 use crate::names;
-use crate::options::{Options, SPARES_READY, Sizes};
+use crate::options::{Options, SPARES_KEPT_MAX, SPARES_READY, Sizes};
 use crate::segment;
 use crate::store::{NamedFile, Store};
 
@@ -52,8 +52,8 @@ struct Inner {
     ready: VecDeque<Spare>,
     /// The number of the next spare file's name.
     next_name: u64,
-    /// The number of the active segment.
-    active: u64,
+    /// How many segments the log has, the active one included.
+    segments: u64,
     active_left: u64,
     active_capacity: u64,
     /// Why the last attempt to prepare a file failed.
@@ -155,10 +155,15 @@ impl Shelf {
         self.inner.lock().ready.len()
     }
 
-    pub(crate) fn set_active(&self, number: u64, left: u64, capacity: u64) {
+    pub(crate) fn set_active(&self, left: u64, capacity: u64) {
         let mut inner = self.inner.lock();
-        (inner.active, inner.active_left, inner.active_capacity) = (number, left, capacity);
+        (inner.active_left, inner.active_capacity) = (left, capacity);
         self.recount(&inner);
+    }
+
+    /// The log has so many segments now, the active one included.
+    pub(crate) fn set_segments(&self, segments: usize) {
+        self.inner.lock().segments = segments as u64;
     }
 
     pub(crate) fn set_active_left(&self, left: u64) {
@@ -205,7 +210,15 @@ impl Shelf {
     /// The size of the files that are prepared now.
     pub(crate) fn size_now(&self) -> u64 {
         let inner = self.inner.lock();
-        self.sizes.segment(inner.active + inner.ready.len() as u64 + 1)
+        // What is kept beyond what has to be ready says nothing of how long the log is.
+        self.sizes.segment(inner.segments + inner.ready.len().min(SPARES_READY) as u64 + 1)
+    }
+
+    /// Whether one more file of this size is worth keeping, `besides` so many that are about to be put here.
+    pub(crate) fn has_use_for(&self, capacity: u64, besides: usize) -> bool {
+        let kept = (self.ready() + besides) as u64;
+        let small = self.sizes.segment_first_bytes * self.sizes.segments_of_a_size;
+        capacity >= self.size_now() && (kept < SPARES_KEPT_MAX || (kept + 1) * capacity <= small)
     }
 
     /// Prepares one more file, if one is wanted.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
@@ -142,6 +144,30 @@ fn a_snapshot_replaces_the_records_up_to_its_cut() {
     assert_eq!(snapshot.next().unwrap().unwrap().bytes.len(), 3 << 20);
     assert_eq!(snapshot.next().unwrap(), None);
     assert_eq!(replayed(opened).1, numbered(20_001..=20_010));
+}
+
+#[test]
+fn a_log_that_snapshots_keep_short_uses_the_same_files_again() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = replayed(open(&dir));
+    let mut last = 0;
+    let mut round = || {
+        append(&journal, last + 1..=last + 10_000);
+        last += 10_000;
+        assert!(journal.wait_synced(last));
+        journal.begin_snapshot(last, 0).unwrap().finish().unwrap();
+    };
+    (0..4).for_each(|_| round());
+    let files = || {
+        let entries = std::fs::read_dir(dir.path()).unwrap().map(Result::unwrap);
+        let files = entries.map(|entry| (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().ino()));
+        files.filter(|(name, _)| name.ends_with(".log")).map(|(_, file)| file).collect::<BTreeSet<_>>()
+    };
+    let before = files();
+    (0..12).for_each(|_| round());
+    let more: Vec<_> = files().difference(&before).copied().collect();
+    assert!(more.len() <= 2, "{more:?} were made beside {before:?}, for a log that stays as short as it was");
+    journal.close().unwrap();
 }
 
 #[test]

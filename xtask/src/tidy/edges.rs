@@ -17,9 +17,10 @@ pub const EDGES: &[(&str, &[&str])] = &[
     ("rbq-broker", &["rbq-resp", "rbq-pubsub", "rbq-listqueue", "rbq-stream"]),
     ("rbq-journal", &[]),
     ("rbq-client", &["rbq-resp"]),
+    ("rbq-rdb", &[]),
     ("rbq-server", &["rbq-broker", "rbq-journal", "rbq-resp"]),
     ("rbq-transcript", &["rbq-resp"]),
-    ("rbq", &["rbq-broker", "rbq-client", "rbq-journal", "rbq-resp", "rbq-server"]),
+    ("rbq", &["rbq-broker", "rbq-client", "rbq-journal", "rbq-rdb", "rbq-resp", "rbq-server"]),
 ];
 
 /// The tools may use any crate; no crate may use the tools.

@@ -4,13 +4,14 @@
 //! systems read. Whatever cannot be found out is unknown and never ok; a server that cannot be reached is critical.
 
 mod backlog;
+mod compat;
 mod health;
 mod size;
 mod vitals;
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use rbq_client::{Error, Link, Options};
 use rbq_resp::Value;
 use serde_json::json;
@@ -35,9 +36,17 @@ Prints one line as Nagios plugins do, and ends as they do: 0 ok, 1 warning, 2 cr
 Without thresholds it tells whether the server answers and keeps what it should keep. A threshold on lag, age, length or dead\n\
 letters looks at the keys that --key names, and without any at every stream. Age is how old the oldest entry is that a group\n\
 has not acknowledged. Dead letters are those in KEY.dlq, and in what --dlq names.")]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct CheckArgs {
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
     health: HealthArgs,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum Command {
+    Compat(Box<compat::CompatArgs>),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -55,9 +64,9 @@ struct HealthArgs {
     #[arg(long, value_name = "KEY")]
     dlq: Vec<String>,
     #[command(flatten)]
-    thresholds: ThresholdArgs,
-    #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    thresholds: ThresholdArgs,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -125,8 +134,21 @@ impl ThresholdArgs {
 }
 
 pub(crate) async fn run(args: CheckArgs) -> Result<Exit> {
-    let args = args.health;
-    let (findings, well) = match examine(&args).await {
+    match args.command {
+        None => health(&args.health).await,
+        Some(Command::Compat(args)) => match compat::run(*args).await {
+            Err(Failure::ClosedPipe) => Err(Failure::ClosedPipe),
+            Err(failure) => {
+                let _ = failure.report();
+                Ok(Exit::Health(Health::Unknown))
+            }
+            ended => ended,
+        },
+    }
+}
+
+async fn health(args: &HealthArgs) -> Result<Exit> {
+    let (findings, well) = match examine(args).await {
         Ok(examined) => examined,
         Err(Failure::ClosedPipe) => return Err(Failure::ClosedPipe),
         Err(failure) => {

@@ -1,37 +1,115 @@
-//! Commands from stdin, one a line, as redis-cli's interactive mode reads them when nobody sits at the terminal.
+//! Commands from stdin, one a line, as redis-cli's interactive mode reads them: from a pipe, or typed at its prompt.
 //!
-//! A number before a command repeats it; `quit` and `exit` end the run; a line whose quotes do not match is reported in its
-//! place and skipped.
+//! A number before a command repeats it; a line whose quotes do not match is reported in its place and skipped; `quit`, `exit`,
+//! `clear`, `connect HOST PORT`, `help` and `?` are no commands of the server.
 
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
+use std::{env, vec};
 
-use rbq_client::Request;
+use rbq_client::{Endpoint, Request};
 use rbq_resp::split_args;
+use rustyline::DefaultEditor;
+use rustyline::error::ReadlineError;
+use tokio::sync::mpsc;
 
+use super::flags::CliArgs;
+use super::talk::Talk;
+use super::{Run, help, pause};
+use crate::cmd::repl::history::is_secret;
 use crate::exit::Exit;
-use crate::failure::Result;
+use crate::failure::Failure;
 use crate::lines;
 use crate::output::Output;
 use crate::print::Form;
 use crate::repeat::{Repeat, repetitions};
-use crate::session::{Session, Turn};
+use crate::session::Turn;
 
 /// From here on redis-cli tells people how long a command took.
 const SLOW: Duration = Duration::from_millis(500);
 
-pub(super) async fn run(session: &mut Session, interval: Duration, exit_error: bool, out: &mut Output) -> Result<Exit> {
-    let mut lines = lines::of_stdin();
+/// Where redis-cli keeps its history, unless it is told otherwise; `/dev/null` keeps none.
+const HISTORY_VARIABLE: &str = "REDISCLI_HISTFILE";
+const HISTORY_FILE: &str = ".rediscli_history";
+
+pub(super) async fn run(talk: &mut Talk, args: &CliArgs, out: &mut Output) -> Run<Exit> {
+    let mut source = Source::open()?;
     let mut refused = false;
-    while let Some(batch) = lines.recv().await {
-        for line in batch? {
-            match step(session, &line, interval, out).await? {
-                Step::Quit => return Ok(exit(refused && exit_error)),
-                Step::Refused => refused = true,
-                Step::Next => {}
-            }
+    while let Some(line) = source.next(talk).await? {
+        match step(talk, &line, args.interval(), out).await? {
+            Step::Quit => break,
+            Step::Refused => refused = true,
+            Step::Next => {}
         }
     }
-    Ok(exit(refused && exit_error))
+    Ok(if refused && args.exit_error { Exit::Failed } else { Exit::Done })
+}
+
+/// Where lines come from.
+enum Source {
+    Pipe(mpsc::Receiver<lines::Batch>, vec::IntoIter<Vec<u8>>),
+    Prompt(Box<DefaultEditor>),
+}
+
+impl Source {
+    fn open() -> Run<Self> {
+        if !io::stdin().is_terminal() {
+            return Ok(Self::Pipe(lines::of_stdin(), vec![].into_iter()));
+        }
+        let mut editor = DefaultEditor::new().map_err(|error| Failure::new(error.to_string()))?;
+        if let Some(file) = history() {
+            // There is none before the first use.
+            let _ = editor.load_history(&file);
+        }
+        Ok(Self::Prompt(Box::new(editor)))
+    }
+
+    async fn next(&mut self, talk: &Talk) -> Run<Option<Vec<u8>>> {
+        match self {
+            Self::Pipe(batches, batch) => loop {
+                if let Some(line) = batch.next() {
+                    return Ok(Some(line));
+                }
+                match batches.recv().await {
+                    Some(lines) => *batch = lines?.into_iter(),
+                    None => return Ok(None),
+                }
+            },
+            Self::Prompt(editor) => match editor.readline(&prompt(talk)) {
+                Ok(line) => {
+                    remember(editor, &line);
+                    Ok(Some(line.into_bytes()))
+                }
+                Err(ReadlineError::Interrupted | ReadlineError::Eof) => Ok(None),
+                Err(ReadlineError::Io(error)) => Err(error.into()),
+                Err(error) => Err(Failure::new(error.to_string()).into()),
+            },
+        }
+    }
+}
+
+fn history() -> Option<std::path::PathBuf> {
+    let file = match env::var_os(HISTORY_VARIABLE) {
+        Some(file) => file.into(),
+        None => std::path::Path::new(&env::var_os("HOME")?).join(HISTORY_FILE),
+    };
+    (file.as_os_str() != "/dev/null").then_some(file)
+}
+
+fn remember(editor: &mut DefaultEditor, line: &str) {
+    let secret = split_args(line.as_bytes()).is_ok_and(|words| is_secret(&words));
+    if secret || line.trim().is_empty() {
+        return;
+    }
+    let _ = editor.add_history_entry(line);
+    // Written at once: a prompt is often killed. A full disk must not end it.
+    let _ = history().map(|file| editor.append_history(&file));
+}
+
+fn prompt(talk: &Talk) -> String {
+    let db = if talk.dial.db == 0 { String::new() } else { format!("[{}]", talk.dial.db) };
+    let transaction = if talk.transaction { "(TX)" } else { "" };
+    format!("{}{db}{transaction}> ", talk.dial.place())
 }
 
 enum Step {
@@ -40,48 +118,83 @@ enum Step {
     Quit,
 }
 
-async fn step(session: &mut Session, line: &[u8], interval: Duration, out: &mut Output) -> Result<Step> {
+async fn step(talk: &mut Talk, line: &[u8], interval: Duration, out: &mut Output) -> Run<Step> {
     let Ok(words) = split_args(line) else {
-        return complain("Invalid argument(s)\n", out);
+        return print("Invalid argument(s)\n", out);
     };
-    let (words, times) = match repetitions(&words) {
+    let (rest, times) = match repetitions(&words) {
         Repeat::Not => (words.as_slice(), 1),
         Repeat::Times(times) => (&words[1..], times),
-        Repeat::Invalid => return complain("Invalid redis-cli repeat command option value.\n", out),
+        Repeat::Invalid => return print("Invalid redis-cli repeat command option value.\n", out),
     };
-    let request = Request::from(words);
-    if request.is_empty() {
-        return Ok(Step::Next);
+    // With a count before it only `help` is still ours.
+    if let Some(step) = own_command(talk, &words, out).await? {
+        return Ok(step);
     }
-    if request.is_word(0, "quit") || request.is_word(0, "exit") {
-        return Ok(Step::Quit);
+    if let [first, topic @ ..] = rest
+        && is_help(first)
+    {
+        return print(&help::text(&talk.dial, topic).await?, out);
     }
+    let request = Request::from(rest);
     let start = Instant::now();
     let mut step = Step::Next;
     for _ in 0..times {
-        match session.ask(&request, out).await? {
+        match talk.ask(&request, out).await? {
             Turn::Answered => {}
             Turn::Refused(_) => step = Step::Refused,
             Turn::Ended => return Ok(Step::Quit),
         }
-        if !interval.is_zero() {
-            tokio::time::sleep(interval).await;
-        }
+        pause(interval).await;
     }
     let elapsed = start.elapsed();
-    if elapsed >= SLOW && session.printer.form == Form::Tty {
-        out.buffer().extend_from_slice(format!("({:.2}s)\n", elapsed.as_secs_f64()).as_bytes());
-        out.flush()?;
+    if elapsed >= SLOW && talk.session.printer.form == Form::Tty {
+        print(&format!("({:.2}s)\n", elapsed.as_secs_f64()), out)?;
     }
     Ok(step)
 }
 
-fn complain(text: &str, out: &mut Output) -> Result<Step> {
+/// What comes of a line that is for us; `None` if it is for the server.
+async fn own_command(talk: &mut Talk, words: &[Vec<u8>], out: &mut Output) -> Run<Option<Step>> {
+    let [first, rest @ ..] = words else {
+        return Ok(Some(Step::Next));
+    };
+    let step = match (first.to_ascii_lowercase().as_slice(), rest) {
+        (b"quit" | b"exit", _) => Step::Quit,
+        (b"clear", []) => print("\x1b[H\x1b[2J", out)?,
+        (b"restart", _) => print("Use 'restart' only in Lua debugging mode.\n", out)?,
+        (word, _) if word.starts_with(b":") => print(&preference(first, rest), out)?,
+        (b"connect", [host, port]) => {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let port = text(port).parse().unwrap_or(0);
+            talk.dial.target.endpoint = Endpoint::Tcp { host: text(host), port };
+            talk.connect().await?;
+            Step::Next
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(step))
+}
+
+/// What is said of a line like `:set hints`. Preferences are about redis-cli's prompt: in a script they change nothing there
+/// either, and only those that are none are answered.
+fn preference(word: &[u8], rest: &[Vec<u8>]) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match rest {
+        [name, ..] if word.eq_ignore_ascii_case(b":set") => match name.to_ascii_lowercase().as_slice() {
+            b"hints" | b"nohints" => String::new(),
+            _ => format!("unknown redis-cli preference '{}'\n", text(name)),
+        },
+        _ => format!("unknown redis-cli internal command '{}'\n", text(word)),
+    }
+}
+
+fn is_help(word: &[u8]) -> bool {
+    word == b"?" || word.eq_ignore_ascii_case(b"help")
+}
+
+fn print(text: &str, out: &mut Output) -> Run<Step> {
     out.buffer().extend_from_slice(text.as_bytes());
     out.flush()?;
     Ok(Step::Next)
-}
-
-fn exit(failed: bool) -> Exit {
-    if failed { Exit::Failed } else { Exit::Done }
 }

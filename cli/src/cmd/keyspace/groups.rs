@@ -179,8 +179,7 @@ impl Walk {
     pub(crate) fn saw(&mut self, page: &[Entry]) {
         let Some(last) = page.last() else { return };
         self.next = after(last.id);
-        let fields = page.iter().flat_map(|entry| &entry.fields);
-        let page_bytes: usize = fields.map(|(name, value)| name.len() + value.len()).sum();
+        let page_bytes: usize = page.iter().map(Entry::size_bytes).sum();
         self.entry_bytes = (page_bytes / page.len()).max(1);
     }
 }

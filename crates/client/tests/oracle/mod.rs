@@ -10,6 +10,11 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+pub(crate) mod certificates;
+pub(crate) mod cluster;
+
+use certificates::Certificates;
+
 /// A running server; dropping it kills the process it started and no other.
 pub(crate) struct Oracle {
     child: Child,
@@ -21,8 +26,19 @@ pub(crate) struct Oracle {
 impl Oracle {
     /// A server without persistence, with these options on top; `None` if there is no `redis-server` here.
     pub(crate) fn start(options: &[&str]) -> Option<Self> {
+        Self::start_on("--port", options)
+    }
+
+    /// The same speaking TLS on its port; `clients` says whether it wants their certificates: `yes`, `optional` or `no`.
+    pub(crate) fn start_tls(certificates: &Certificates, clients: &str, options: &[&str]) -> Option<Self> {
+        let tls = certificates.server_options(clients);
+        let options: Vec<&str> = tls.iter().map(String::as_str).chain(options.iter().copied()).collect();
+        Self::start_on("--tls-port", &options)
+    }
+
+    fn start_on(listen: &str, options: &[&str]) -> Option<Self> {
         for _ in 0..8 {
-            match Self::try_start(options) {
+            match Self::try_start(listen, options) {
                 Started::Ready(oracle) => return Some(oracle),
                 // Somebody took the port between our looking and the server's.
                 Started::PortTaken => {}
@@ -42,11 +58,11 @@ impl Oracle {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    fn try_start(options: &[&str]) -> Started {
+    fn try_start(listen: &str, options: &[&str]) -> Started {
         let dir = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--unixsocket", "redis.sock"]);
+        command.args(["--port", "0", listen, &port.to_string(), "--bind", "127.0.0.1", "--unixsocket", "redis.sock"]);
         command.args(["--save", "", "--appendonly", "no", "--enable-debug-command", "yes"]).args(options);
         command.current_dir(dir.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let Ok(mut child) = command.spawn() else {

@@ -1,0 +1,290 @@
+//! `rbq check compat`: what a Redis server is used for that rbq has not.
+//!
+//! Three places are looked at: the commands that were called (INFO commandstats), the types of the keys, and what is set or
+//! loaded: eviction, modules, functions, scripts, users, replicas, cluster. Nothing is changed, and a value is never read.
+//!
+//! Commands count from the server's start or from its last CONFIG RESETSTAT; a job that runs once a month may not be in
+//! them.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use rbq_client::{Client, Options, Request, Target, Value};
+use rbq_rdb::Event;
+
+use crate::exit::{Exit, Health};
+use crate::failure::{Result, say};
+use crate::progress::Progress;
+use crate::records::{Cell, Column, OutputArgs, column};
+use crate::transfer::Found;
+use crate::transfer::known::Known;
+use crate::transfer::live::{Depth, Live, Selection};
+use crate::transfer::reply::{bytes, elements, member};
+use crate::transfer::tally::shown;
+
+/// Keys looked at unless all are to be: some seconds of a busy server's spare time.
+const SAMPLE_KEYS: u64 = 100_000;
+
+/// Names told of each type.
+const EXAMPLES_MAX: usize = 3;
+
+/// As many databases as rbq has unless told otherwise.
+const DATABASES: u32 = 16;
+
+/// A finding as a record.
+const COLUMNS: &[Column] = &[
+    column("level", "LEVEL"),
+    column("area", "AREA"),
+    column("what", "WHAT"),
+    column("used", "USED"),
+    column("advice", "ADVICE"),
+];
+
+/// Tell what a Redis server is used for that rbq lacks
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Exit codes: 0 nothing is lacking, 1 warnings, 2 something in use is lacking, 3 it could not be found out."
+)]
+pub(crate) struct CompatArgs {
+    /// The server to look at: redis://[user:password@]host[:port][/db]
+    server: Target,
+    /// Look at the type of every key, not only of the first hundred thousand
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// No progress and no summary on stderr
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    /// It will not work.
+    Lacking,
+    /// It will work otherwise, or it is not clear whether anybody needs it.
+    Warning,
+}
+
+#[derive(Debug)]
+struct Finding {
+    level: Level,
+    area: &'static str,
+    what: String,
+    used: String,
+    advice: String,
+}
+
+pub(crate) async fn run(args: CompatArgs) -> Result<Exit> {
+    let (client, _) = Client::connect(&args.server, &Options::default()).await?;
+    let mut findings = Vec::new();
+    commands(&client, &mut findings).await?;
+    settings(&client, &mut findings).await?;
+    let looked = keys(&args, &mut findings).await?;
+    findings.sort_by_key(|finding| finding.level);
+    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
+    let (lacking, warnings) = (count(Level::Lacking), count(Level::Warning));
+    let mut records = args.output.records(COLUMNS);
+    for finding in findings {
+        records.add(finding.cells())?;
+    }
+    records.finish()?;
+    if !args.quiet {
+        say(&format!("{}: {lacking} lacking, {warnings} warnings; {looked}", args.server));
+    }
+    Ok(Exit::Health(match (lacking, warnings) {
+        (0, 0) => Health::Ok,
+        (0, _) => Health::Warning,
+        _ => Health::Critical,
+    }))
+}
+
+impl Finding {
+    fn cells(self) -> Vec<Cell> {
+        let level = match self.level {
+            Level::Lacking => "lacking",
+            Level::Warning => "warning",
+        };
+        vec![
+            Cell::word(level),
+            Cell::word(self.area),
+            Cell::word(self.what),
+            Cell::word(self.used),
+            Cell::word(self.advice),
+        ]
+    }
+}
+
+/// Commands that were called and that rbq has not.
+async fn commands(client: &Client, findings: &mut Vec<Finding>) -> Result<()> {
+    let known = Known::new();
+    let stats = info(client, "commandstats").await?;
+    let mut calls: BTreeMap<String, u64> = BTreeMap::new();
+    for (name, facts) in &stats {
+        let Some(name) = name.strip_prefix("cmdstat_") else { continue };
+        let count = facts.split(',').find_map(|fact| fact.strip_prefix("calls=")?.parse().ok()).unwrap_or(0);
+        if count > 0 && !known.has_name(name) {
+            calls.insert(name.to_uppercase(), count);
+        }
+    }
+    let names: Vec<&str> = calls.keys().map(|name| name.split('|').next().unwrap_or(name)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    // Since 7.0 the server itself says what each is for.
+    let docs = client.call(Request::from(["COMMAND", "DOCS"]).args(names)).await.unwrap_or(Value::Null);
+    for (name, count) in &calls {
+        let base = name.split('|').next().unwrap_or(name).to_lowercase();
+        let group = member(&docs, &base).and_then(|doc| bytes(doc, "group")).unwrap_or_default();
+        let (level, advice) = advice_for(&base, group);
+        findings.push(Finding {
+            level,
+            area: "command",
+            what: name.replace('|', " "),
+            used: if *count == 1 { "1 call".into() } else { format!("{count} calls") },
+            advice: advice.into(),
+        });
+    }
+    Ok(())
+}
+
+/// How much a command matters, and what to do without it.
+fn advice_for(name: &str, group: &[u8]) -> (Level, &'static str) {
+    match (name, group) {
+        ("dump" | "restore" | "migrate", _) => (Level::Warning, "`rbq import` and `rbq export` carry keys"),
+        (_, b"hash") => {
+            (Level::Lacking, "a string per field, or one string of JSON; or leave hashes in a Redis beside")
+        }
+        (_, b"set") => {
+            (Level::Lacking, "leave sets in a Redis beside; to drop duplicates, SET key value NX EX seconds")
+        }
+        (_, b"sorted-set" | b"sorted_set") => {
+            (Level::Lacking, "leave sorted sets in a Redis beside; a schedule can be kept by its application")
+        }
+        (_, b"scripting") => (Level::Lacking, "atomic steps are MULTI and EXEC with WATCH"),
+        (_, b"cluster") => (Level::Warning, "rbq is one process: no slots to ask about"),
+        (_, b"server" | b"connection") => (Level::Warning, "an operator's command: see docs/differences.md"),
+        (_, b"bitmap" | b"geo" | b"hyperloglog" | b"module" | b"vector_set" | b"array" | b"json") => {
+            (Level::Lacking, "leave keys of this kind in a Redis beside")
+        }
+        _ => (Level::Lacking, "see docs/differences.md"),
+    }
+}
+
+/// What is set or loaded and means something else here, or nothing.
+async fn settings(client: &Client, findings: &mut Vec<Finding>) -> Result<()> {
+    let mut find = |level, what: &str, used: String, advice: &str| {
+        findings.push(Finding { level, area: "setting", what: what.into(), used, advice: advice.into() });
+    };
+    let server = info(client, "everything").await?;
+    let number = |name: &str| server.get(name).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
+    let word = |name: &str| server.get(name).map_or("", String::as_str);
+    let policy = word("maxmemory_policy");
+    if number("maxmemory") > 0 && policy != "noeviction" {
+        let advice = "rbq never evicts: at maxmemory it refuses what adds; trim streams, or set expiries";
+        find(Level::Warning, "eviction", policy.into(), advice);
+    }
+    if number("connected_slaves") > 0 || word("role") == "slave" {
+        let used = format!("{} replicas, role {}", number("connected_slaves"), word("role"));
+        find(Level::Warning, "replication", used, "rbq is one process; `rbq backup` copies it while it serves");
+    }
+    if number("cluster_enabled") == 1 {
+        find(Level::Warning, "cluster", "on".into(), "rbq is one process with 16 databases; import each node");
+    }
+    if number("number_of_cached_scripts") > 0 {
+        let used = format!("{} cached", number("number_of_cached_scripts"));
+        find(Level::Lacking, "scripts", used, "atomic steps are MULTI and EXEC with WATCH");
+    }
+    let functions = listed(client, &["FUNCTION", "LIST"]).await;
+    if functions > 0 {
+        let advice = "rbq has no functions: do their work in the client";
+        find(Level::Lacking, "functions", format!("{functions} libraries"), advice);
+    }
+    let modules = listed(client, &["MODULE", "LIST"]).await;
+    if modules > 0 {
+        let advice = "rbq loads no modules: leave what needs them in a Redis beside";
+        find(Level::Lacking, "modules", format!("{modules} loaded"), advice);
+    }
+    let users = listed(client, &["ACL", "LIST"]).await;
+    if users > 1 {
+        let advice = "rbq has one user, `default`, with the password `requirepass`";
+        find(Level::Warning, "users", format!("{users} users"), advice);
+    }
+    for (name, _) in server.iter().filter(|(name, facts)| name.starts_with("db") && facts.starts_with("keys=")) {
+        if name[2..].parse::<u32>().is_ok_and(|db| db >= DATABASES) {
+            let advice = "rbq has databases 0 to 15 unless `databases` says otherwise";
+            find(Level::Warning, "databases", format!("number {}", &name[2..]), advice);
+        }
+    }
+    Ok(())
+}
+
+/// Keys of a type that rbq has not, in one database.
+#[derive(Debug, Default)]
+struct Others {
+    count: u64,
+    examples: Vec<Vec<u8>>,
+}
+
+/// Types of keys that rbq has not; tells how many keys were looked at.
+async fn keys(args: &CompatArgs, findings: &mut Vec<Finding>) -> Result<String> {
+    let mut source = Live::open(&args.server, Selection::default(), Depth::Names).await?;
+    let total = source.total_keys();
+    let mut progress = match args.quiet {
+        true => Progress::silent(),
+        false => Progress::start("keys looked at", Some(if args.all { total } else { total.min(SAMPLE_KEYS) })),
+    };
+    let mut others: BTreeMap<(&'static str, u32), Others> = BTreeMap::new();
+    let mut looked = 0;
+    while let Some(found) = source.next().await? {
+        match found {
+            Found::Event(Event::Other { key, kind }) => {
+                let others = others.entry((kind, key.db)).or_default();
+                others.count += 1;
+                if others.examples.len() < EXAMPLES_MAX {
+                    others.examples.push(key.name);
+                }
+            }
+            Found::Event(Event::Key(_)) => {}
+            _ => continue,
+        }
+        looked += 1;
+        progress.add(1);
+        if !args.all && looked >= SAMPLE_KEYS {
+            break;
+        }
+    }
+    progress.finish();
+    for ((kind, db), Others { count, mut examples }) in others {
+        // SCAN has no order that means anything.
+        examples.sort();
+        let names: Vec<String> = examples.iter().map(|name| shown(name)).collect();
+        let more = if count > names.len() as u64 { ", …" } else { "" };
+        let group = if kind == "zset" { "sorted-set" } else { kind };
+        findings.push(Finding {
+            level: Level::Lacking,
+            area: "type",
+            what: kind.into(),
+            used: format!("{count} in database {db}: {}{more}", names.join(", ")),
+            advice: advice_for("", group.as_bytes()).1.into(),
+        });
+    }
+    Ok(format!("{looked} of {total} keys looked at"))
+}
+
+/// A section of INFO as names and values.
+async fn info(client: &Client, section: &str) -> Result<BTreeMap<String, String>> {
+    let reply = client.call(["INFO", section]).await?;
+    let text = String::from_utf8_lossy(reply.as_bytes().unwrap_or_default()).into_owned();
+    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    Ok(lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+/// How many things a command lists; none where the server does not know it or does not let us.
+async fn listed(client: &Client, words: &[&str]) -> usize {
+    match client.call(Request::from(words)).await {
+        Ok(reply) => elements(&reply).map_or(0, <[Value]>::len),
+        Err(_) => 0,
+    }
+}

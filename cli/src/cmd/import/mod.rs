@@ -1,0 +1,198 @@
+//! `rbq import`: the keys of a Redis into a server, from its files or from itself.
+//!
+//! ```text
+//!   survey   reads everything once: is it sound, what is in it, which keys has the target already
+//!   write    reads it again, and sends
+//! ```
+//!
+//! So a damaged file, or a key that would be overwritten, is found before anything was written. A server at work is
+//! surveyed by its keys' names only, and only where the target is not empty.
+//!
+//! An append-only file is a history, not a state: its commands may touch any key, so it wants an empty target.
+
+mod survey;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rbq_client::Target as Address;
+use rbq_rdb::Key;
+
+use self::survey::{Survey, survey};
+use crate::consent::{Answer, ConsentArgs, Plan};
+use crate::exit::Exit;
+use crate::failure::{Failure, Result, say};
+use crate::interrupt::Interrupt;
+use crate::open::ServerArgs;
+use crate::progress::Progress;
+use crate::records::OutputArgs;
+use crate::transfer::Source;
+use crate::transfer::files::Files;
+use crate::transfer::live::{Depth, Live, Selection, is_empty};
+use crate::transfer::tally::{Tally, shown};
+use crate::transfer::target::Target;
+
+/// Bring in strings, lists and streams from Redis: its files, or a server at work
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "What is skipped is listed on stdout, with why. Exit code 3: something of the source is missing in the target."
+)]
+pub(crate) struct ImportArgs {
+    /// An RDB file, an append-only file or directory, or redis://[user:password@]host[:port][/db]
+    source: String,
+    /// Overwrite keys that the target has
+    #[arg(long, conflicts_with = "skip_existing")]
+    replace: bool,
+    /// Leave keys alone that the target has
+    #[arg(long)]
+    skip_existing: bool,
+    #[command(flatten)]
+    consent: ConsentArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// No progress and no summary on stderr
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// What becomes of a key that the target has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Existing {
+    Refuse,
+    Replace,
+    Skip,
+}
+
+/// Where keys come from, before it is opened.
+#[derive(Debug, Clone)]
+enum Origin {
+    Files(PathBuf),
+    Server(Box<Address>),
+}
+
+pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
+    let origin = Origin::of(&args.source)?;
+    let existing = match (args.replace, args.skip_existing) {
+        (true, _) => Existing::Replace,
+        (_, true) => Existing::Skip,
+        _ => Existing::Refuse,
+    };
+    if args.consent.is_dry_run() {
+        return rehearse(&args, &origin).await;
+    }
+    let address = args.server.target()?;
+    if let Origin::Server(source) = &origin
+        && source.endpoint == address.endpoint
+    {
+        return Err(Failure::usage("the source is the target").hint("--url names the target"));
+    }
+    if existing == Existing::Replace {
+        let plan = Plan::new(format!("import `{}`, overwriting keys of the same names", args.source));
+        if let Answer::Stop(exit) = args.consent.ask(&plan, &args.server)? {
+            return Ok(exit);
+        }
+    }
+    let interrupt = Interrupt::listen()?;
+    let mut target = Target::open(&address).await?;
+    let is_fresh = is_empty(target.client()).await?;
+    let found = match (&origin, is_fresh || existing == Existing::Replace) {
+        // Nothing to look for, and nothing to check.
+        (Origin::Server(_), true) => Survey::default(),
+        (_, nothing_to_find) => {
+            let look = (!nothing_to_find).then_some(&mut target);
+            let mut source = origin.open(Depth::Names).await?;
+            let progress = args.progress("checked", &source);
+            survey(&mut source, look, progress, &interrupt).await?
+        }
+    };
+    if interrupt.was_pressed() {
+        say("nothing was imported");
+        return Ok(interrupt.exit());
+    }
+    found.allows(existing, is_fresh)?;
+    let mut source = origin.open(Depth::Values).await?;
+    let mut tally = Tally::default();
+    let plan = write::Plan { existing, present: found.present, interrupt: interrupt.clone() };
+    let progress = args.progress("imported", &source);
+    let written = write::write(&mut source, &mut target, &plan, &mut tally, progress).await;
+    if !args.quiet {
+        let how = if written.is_err() || interrupt.was_pressed() { "imported so far" } else { "imported" };
+        say(&format!("{how} {}", tally.summary()));
+    }
+    tally.write(args.output)?;
+    written?;
+    Ok(match interrupt.exit() {
+        Exit::Done if tally.has_losses() => Exit::Partly,
+        exit => exit,
+    })
+}
+
+/// Reads everything and sends nothing.
+async fn rehearse(args: &ImportArgs, origin: &Origin) -> Result<Exit> {
+    let interrupt = Interrupt::listen()?;
+    let mut source = origin.open(Depth::Names).await?;
+    let progress = args.progress("checked", &source);
+    let found = survey(&mut source, None, progress, &interrupt).await?;
+    if !args.quiet {
+        say(&format!("would import {}", found.tally.summary()));
+    }
+    found.tally.write(args.output)?;
+    Ok(match interrupt.exit() {
+        Exit::Done if found.tally.has_losses() => Exit::Partly,
+        exit => exit,
+    })
+}
+
+impl ImportArgs {
+    fn progress(&self, verb: &str, source: &Source) -> Progress {
+        let unit = match source {
+            Source::Files(_) => "bytes",
+            Source::Live(_) => "keys",
+        };
+        if self.quiet { Progress::silent() } else { Progress::start(&format!("{unit} {verb}"), Some(source.total())) }
+    }
+}
+
+impl Origin {
+    fn of(text: &str) -> Result<Self> {
+        if text.contains("://") {
+            return Ok(Self::Server(Box::new(text.parse()?)));
+        }
+        Ok(Self::Files(Path::new(text).to_owned()))
+    }
+
+    async fn open(&self, depth: Depth) -> Result<Source> {
+        Ok(match self {
+            Self::Files(path) => Source::Files(Files::open(path)?),
+            Self::Server(address) => Source::Live(Box::new(Live::open(address, Selection::default(), depth).await?)),
+        })
+    }
+}
+
+impl Survey {
+    /// Whether the import may begin.
+    fn allows(&self, existing: Existing, is_fresh: bool) -> Result<()> {
+        if self.has_commands && !is_fresh {
+            return Err(Failure::new("the source is a log of commands, and the target is not empty")
+                .hint("import it into an empty server; an RDB file can be imported beside other keys"));
+        }
+        if existing == Existing::Refuse && !self.present.is_empty() {
+            let names: Vec<String> = self.examples.iter().map(|name| shown(name)).collect();
+            let count = self.present.len();
+            let more = if count > names.len() { ", …" } else { "" };
+            let what =
+                if count == 1 { "key of the source is".into() } else { format!("{count} keys of the source are") };
+            return Err(Failure::new(format!("{what} in the target already: {}{more}", names.join(", ")))
+                .hint("`--replace` overwrites such keys, `--skip-existing` leaves them alone"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether its time has come.
+fn is_expired(key: &Key, now_ms: u64) -> bool {
+    key.expires_ms.is_some_and(|at_ms| at_ms <= now_ms)
+}

@@ -1,0 +1,131 @@
+//! Everything again, into the target.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use rbq_client::Request;
+use rbq_rdb::{Event, Key};
+
+use super::{Existing, is_expired};
+use crate::failure::Result;
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::transfer::compose::Composer;
+use crate::transfer::known::Known;
+use crate::transfer::tally::{Tally, Why};
+use crate::transfer::target::{Counts, Subject, Target};
+use crate::transfer::{Found, Source, fingerprint, now_ms};
+
+/// How to write.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) existing: Existing,
+    /// Fingerprints of keys that the target has.
+    pub(super) present: HashSet<u128>,
+    pub(super) interrupt: Interrupt,
+}
+
+/// A key on its way.
+#[derive(Debug)]
+struct Passing {
+    composer: Composer,
+    about: Rc<Subject>,
+}
+
+/// Sends what the source tells. Ctrl-C is obeyed between two keys.
+pub(super) async fn write(
+    source: &mut Source,
+    target: &mut Target,
+    plan: &Plan,
+    tally: &mut Tally,
+    mut progress: Progress,
+) -> Result<()> {
+    let known = Known::new();
+    let mut passing: Option<Passing> = None;
+    let mut requests = Vec::new();
+    let mut done = 0;
+    while let Some(found) = source.next().await? {
+        progress.add(source.done() - done);
+        done = source.done();
+        match found {
+            Found::Event(Event::Key(key)) => passing = begin(key, target, plan, tally).await?,
+            Found::Event(Event::KeyEnd) => {
+                if let Some(Passing { composer, about }) = passing.take() {
+                    if let Counts::Key(kind) = &about.counts {
+                        kind.set(composer.kind());
+                    }
+                    for request in composer.end() {
+                        target.send(request, &about, tally).await?;
+                    }
+                    target.whole(about);
+                }
+            }
+            Found::Command { db, args } if known.has(&args) => {
+                let about = Rc::new(about_command(&known, db, &args));
+                target.send(Request::from(args), &about, tally).await?;
+                target.whole(about);
+            }
+            Found::Event(event) if passing.is_some() => {
+                let Some(key) = &mut passing else { continue };
+                key.composer.add(event, &mut requests);
+                for request in requests.drain(..) {
+                    target.send(request, &key.about, tally).await?;
+                }
+            }
+            // The survey told it.
+            Found::Torn(_) => {}
+            other => note(other, &known, tally, &progress),
+        }
+        if passing.is_none() && plan.interrupt.was_pressed() {
+            break;
+        }
+    }
+    target.finish(tally).await?;
+    progress.finish();
+    Ok(())
+}
+
+/// Decides whether a key is written.
+async fn begin(key: Key, target: &mut Target, plan: &Plan, tally: &mut Tally) -> Result<Option<Passing>> {
+    if is_expired(&key, now_ms()) {
+        tally.skip("key", Some(key.db), Why::Expired, &key.name);
+        return Ok(None);
+    }
+    if plan.existing == Existing::Skip && plan.present.contains(&fingerprint(key.db, &key.name)) {
+        tally.skip("key", Some(key.db), Why::Present, &key.name);
+        return Ok(None);
+    }
+    let about = Rc::new(Subject {
+        what: "command".into(),
+        db: key.db,
+        name: key.name.clone(),
+        counts: Counts::Key(Cell::new(None)),
+        refused: Cell::new(false),
+    });
+    if plan.existing == Existing::Replace {
+        target.send(Request::new("UNLINK").arg(&key.name), &about, tally).await?;
+    }
+    Ok(Some(Passing { composer: Composer::new(key), about }))
+}
+
+fn about_command(known: &Known, db: u32, args: &[Vec<u8>]) -> Subject {
+    let (title, name) = known.title(args);
+    Subject { what: format!("command {title}"), db, name, counts: Counts::Command, refused: Cell::new(false) }
+}
+
+/// Notes what does not come through.
+pub(super) fn note(found: Found, known: &Known, tally: &mut Tally, progress: &Progress) {
+    match found {
+        Found::Event(Event::Other { key, kind }) => tally.skip(kind, Some(key.db), Why::NoSuchType, &key.name),
+        Found::Event(Event::Library) => tally.skip("function library", None, Why::NoWay("rbq has no functions"), b""),
+        Found::Event(Event::ModuleData) => tally.skip("module data", None, Why::NoWay("rbq has no modules"), b""),
+        Found::Event(_) => {}
+        Found::Command { db, args } => {
+            let about = about_command(known, db, &args);
+            tally.skip(&about.what, Some(db), Why::NoSuchCommand, &about.name);
+        }
+        Found::Torn(text) => progress.say(&format!("warning: {text}; what comes before it counts")),
+        Found::Lost { db, name, what, why } => tally.skip(what, Some(db), Why::NoWay(why), &name),
+    }
+}

@@ -1,0 +1,300 @@
+//! From a stream to the commands that make it again, so that XINFO STREAM FULL and XPENDING say the same.
+//!
+//! ```text
+//!   XADD key ID …                       every entry, under its own ID; a placeholder where a pending entry is deleted
+//!   XGROUP CREATE … ENTRIESREAD         every group
+//!   XGROUP CREATECONSUMER               every consumer, idle ones too
+//!   XCLAIM … TIME RETRYCOUNT FORCE JUSTID    what is pending, all of one consumer, time and count together
+//!   XNACK … RETRYCOUNT FORCE            what is pending for nobody (Redis 8.8, rbq)
+//!   XDEL or XTRIM                       the placeholders
+//!   XSETID … ENTRIESADDED MAXDELETEDID  the counters
+//!   XCFGSET, XIDMPRECORD                idempotent producers (Redis 8.6, rbq)
+//! ```
+//!
+//! XCLAIM takes only entries that are there, and IDs only grow; so a placeholder has to stand in its place among the entries
+//! before anything is claimed. When it is deleted, it stays pending, as the entry did that it stands for.
+//!
+//! What trimming removed leaves no trace in the highest deleted ID, and XSETID cannot set that back to none. So where it is
+//! none, the placeholders are trimmed too.
+
+use std::iter;
+use std::iter::Peekable;
+use std::rc::Rc;
+use std::vec;
+
+use rbq_client::Request;
+use rbq_rdb::{Entry, Group, Idmp, Pending, StreamHead, StreamId};
+
+/// IDs in one XCLAIM, XNACK or XDEL.
+const IDS_MAX: usize = 128;
+
+/// The one field of a placeholder; an import that was broken off leaves them to be seen.
+const PLACEHOLDER: &str = "_rbq.placeholder";
+
+/// What a stream has that nothing was set for.
+const IDMP_DURATION_S: u64 = 100;
+const IDMP_IDS_MAX: u64 = 100;
+
+/// A stream being made.
+#[derive(Debug)]
+pub(crate) struct StreamMaker {
+    key: Rc<[u8]>,
+    head: StreamHead,
+    /// Pending IDs whose place among the entries has not come yet.
+    expected: Peekable<vec::IntoIter<StreamId>>,
+    placeholders: Vec<StreamId>,
+    first: Option<StreamId>,
+}
+
+impl StreamMaker {
+    pub(crate) fn new(key: Vec<u8>, head: StreamHead) -> Self {
+        let pending = head.groups.iter().flat_map(|group| &group.pending);
+        let mut expected: Vec<StreamId> = pending.map(|pending| pending.id).collect();
+        expected.sort_unstable();
+        expected.dedup();
+        let expected = expected.into_iter().peekable();
+        Self { key: key.into(), head, expected, placeholders: Vec::new(), first: None }
+    }
+
+    /// The next entry.
+    pub(crate) fn entry(&mut self, entry: Entry, out: &mut Vec<Request>) {
+        while let Some(id) = self.expected.next_if(|id| *id < entry.id) {
+            out.push(self.placeholder(id));
+        }
+        let _ = self.expected.next_if_eq(&entry.id);
+        self.first.get_or_insert(entry.id);
+        out.push(self.request("XADD").arg(entry.id.to_string()).args(&entry.fields));
+    }
+
+    /// Everything after the entries.
+    pub(crate) fn end(mut self) -> impl Iterator<Item = Request> {
+        let mut late: Vec<StreamId> = self.expected.by_ref().collect();
+        if self.first.is_none() && self.placeholders.is_empty() && late.is_empty() {
+            // An empty stream has to be made somehow; the smallest ID there is, if it never had one.
+            late.push(self.head.last_id.max(StreamId { ms: 0, seq: 1 }));
+        }
+        let late: Vec<Request> = late.into_iter().map(|id| self.placeholder(id)).collect();
+        let removals = self.removals();
+        let set_id = self.set_id();
+        let key = Rc::clone(&self.key);
+        let idmp = self.head.idmp.take().into_iter().flat_map(move |idmp| idempotent(Rc::clone(&key), idmp));
+        let key = self.key;
+        let groups = self.head.groups.into_iter().flat_map(move |group| make_group(Rc::clone(&key), group));
+        late.into_iter().chain(groups).chain(removals).chain(iter::once(set_id)).chain(idmp)
+    }
+
+    fn request(&self, name: &str) -> Request {
+        Request::new(name).arg(&self.key)
+    }
+
+    fn placeholder(&mut self, id: StreamId) -> Request {
+        self.placeholders.push(id);
+        self.request("XADD").arg(id.to_string()).args([PLACEHOLDER, ""])
+    }
+
+    fn removals(&self) -> Vec<Request> {
+        let (Some(newest), max_deleted) = (self.placeholders.last(), self.head.max_deleted_id) else {
+            return Vec::new();
+        };
+        let trim = |bound: &str, value: String| vec![self.request("XTRIM").args([bound, "="]).arg(value)];
+        match self.first {
+            None if max_deleted == StreamId::ZERO => trim("MAXLEN", "0".into()),
+            Some(first) if max_deleted == StreamId::ZERO && *newest < first => trim("MINID", first.to_string()),
+            _ => {
+                let ids = |chunk: &[StreamId]| chunk.iter().map(StreamId::to_string).collect::<Vec<_>>();
+                self.placeholders.chunks(IDS_MAX).map(|chunk| self.request("XDEL").args(ids(chunk))).collect()
+            }
+        }
+    }
+
+    fn set_id(&self) -> Request {
+        let head = &self.head;
+        let set = self.request("XSETID").arg(head.last_id.to_string());
+        let set = set.arg("ENTRIESADDED").arg(head.added.to_string());
+        match head.max_deleted_id {
+            StreamId::ZERO => set,
+            id => set.arg("MAXDELETEDID").arg(id.to_string()),
+        }
+    }
+}
+
+fn make_group(key: Rc<[u8]>, mut group: Group) -> impl Iterator<Item = Request> {
+    let mut create = Request::from(["XGROUP", "CREATE"]).arg(&key).arg(&group.name).arg(group.last_id.to_string());
+    if let Some(read) = group.entries_read {
+        create.extend(["ENTRIESREAD".to_owned(), read.to_string()]);
+    }
+    let consumers: Vec<Request> = group
+        .consumers
+        .iter()
+        .map(|consumer| Request::from(["XGROUP", "CREATECONSUMER"]).arg(&key).arg(&group.name).arg(&consumer.name))
+        .collect();
+    let mut pending = std::mem::take(&mut group.pending);
+    // Stable, so that IDs stay in order, and so does what was handed back.
+    pending
+        .sort_by_key(|pending| pending.consumer.map(|consumer| (consumer, pending.delivered_ms, pending.deliveries)));
+    let mut pending = pending.into_iter().peekable();
+    let claims = iter::from_fn(move || {
+        let first = pending.next()?;
+        let mut ids = vec![first.id];
+        while ids.len() < IDS_MAX {
+            let alike = |next: &Pending| Pending { id: first.id, ..next.clone() } == first;
+            match pending.next_if(alike) {
+                Some(next) => ids.push(next.id),
+                None => break,
+            }
+        }
+        Some(claim(&key, &group, &first, &ids))
+    });
+    iter::once(create).chain(consumers).chain(claims)
+}
+
+/// Entries that are pending alike.
+fn claim(key: &[u8], group: &Group, like: &Pending, ids: &[StreamId]) -> Request {
+    let shown = ids.iter().map(StreamId::to_string);
+    let count = like.deliveries.to_string();
+    match like.consumer {
+        Some(consumer) => Request::from([b"XCLAIM", key, &group.name, &group.consumers[consumer].name, b"0"])
+            .args(shown)
+            .args(["TIME", &like.delivered_ms.to_string(), "RETRYCOUNT", &count, "FORCE", "JUSTID"]),
+        None => Request::from([b"XNACK", key, &group.name, b"FAIL", b"IDS", ids.len().to_string().as_bytes()])
+            .args(shown)
+            .args(["RETRYCOUNT", &count, "FORCE"]),
+    }
+}
+
+fn idempotent(key: Rc<[u8]>, idmp: Idmp) -> impl Iterator<Item = Request> {
+    let (duration_s, ids_max) = (idmp.duration_s, idmp.ids_max);
+    let is_usual = (duration_s, ids_max) == (IDMP_DURATION_S, IDMP_IDS_MAX);
+    let limits = (!is_usual).then(|| {
+        let (duration, ids) = (duration_s.to_string(), ids_max.to_string());
+        Request::new("XCFGSET").arg(&key).args(["IDMP-DURATION", &duration, "IDMP-MAXSIZE", &ids])
+    });
+    let records = idmp.producers.into_iter().flat_map(move |producer| {
+        let key = Rc::clone(&key);
+        producer
+            .sent
+            .into_iter()
+            .map(move |(iid, id)| Request::new("XIDMPRECORD").arg(&key).arg(&producer.pid).arg(iid).arg(id.to_string()))
+    });
+    limits.into_iter().chain(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::compose::Composer;
+    use rbq_rdb::{Consumer, Event, Key, Producer};
+
+    const fn id(ms: u64) -> StreamId {
+        StreamId { ms, seq: 0 }
+    }
+
+    fn pending(ms: u64, consumer: Option<usize>, delivered_ms: u64, deliveries: u64) -> Pending {
+        Pending { id: id(ms), consumer, delivered_ms, deliveries }
+    }
+
+    /// The commands, a line each.
+    fn commands(head: StreamHead, entries: &[u64]) -> String {
+        let mut composer = Composer::new(Key { db: 0, name: b"s".to_vec(), expires_ms: Some(9) });
+        let mut requests = Vec::new();
+        composer.add(Event::Stream(head), &mut requests);
+        let entry = |ms: &u64| Entry { id: id(*ms), fields: vec![b"f".to_vec(), b"v".to_vec()] };
+        composer.add(Event::Entries(entries.iter().map(entry).collect()), &mut requests);
+        requests.extend(composer.end());
+        let word = |word: &[u8]| if word.is_empty() { "''".into() } else { String::from_utf8_lossy(word).into_owned() };
+        let line = |request: &Request| request.iter().map(word).collect::<Vec<_>>().join(" ");
+        requests.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn group(pending: Vec<Pending>) -> Group {
+        let consumer = |name: &str| Consumer { name: name.into(), ..Consumer::default() };
+        let consumers = vec![consumer("ann"), consumer("bob")];
+        Group { name: b"g".to_vec(), last_id: id(5), entries_read: Some(4), consumers, pending }
+    }
+
+    #[test]
+    fn placeholders_stand_where_pending_entries_were() {
+        let pending = vec![
+            pending(1, Some(1), 70, 2),
+            pending(2, Some(0), 70, 1),
+            pending(3, Some(1), 70, 2),
+            pending(6, Some(0), 80, 1),
+            pending(4, None, 0, 3),
+        ];
+        let head = StreamHead {
+            length: 2,
+            last_id: id(7),
+            max_deleted_id: id(6),
+            added: 6,
+            groups: vec![group(pending)],
+            idmp: None,
+        };
+        insta::assert_snapshot!(commands(head, &[2, 5]), @r"
+        XADD s 1-0 _rbq.placeholder ''
+        XADD s 2-0 f v
+        XADD s 3-0 _rbq.placeholder ''
+        XADD s 4-0 _rbq.placeholder ''
+        XADD s 5-0 f v
+        XADD s 6-0 _rbq.placeholder ''
+        XGROUP CREATE s g 5-0 ENTRIESREAD 4
+        XGROUP CREATECONSUMER s g ann
+        XGROUP CREATECONSUMER s g bob
+        XNACK s g FAIL IDS 1 4-0 RETRYCOUNT 3 FORCE
+        XCLAIM s g ann 0 2-0 TIME 70 RETRYCOUNT 1 FORCE JUSTID
+        XCLAIM s g ann 0 6-0 TIME 80 RETRYCOUNT 1 FORCE JUSTID
+        XCLAIM s g bob 0 1-0 3-0 TIME 70 RETRYCOUNT 2 FORCE JUSTID
+        XDEL s 1-0 3-0 4-0 6-0
+        XSETID s 7-0 ENTRIESADDED 6 MAXDELETEDID 6-0
+        PEXPIREAT s 9
+        ");
+    }
+
+    #[test]
+    fn what_was_trimmed_is_trimmed_again() {
+        let head =
+            |pending| StreamHead { last_id: id(3), added: 3, groups: vec![group(pending)], ..StreamHead::default() };
+        insta::assert_snapshot!(commands(head(vec![pending(1, Some(0), 70, 1)]), &[3]), @r"
+        XADD s 1-0 _rbq.placeholder ''
+        XADD s 3-0 f v
+        XGROUP CREATE s g 5-0 ENTRIESREAD 4
+        XGROUP CREATECONSUMER s g ann
+        XGROUP CREATECONSUMER s g bob
+        XCLAIM s g ann 0 1-0 TIME 70 RETRYCOUNT 1 FORCE JUSTID
+        XTRIM s MINID = 3-0
+        XSETID s 3-0 ENTRIESADDED 3
+        PEXPIREAT s 9
+        ");
+        insta::assert_snapshot!(commands(head(vec![pending(1, Some(0), 70, 1)]), &[]), @r"
+        XADD s 1-0 _rbq.placeholder ''
+        XGROUP CREATE s g 5-0 ENTRIESREAD 4
+        XGROUP CREATECONSUMER s g ann
+        XGROUP CREATECONSUMER s g bob
+        XCLAIM s g ann 0 1-0 TIME 70 RETRYCOUNT 1 FORCE JUSTID
+        XTRIM s MAXLEN = 0
+        XSETID s 3-0 ENTRIESADDED 3
+        PEXPIREAT s 9
+        ");
+        insta::assert_snapshot!(commands(StreamHead::default(), &[]), @r"
+        XADD s 0-1 _rbq.placeholder ''
+        XTRIM s MAXLEN = 0
+        XSETID s 0-0 ENTRIESADDED 0
+        PEXPIREAT s 9
+        ");
+    }
+
+    #[test]
+    fn idempotent_producers_come_with_their_limits() {
+        let sent = vec![(b"17".to_vec(), id(1)), (b"18".to_vec(), id(2))];
+        let producers = vec![Producer { pid: b"shop".to_vec(), sent }];
+        let idmp = Some(Idmp { duration_s: 300, ids_max: 100, producers });
+        insta::assert_snapshot!(commands(StreamHead { last_id: id(2), added: 2, idmp, ..StreamHead::default() }, &[1, 2]), @r"
+        XADD s 1-0 f v
+        XADD s 2-0 f v
+        XSETID s 2-0 ENTRIESADDED 2
+        XCFGSET s IDMP-DURATION 300 IDMP-MAXSIZE 100
+        XIDMPRECORD s shop 17 1-0
+        XIDMPRECORD s shop 18 2-0
+        PEXPIREAT s 9
+        ");
+    }
+}

@@ -1,0 +1,347 @@
+//! A server at work as a source: SCAN finds the keys, one transaction a key reads it.
+//!
+//! ```text
+//!   SELECT db ─► SCAN ─► TYPE, all of a page together ─┬─ string, list, stream ─► MULTI DUMP PEXPIRETIME EXEC ─► pieces
+//!                                                      └─ any other type ─► told, not read
+//! ```
+//!
+//! Each key is as it was at one moment; between two keys the server goes on. Keys that were there all the time are told
+//! exactly once: SCAN may name a key twice, so fingerprints of all keys are kept. Where there is no DUMP, the key is read with
+//! commands of its type.
+//!
+//! At most [`DUMPS_MAX`] payloads are on their way at once.
+
+use std::collections::{HashSet, VecDeque};
+
+use rbq_client::{Client, Error, Options, Pending, Request, ScanLimits, Target, Value};
+use rbq_rdb::{Event, Key, Payload, Problem, StreamHead};
+
+use super::expiry::Expiry;
+use super::read_plain::{self, Plain};
+use super::read_stream::StreamReader;
+use super::reply::{elements, unexpected};
+use super::{Found, fingerprint, now_ms};
+use crate::failure::{Failure, Result};
+
+/// Keys that SCAN is asked for at once.
+const PAGE_KEYS: &str = "500";
+
+/// Payloads on their way at once: one of them may have half a gigabyte.
+const DUMPS_MAX: usize = 8;
+
+/// One reply: a whole list where there is no DUMP.
+const REPLY_BYTES_MAX: usize = 8 * 1024 * 1024 * 1024;
+
+/// Which keys.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Selection {
+    /// Only those that match this glob.
+    pub(crate) pattern: Option<String>,
+    /// Only those of this database.
+    pub(crate) db: Option<u32>,
+}
+
+/// What is wanted of each key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Its name and its type; the value told is empty.
+    Names,
+    /// Its value too.
+    Values,
+}
+
+/// A server being read.
+#[derive(Debug)]
+pub(crate) struct Live {
+    client: Client,
+    selection: Selection,
+    depth: Depth,
+    has_dump: bool,
+    expiry: Expiry,
+    dbs: VecDeque<u32>,
+    db: u32,
+    /// Where SCAN goes on; none when the database is done.
+    cursor: Option<Vec<u8>>,
+    /// Found and not asked for yet.
+    names: VecDeque<(Vec<u8>, Kind)>,
+    asked: VecDeque<Asked>,
+    open: Option<Open>,
+    ready: VecDeque<Found>,
+    met: HashSet<u128>,
+    scanned: u64,
+    total: u64,
+}
+
+/// The types that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    String,
+    List,
+    Stream,
+}
+
+/// A key whose payload is on its way.
+#[derive(Debug)]
+struct Asked {
+    name: Vec<u8>,
+    kind: Kind,
+    exec: Pending,
+}
+
+/// A key that is being told.
+#[derive(Debug)]
+enum Open {
+    Payload(Box<Payload>),
+    Plain(Plain),
+    Stream(Box<StreamReader>),
+}
+
+impl Live {
+    pub(crate) async fn open(target: &Target, selection: Selection, depth: Depth) -> Result<Self> {
+        let reply_limits = ScanLimits { frame_bytes_max: REPLY_BYTES_MAX, ..ScanLimits::default() };
+        // The database in the URL says which one is meant.
+        let db = selection.db.or(Some(target.db).filter(|db| *db != 0));
+        let options = Options { reply_limits, ..Options::default() };
+        let (client, _) = Client::connect(target, &options).await?;
+        let (dbs, total) = databases(&client, db).await?;
+        let [has_dump, has_time] = knows(&client, ["DUMP", "PEXPIRETIME"]).await?;
+        Ok(Self {
+            client,
+            selection,
+            depth,
+            has_dump,
+            expiry: if has_time { Expiry::At } else { Expiry::In },
+            dbs: dbs.into(),
+            db: 0,
+            cursor: None,
+            names: VecDeque::new(),
+            asked: VecDeque::new(),
+            open: None,
+            ready: VecDeque::new(),
+            met: HashSet::new(),
+            scanned: 0,
+            total,
+        })
+    }
+
+    pub(crate) fn done_keys(&self) -> u64 {
+        self.scanned - (self.names.len() + self.asked.len()) as u64
+    }
+
+    pub(crate) fn total_keys(&self) -> u64 {
+        self.total
+    }
+
+    /// The next piece.
+    pub(crate) async fn next(&mut self) -> Result<Option<Found>> {
+        loop {
+            if let Some(found) = self.ready.pop_front() {
+                return Ok(Some(found));
+            }
+            if self.open.is_some() {
+                return self.go_on().await.map(Some);
+            }
+            self.ask().await?;
+            if let Some(asked) = self.asked.pop_front() {
+                self.receive(asked).await?;
+            } else if let Some((name, kind)) = self.names.pop_front() {
+                self.read(name, kind).await?;
+            } else if self.cursor.is_some() {
+                self.scan().await?;
+            } else if let Some(db) = self.dbs.pop_front() {
+                self.client.call(["SELECT", &db.to_string()]).await?;
+                self.db = db;
+                self.cursor = Some(b"0".to_vec());
+            } else {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The next page of keys, and their types.
+    async fn scan(&mut self) -> Result<()> {
+        let cursor = self.cursor.take().unwrap_or_default();
+        let mut scan = Request::new("SCAN").arg(cursor).args(["COUNT", PAGE_KEYS]);
+        if let Some(pattern) = &self.selection.pattern {
+            scan.extend(["MATCH", pattern]);
+        }
+        let reply = self.client.call(scan).await?;
+        let Some([cursor, names]) = elements(&reply) else { return Err(unexpected("SCAN", Some(&reply))) };
+        let cursor = cursor.as_bytes().ok_or_else(|| unexpected("SCAN", None))?;
+        self.cursor = Some(cursor.to_vec()).filter(|cursor| cursor != b"0");
+        let names: Vec<&[u8]> = elements(names).unwrap_or_default().iter().filter_map(Value::as_bytes).collect();
+        let mut types = Vec::new();
+        for name in &names {
+            types.push(self.client.submit(Request::new("TYPE").arg(name)).await?);
+        }
+        for (name, kind) in names.into_iter().zip(types) {
+            let kind = kind.await?;
+            if self.met.insert(fingerprint(self.db, name)) {
+                self.scanned += 1;
+                self.sort_in(name.to_vec(), &kind)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sort_in(&mut self, name: Vec<u8>, kind: &Value) -> Result<()> {
+        let kind = match kind.as_bytes() {
+            Some(b"string") => Kind::String,
+            Some(b"list") => Kind::List,
+            Some(b"stream") => Kind::Stream,
+            // It has gone since SCAN named it.
+            Some(b"none") => return Ok(()),
+            Some(other) => {
+                let key = Key { db: self.db, name, expires_ms: None };
+                self.ready.push_back(Found::Event(Event::Other { key, kind: known_type(other) }));
+                return Ok(());
+            }
+            None => return Err(unexpected("TYPE", Some(kind))),
+        };
+        match self.depth {
+            Depth::Values => self.names.push_back((name, kind)),
+            Depth::Names => {
+                let key = Key { db: self.db, name, expires_ms: None };
+                let nothing = match kind {
+                    Kind::String => Event::String(Vec::new()),
+                    Kind::List => Event::Elements(Vec::new()),
+                    Kind::Stream => Event::Stream(StreamHead::default()),
+                };
+                self.ready.extend([Event::Key(key), nothing, Event::KeyEnd].map(Found::Event));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for payloads while there is room for them.
+    async fn ask(&mut self) -> Result<()> {
+        while self.has_dump && self.asked.len() < DUMPS_MAX {
+            let Some((name, kind)) = self.names.pop_front() else { break };
+            let dump = Request::new("DUMP").arg(&name);
+            for request in [Request::new("MULTI"), dump, self.expiry.request(&name)] {
+                // What these answer is in what EXEC answers.
+                drop(self.client.submit(request).await?);
+            }
+            let exec = self.client.submit(Request::new("EXEC")).await?;
+            self.asked.push_back(Asked { name, kind, exec });
+        }
+        Ok(())
+    }
+
+    async fn receive(&mut self, asked: Asked) -> Result<()> {
+        let Asked { name, kind, exec } = asked;
+        let reply = exec.await?;
+        let (payload, expires) = match &reply {
+            Value::Array(replies) => match replies.as_slice() {
+                [Value::Bulk(payload), expires] => (payload, expires),
+                [Value::Null, _] => return Ok(()),
+                [Value::Error(_), _] => return self.without_dump(name, kind).await,
+                _ => return Err(unexpected("DUMP", None)),
+            },
+            // The server did not take DUMP from us.
+            Value::Error(text) if text.starts_with("EXECABORT") => return self.without_dump(name, kind).await,
+            _ => return Err(unexpected("EXEC", Some(&reply))),
+        };
+        let expires_ms = self.expiry.read(expires, now_ms())?;
+        match Payload::open(payload.to_vec()) {
+            Ok(payload) if payload.other().is_some() => {}
+            Ok(payload) => self.begin(name, expires_ms, Open::Payload(Box::new(payload))),
+            // A layout newer than our reader: the commands are the same still.
+            Err(error) if matches!(error.problem, Problem::Type(_)) => self.read(name, kind).await?,
+            Err(error) => return Err(in_payload(&name, &error)),
+        }
+        Ok(())
+    }
+
+    async fn without_dump(&mut self, name: Vec<u8>, kind: Kind) -> Result<()> {
+        self.has_dump = false;
+        self.read(name, kind).await
+    }
+
+    /// Reads a key by the commands of its type.
+    async fn read(&mut self, name: Vec<u8>, kind: Kind) -> Result<()> {
+        if kind == Kind::Stream {
+            let Some(stream) = StreamReader::begin(&self.client, &name, self.expiry).await? else { return Ok(()) };
+            if stream.has_hidden_ids {
+                self.ready.push_back(Found::Lost {
+                    db: self.db,
+                    name: name.clone(),
+                    what: "idempotent IDs",
+                    why: "no command tells them",
+                });
+            }
+            self.begin(name, stream.expires_ms, Open::Stream(Box::new(stream)));
+        } else if let Some(plain) = read_plain::read(&self.client, &name, kind == Kind::List, self.expiry).await? {
+            self.begin(name, plain.expires_ms, Open::Plain(plain));
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, name: Vec<u8>, expires_ms: Option<u64>, open: Open) {
+        self.ready.push_back(Found::Event(Event::Key(Key { db: self.db, name, expires_ms })));
+        self.open = Some(open);
+    }
+
+    async fn go_on(&mut self) -> Result<Found> {
+        let event = match &mut self.open {
+            Some(Open::Payload(payload)) => payload.read().map_err(|error| in_payload(b"", &error))?,
+            Some(Open::Plain(plain)) => plain.events.pop(),
+            Some(Open::Stream(stream)) => stream.next(&self.client).await?,
+            None => None,
+        };
+        if event.is_none() {
+            self.open = None;
+        }
+        Ok(Found::Event(event.unwrap_or(Event::KeyEnd)))
+    }
+}
+
+fn in_payload(name: &[u8], error: &rbq_rdb::Error) -> Failure {
+    Failure::new(format!("what the server dumped of {} cannot be read: {error}", rbq_resp::quote(name)))
+}
+
+/// Types by their names; a module's has a name of its own.
+fn known_type(name: &[u8]) -> &'static str {
+    match name {
+        b"hash" => "hash",
+        b"set" => "set",
+        b"zset" => "zset",
+        _ => "module",
+    }
+}
+
+/// The databases with keys in them, and how many keys those are.
+async fn databases(client: &Client, only: Option<u32>) -> Result<(Vec<u32>, u64)> {
+    let reply = client.call(["INFO", "keyspace"]).await?;
+    let text = String::from_utf8_lossy(reply.as_bytes().unwrap_or_default()).into_owned();
+    let mut dbs = Vec::new();
+    let mut total = 0;
+    for line in text.lines() {
+        let Some((db, facts)) = line.strip_prefix("db").and_then(|rest| rest.split_once(':')) else { continue };
+        let keys: Option<u64> =
+            facts.split(',').find_map(|fact| fact.strip_prefix("keys=")).and_then(|keys| keys.parse().ok());
+        if let (Ok(db), Some(keys)) = (db.parse(), keys)
+            && only.is_none_or(|only| only == db)
+        {
+            dbs.push(db);
+            total += keys;
+        }
+    }
+    Ok((dbs, total))
+}
+
+/// Which of these commands the server has. One that will not say is taken to have none of them.
+async fn knows<const N: usize>(client: &Client, names: [&str; N]) -> Result<[bool; N]> {
+    let reply = match client.call(Request::from(["COMMAND", "INFO"]).args(names)).await {
+        Ok(reply) => reply,
+        Err(Error::Reply(_)) => return Ok([false; N]),
+        Err(error) => return Err(error.into()),
+    };
+    let known = elements(&reply).unwrap_or_default();
+    Ok(std::array::from_fn(|index| known.get(index).is_some_and(|info| elements(info).is_some())))
+}
+
+/// Whether a server has any key at all.
+pub(crate) async fn is_empty(client: &Client) -> Result<bool> {
+    Ok(databases(client, None).await?.0.is_empty())
+}

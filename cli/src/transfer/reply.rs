@@ -1,0 +1,86 @@
+//! Looking into replies: the same member in RESP2 and RESP3.
+
+use rbq_client::{Client, Error, Request, Value};
+use rbq_rdb::StreamId;
+
+use crate::failure::{Failure, Result};
+
+/// What a transaction may come to.
+#[derive(Debug)]
+pub(crate) enum Ran {
+    /// It ran; each reply in order, errors among them.
+    Replies(Vec<Value>),
+    /// The server did not even queue a command of it, and said so.
+    Refused(String),
+}
+
+/// Runs requests in one transaction: nothing of others comes between.
+pub(crate) async fn transact(client: &Client, requests: Vec<Request>) -> Result<Ran> {
+    let mut all = vec![Request::new("MULTI")];
+    all.extend(requests);
+    all.push(Request::new("EXEC"));
+    let mut replies = client.pipeline(all).await?;
+    let last = replies.pop();
+    let refused = replies.into_iter().find_map(|reply| match reply {
+        Value::Error(text) => Some(text),
+        _ => None,
+    });
+    match (last, refused) {
+        (Some(Value::Array(replies)), _) => Ok(Ran::Replies(replies)),
+        (_, Some(text)) => Ok(Ran::Refused(text)),
+        (Some(Value::Error(text)), None) => Err(Error::from_error_reply(text).into()),
+        (other, None) => Err(unexpected("EXEC", other.as_ref())),
+    }
+}
+
+/// A reply that no server of the Redis kind gives.
+pub(crate) fn unexpected(command: &str, reply: Option<&Value>) -> Failure {
+    match reply {
+        Some(Value::Error(text)) => Error::from_error_reply(text.clone()).into(),
+        _ => Failure::new(format!("the server's answer to {command} makes no sense")),
+    }
+}
+
+/// A member of a map, or of a list of names and values in turn.
+pub(crate) fn member<'v>(reply: &'v Value, name: &str) -> Option<&'v Value> {
+    let is_it = |value: &Value| value.as_bytes() == Some(name.as_bytes());
+    match reply {
+        Value::Map(pairs) => pairs.iter().find(|(key, _)| is_it(key)).map(|(_, value)| value),
+        Value::Array(values) => values.as_chunks::<2>().0.iter().find(|[key, _]| is_it(key)).map(|[_, value]| value),
+        _ => None,
+    }
+}
+
+/// A member that is a number and not below zero.
+pub(crate) fn count(reply: &Value, name: &str) -> Option<u64> {
+    match member(reply, name)? {
+        Value::Integer(number) => u64::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+/// A member that is a string.
+pub(crate) fn bytes<'v>(reply: &'v Value, name: &str) -> Option<&'v [u8]> {
+    member(reply, name)?.as_bytes()
+}
+
+/// The elements of an array.
+pub(crate) fn elements(reply: &Value) -> Option<&[Value]> {
+    match reply {
+        Value::Array(values) | Value::Set(values) => Some(values),
+        _ => None,
+    }
+}
+
+/// `ms-seq`.
+pub(crate) fn id(text: &[u8]) -> Option<StreamId> {
+    let (ms, seq) = std::str::from_utf8(text).ok()?.split_once('-')?;
+    Some(StreamId { ms: ms.parse().ok()?, seq: seq.parse().ok()? })
+}
+
+/// What TIME says, in milliseconds.
+pub(crate) fn millis(time: &Value) -> Option<u64> {
+    let number = |value: &Value| std::str::from_utf8(value.as_bytes()?).ok()?.parse::<u64>().ok();
+    let [seconds, micros] = elements(time)? else { return None };
+    Some(number(seconds)? * 1000 + number(micros)? / 1000)
+}

@@ -1,0 +1,219 @@
+//! Keys from Redis to rbq and back: whatever the way, the same keys are there afterwards, and XINFO says the same of them.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::process::Command;
+
+use insta::assert_snapshot;
+use rbq_client::Client;
+use support::keys::{ask, client_of, directory, everything, fill, import, said, same};
+use support::own::Server;
+use support::{Oracle, client, rbq, run, text};
+
+/// Exports a server and pipes the commands into a fresh redis-server.
+async fn piped(server: &Server) -> Vec<String> {
+    let exported = run(&mut server.command(&["export", "-q"]), b"");
+    assert_eq!(exported.status.code(), Some(0), "{exported:?}");
+    let oracle = Oracle::start(&[]).unwrap();
+    let piped = run(Command::new("redis-cli").args(["-p", &oracle.port.to_string(), "--pipe"]), &exported.stdout);
+    let said = String::from_utf8_lossy(&piped.stdout).into_owned();
+    assert!(said.contains("errors: 0"), "{said}");
+    everything(&client(&oracle).await).await
+}
+
+#[tokio::test]
+async fn a_file_goes_into_rbq_and_comes_back_as_commands() {
+    let Some(oracle) = Oracle::start(&["--stream-node-max-entries", "10"]) else { return };
+    let redis = client(&oracle).await;
+    fill(&redis).await;
+    let wanted = everything(&redis).await;
+    ask(&redis, &["save"]).await;
+    let file = directory(&redis).await.join("dump.rdb");
+    let server = Server::start();
+    assert_snapshot!(import(&server, &[file.to_str().unwrap()]), @r"
+    exit 3
+    out| SKIPPED           DB  COUNT  WHY                   EXAMPLES
+    out| function library   -      1  rbq has no functions
+    out| hash               0      1  rbq has no such type  hash
+    out| set                0      2  rbq has no such type  ints, words
+    out| zset               0      1  rbq has no such type  scores
+    err| imported 18 keys (3 lists, 5 streams, 10 strings); 5 skipped
+    ");
+    same(&everything(&client_of(&server).await).await, &wanted);
+    same(&piped(&server).await, &wanted);
+}
+
+#[tokio::test]
+async fn a_server_at_work_is_imported_key_by_key() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let redis = client(&oracle).await;
+    fill(&redis).await;
+    let wanted = everything(&redis).await;
+    let server = Server::start();
+    let said = import(&server, &[&oracle.url()]);
+    assert!(said.starts_with("exit 3\n"), "{said}");
+    same(&everything(&client_of(&server).await).await, &wanted);
+    // From rbq, which has no DUMP, to rbq.
+    let second = Server::start();
+    let said = import(&second, &[&server.url()]);
+    assert!(said.starts_with("exit 0\n"), "{said}");
+    same(&everything(&client_of(&second).await).await, &wanted);
+}
+
+#[tokio::test]
+async fn an_export_of_redis_is_what_its_import_would_be() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let redis = client(&oracle).await;
+    fill(&redis).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("out.resp");
+    let exported = run(rbq(&["export", file.to_str().unwrap()]).env("RBQ_URL", oracle.url()), b"");
+    assert_snapshot!(text(&exported), @r"
+    exit 3
+    err| exported 18 keys (3 lists, 5 streams, 10 strings); 4 skipped
+    err| skipped 1 hash in database 0: rbq has no such type (hash)
+    err| skipped 2 set in database 0: rbq has no such type (ints, words)
+    err| skipped 1 zset in database 0: rbq has no such type (scores)
+    ");
+    let server = Server::start();
+    let piped = run(Command::new("redis-cli").args(["-s", &server.socket(), "--pipe"]), &std::fs::read(&file).unwrap());
+    assert!(String::from_utf8_lossy(&piped.stdout).contains("errors: 0"), "{piped:?}");
+    same(&everything(&client_of(&server).await).await, &everything(&redis).await);
+    let again = text(&run(rbq(&["export", file.to_str().unwrap()]).env("RBQ_URL", oracle.url()), b""));
+    assert!(again.contains("is there already"), "{again}");
+}
+
+#[tokio::test]
+async fn a_part_is_exported_by_database_and_by_pattern() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let redis = client(&oracle).await;
+    fill(&redis).await;
+    let export = |args: &[&str]| {
+        let args = [&["export", "-q"], args].concat();
+        String::from_utf8(run(rbq(&args).env("RBQ_URL", oracle.url()), b"").stdout).unwrap()
+    };
+    assert_eq!(
+        export(&["--db", "3"]),
+        "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$3\r\nSET\r\n$9\r\nelsewhere\r\n$1\r\n3\r\n"
+    );
+    let late =
+        "*3\r\n$3\r\nSET\r\n$4\r\nlate\r\n$1\r\nx\r\n*3\r\n$9\r\nPEXPIREAT\r\n$4\r\nlate\r\n$13\r\n4102444800123\r\n";
+    assert_eq!(export(&["--match", "lat?"]), late);
+    assert_eq!(export(&["--match", "late", "--replace"]), format!("*2\r\n$3\r\nDEL\r\n$4\r\nlate\r\n{late}"));
+}
+
+async fn rewritten(redis: &Client) {
+    ask(redis, &["bgrewriteaof"]).await;
+    loop {
+        let info = ask(redis, &["info", "persistence"]).await;
+        let info = String::from_utf8_lossy(info.as_bytes().unwrap()).into_owned();
+        if info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0") {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Without the strings that commands made which rbq has not.
+async fn of_commands_we_have(redis: &Client) -> Vec<String> {
+    let is_ours = |text: &String| !text.starts_with("0 bits ") && !text.starts_with("0 loglog ");
+    everything(redis).await.into_iter().filter(is_ours).collect()
+}
+
+#[tokio::test]
+async fn append_only_directories_are_imported_with_what_came_after_their_rewrite() {
+    for options in [&["--aof-timestamp-enabled", "yes"][..], &["--aof-use-rdb-preamble", "no"]] {
+        let Some(oracle) = Oracle::start(&[&["--appendonly", "yes"], options].concat()) else { return };
+        let redis = client(&oracle).await;
+        fill(&redis).await;
+        let log = directory(&redis).await.join("appendonlydir");
+        let server = Server::start();
+        let said = import(&server, &[log.to_str().unwrap()]);
+        for (command, count) in [("FUNCTION LOAD", 1), ("HSET", 1), ("SADD", 2), ("ZADD", 1)] {
+            let found = said.lines().find(|line| line.contains(&format!("command {command} "))).unwrap();
+            assert!(found.contains(&format!("   {count}  rbq has no such command")), "{said}");
+        }
+        // What redis-server itself makes of its files: it forgets how many entries a group has read, and in a base of commands
+        // what is pending of deleted entries.
+        ask(&redis, &["debug", "loadaof"]).await;
+        same(&everything(&client_of(&server).await).await, &of_commands_we_have(&redis).await);
+
+        // In these two streams a base of commands has claims of what is deleted alone. Since Redis 7.2 they make their
+        // consumer all the same.
+        ask(&redis, &["del", "bits", "loglog", "gone", "plain"]).await;
+        rewritten(&redis).await;
+        ask(&redis, &["multi"]).await;
+        ask(&redis, &["rpush", "later", "a", "b"]).await;
+        ask(&redis, &["hset", "hash", "c", "3"]).await;
+        ask(&redis, &["exec"]).await;
+        ask(&redis, &["xreadgroup", "group", "busy", "eve", "streams", "flood", ">"]).await;
+        ask(&redis, &["xack", "flood", "busy", "9-1"]).await;
+        ask(&redis, &["del", "hash", "number"]).await;
+        let server = Server::start();
+        let said = import(&server, &[log.to_str().unwrap()]);
+        assert!(said.starts_with("exit 3\n") && said.contains("command HSET"), "{said}");
+        ask(&redis, &["debug", "loadaof"]).await;
+        same(&everything(&client_of(&server).await).await, &everything(&redis).await);
+    }
+}
+
+#[tokio::test]
+async fn a_log_from_before_redis_7_is_one_file_perhaps_with_keys_first() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let redis = client(&oracle).await;
+    ask(&redis, &["rpush", "mail", "one"]).await;
+    ask(&redis, &["save"]).await;
+    let mut bytes = std::fs::read(directory(&redis).await.join("dump.rdb")).unwrap();
+    bytes.extend_from_slice(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$5\r\nRPUSH\r\n$4\r\nmail\r\n$3\r\ntwo\r\n");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("appendonly.aof");
+    std::fs::write(&file, bytes).unwrap();
+    let server = Server::start();
+    assert_snapshot!(import(&server, &[file.to_str().unwrap()]), @r"
+    exit 0
+    err| imported 1 key (1 list), 1 command
+    ");
+    assert_snapshot!(server.play(&["cli", "lrange", "mail", "0", "-1"], ""), @r"
+    exit 0
+    out| one
+    out| two
+    ");
+}
+
+#[tokio::test]
+async fn what_was_handed_back_and_its_limits_come_through_from_rbq_to_rbq() {
+    let server = Server::start();
+    let from = client_of(&server).await;
+    for line in [
+        "xadd s 1-1 a b",
+        "xadd s 2-1 a b",
+        "xadd s 3-1 a b",
+        "xgroup create s g 0",
+        "xreadgroup group g ann streams s >",
+        "xnack s g fail ids 1 2-1",
+        "xnack s g fatal ids 1 1-1",
+        "xdel s 2-1",
+        "xcfgset s idmp-duration 300 idmp-maxsize 7",
+        "xadd s idmp shop 17 * a b",
+    ] {
+        ask(&from, &line.split(' ').collect::<Vec<_>>()).await;
+    }
+    let second = Server::start();
+    assert_snapshot!(import(&second, &[&server.url()]), @r"
+    exit 3
+    out| SKIPPED         DB  COUNT  WHY                    EXAMPLES
+    out| idempotent IDs   0      1  no command tells them  s
+    err| imported 1 key (1 stream); 1 skipped
+    ");
+    let to = client_of(&second).await;
+    same(&everything(&to).await, &everything(&from).await);
+    for question in [&["xpending", "s", "g", "-", "+", "10"][..], &["xinfo", "groups", "s"]] {
+        let [mut left, mut right] = [String::new(), String::new()];
+        said(&ask(&from, question).await, &mut left);
+        said(&ask(&to, question).await, &mut right);
+        // The idle time of what is somebody's goes on.
+        let before = |text: &str| text.split("ann").next().unwrap().to_owned();
+        assert_eq!(before(&left), before(&right));
+    }
+}

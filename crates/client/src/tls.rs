@@ -1,0 +1,199 @@
+//! TLS: whom we trust, who we are, and by which name the server must be known.
+//!
+//! Files are read each time a connection is made: a certificate that was renewed meanwhile is used by the next connection,
+//! and a program that never connects needs none of them. Without a file the roots are those of the system, because a private
+//! authority that was installed there is meant for every program. rustls speaks 1.2 and 1.3; older versions are broken.
+//!
+//! The name in the server's certificate is always compared, except where all of the certificate is ignored
+//! ([`Trust::Anyone`]): a certificate for another machine proves nothing about this one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_native_certs::{CertificateResult, load_certs_from_paths, load_native_certs};
+
+use crate::Endpoint;
+
+/// How to speak TLS with a server.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// Who may have signed the server's certificate.
+    pub trust: Trust,
+    /// What we show a server that wants to know its clients by certificates.
+    pub identity: Option<Identity>,
+    /// The name to ask for and to find in the certificate; `None` is the host that is connected to.
+    pub server_name: Option<String>,
+}
+
+/// Who may have signed a server's certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// Whom the system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others, as with OpenSSL).
+    #[default]
+    System,
+    /// Only the authorities in this PEM file.
+    File(PathBuf),
+    /// Only the authorities in this directory, hashed as OpenSSL's `rehash` does it.
+    Directory(PathBuf),
+    /// Anyone: the certificate is not looked at, so the server may be anybody's. For tests.
+    Anyone,
+}
+
+/// A client's certificate and the key to it, both in PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The certificate, followed by those that lead to the authority.
+    pub certificate: PathBuf,
+    /// Its private key: PKCS #8, PKCS #1 or SEC 1, not encrypted.
+    pub key: PathBuf,
+}
+
+/// Why the settings of [`Tls`] are of no use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// No authority could be read.
+    #[error("no authority to trust{}: {why}", at(.path.as_deref()))]
+    Trust {
+        /// The file or directory; `None` is the system's store.
+        path: Option<PathBuf>,
+        /// What is wrong.
+        why: String,
+    },
+    /// The client's certificate could not be used.
+    #[error("`{}` is not a client certificate: {why}", .path.display())]
+    Certificate {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The client's key could not be used.
+    #[error("`{}` is not the key of the client certificate: {why}", .path.display())]
+    Key {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// What a certificate is to be made out to is no name.
+    #[error("`{0}` is neither a host name nor an address")]
+    Name(String),
+}
+
+fn at(path: Option<&Path>) -> String {
+    path.map(|path| format!(" in `{}`", path.display())).unwrap_or_default()
+}
+
+/// The settings as rustls wants them, and the name that the server must be known by.
+pub(crate) fn prepare(tls: &Tls, endpoint: &Endpoint) -> Result<(Arc<ClientConfig>, ServerName<'static>), TlsError> {
+    let name = tls.server_name.as_deref().unwrap_or(match endpoint {
+        Endpoint::Tcp { host, .. } => host,
+        Endpoint::Unix(_) => "localhost",
+    });
+    let name = ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name(name.to_owned()))?;
+    // Named here, because a program that links a second provider has no default one.
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the cipher suites of both versions");
+    let builder = match &tls.trust {
+        Trust::Anyone => builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified { provider })),
+        trust => builder.with_root_certificates(roots(trust)?),
+    };
+    let config = match &tls.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let (chain, key) = load(identity)?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| TlsError::Key { path: identity.key.clone(), why: error.to_string() })?
+        }
+    };
+    Ok((Arc::new(config), name))
+}
+
+/// Whether a failed handshake failed on the server's certificate.
+pub(crate) fn is_distrust(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(inner, Some(rustls::Error::InvalidCertificate(_)))
+}
+
+fn roots(trust: &Trust) -> Result<RootCertStore, TlsError> {
+    let (path, found) = match trust {
+        Trust::File(path) => (Some(path), load_certs_from_paths(Some(path), None)),
+        Trust::Directory(path) => (Some(path), load_certs_from_paths(None, Some(path))),
+        Trust::System | Trust::Anyone => (None, load_native_certs()),
+    };
+    let CertificateResult { certs, errors, .. } = found;
+    let mut roots = RootCertStore::empty();
+    // A system's store may hold a few that are too old to be understood: the others are as good as before.
+    let (usable, _) = roots.add_parsable_certificates(certs);
+    if usable == 0 {
+        let why = errors.first().map_or_else(|| "no certificate there".to_owned(), ToString::to_string);
+        return Err(TlsError::Trust { path: path.cloned(), why });
+    }
+    Ok(roots)
+}
+
+type Chain = Vec<CertificateDer<'static>>;
+
+fn load(identity: &Identity) -> Result<(Chain, PrivateKeyDer<'static>), TlsError> {
+    let Identity { certificate: path, key } = identity;
+    let wrong = |why: String| TlsError::Certificate { path: path.clone(), why };
+    let chain = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Chain, _>>);
+    let chain = chain.map_err(|error| wrong(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(wrong("no certificate there".to_owned()));
+    }
+    let key = PrivateKeyDer::from_pem_file(key)
+        .map_err(|error| TlsError::Key { path: key.clone(), why: error.to_string() })?;
+    Ok((chain, key))
+}
+
+/// Believes every certificate. The handshake's signatures are still checked, so that what is spoken is TLS.
+#[derive(Debug)]
+struct Unverified {
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
