@@ -32,8 +32,14 @@ impl Servers {
     /// # Errors
     /// Of the connection.
     pub(crate) async fn connect(args: &ServerArgs) -> Result<Self> {
-        let target = args.target()?;
-        let mut link = args.link().await?;
+        Self::over(args.target()?, args.link().await?).await
+    }
+
+    /// The same over a connection that is already there.
+    ///
+    /// # Errors
+    /// Of the connection.
+    pub(crate) async fn over(target: Target, mut link: Link) -> Result<Self> {
         // A single server answers with an error, or has no slots to tell about.
         let ranges = ranges(link.call(["CLUSTER", "SLOTS"]).await?, &target).unwrap_or_default();
         let endpoint = target.endpoint.clone();
@@ -158,12 +164,12 @@ impl Servers {
         Ok(replies)
     }
 
-    /// The time of the server that serves a key, in milliseconds since 1970: ages are told by one clock.
+    /// The server's time in milliseconds since 1970, by which ages are told; ours where it will not say.
     ///
     /// # Errors
     /// Of the connection.
-    pub(crate) async fn time_ms(&mut self, key: &[u8]) -> Result<u64> {
-        let parts = array(self.ask(key, ["TIME"]).await?);
+    pub(crate) async fn time_ms(&mut self) -> Result<u64> {
+        let parts = array(self.links[0].1.call(["TIME"]).await?);
         let parts: Vec<u64> = parts.iter().filter_map(|part| crate::facts::text(part).parse().ok()).collect();
         Ok(match parts[..] {
             [seconds, micros] => seconds * 1000 + micros / 1000,

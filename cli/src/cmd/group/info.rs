@@ -25,7 +25,7 @@ pub(super) async fn run(args: InfoArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;
     let group = args.name.find(&mut servers).await?;
     let key = args.name.key();
-    let now_ms = servers.time_ms(&key).await?;
+    let now_ms = servers.time_ms().await?;
     let lag = group.lag(&mut servers, &key, COUNT_MAX).await?;
     let oldest = group.oldest(&mut servers, &key).await?;
     let consumers = consumers::of_group(&mut servers, &key, &group.name).await?;

@@ -171,8 +171,8 @@ async fn look(servers: &mut Servers, args: &LagArgs) -> Result<Vec<Found>> {
     let keys = streams(servers, args.stream.clone().into_iter().collect(), &args.find).await?;
     let only = args.group.clone().map(OsString::into_vec);
     let mut found = Vec::new();
+    let now_ms = servers.time_ms().await?;
     for key in keys {
-        let now_ms = servers.time_ms(&key).await?;
         let groups = match &only {
             Some(name) => vec![groups::find(servers, &key, name).await?],
             None => groups::of_stream(servers, &key).await?,

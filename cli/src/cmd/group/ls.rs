@@ -42,8 +42,8 @@ pub(super) async fn run(args: LsArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;
     let keys = streams(&mut servers, args.streams, &args.find).await?;
     let mut records = args.output.records(COLUMNS);
+    let now_ms = servers.time_ms().await?;
     for key in keys {
-        let now_ms = servers.time_ms(&key).await?;
         for group in groups::of_stream(&mut servers, &key).await? {
             let lag = group.lag(&mut servers, &key, COUNT_MAX).await?;
             let oldest = group.oldest(&mut servers, &key).await?;

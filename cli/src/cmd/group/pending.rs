@@ -71,7 +71,7 @@ pub(super) async fn run(args: PendingArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;
     let group = args.name.find(&mut servers).await?;
     let key = args.name.key();
-    let now_ms = servers.time_ms(&key).await?;
+    let now_ms = servers.time_ms().await?;
     let which = Which::new(&args.which);
     let mut records = args.output.records(COLUMNS);
     let (mut after, mut left) = (None, args.count);

@@ -34,7 +34,7 @@ pub(crate) struct FindArgs {
 pub(crate) struct Found {
     pub(crate) keys: Vec<Vec<u8>>,
     /// Whether there may be more.
-    is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 impl FindArgs {

@@ -36,7 +36,7 @@ pub(super) async fn run(args: InfoArgs) -> Result<Exit> {
     let memory = number(&servers.look(&key, about(&["MEMORY", "USAGE"])).await?);
     let expires_ms = number(&servers.look(&key, about(&["PTTL"])).await?);
     let groups = groups::of_stream(&mut servers, &key).await?;
-    let now_ms = servers.time_ms(&key).await?;
+    let now_ms = servers.time_ms().await?;
     let mut dead = 0;
     for name in [[key.as_slice(), b".dlq"].concat(), [b"{", key.as_slice(), b"}.dlq"].concat()] {
         dead += number(&servers.look(&name, Request::new("XLEN").arg(&name)).await?).unwrap_or(0);

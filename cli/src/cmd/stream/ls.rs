@@ -106,6 +106,7 @@ pub(super) async fn run(args: LsArgs) -> Result<Exit> {
     let now = figures(&mut servers, &keys).await?;
     let memory = about(&mut servers, &keys, &["MEMORY", "USAGE"]).await?;
     let groups = about(&mut servers, &keys, &["XINFO", "GROUPS"]).await?;
+    let now_ms = servers.time_ms().await?;
     let mut records = args.output.records(COLUMNS);
     for (index, (key, groups)) in keys.iter().zip(groups).enumerate() {
         // Gone since, or not a stream any more.
@@ -117,7 +118,6 @@ pub(super) async fn run(args: LsArgs) -> Result<Exit> {
                 .and_then(|before| figures.added().checked_sub(before.added()))
                 .map(|added| added as f64 / seconds),
         };
-        let now_ms = servers.time_ms(key).await?;
         let mut cells = vec![
             Cell::bytes(key),
             Cell::number(figures.length),
