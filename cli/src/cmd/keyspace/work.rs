@@ -116,7 +116,40 @@ pub(crate) fn together(servers: &Servers, from: &[u8], to: &[u8]) -> Result<()> 
     if servers.are_together(from, to) {
         return Ok(());
     }
-    let (from, to) = (shown(from), shown(to));
-    Err(Failure::new(format!("`{from}` and `{to}` are in different slots of the cluster, and no step can hold both"))
-        .hint(format!("a target such as `{{{from}}}:{to}` is in the same slot")))
+    let (source, target) = (shown(from), shown(to));
+    let failure = Failure::new(format!(
+        "`{source}` and `{target}` are in different slots of the cluster, and no step can hold both"
+    ));
+    Err(failure.hint(format!("a target such as `{}:{target}` is in the same slot", shown(&tag(from)))))
+}
+
+/// The hash tag that puts another key into this one's slot: its own, or the whole of it.
+fn tag(key: &[u8]) -> Vec<u8> {
+    let own = key.iter().position(|byte| *byte == b'{').and_then(|start| {
+        let len = key[start + 1..].iter().position(|byte| *byte == b'}').filter(|len| *len > 0)?;
+        Some(key[start..=start + 1 + len].to_vec())
+    });
+    own.unwrap_or_else(|| [b"{", key, b"}"].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_puts_another_key_into_the_same_slot() {
+        for (key, expected) in [("orders", "{orders}"), ("{eu}:orders", "{eu}"), ("a{b}c{d}", "{b}")] {
+            assert_eq!(tag(key.as_bytes()), expected.as_bytes());
+            let beside = [expected.as_bytes(), b":later"].concat();
+            assert_eq!(rbq_resp::slot(&beside), rbq_resp::slot(key.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn counts_have_their_plural() {
+        assert_eq!(
+            [counted(1, "entry"), counted(2, "entry"), counted(0, "message")],
+            ["1 entry", "2 entries", "0 messages"]
+        );
+    }
 }
