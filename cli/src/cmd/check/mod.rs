@@ -25,6 +25,7 @@ use crate::failure::{Failure, Result};
 use crate::open::ServerArgs;
 use crate::output::Output;
 use crate::records::{Cell, Form, OutputArgs, column};
+use crate::servers::Servers;
 
 /// How long between two attempts: short beside a server's start, long beside a connection.
 const ATTEMPT_EVERY: Duration = Duration::from_millis(100);
@@ -167,8 +168,12 @@ async fn examine(args: &HealthArgs) -> Result<(Vec<Finding>, String)> {
     let look = async {
         let mut findings = Vec::new();
         let server = vitals::look(&mut link, args, answered_in, &mut findings).await?;
-        let backlog =
-            if args.looks_at_keys() { backlog::look(&mut link, args, &mut findings).await? } else { String::new() };
+        let backlog = if args.looks_at_keys() {
+            let mut servers = Servers::over(args.server.target()?, link).await?;
+            backlog::look(&mut servers, args, &mut findings).await?
+        } else {
+            String::new()
+        };
         Ok((findings, format!("{server}{backlog}")))
     };
     match timeout(args.timeout, look).await {

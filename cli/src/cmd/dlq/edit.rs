@@ -17,13 +17,13 @@ use super::entries::{self, Entry, EntryId, append};
 use super::keys::{self, Place, shown};
 use super::letters;
 use super::redrive;
-use super::servers::{Servers, accepted, transact};
 use super::show;
 use crate::consent::{Answer, ConsentArgs, Plan};
 use crate::deadletter::Field;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::open::ServerArgs;
+use crate::servers::{Servers, accepted, transact};
 
 /// Change the message of a dead letter: in $VISUAL or $EDITOR, or by --set and --jq
 #[derive(Debug, Clone, Args)]

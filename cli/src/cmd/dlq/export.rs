@@ -6,7 +6,6 @@ use serde_json::Value as Json;
 use super::keys;
 use super::letters;
 use super::select::SelectArgs;
-use super::servers::Servers;
 use super::show::{next_page, whole_walk};
 use crate::deadletter::DeadLetter;
 use crate::exit::Exit;
@@ -14,6 +13,7 @@ use crate::failure::{Result, say};
 use crate::open::ServerArgs;
 use crate::output::Output;
 use crate::print::message;
+use crate::servers::Servers;
 
 /// Write dead letters to stdout, a JSON object a line
 ///

@@ -10,9 +10,9 @@ use rbq_resp::Value;
 
 use super::entries::{self, Entry, refused};
 use super::keys::is_named_so;
-use super::servers::{Servers, accepted};
 use crate::deadletter::is_marked;
 use crate::failure::Result;
+use crate::servers::{Servers, accepted};
 
 /// Keys that one SCAN looks at: about a millisecond of a server's time.
 const SCAN_COUNT: &str = "1000";

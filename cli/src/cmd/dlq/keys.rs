@@ -13,12 +13,13 @@
 //! tag, they are `{orders.dlq}:redrive` and so on.
 
 use rbq_client::Request;
-use rbq_resp::{Value, quote, slot};
+use rbq_resp::slot;
 
 use super::entries;
-use super::servers::Servers;
+pub(crate) use crate::cmd::keyspace::kind::{shown, type_of as kind};
 use crate::deadletter::{SUFFIX, is_marked};
 use crate::failure::{Failure, Result};
+use crate::servers::Servers;
 
 /// What the name of a quarantine ends with.
 pub(crate) const QUARANTINE: &str = ".quarantine";
@@ -42,14 +43,6 @@ impl Place {
     /// The key as a person writes it.
     pub(crate) fn name(&self) -> String {
         shown(&self.key)
-    }
-}
-
-/// A key as it is if it can be read, quoted otherwise.
-pub(crate) fn shown(key: &[u8]) -> String {
-    match std::str::from_utf8(key) {
-        Ok(text) if !text.is_empty() && !text.chars().any(char::is_control) => text.to_owned(),
-        _ => quote(key),
     }
 }
 
@@ -107,14 +100,6 @@ async fn is_dead_letters(servers: &mut Servers, key: &[u8]) -> Result<bool> {
     }
     let first = servers.ask(key, Request::new("XRANGE").arg(key).args(["-", "+", "COUNT", "1"])).await?;
     Ok(entries::read(first)?.first().is_some_and(|entry| is_marked(&entry.fields)))
-}
-
-/// What a key holds: `stream`, `list`, `none`, …
-pub(crate) async fn kind(servers: &mut Servers, key: &[u8]) -> Result<String> {
-    match servers.ask(key, Request::new("TYPE").arg(key)).await? {
-        Value::Status(kind) => Ok(kind),
-        other => Err(entries::refused(other)),
-    }
 }
 
 #[cfg(test)]

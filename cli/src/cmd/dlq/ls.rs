@@ -4,13 +4,13 @@ use clap::Args;
 
 use super::find::{self, Known};
 use super::redrive;
-use super::select::now_ms;
-use super::servers::Servers;
 use crate::deadletter::DeadLetter;
 use crate::exit::Exit;
 use crate::failure::Result;
+use crate::moment::now_ms;
 use crate::open::ServerArgs;
 use crate::records::{Cell, Column, OutputArgs, column};
+use crate::servers::Servers;
 
 const COLUMNS: &[Column] = &[
     column("key", "DEAD LETTERS"),

@@ -13,7 +13,6 @@ mod ls;
 mod purge;
 mod redrive;
 mod select;
-mod servers;
 mod show;
 mod stats;
 

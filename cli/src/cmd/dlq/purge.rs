@@ -11,7 +11,6 @@ use super::entries::{EntryId, refused};
 use super::keys::{self, Place};
 use super::redrive;
 use super::select::{Matcher, SelectArgs};
-use super::servers::Servers;
 use super::show::{next_page, whole_walk};
 use crate::consent::{Answer, ConsentArgs, Plan};
 use crate::deadletter::DeadLetter;
@@ -20,6 +19,7 @@ use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
 use crate::progress::Progress;
+use crate::servers::Servers;
 
 /// IDs of one XDEL.
 const BATCH: usize = 1000;

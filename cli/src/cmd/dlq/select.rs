@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use regex::bytes::Regex;
@@ -17,9 +16,9 @@ use super::entries::{Entry, EntryId};
 use super::keys::Place;
 use super::letters;
 use crate::deadletter::DeadLetter;
-use crate::duration;
 use crate::failure::{Failure, Result};
 use crate::jq::Jq;
+use crate::moment;
 
 /// The options that select.
 #[derive(Debug, Clone, Default, Args)]
@@ -35,10 +34,10 @@ pub(crate) struct SelectArgs {
     #[arg(long, value_name = "GROUP")]
     group: Vec<String>,
     /// Only those that died since: 15m (ago), 2026-01-31T12:00:00Z, or ms since 1970
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     since: Option<u64>,
     /// Only those that died before: 15m (ago), 2026-01-31T12:00:00Z, or ms since 1970
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     until: Option<u64>,
     /// Only those with at least so many attempts
     #[arg(long, value_name = "N")]
@@ -198,25 +197,6 @@ fn ids_in(path: &Path) -> Result<BTreeSet<EntryId>> {
     lines.map(|line| line.parse().map_err(Failure::usage)).collect()
 }
 
-/// A moment: a time ago, a time stamp, or ms since 1970.
-fn parse_time(text: &str) -> std::result::Result<u64, String> {
-    if let Ok(ms) = text.parse() {
-        return Ok(ms);
-    }
-    if let Ok(ago) = duration::parse(text.trim_start_matches('-')) {
-        return Ok(now_ms().saturating_sub(ago.as_millis() as u64));
-    }
-    let time: jiff::Timestamp = text.parse().map_err(|_| {
-        format!("`{text}` is no time; write `15m` (ago), `2026-01-31T12:00:00Z` or milliseconds since 1970")
-    })?;
-    u64::try_from(time.as_millisecond()).map_err(|_| format!("`{text}` is before 1970"))
-}
-
-/// This machine's clock.
-pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -280,13 +260,5 @@ mod tests {
         ] {
             assert_eq!(takes(Selection { condition: Some(code.into()), ..Selection::default() }), expected, "{code}");
         }
-    }
-
-    #[test]
-    fn times_are_ago_or_absolute() {
-        assert_eq!(parse_time("1700000000000"), Ok(1_700_000_000_000));
-        assert_eq!(parse_time("2026-01-31T12:00:00Z"), Ok(1_769_860_800_000));
-        assert!(parse_time("1h").unwrap() <= now_ms() - 3_600_000);
-        assert!(parse_time("yesterday").unwrap_err().contains("is no time"));
     }
 }

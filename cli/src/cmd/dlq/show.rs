@@ -7,12 +7,12 @@ use super::entries::{self, Direction, Entry, EntryId, Walk};
 use super::keys::{self, Place};
 use super::letters;
 use super::select::{Matcher, SelectArgs};
-use super::servers::Servers;
 use crate::deadletter::DeadLetter;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::open::ServerArgs;
 use crate::records::{Cell, Column, OutputArgs, column};
+use crate::servers::Servers;
 
 /// Entries of a page.
 pub(super) const PAGE: usize = 500;

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::keys::{self, shown};
-use super::select::{SelectArgs, now_ms};
-use super::servers::Servers;
+use super::select::SelectArgs;
 use super::show::{next_page, whole_walk};
 use crate::deadletter::DeadLetter;
 use crate::exit::Exit;
 use crate::failure::Result;
+use crate::moment::now_ms;
 use crate::open::ServerArgs;
 use crate::records::{Cell, Column, OutputArgs, column};
+use crate::servers::Servers;
 
 /// Different errors told apart; an error with an ID in it is different every time.
 const VALUES_MAX: usize = 1000;

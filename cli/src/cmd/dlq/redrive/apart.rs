@@ -16,11 +16,11 @@ use rbq_resp::{Value, slot};
 
 use super::super::entries::EntryId;
 use super::super::keys::beside;
-use super::super::servers::{Servers, all, transact};
 use super::job::Keys;
 use super::route::Way;
 use super::step::Sending;
 use crate::failure::{Failure, Result};
+use crate::servers::{Servers, all, transact};
 
 /// How long a token waits for somebody to finish its job.
 const TOKEN_SECONDS: &str = "2592000";

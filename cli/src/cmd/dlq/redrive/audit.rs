@@ -11,11 +11,11 @@ use serde_json::Value as Json;
 
 use super::super::entries::Entry;
 use super::super::keys;
-use super::super::select::now_ms;
 use super::job::Keys;
 use super::route::Way;
 use crate::deadletter::{DeadLetter, Field, PayloadHash};
 use crate::failure::{Failure, Result};
+use crate::moment::now_ms;
 use crate::print::message;
 
 /// Where lines go, if anybody wants them.

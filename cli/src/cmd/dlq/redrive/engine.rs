@@ -9,7 +9,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::entries::{self, Direction, EntryId, Walk};
 use super::super::select::Matcher;
-use super::super::servers::{Servers, transact};
 use super::audit::Audit;
 use super::job::{self, At, Keys, Spec};
 use super::ledger::Ledger;
@@ -19,6 +18,7 @@ use crate::deadletter::DeadLetter;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::servers::{Servers, transact};
 
 /// Steps in a row that came to nothing because a target changed, before targets are no longer watched: a stream that is
 /// written all the time would never let one through. The undo note says how it was.

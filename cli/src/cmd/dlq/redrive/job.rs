@@ -20,8 +20,8 @@ use super::super::change::Changes;
 use super::super::entries::{Direction, EntryId};
 use super::super::keys::{Place, QUARANTINE, beside};
 use super::super::select::Selection;
-use super::super::servers::{Servers, transact};
 use crate::failure::{Failure, Result};
+use crate::servers::{Servers, transact};
 
 /// The layout of what is kept. Another one is refused: a job is finished by the program that understands it.
 const VERSION: u32 = 1;

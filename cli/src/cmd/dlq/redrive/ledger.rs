@@ -14,12 +14,12 @@ use bytes::Bytes;
 use rbq_client::Request;
 
 use super::super::entries::{self, Direction, EntryId, Walk};
-use super::super::select::now_ms;
-use super::super::servers::Servers;
 use super::job::Keys;
 use super::route::Way;
 use crate::deadletter::{DeadLetter, Field, PayloadHash};
 use crate::failure::Result;
+use crate::moment::now_ms;
+use crate::servers::Servers;
 
 /// How long it remembers. A message that dies once a month is not in a loop.
 const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;

@@ -38,13 +38,13 @@ use super::change::ChangeArgs;
 use super::entries::{self, Direction};
 use super::keys::{self, Place};
 use super::select::{Matcher, SelectArgs};
-use super::servers::Servers;
 use crate::consent::{Answer, ConsentArgs, Plan};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
 use crate::progress::Progress;
+use crate::servers::Servers;
 
 pub(super) use self::job::{refuse_if_unfinished, unfinished};
 

@@ -20,10 +20,10 @@ use rbq_resp::Value;
 
 use super::super::change::Changer;
 use super::super::entries::{self, Entry, append};
-use super::super::servers::Servers;
 use super::job::{Goal, Keys};
 use crate::deadletter::{DeadLetter, Field, PayloadHash, QUEUE_FIELD, SourceKind};
 use crate::failure::Result;
+use crate::servers::Servers;
 
 /// Where a letter goes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,7 +17,6 @@ use rbq_client::Request;
 use rbq_resp::Value;
 
 use super::super::entries::{self, EntryId, append};
-use super::super::servers::{all, transact};
 use super::apart::Reach;
 use super::engine::Engine;
 use super::job::{self, At};
@@ -27,6 +26,7 @@ use super::undo::{self, Undo};
 use super::{apart, survey};
 use crate::deadletter::{DeadLetter, Field};
 use crate::failure::Result;
+use crate::servers::{all, transact};
 
 /// What came of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use super::super::entries::{self, Walk};
 use super::super::keys::{Place, shown};
 use super::super::select::Matcher;
-use super::super::servers::Servers;
 use super::apart::{Reach, reach};
 use super::job::{Keys, Spec};
 use super::ledger::Ledger;
@@ -15,6 +14,7 @@ use super::route::{Case, Facts, Rules, Skip, Way};
 use crate::consent::Plan;
 use crate::deadletter::DeadLetter;
 use crate::failure::Result;
+use crate::servers::Servers;
 
 /// Kinds of lines that are listed; more are summed up. A plan is to be read by a person.
 const LINES_MAX: usize = 20;

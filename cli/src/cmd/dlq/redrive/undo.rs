@@ -26,12 +26,12 @@ use serde_json::Value as Json;
 
 use super::super::entries::{self, append};
 use super::super::letters;
-use super::super::servers::{Servers, transact};
 use super::job::{self, At, Keys};
 use super::route::{Way, groups_of};
 use crate::deadletter::Field;
 use crate::failure::{Failure, Result};
 use crate::print::message;
+use crate::servers::{Servers, transact};
 
 /// The letters of a step.
 #[derive(Debug, Clone, Serialize, Deserialize)]
