@@ -8,8 +8,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::cli::Complaint;
 use crate::cmd::{
-    backup, bench, check, cli, completions, consume, context, export, import, journal, man, produce, publish, repl,
-    restore, subscribe,
+    backup, bench, check, cli, completions, consume, context, dlq, export, group, import, journal, man, produce,
+    publish, queue, repl, restore, stream, subscribe,
 };
 use crate::exit::{Exit, Health};
 use crate::failure::{Failure, Result, say};
@@ -31,6 +31,10 @@ enum Command {
     Sub(subscribe::SubArgs),
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    Queue(queue::QueueArgs),
+    Stream(stream::StreamArgs),
+    Group(group::GroupArgs),
+    Dlq(dlq::DlqArgs),
     Bench(bench::BenchArgs),
     Check(check::CheckArgs),
     Backup(backup::BackupArgs),
@@ -118,6 +122,10 @@ async fn dispatch(command: Command) -> Result<Exit> {
         Command::Sub(args) => subscribe::run(args).await,
         Command::Produce(args) => produce::run(args).await,
         Command::Consume(args) => consume::run(args).await,
+        Command::Queue(args) => queue::run(args).await,
+        Command::Stream(args) => stream::run(args).await,
+        Command::Group(args) => group::run(args).await,
+        Command::Dlq(args) => dlq::run(args).await,
         Command::Check(args) => check::run(args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Backup(args) => backup::run(args).await,

@@ -119,6 +119,13 @@ impl ConsentArgs {
         self.dry_run
     }
 
+    /// The words that agree, as they were given: for a command that goes on with this one's work.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let yes = self.yes.then(|| "--yes".to_owned());
+        let confirm = self.confirm.iter().flat_map(|name| ["--confirm".to_owned(), name.clone()]);
+        yes.into_iter().chain(confirm).collect()
+    }
+
     fn ask_at(&self, plan: &Plan, place: &str, about: About<'_>) -> Result<Answer> {
         plan.show(place);
         if plan.empty {

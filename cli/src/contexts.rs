@@ -25,12 +25,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rbq_client::{Target, Trust};
+use rbq_client::{Identity, Target, Tls, Trust};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Result};
-use crate::tls::{identity, secure};
 
 /// Names the file itself. Not `RBQ_CONFIG`: that is the server's own configuration file.
 const FILE_VARIABLE: &str = "RBQ_CONTEXTS";
@@ -46,32 +45,56 @@ const OTHERS: u32 = 0o077;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Context {
     url: String,
-    /// The certificates that the server's must descend from, instead of the system's.
+    /// The authorities to trust, instead of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) ca: Option<PathBuf>,
-    /// Our own certificate.
+    ca: Option<PathBuf>,
+    /// The certificate to show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) cert: Option<PathBuf>,
-    /// The key of our certificate.
+    cert: Option<PathBuf>,
+    /// Its key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) key: Option<PathBuf>,
+    key: Option<PathBuf>,
+    /// The name in the server's certificate, where it is not the host of the URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server_name: Option<String>,
+    /// Whether any certificate is believed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    insecure: bool,
     /// Whether what destroys or moves wants the context's name typed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) protected: bool,
 }
 
 impl Context {
-    /// A context of a URL that was parsed.
-    pub(crate) fn new(url: String) -> Self {
-        Self { url, ca: None, cert: None, key: None, protected: false }
+    /// A context of a URL, and of how to speak TLS beyond what the URL says.
+    pub(crate) fn new(url: String, tls: Option<&Tls>, protected: bool) -> Self {
+        let identity = tls.and_then(|tls| tls.identity.as_ref());
+        Self {
+            url,
+            ca: tls.and_then(|tls| if let Trust::File(file) = &tls.trust { Some(file.clone()) } else { None }),
+            cert: identity.map(|identity| identity.certificate.clone()),
+            key: identity.map(|identity| identity.key.clone()),
+            server_name: tls.and_then(|tls| tls.server_name.clone()),
+            insecure: tls.is_some_and(|tls| matches!(tls.trust, Trust::Anyone)),
+            protected,
+        }
     }
 
     /// Where it leads.
     pub(crate) fn target(&self, name: &str) -> Result<Target> {
-        let target = self.url.parse();
-        let mut target = target.map_err(|error| Failure::new(format!("the URL of context `{name}`: {error}")))?;
-        let trust = self.ca.clone().map(Trust::File);
-        secure(&mut target, trust, identity(self.cert.as_ref(), self.key.as_ref()));
+        let mut target: Target =
+            self.url.parse().map_err(|error| Failure::new(format!("the URL of context `{name}`: {error}")))?;
+        let identity = self.cert.clone().zip(self.key.clone());
+        let identity = identity.map(|(certificate, key)| Identity { certificate, key });
+        if self.ca.is_some() || self.insecure || identity.is_some() || self.server_name.is_some() {
+            let tls = target.tls.get_or_insert_default();
+            tls.trust = match &self.ca {
+                Some(file) => Trust::File(file.clone()),
+                None if self.insecure => Trust::Anyone,
+                None => Trust::default(),
+            };
+            (tls.identity, tls.server_name) = (identity, self.server_name.clone());
+        }
         Ok(target)
     }
 

@@ -59,13 +59,9 @@ impl Failure {
     }
 
     /// Some of it was done: what, and what is left.
+    #[allow(dead_code, reason = "the ground that other commands are built on")]
     pub(crate) fn partly(message: impl Into<String>) -> Self {
         Self::Told(Told { exit: Exit::Partly, ..Told::new(message) })
-    }
-
-    /// What was waited for did not come in the time allowed.
-    pub(crate) fn timed_out(message: impl Into<String>) -> Self {
-        Self::Told(Told { exit: Exit::TimedOut, ..Told::new(message) })
     }
 
     pub(crate) fn hint(self, text: impl Into<String>) -> Self {
@@ -127,15 +123,15 @@ fn told(error: &Error) -> Told {
                 told.hint("is a server running there? --url or RBQ_URL name another")
             }
         }
-        Error::Tls(error) => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) },
-        Error::Untrusted { .. } => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) }
-            .hint("--tls-ca names the authority to trust, --tls-server-name the name in the certificate"),
         Error::Auth(reply) | Error::Reply(reply) if reply.code() == "NOAUTH" => {
             Told { exit: Exit::Unreachable, ..Told::new("the server asks for a password") }
                 .hint("put it into the URL, as in `redis://user:password@host`, or into REDISCLI_AUTH")
         }
         Error::Auth(_) => Told { exit: Exit::Unreachable, ..Told::new("the server refused the user or the password") }
             .hint("check --url, RBQ_URL and REDISCLI_AUTH; `%40` stands for an `@` in a password"),
+        Error::Tls(error) => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) },
+        Error::Untrusted { .. } => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) }
+            .hint("--tls-ca names the authority to trust, --tls-server-name the name in the certificate"),
         Error::Timeout(_) => Told { exit: Exit::TimedOut, ..Told::new(error.to_string()) },
         Error::Redirect(redirect) => {
             Told::new(redirect.to_string()).hint(format!("try --url redis://{}:{}", redirect.host, redirect.port))

@@ -11,29 +11,31 @@
 mod app;
 mod catalog;
 mod cmd;
-#[allow(dead_code, reason = "the ground that subcommands are built on")]
+#[allow(dead_code, reason = "the ground that other commands are built on")]
 mod consent;
 mod contexts;
-#[allow(dead_code, unused_imports, reason = "the format stands before the commands that write and read it")]
 mod deadletter;
 mod duration;
 mod embedded;
+mod entries;
 mod exit;
-#[allow(dead_code, reason = "the ground that subcommands are built on")]
+mod facts;
 mod failure;
 mod feed;
 mod interrupt;
 mod jq;
 mod lines;
+mod moment;
 mod open;
 mod output;
 mod print;
-#[allow(dead_code, reason = "the ground that subcommands are built on")]
 mod progress;
-#[allow(dead_code, reason = "the ground that subcommands are built on")]
+#[allow(dead_code, reason = "the ground that other commands are built on")]
 mod records;
+mod render;
 mod repeat;
 mod sending;
+mod servers;
 mod session;
 mod tls;
 mod transfer;

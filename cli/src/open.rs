@@ -84,6 +84,14 @@ impl ServerArgs {
         Ok(server)
     }
 
+    /// The words that name the server, as they were given, for a command that goes on with this one's work. A password is left
+    /// out: it would be on the screen, and in `REDISCLI_AUTH` it counts all the same.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let url = self.url.iter().flat_map(|url| ["--url".to_owned(), url.to_string()]);
+        let context = self.context.iter().flat_map(|name| ["--context".to_owned(), name.clone()]);
+        url.chain(context).chain(self.tls.words()).collect()
+    }
+
     /// Where that server is.
     pub(crate) fn target(&self) -> Result<Target> {
         Ok(self.server()?.target)

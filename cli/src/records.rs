@@ -55,13 +55,18 @@ pub(crate) struct OutputArgs {
 pub(crate) struct Column {
     /// In JSON; its unit last.
     pub(crate) name: &'static str,
-    /// At the head of a table.
+    /// At the head of a table; empty for what programs alone are told.
     pub(crate) title: &'static str,
 }
 
 /// A column of this name for programs and this title for people.
 pub(crate) const fn column(name: &'static str, title: &'static str) -> Column {
     Column { name, title }
+}
+
+/// A column for programs alone, beside one that people read it from.
+pub(crate) const fn hidden(name: &'static str) -> Column {
+    column(name, "")
 }
 
 /// One value in its three looks.
@@ -153,6 +158,21 @@ impl Cell {
         Self { json: Json::Null, text: "-".to_owned(), raw: Vec::new(), align: Align::Right }
     }
 
+    /// The same shown to people as this.
+    pub(crate) fn with_text(self, text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..self }
+    }
+
+    /// The same told to programs as this.
+    pub(crate) fn with_json(self, json: Json) -> Self {
+        Self { json, ..self }
+    }
+
+    /// What people are shown.
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
     /// What `cell` makes of it, or [`Cell::none`].
     pub(crate) fn maybe<T>(value: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
         value.map_or_else(Self::none, cell)
@@ -173,7 +193,7 @@ impl OutputArgs {
         match self.output {
             Form::Text => {
                 let mut table = plain_table();
-                for (column, cell) in members {
+                for (column, cell) in members.into_iter().filter(|(column, _)| !column.title.is_empty()) {
                     table.add_row([column.title.to_owned(), cell.text]);
                 }
                 put_table(&table, out.buffer());
@@ -261,13 +281,14 @@ impl Records {
         let mut table = plain_table();
         // The head belongs to the first block; later ones follow without.
         let has_head = !std::mem::replace(&mut self.begun, true);
+        let seen: Vec<usize> = (0..self.columns.len()).filter(|index| !self.columns[*index].title.is_empty()).collect();
         if has_head {
-            table.set_header(self.columns.iter().map(|column| column.title));
+            table.set_header(seen.iter().map(|index| self.columns[*index].title));
         }
-        let right = |index: usize| rows.iter().all(|row| row[index].align == Align::Right);
-        let right: Vec<bool> = (0..self.columns.len()).map(right).collect();
+        let right = |index: &usize| rows.iter().all(|row| row[*index].align == Align::Right);
+        let right: Vec<bool> = seen.iter().map(right).collect();
         for row in rows {
-            table.add_row(row.into_iter().map(|cell| cell.text));
+            table.add_row(seen.iter().map(|index| row[*index].text.as_str()));
         }
         for (column, _) in table.column_iter_mut().zip(right).filter(|(_, right)| *right) {
             column.set_cell_alignment(CellAlignment::Right);

@@ -57,7 +57,7 @@ pub(crate) struct Session {
 
 /// How a command is answered.
 #[derive(Debug, PartialEq)]
-enum Manner {
+pub(crate) enum Manner {
     Value,
     Text,
     Values(usize),
@@ -173,7 +173,8 @@ impl Session {
     }
 }
 
-fn manner_of(request: &Request) -> Manner {
+/// How the server answers this, unless it was told not to.
+pub(crate) fn manner_of(request: &Request) -> Manner {
     let word = |index, words: &[&str]| words.iter().any(|word| request.is_word(index, word));
     if word(0, &["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"]) {
         return Manner::Messages;

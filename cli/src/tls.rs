@@ -7,25 +7,27 @@ use std::path::PathBuf;
 
 use rbq_client::{Identity, Target, Trust};
 
-use crate::open::HEADING;
+/// Under which these options stand in `--help` and in the manual.
+pub(crate) const HEADING: &str = "TLS (also on with rediss://)";
 
 /// The options about TLS of every command that talks to a server.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = HEADING)]
 pub(crate) struct TlsArgs {
     /// Trust only the authorities in this PEM file, instead of those of the system
-    #[arg(long, value_name = "FILE", help_heading = HEADING)]
+    #[arg(long, value_name = "FILE")]
     tls_ca: Option<PathBuf>,
     /// Show this certificate (PEM) to a server that wants to know its clients
-    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = HEADING)]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// The key to --tls-cert (PEM, not encrypted)
-    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = HEADING)]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// The name that the server's certificate is made out to, where it is not the host of the URL
-    #[arg(long, value_name = "NAME", help_heading = HEADING)]
+    #[arg(long, value_name = "NAME")]
     tls_server_name: Option<String>,
     /// Believe any certificate, so that the server may be anybody's
-    #[arg(long, conflicts_with = "tls_ca", help_heading = HEADING)]
+    #[arg(long, conflicts_with = "tls_ca")]
     tls_insecure: bool,
 }
 
@@ -36,26 +38,29 @@ impl TlsArgs {
             Some(file) => Some(Trust::File(file.clone())),
             None => self.tls_insecure.then_some(Trust::Anyone),
         };
-        let identity = identity(self.tls_cert.as_ref(), self.tls_key.as_ref());
-        secure(target, trust, identity);
-        if let Some(name) = &self.tls_server_name {
-            target.tls.get_or_insert_default().server_name = Some(name.clone());
+        let identity = self.tls_cert.clone().zip(self.tls_key.clone());
+        let identity = identity.map(|(certificate, key)| Identity { certificate, key });
+        if trust.is_none() && identity.is_none() && self.tls_server_name.is_none() {
+            return;
         }
+        let tls = target.tls.get_or_insert_default();
+        tls.trust = trust.unwrap_or_else(|| std::mem::take(&mut tls.trust));
+        tls.identity = identity.or_else(|| tls.identity.take());
+        tls.server_name = self.tls_server_name.clone().or_else(|| tls.server_name.take());
     }
 }
 
-/// Turns TLS on if one of these is given, and lets it be as it was otherwise.
-pub(crate) fn secure(target: &mut Target, trust: Option<Trust>, identity: Option<Identity>) {
-    if let Some(trust) = trust {
-        target.tls.get_or_insert_default().trust = trust;
+impl TlsArgs {
+    /// The words of these options, as they were given.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let with_value = [
+            ("--tls-ca", path(&self.tls_ca)),
+            ("--tls-cert", path(&self.tls_cert)),
+            ("--tls-key", path(&self.tls_key)),
+            ("--tls-server-name", self.tls_server_name.clone()),
+        ];
+        let given = with_value.into_iter().filter_map(|(option, value)| Some([option.to_owned(), value?]));
+        given.flatten().chain(self.tls_insecure.then(|| "--tls-insecure".to_owned())).collect()
     }
-    if identity.is_some() {
-        target.tls.get_or_insert_default().identity = identity;
-    }
-}
-
-/// A certificate and its key, if both are given.
-pub(crate) fn identity(certificate: Option<&PathBuf>, key: Option<&PathBuf>) -> Option<Identity> {
-    let (certificate, key) = certificate.cloned().zip(key.cloned())?;
-    Some(Identity { certificate, key })
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 use expectrl::process::unix::WaitStatus;
 use expectrl::{Eof, Expect, Session};
 use insta::assert_snapshot;
-use support::{Oracle, rbq, run, shown, text};
+use support::{Certificates, Oracle, rbq, run, shown, text};
 use tempfile::TempDir;
 
 /// A user with a home of their own.
@@ -76,14 +76,17 @@ fn a_context_is_added_chosen_listed_and_forgotten() {
     "#);
     assert_snapshot!(home.play(&["context", "show", "prod"], ""), @r"
     exit 0
-    out| name       prod
-    out| url        redis://ann@h:6379
-    out| password   yes
-    out| ca         -
-    out| cert       -
-    out| key        -
-    out| protected  yes
-    out| file       HOME/.config/rbq/contexts.toml
+    out| name         prod
+    out| url          redis://ann@h:6379
+    out| password     yes
+    out| tls          no
+    out| ca           -
+    out| cert         -
+    out| key          -
+    out| server name  -
+    out| insecure     no
+    out| protected    yes
+    out| file         HOME/.config/rbq/contexts.toml
     ");
     assert_snapshot!(home.play(&["context", "rm", "dev", "--yes"], ""), @r"
     exit 0
@@ -125,7 +128,7 @@ fn what_cannot_be_done_is_said() {
     err| error: there is no context `prod`
     err| hint: there are `dev`; `rbq context add NAME URL` makes one
     ");
-    assert_snapshot!(home.play(&["context", "add", "x", "redis://h", "--ca", "/nowhere/ca.pem"], ""), @r"
+    assert_snapshot!(home.play(&["context", "add", "x", "redis://h", "--tls-ca", "/nowhere/ca.pem"], ""), @r"
     exit 2
     err| error: `/nowhere/ca.pem`: no such file or directory
     ");
@@ -157,7 +160,7 @@ fn the_file_is_its_owners_alone() {
     fs::write(home.file(), "[contexts.dev]\nurl = \"redis://h\"\nurk = \"hunter2\"\n").unwrap();
     assert_snapshot!(home.play(&["context", "ls"], ""), @r"
     exit 1
-    err| error: `HOME/.config/rbq/contexts.toml`, line 3: unknown field `urk`, expected one of `url`, `ca`, `cert`, `key`, `protected`
+    err| error: `HOME/.config/rbq/contexts.toml`, line 3: unknown field `urk`, expected one of `url`, `ca`, `cert`, `key`, `server_name`, `insecure`, `protected`
     ");
 }
 
@@ -179,6 +182,39 @@ fn a_password_is_read_from_stdin_and_never_shown() {
     assert_snapshot!(home.play(&["context", "add", "there", "redis://h", "--password-stdin"], ""), @r"
     exit 2
     err| error: there is no password on stdin
+    ");
+}
+
+#[test]
+fn a_context_keeps_how_to_speak_tls() {
+    let certificates = Certificates::make();
+    let Some(oracle) = Oracle::start_tls(&certificates, "yes", &[]) else { return };
+    let [ca, cert, key] = ["ca.pem", "client.pem", "client.key"].map(|name| certificates.text(name));
+    let url = format!("rediss://127.0.0.1:{}", oracle.port);
+    let tls = ["--tls-ca", &ca, "--tls-cert", &cert, "--tls-key", &key];
+    let home = Home::with(&[&[&["here", &url, "--use"][..], &tls].concat()]);
+    for args in [&["pub", "c", "m"][..], &["cli", "ping"], &["check"]] {
+        let said = home.play(args, "");
+        assert!(said.starts_with("exit 0\n"), "{args:?} {said}");
+    }
+    // What is nearer to the command counts more.
+    let stranger = certificates.text("stranger.pem");
+    assert!(home.play(&["pub", "c", "m", "--tls-ca", &stranger], "").starts_with("exit 4\n"));
+    let shown = home.play(&["context", "show"], "").replace(&oracle.port.to_string(), "PORT");
+    let shown = shown.replace(&ca, "ca.pem").replace(&cert, "client.pem").replace(&key, "client.key");
+    assert_snapshot!(shown, @r"
+    exit 0
+    out| name         here
+    out| url          rediss://127.0.0.1:PORT
+    out| password     no
+    out| tls          yes
+    out| ca           ca.pem
+    out| cert         client.pem
+    out| key          client.key
+    out| server name  -
+    out| insecure     no
+    out| protected    no
+    out| file         HOME/.config/rbq/contexts.toml
     ");
 }
 

@@ -41,15 +41,29 @@ fn every_tool_works_with_our_own_server() {
     for expected in ["exit 0\nout| a\nout| b\n", "exit 0\n"] {
         assert_eq!(server.play(&group, ""), expected);
     }
-    assert_snapshot!(server.play(&["repl"], "help xlen\nxlen events\n"), @r"
+    assert_snapshot!(server.play(&["repl"], "help xlen\nxlen events\n"), @r#"
     exit 0
     out| XLEN key
     out|   Counts the entries of a stream.
     out|   group: stream
     out|   since: 5.0.0
     out|   complexity: O(1)
+    out|   example:
+    out|   > XADD orders 1-1 item book
+    out|     "1-1"
+    out|   > XLEN orders
+    out|     1
     out| (integer) 2
-    ");
+    "#);
+}
+
+#[test]
+fn the_directory_of_a_running_server_is_refused_to_an_embedded_broker() {
+    let server = Server::start();
+    let output = run(&mut rbq(&["repl", "--embedded", "--dir", server.dir.path().to_str().unwrap()]), b"ping\n");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]), "{said}");
+    assert!(said.contains("is in use by another process") && said.contains("hint: "), "{said}");
 }
 
 #[test]

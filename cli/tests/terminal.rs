@@ -2,64 +2,35 @@
 #![allow(clippy::unwrap_used)]
 
 mod support;
+#[path = "support/terminal.rs"]
+mod terminal;
 
-use std::process::Command;
-use std::time::Duration;
-
-use expectrl::process::unix::{UnixProcess, WaitStatus};
-use expectrl::session::OsSession;
-use expectrl::{Eof, Expect, Session};
+use expectrl::Expect;
 use rbq_client::Value;
 use support::{Oracle, ask, client, rbq, until};
-
-type Terminal = OsSession;
-
-/// Long enough for a busy machine; nothing waits for it when all is well.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-fn open(command: Command) -> Terminal {
-    let mut terminal = Session::spawn(command).unwrap();
-    terminal.set_expect_timeout(Some(PATIENCE));
-    terminal
-}
-
-fn repl(oracle: &Oracle, args: &[&str]) -> Terminal {
-    let mut command = rbq(args);
-    command.env("RBQ_URL", oracle.url()).env("TERM", "xterm-256color");
-    open(command)
-}
-
-fn exit_code(mut terminal: Terminal) -> i32 {
-    terminal.expect(Eof).unwrap();
-    let process: &UnixProcess = terminal.get_process();
-    match process.wait().unwrap() {
-        WaitStatus::Exited(_, code) => code,
-        other => panic!("{other:?}"),
-    }
-}
+use terminal::{drop_line, exit_code, open, prompt, repl};
 
 #[tokio::test]
 async fn rbq_alone_on_a_terminal_is_the_repl() {
     let Some(oracle) = Oracle::start(&[]) else { return };
-    let prompt = format!("127.0.0.1:{}> ", oracle.port);
+    let text = format!("127.0.0.1:{}> ", oracle.port);
     let mut terminal = repl(&oracle, &[]);
-    terminal.expect(&prompt).unwrap();
+    terminal.expect(&text).unwrap();
     terminal.send("set k \"a b\"\r").unwrap();
     terminal.expect("OK").unwrap();
-    terminal.expect(&prompt).unwrap();
+    terminal.expect(&text).unwrap();
     // A hint is shown while typing, and is no part of the line.
     terminal.send("get ").unwrap();
     terminal.expect("\x1b[90mkey\x1b[0m").unwrap();
     terminal.send("k\r").unwrap();
     terminal.expect("\"a b\"").unwrap();
-    terminal.expect(&prompt).unwrap();
+    terminal.expect(&text).unwrap();
     terminal.send("xgro\tde\t").unwrap();
-    terminal.expect("xgroup").unwrap();
+    terminal.expect("xgroup\x1b[0m de").unwrap();
     // Ctrl-C at the prompt drops the line.
-    terminal.send("\x03").unwrap();
-    terminal.expect(&prompt).unwrap();
+    drop_line(&mut terminal);
     terminal.send("select 3\r").unwrap();
-    terminal.expect(prompt.replace('>', "[3]>")).unwrap();
+    terminal.expect(text.replace('>', "[3]>")).unwrap();
     terminal.send("multi\r").unwrap();
     terminal.expect("[3](TX)> ").unwrap();
     terminal.send("discard\r").unwrap();
@@ -72,30 +43,32 @@ async fn rbq_alone_on_a_terminal_is_the_repl() {
 async fn ctrl_c_ends_what_runs_and_not_the_repl() {
     let Some(oracle) = Oracle::start(&[]) else { return };
     let control = client(&oracle).await;
-    let prompt = format!("127.0.0.1:{}> ", oracle.port);
     let mut terminal = repl(&oracle, &["repl"]);
-    terminal.expect(&prompt).unwrap();
+    prompt(&mut terminal);
     terminal.send("blpop never 0\r").unwrap();
     let is_blocked = |list: &Value| String::from_utf8_lossy(list.as_bytes().unwrap()).contains("cmd=blpop");
     until(&control, "client list", is_blocked).await;
     terminal.send("\x03").unwrap();
-    terminal.expect(&prompt).unwrap();
+    prompt(&mut terminal);
     until(&control, "client list", |list| !is_blocked(list)).await;
 
     terminal.send("subscribe news\r").unwrap();
-    terminal.expect("Reading messages... (press Ctrl-C to quit)").unwrap();
-    until(&control, "publish news hello", |heard| *heard == Value::Integer(1)).await;
-    terminal.expect("3) \"hello\"").unwrap();
+    terminal.expect("subscribed to news (1 in all)").unwrap();
+    prompt(&mut terminal);
+    assert_eq!(ask(&control, "publish news hello").await, Value::Integer(1));
+    terminal.expect("[news] hello").unwrap();
     terminal.send("\x03").unwrap();
-    terminal.expect(&prompt).unwrap();
+    terminal.expect("unsubscribed from news (0 left)").unwrap();
+    prompt(&mut terminal);
     terminal.send("echo still-here\r").unwrap();
     terminal.expect("\"still-here\"").unwrap();
-    terminal.expect(&prompt).unwrap();
+    prompt(&mut terminal);
+    // A lost connection is noticed, and made again, while nobody types.
     ask(&control, "client kill skipme yes").await;
-    terminal.send("echo again\r").unwrap();
     terminal.expect("connecting again").unwrap();
+    terminal.send("echo again\r").unwrap();
     terminal.expect("\"again\"").unwrap();
-    terminal.expect(&prompt).unwrap();
+    prompt(&mut terminal);
     // Ctrl-D.
     terminal.send("\x04").unwrap();
     assert_eq!(exit_code(terminal), 0);

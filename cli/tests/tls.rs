@@ -40,7 +40,8 @@ fn commands_reach_a_server_over_tls_as_an_acl_user() {
     let file = certificates.path("contexts.toml");
     let in_context = |args: &[&str]| run(rbq(args).env("RBQ_CONTEXTS", &file).env("REDISCLI_AUTH", "open"), b"");
     let bare = url.replace("ann:open@", "");
-    let added = in_context(&["context", "add", "far", &bare, "--ca", &ca, "--cert", &cert, "--key", &key, "--use"]);
+    let added =
+        in_context(&["context", "add", "far", &bare, "--tls-ca", &ca, "--tls-cert", &cert, "--tls-key", &key, "--use"]);
     assert!(added.status.success(), "{added:?}");
     let asked = in_context(&["cli", "--user", "ann", "acl", "whoami"]);
     assert_eq!(asked.stdout, b"ann\n", "{asked:?}");

@@ -1,10 +1,10 @@
 //! The reply of `COMMAND DOCS` (Redis 7 and later) as a catalog.
 //!
-//! Arguments come as a tree of names, types, tokens and flags; a person reads it in the manual's notation:
-//! `[x]` optional, `<a | b>` one of, `x [x ...]` one or more.
+//! Arguments come as a tree of names, types, tokens and flags.
 
 use rbq_resp::Value;
 
+use super::grammar::{Arg, Kind, Presence, Times};
 use super::{Catalog, Entry};
 
 /// The commands that a reply of `COMMAND DOCS` describes; what it does not understand is left out.
@@ -20,11 +20,13 @@ fn add(name: &str, doc: &Value, entries: &mut Vec<Entry>) {
     let string = |field_name| field(doc, field_name).map(text).unwrap_or_default();
     entries.push(Entry {
         name: name.to_owned(),
-        syntax: field(doc, "arguments").map(arguments).unwrap_or_default(),
+        args: field(doc, "arguments").map(arguments).unwrap_or_default(),
         summary: string("summary"),
         group: string("group"),
         since: string("since"),
         complexity: string("complexity"),
+        arity: None,
+        example: String::new(),
     });
     for (sub, doc) in field(doc, "subcommands").map(pairs).into_iter().flatten() {
         // `xgroup|create`
@@ -32,37 +34,38 @@ fn add(name: &str, doc: &Value, entries: &mut Vec<Entry>) {
     }
 }
 
-fn arguments(list: &Value) -> Vec<String> {
+fn arguments(list: &Value) -> Vec<Arg> {
     items(list).iter().map(argument).collect()
 }
 
-fn argument(arg: &Value) -> String {
+fn argument(arg: &Value) -> Arg {
     let string = |name| field(arg, name).map(text);
     let flag = |name: &str| field(arg, "flags").is_some_and(|flags| items(flags).iter().any(|flag| text(flag) == name));
-    let kind = string("type").unwrap_or_default();
-    let children = || field(arg, "arguments").map(arguments).unwrap_or_default();
-    let token = string("token");
-    let body = match kind.as_str() {
-        "pure-token" => None,
-        // Brackets of the option itself hold the choice together already.
-        "oneof" if flag("optional") && token.is_none() && !flag("multiple") => Some(children().join(" | ")),
-        "oneof" => Some(format!("<{}>", children().join(" | "))),
-        "block" => Some(children().join(" ")),
-        _ => Some(string("display_text").or_else(|| string("name")).unwrap_or_default()),
-    };
-    let token = token.map(|token| if token.is_empty() { "\"\"".to_owned() } else { token });
-    let once: Vec<String> = token.iter().chain(&body).cloned().collect();
-    let once = once.join(" ");
-    let whole = match (flag("multiple"), flag("multiple_token"), body) {
-        (true, false, Some(body)) => format!("{once} [{body} ...]"),
-        (true, true, _) => format!("{once} [{once} ...]"),
-        _ => once,
-    };
-    if flag("optional") { format!("[{whole}]") } else { whole }
+    let parts = || field(arg, "arguments").map(arguments).unwrap_or_default();
+    let name = string("name").unwrap_or_default();
+    Arg {
+        shown: string("display_text").unwrap_or_else(|| name.clone()),
+        name,
+        kind: match string("type").unwrap_or_default().as_str() {
+            "key" => Kind::Key,
+            "integer" | "double" | "unix-time" => Kind::Number,
+            "pure-token" => Kind::Token,
+            "oneof" => Kind::OneOf(parts()),
+            "block" => Kind::Block(parts()),
+            _ => Kind::Text,
+        },
+        token: string("token"),
+        presence: if flag("optional") { Presence::Optional } else { Presence::Required },
+        times: match (flag("multiple"), flag("multiple_token")) {
+            (false, _) => Times::Once,
+            (true, false) => Times::Many,
+            (true, true) => Times::ManyWithToken,
+        },
+    }
 }
 
-/// A map of RESP3, or the flat array that stands for it in RESP2.
-fn pairs(value: &Value) -> Vec<(&Value, &Value)> {
+/// The pairs of a map of RESP3, or of the flat array that stands for it in RESP2.
+pub(crate) fn pairs(value: &Value) -> Vec<(&Value, &Value)> {
     match value {
         Value::Map(pairs) => pairs.iter().map(|(key, value)| (key, value)).collect(),
         Value::Array(flat) => flat.chunks_exact(2).map(|pair| (&pair[0], &pair[1])).collect(),
@@ -70,18 +73,21 @@ fn pairs(value: &Value) -> Vec<(&Value, &Value)> {
     }
 }
 
-fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+/// What a map has under this name.
+pub(crate) fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     pairs(value).into_iter().find(|(key, _)| key.as_bytes() == Some(name.as_bytes())).map(|(_, value)| value)
 }
 
-fn items(value: &Value) -> &[Value] {
+/// The elements of an array or set; of anything else none.
+pub(crate) fn items(value: &Value) -> &[Value] {
     match value {
         Value::Array(items) | Value::Set(items) => items,
         _ => &[],
     }
 }
 
-fn text(value: &Value) -> String {
+/// A string as text.
+pub(crate) fn text(value: &Value) -> String {
     String::from_utf8_lossy(value.as_bytes().unwrap_or_default()).into_owned()
 }
 
@@ -123,7 +129,7 @@ mod tests {
             (arg(&[("type", "block")], &["multiple"], vec![string("f"), string("v")]), "f v [f v ...]"),
             (arg(&[("name", "x"), ("display_text", "shown")], &[], vec![]), "shown"),
         ] {
-            assert_eq!(argument(&argument_), expected);
+            assert_eq!(argument(&argument_).notation(), expected);
         }
     }
 

@@ -4,16 +4,17 @@
 
 use std::fs;
 use std::io::{self, BufRead as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use rbq_client::{Target, TargetError};
+use rbq_client::{Target, TargetError, Tls, Trust};
 
 use crate::consent::{About, Answer, ConsentArgs, Plan};
 use crate::contexts::{Context, Contexts, path};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say, spoken};
 use crate::records::{Cell, Column, OutputArgs, column};
+use crate::tls::TlsArgs;
 
 /// Give servers names, and choose one
 #[derive(Debug, Clone, Args)]
@@ -46,15 +47,6 @@ struct AddArgs {
     /// Read the password from stdin, a line, instead of from the URL
     #[arg(long)]
     password_stdin: bool,
-    /// The certificates that the server's must descend from, instead of the system's
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-    /// Our own certificate
-    #[arg(long, value_name = "FILE", requires = "key")]
-    cert: Option<PathBuf>,
-    /// The key of our own certificate
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    key: Option<PathBuf>,
     /// What destroys or moves wants the context's name typed, or given by --confirm
     #[arg(long)]
     protected: bool,
@@ -64,6 +56,8 @@ struct AddArgs {
     /// Replace one that has this name
     #[arg(long)]
     replace: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
 }
 
 /// Choose the current one: it is used where no URL and no other context is named
@@ -117,13 +111,13 @@ fn parse_url(url: &str) -> std::result::Result<String, TargetError> {
 
 fn add(args: AddArgs) -> Result<Exit> {
     let url = if args.password_stdin { with_password(&args.url, &line_of_stdin()?) } else { args.url };
-    let mut context = Context::new(url);
-    context.ca = args.ca.as_deref().map(existing).transpose()?;
-    context.cert = args.cert.as_deref().map(existing).transpose()?;
-    context.key = args.key.as_deref().map(existing).transpose()?;
-    context.protected = args.protected;
+    let mut target: Target = url.parse()?;
+    args.tls.apply(&mut target);
+    if let Some(tls) = &mut target.tls {
+        absolute(tls)?;
+    }
+    let context = Context::new(url, target.tls.as_ref(), args.protected);
     let name = &args.name;
-    context.target(name)?;
     Contexts::change(|contexts| {
         if contexts.find(name).is_ok() && !args.replace {
             return Err(Failure::usage(format!("there is a context `{name}` already")).hint("`--replace` replaces it"));
@@ -135,9 +129,21 @@ fn add(args: AddArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Relative paths would mean another file in another directory.
-fn existing(path: &Path) -> Result<PathBuf> {
-    fs::canonicalize(path).map_err(|error| Failure::usage(format!("`{}`: {}", path.display(), spoken(&error))))
+/// Relative paths would mean another file in another directory; and a file that is not there is better missed now.
+fn absolute(tls: &mut Tls) -> Result<()> {
+    let existing = |path: &mut PathBuf| -> Result<()> {
+        *path = fs::canonicalize(&*path)
+            .map_err(|error| Failure::usage(format!("`{}`: {}", path.display(), spoken(&error))))?;
+        Ok(())
+    };
+    if let Trust::File(file) = &mut tls.trust {
+        existing(file)?;
+    }
+    if let Some(identity) = &mut tls.identity {
+        existing(&mut identity.certificate)?;
+        existing(&mut identity.key)?;
+    }
+    Ok(())
 }
 
 fn line_of_stdin() -> Result<String> {
@@ -224,16 +230,23 @@ fn show(args: &ShowArgs) -> Result<Exit> {
         })?,
     };
     let target = context.target(name)?;
-    let file = |path: &Option<PathBuf>| Cell::maybe(path.as_ref(), |path| Cell::word(path.display().to_string()));
+    let file = |path: Option<&PathBuf>| Cell::maybe(path, |path| Cell::word(path.display().to_string()));
+    let tls = target.tls.as_ref();
+    let identity = tls.and_then(|tls| tls.identity.as_ref());
+    let ca = tls.and_then(|tls| if let Trust::File(file) = &tls.trust { Some(file) } else { None });
+    let insecure = tls.is_some_and(|tls| matches!(tls.trust, Trust::Anyone));
     args.output.one(vec![
         (column("name", "name"), Cell::word(name)),
         (column("url", "url"), Cell::word(target.to_string())),
         (column("password", "password"), Cell::yes_no(target.credentials.is_some())),
-        (column("ca", "ca"), file(&context.ca)),
-        (column("cert", "cert"), file(&context.cert)),
-        (column("key", "key"), file(&context.key)),
+        (column("tls", "tls"), Cell::yes_no(tls.is_some())),
+        (column("ca", "ca"), file(ca)),
+        (column("cert", "cert"), file(identity.map(|identity| &identity.certificate))),
+        (column("key", "key"), file(identity.map(|identity| &identity.key))),
+        (column("server_name", "server name"), Cell::maybe(tls.and_then(|tls| tls.server_name.clone()), Cell::word)),
+        (column("insecure", "insecure"), Cell::yes_no(insecure)),
         (column("protected", "protected"), Cell::yes_no(context.protected)),
-        (column("file", "file"), file(&path())),
+        (column("file", "file"), file(path().as_ref())),
     ])?;
     Ok(Exit::Done)
 }

@@ -4,6 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::decode::NotADeadLetter;
 use super::*;
 
 fn letter() -> DeadLetter {

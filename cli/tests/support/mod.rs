@@ -4,6 +4,9 @@
 pub(crate) mod keys;
 #[path = "../../../crates/client/tests/oracle/mod.rs"]
 pub(crate) mod oracle;
+
+pub(crate) mod either;
+pub(crate) mod letters;
 pub(crate) mod own;
 
 use std::io::Write;

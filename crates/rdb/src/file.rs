@@ -92,10 +92,10 @@ impl<R: Read + Seek> RdbFile<R> {
         self.version
     }
 
-    /// How many bytes were read so far, for showing progress.
+    /// How many bytes were told so far, for showing progress: what a reader looked at ahead does not count yet.
     #[must_use]
     pub fn read_bytes(&self) -> u64 {
-        self.input.fresh()
+        self.input.offset()
     }
 
     /// The reader, standing behind the file's last byte once [`read`](Self::read) has told the end.

@@ -51,12 +51,7 @@ impl<R: Read + Seek> Input<R> {
         self.offset
     }
 
-    /// The first byte that was never read.
-    pub(crate) fn fresh(&self) -> u64 {
-        self.fresh
-    }
-
-    /// The checksum of all bytes before [`fresh`](Self::fresh).
+    /// The checksum of all bytes that were ever read.
     pub(crate) fn checksum(&self) -> u64 {
         self.crc
     }

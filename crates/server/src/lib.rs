@@ -43,6 +43,7 @@ use rbq_journal::{Directory, Storage};
 
 use crate::clock::Clock;
 pub use crate::config::{Config, command};
+pub use crate::durable::{Recovered, lone};
 use crate::gates::Gates;
 use crate::hub::Shared;
 use crate::listen::Listeners;

@@ -19,6 +19,7 @@ mod plan;
 mod process;
 mod queues;
 mod report;
+mod restart;
 mod sample;
 mod target;
 mod waiting;
@@ -60,6 +61,9 @@ pub struct Options {
     /// What both sides promise: none, everysec or always. With a promise rbq is also measured beside itself in memory
     #[arg(long, value_enum, default_value_t)]
     durability: Durability,
+    /// Instead: how long a start takes after a kill, with so many entries in a stream
+    #[arg(long, value_name = "ENTRIES", num_args = 0..=1, default_missing_value = "10000000")]
+    restart: Option<u64>,
     /// Fail when a bar is missed
     #[arg(long)]
     strict: bool,
@@ -106,6 +110,10 @@ const ROUNDS: usize = 5;
 pub fn run(options: &Options) -> Result<()> {
     if cfg!(debug_assertions) {
         return again_in_release();
+    }
+    if let Some(entries) = options.restart {
+        let rbq = Program::rbq(options.server.as_deref(), Profile::Release)?;
+        return restart::run(&[rbq.kept(), Program::redis().kept().with("--save", "")], entries);
     }
     let programs = programs(options)?;
     let machine = Machine::this();

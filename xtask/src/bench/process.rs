@@ -22,6 +22,14 @@ impl Process {
         Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
     }
 
+    /// The most that was ever in memory of it.
+    pub(super) fn peak_bytes(self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0)).context("reading /proc")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("/proc/PID/status has no peak")?;
+        let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kib * 1024)
+    }
+
     /// Bytes of it in memory.
     pub(super) fn rss_bytes(self) -> Result<u64> {
         let statm = fs::read_to_string(format!("/proc/{}/statm", self.0)).context("reading /proc")?;
@@ -38,6 +46,7 @@ mod tests {
     fn a_process_knows_itself() {
         let own = Process(std::process::id());
         assert!(own.rss_bytes().expect("it is running") > 100_000);
+        assert!(own.peak_bytes().expect("it is running") > 100_000);
         assert!(own.cpu().expect("it is running") < Duration::from_secs(3600));
     }
 }

@@ -46,7 +46,7 @@ const COLUMNS: &[Column] = &[
     after_help = "Exit codes: 0 nothing is lacking, 1 warnings, 2 something in use is lacking, 3 it could not be found out."
 )]
 pub(crate) struct CompatArgs {
-    /// The server to look at: redis://[user:password@]host[:port][/db]
+    /// The server to look at: redis[s]://[user:password@]host[:port][/db]
     server: Target,
     /// Look at the type of every key, not only of the first hundred thousand
     #[arg(long)]

@@ -25,6 +25,7 @@ use crate::failure::{Failure, Result};
 use crate::open::ServerArgs;
 use crate::output::Output;
 use crate::records::{Cell, Form, OutputArgs, column};
+use crate::servers::Servers;
 
 /// How long between two attempts: short beside a server's start, long beside a connection.
 const ATTEMPT_EVERY: Duration = Duration::from_millis(100);
@@ -64,9 +65,9 @@ struct HealthArgs {
     #[arg(long, value_name = "KEY")]
     dlq: Vec<String>,
     #[command(flatten)]
-    thresholds: ThresholdArgs,
-    #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    thresholds: ThresholdArgs,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -134,18 +135,21 @@ impl ThresholdArgs {
 }
 
 pub(crate) async fn run(args: CheckArgs) -> Result<Exit> {
-    if let Some(Command::Compat(args)) = args.command {
-        // A failure in the codes of other commands would pass for a warning.
-        return match compat::run(*args).await {
-            Err(failure) if !matches!(failure, Failure::ClosedPipe) => {
+    match args.command {
+        None => health(&args.health).await,
+        Some(Command::Compat(args)) => match compat::run(*args).await {
+            Err(Failure::ClosedPipe) => Err(Failure::ClosedPipe),
+            Err(failure) => {
                 let _ = failure.report();
                 Ok(Exit::Health(Health::Unknown))
             }
             ended => ended,
-        };
+        },
     }
-    let args = args.health;
-    let (findings, well) = match examine(&args).await {
+}
+
+async fn health(args: &HealthArgs) -> Result<Exit> {
+    let (findings, well) = match examine(args).await {
         Ok(examined) => examined,
         Err(Failure::ClosedPipe) => return Err(Failure::ClosedPipe),
         Err(failure) => {
@@ -164,8 +168,12 @@ async fn examine(args: &HealthArgs) -> Result<(Vec<Finding>, String)> {
     let look = async {
         let mut findings = Vec::new();
         let server = vitals::look(&mut link, args, answered_in, &mut findings).await?;
-        let backlog =
-            if args.looks_at_keys() { backlog::look(&mut link, args, &mut findings).await? } else { String::new() };
+        let backlog = if args.looks_at_keys() {
+            let mut servers = Servers::over(args.server.target()?, link).await?;
+            backlog::look(&mut servers, args, &mut findings).await?
+        } else {
+            String::new()
+        };
         Ok((findings, format!("{server}{backlog}")))
     };
     match timeout(args.timeout, look).await {

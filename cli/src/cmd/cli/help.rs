@@ -65,7 +65,7 @@ fn begins_with(entry: &Entry, words: &[String]) -> bool {
 
 fn describe(entry: &Entry, with_group: bool, text: &mut String) {
     // The manual of 7.0 writes choices without blanks and angle brackets.
-    let syntax = entry.syntax.join(" ").replace(" | ", "|").replace(['<', '>'], "");
+    let syntax = entry.syntax().replace(" | ", "|").replace(['<', '>'], "");
     let mut line = |line: std::fmt::Arguments<'_>| {
         text.write_fmt(line).expect("a string takes every write");
         text.push_str("\r\n");

@@ -39,7 +39,7 @@ use crate::transfer::target::Target;
     after_help = "What is skipped is listed on stdout, with why. Exit code 3: something of the source is missing in the target."
 )]
 pub(crate) struct ImportArgs {
-    /// An RDB file, an append-only file or directory, or redis://[user:password@]host[:port][/db]
+    /// An RDB file, an append-only file or directory, or redis[s]://[user:password@]host[:port][/db]
     source: String,
     /// Overwrite keys that the target has
     #[arg(long, conflicts_with = "skip_existing")]

@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, Command};
 
 use crate::app;
 use crate::exit::Exit;
-use crate::open::HEADING;
+use crate::{open, tls};
 
 /// The page.
 pub(super) fn page() -> String {
@@ -42,7 +42,8 @@ fn chapters(command: &Command) -> impl Iterator<Item = &Command> {
 fn which_server(page: &mut String, whole: &Command) {
     line(page, "## Which server\n");
     line(page, "Every command that talks to a server takes these. `rbq cli` has those of `redis-cli` instead.\n");
-    let args = chapters(whole).map(|command| command.get_arguments().filter(|arg| is_shared(arg)).collect::<Vec<_>>());
+    let args = chapters(whole)
+        .map(|command| command.get_arguments().filter(|arg| is_shared(command, arg)).collect::<Vec<_>>());
     // The commands share one declaration, so any of them has all.
     for arg in args.max_by_key(Vec::len).unwrap_or_default() {
         option(page, arg);
@@ -79,7 +80,7 @@ fn chapter(page: &mut String, command: &Command, level: usize) {
     let shown = |arg: &&Arg| !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version");
     let (positional, options): (Vec<&Arg>, Vec<&Arg>) =
         command.get_arguments().filter(shown).partition(|arg| arg.is_positional());
-    let (shared, own): (Vec<&Arg>, Vec<&Arg>) = options.into_iter().partition(|arg| is_shared(arg));
+    let (shared, own): (Vec<&Arg>, Vec<&Arg>) = options.into_iter().partition(|arg| is_shared(command, arg));
     for arg in positional.iter().chain(&own) {
         option(page, arg);
     }
@@ -97,8 +98,11 @@ fn chapter(page: &mut String, command: &Command, level: usize) {
     }
 }
 
-fn is_shared(arg: &Arg) -> bool {
-    arg.get_help_heading() == Some(HEADING)
+/// Whether it is one of those that say which server, of a command that has them.
+fn is_shared(command: &Command, arg: &Arg) -> bool {
+    let under = |arg: &Arg, heading| arg.get_help_heading() == Some(heading);
+    under(arg, open::HEADING)
+        || under(arg, tls::HEADING) && command.get_arguments().any(|other| under(other, open::HEADING))
 }
 
 /// One option: `-o`, `--output <OUTPUT>`, what it is for, what it may be, what it is unless told.

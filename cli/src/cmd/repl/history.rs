@@ -25,20 +25,33 @@ fn path(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
 
 /// Whether a command must not be remembered because an argument of it is, or may be, a password.
 pub(in crate::cmd) fn is_secret(words: &[Vec<u8>]) -> bool {
+    let is_count = |word: &Vec<u8>| !word.is_empty() && word.iter().all(u8::is_ascii_digit);
+    match words {
+        // `2 AUTH password`
+        [first, rest @ ..] if is_count(first) => is_secret(rest),
+        _ => command_is_secret(words),
+    }
+}
+
+fn command_is_secret(words: &[Vec<u8>]) -> bool {
     let word =
         |index: usize, text: &str| words.get(index).is_some_and(|word| word.eq_ignore_ascii_case(text.as_bytes()));
     let any = |text: &str| (1..words.len()).any(|index| word(index, text));
     let setting = |index: usize| {
         words.get(index).is_some_and(|name| {
             let name = name.to_ascii_lowercase();
-            name.ends_with(b"pass") || name.ends_with(b"auth")
+            name.ends_with(b"pass") || name.ends_with(b"auth") || name.ends_with(b"password")
         })
     };
+    // `redis://user:password@host`
+    let has_url = || words.iter().any(|word| word.contains(&b'@') && word.windows(3).any(|part| part == b"://"));
     word(0, "AUTH")
         || word(0, "HELLO") && any("AUTH")
         || word(0, "MIGRATE") && (any("AUTH") || any("AUTH2"))
         || word(0, "ACL") && word(1, "SETUSER")
         || word(0, "CONFIG") && word(1, "SET") && (2..words.len()).step_by(2).any(setting)
+        || word(0, "SENTINEL") && word(1, "SET") && (3..words.len()).step_by(2).any(setting)
+        || (word(0, "connect") || word(0, "\\connect")) && has_url()
 }
 
 #[cfg(test)]
@@ -70,10 +83,16 @@ mod tests {
             "config set tls-key-file-pass pw",
             "acl setuser ann >pw",
             "migrate h 1 k 0 9 AUTH pw",
+            "migrate h 1 k 0 9 auth2 ann pw",
+            "sentinel set main auth-pass pw",
+            "3 auth pw",
+            "\\connect redis://ann:pw@host",
         ] {
             assert!(secret(line), "{line}");
         }
-        for line in ["hello 3", "config get requirepass", "config set maxmemory 1", "set auth pw", "acl list"] {
+        for line in
+            ["hello 3", "config get requirepass", "config set maxmemory 1", "set auth pw", "acl list", "connect h 1"]
+        {
             assert!(!secret(line), "{line}");
         }
     }

@@ -1,11 +1,13 @@
 //! What is kept on disk: opened and read back at the start, measured, and saved as snapshots.
 
 mod backups;
+pub mod lone;
 mod recovery;
 mod snapshots;
 mod sync_price;
 
 pub(crate) use backups::back_up;
+pub use recovery::Recovered;
 pub(crate) use recovery::{open, policy};
 pub(crate) use snapshots::{Snapshots, start};
 

@@ -40,8 +40,40 @@ where
     let storage = open(path).with_context(|| format!("cannot make the data directory {shown}"))?;
     let sync_us = sync_price::measure(path).with_context(|| format!("cannot write to {shown}"))?;
     let start = Instant::now();
-    let Opened { journal, snapshot, records, report } =
-        Journal::open(storage, options(settings, gates)).map_err(with_hint)?;
+    let progress = gates.clone();
+    let options = options(settings, move || progress.advance());
+    let Recovered { journal, snapshot_bytes, report, ops } =
+        recover(settings, storage, broker, options).map_err(|error| with_hint(error, &shown.to_string()))?;
+    tell(&report, ops, start);
+    let journal = Arc::new(journal);
+    gates.guard(journal.clone());
+    Ok(Kept { journal, sync_us, snapshot_bytes })
+}
+
+/// What was kept, and what goes on from there.
+#[derive(Debug)]
+pub struct Recovered {
+    /// Open for what comes.
+    pub journal: Journal,
+    /// Bytes of the snapshot that was read.
+    pub snapshot_bytes: u64,
+    /// What was found.
+    pub report: RecoveryReport,
+    /// How many ops were replayed after the snapshot.
+    pub ops: u64,
+}
+
+/// Fills `broker`, which is empty, with what is in `storage`, and has it log what changes from then on.
+///
+/// # Errors
+/// [`OpenError`] where the directory is in use or damaged; a sentence for everything else.
+pub(crate) fn recover(
+    settings: &Settings,
+    storage: Arc<dyn Storage>,
+    broker: &mut Broker,
+    options: Options,
+) -> Result<Recovered> {
+    let Opened { journal, snapshot, records, report } = Journal::open(storage, options)?;
     if !settings.accept_clock.0 {
         check_time(report.newest_time_ms, now_ms())?;
     }
@@ -56,30 +88,28 @@ where
     let mut ops = 0;
     for record in records {
         let (position, bytes) = record?;
-        ops += broker.replay(&bytes).with_context(|| format!("position {position} of the log in {shown}"))?;
+        ops += broker.replay(&bytes).with_context(|| format!("position {position} of the log"))?;
     }
     drop(broker.take_garbage());
     broker.log().enable(journal.appended());
-    tell(&report, ops, start);
-    let journal = Arc::new(journal);
-    gates.guard(journal.clone());
-    Ok(Kept { journal, sync_us, snapshot_bytes })
+    Ok(Recovered { journal, snapshot_bytes, report, ops })
 }
 
-fn with_hint(error: OpenError) -> anyhow::Error {
-    match error {
-        OpenError::InUse { .. } => anyhow!("{error}\nhint: stop it, or give this server a `--dir` of its own"),
-        error => error.into(),
+fn with_hint(error: anyhow::Error, shown: &str) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(OpenError::InUse { .. }) => anyhow!("{error}\nhint: stop it, or give this server a `--dir` of its own"),
+        Some(_) => error,
+        None => error.context(format!("cannot read back what is in {shown}")),
     }
 }
 
-fn options(settings: &Settings, gates: &Arc<Gates>) -> Options {
+/// How the journal is opened: it calls `progress` whenever it got further.
+pub(crate) fn options(settings: &Settings, progress: impl Fn() + Send + Sync + 'static) -> Options {
     let unguessable = || (u128::from(facts::seed()) << 64) | u128::from(facts::seed());
     let identity = Identity { cluster: unguessable(), node: unguessable() };
     let mut options = Options::new(STATE_VERSION, identity);
     options.policy = policy(settings.appendfsync);
-    let gates = gates.clone();
-    options.progress = Arc::new(move || gates.advance());
+    options.progress = Arc::new(progress);
     options.fatal = Arc::new(|fatal| {
         // Whoever waits for an answer gets none: nobody knows what is on the disk.
         tracing::error!(reason = %fatal, "the log can no longer be written: ending");

@@ -15,7 +15,7 @@ use super::announce;
 use crate::hub::Shared;
 
 /// The one kind of section there is.
-const SECTION: u32 = 1;
+pub(super) const SECTION: u32 = 1;
 
 /// A snapshot that came to be.
 struct Taken {

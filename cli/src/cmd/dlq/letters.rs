@@ -1,0 +1,63 @@
+//! A dead letter as a document: what jq sees, what `export` writes, what `show` shows.
+
+use bytes::Bytes;
+use serde_json::{Value as Json, json};
+
+use super::entries::EntryId;
+use crate::deadletter::{Attempt, DeadLetter, Field};
+use crate::print::message;
+
+/// The document that a jq expression is asked about. `fields` has the message's fields by name.
+pub(crate) fn document(id: EntryId, letter: &DeadLetter) -> Json {
+    let mut document =
+        Json::Object(members(id, letter).into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
+    document["fields"] = message::json_fields(&letter.payload);
+    document
+}
+
+/// The members of an exported line, in their order. `fields` is a list of pairs: order and repeated names are kept.
+pub(crate) fn members(id: EntryId, letter: &DeadLetter) -> Vec<(&'static str, Json)> {
+    let from = &letter.provenance;
+    vec![
+        ("id", id.to_string().into()),
+        ("source", message::json(&from.source)),
+        ("type", from.kind.as_str().into()),
+        ("group", message::json(&from.group)),
+        ("original_id", from.id.as_str().into()),
+        ("reason", from.reason.as_str().into()),
+        ("error", message::json(&from.error)),
+        ("attempts", from.attempts.iter().map(attempt).collect()),
+        ("first_delivered_ms", from.first_delivered_ms.into()),
+        ("died_ms", from.died_ms.into()),
+        ("redrives", from.redrives.into()),
+        ("job", from.job.as_str().into()),
+        ("hash", letter.hash.to_string().into()),
+        ("changed", letter.is_changed().into()),
+        ("fields", pairs(&letter.payload)),
+    ]
+}
+
+fn attempt(attempt: &Attempt) -> Json {
+    json!({ "consumer": message::json(&attempt.consumer), "at": attempt.at_ms })
+}
+
+/// Fields as a list of pairs.
+pub(crate) fn pairs(fields: &[Field]) -> Json {
+    fields.iter().map(|(name, value)| json!([message::json(name), message::json(value)])).collect()
+}
+
+/// The fields that [`pairs`] has written.
+pub(crate) fn fields_of(json: &Json) -> Option<Vec<Field>> {
+    let pair = |pair: &Json| match pair.as_array()?.as_slice() {
+        [name, value] => Some((message::from_json(name)?, message::from_json(value)?)),
+        _ => None,
+    };
+    json.as_array()?.iter().map(pair).collect()
+}
+
+/// The message in one line, as `consume` would print it.
+pub(crate) fn line(fields: &[Field]) -> Bytes {
+    let mut line = Vec::new();
+    message::text_fields(fields, &mut line);
+    line.into()
+}

@@ -1,0 +1,141 @@
+//! Commands that a person is asked about before they are sent, and why.
+//!
+//! The list is short on purpose: who is asked too often answers without reading. What only a big database or a protected context
+//! makes dangerous is asked about there alone.
+
+use rbq_client::Request;
+
+/// When a command is dangerous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    Always,
+    /// When the database has more keys than [`KEYS_MANY`].
+    ManyKeys,
+    /// In a protected context.
+    Protected,
+}
+
+/// What a command would do that may not be meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Danger {
+    pub(super) when: When,
+    pub(super) what: &'static str,
+}
+
+/// From here on KEYS holds up a server for longer than most can bear: some 10 ms.
+pub(super) const KEYS_MANY: i64 = 100_000;
+
+/// First words, and what they do.
+const DANGERS: &[(&[&str], When, &str)] = &[
+    (&["FLUSHALL"], When::Always, "deletes every key of every database"),
+    (&["FLUSHDB"], When::Always, "deletes every key of this database"),
+    (&["SHUTDOWN"], When::Always, "ends the server for everybody"),
+    (&["KEYS"], When::ManyKeys, "goes through all keys at once while everybody waits; SCAN does it in steps"),
+    (&["MONITOR"], When::Protected, "shows everybody's commands, values included, and costs the server half its speed"),
+    (&["DEBUG", "SLEEP"], When::Always, "makes everybody wait"),
+    (&["DEBUG", "SEGFAULT"], When::Always, "crashes the server"),
+    (&["DEBUG", "PANIC"], When::Always, "crashes the server"),
+    (&["DEBUG", "OOM"], When::Always, "crashes the server"),
+    (&["DEBUG", "RESTART"], When::Always, "restarts the server"),
+    (&["DEBUG", "CRASH-AND-RECOVER"], When::Always, "crashes the server"),
+    (&["DEBUG", "FLUSHALL"], When::Always, "deletes every key of every database"),
+    (&["DEBUG", "RELOAD"], When::Always, "replaces what is in memory by what is on disk, while everybody waits"),
+    (&["DEBUG", "LOADAOF"], When::Always, "replaces what is in memory by what is on disk, while everybody waits"),
+    (&["DEBUG"], When::Protected, "is meant for tests of the server itself"),
+    (&["SWAPDB"], When::Always, "exchanges two databases for everybody"),
+    (&["REPLICAOF", "NO", "ONE"], When::Protected, "makes a replica a master"),
+    (&["REPLICAOF"], When::Always, "replaces all data here by that of another server"),
+    (&["SLAVEOF", "NO", "ONE"], When::Protected, "makes a replica a master"),
+    (&["SLAVEOF"], When::Always, "replaces all data here by that of another server"),
+    (&["CLUSTER", "RESET"], When::Always, "makes the node forget its cluster"),
+    (&["CLUSTER", "FLUSHSLOTS"], When::Always, "makes the node forget its slots"),
+    (&["SCRIPT", "FLUSH"], When::Protected, "makes the server forget scripts that clients rely on"),
+    (&["FUNCTION", "FLUSH"], When::Always, "deletes all functions"),
+    (&["CLIENT", "PAUSE"], When::Always, "makes everybody wait"),
+    (&["XGROUP", "DESTROY"], When::Always, "forgets what the group has read and what it has pending"),
+];
+
+/// Parameters, the value that is dangerous (none: any), and what it does.
+const SETTINGS: &[(&str, Option<&str>, &str)] = &[
+    ("appendonly", Some("no"), "keeps nothing on disk from now on"),
+    ("appendfsync", Some("no"), "lets a power cut lose what was acknowledged"),
+    ("save", Some(""), "takes no more snapshots by itself"),
+    ("protected-mode", Some("no"), "lets strangers connect without a password"),
+    ("requirepass", None, "changes who may connect"),
+    ("maxmemory-policy", None, "may let the server delete keys by itself"),
+    ("maxmemory", None, "may refuse writes or delete keys at once"),
+    ("maxclients", None, "may refuse clients that are needed"),
+    ("dir", None, "changes where the server keeps its data"),
+    ("dbfilename", None, "changes where the server keeps its data"),
+    ("bind", None, "changes where the server can be reached"),
+    ("port", None, "changes where the server can be reached"),
+    ("min-replicas-to-write", None, "may refuse all writes"),
+];
+
+/// What this command would do, if that should be said first.
+pub(super) fn of(request: &Request) -> Option<Danger> {
+    if request.is_word(0, "CONFIG") && request.is_word(1, "SET") {
+        let words: Vec<&[u8]> = request.iter().skip(2).collect();
+        let what = words.chunks_exact(2).find_map(|pair| setting(pair[0], pair[1]));
+        return what.map(|what| Danger { when: When::Always, what });
+    }
+    let names = |words: &[&str]| words.iter().enumerate().all(|(index, word)| request.is_word(index, word));
+    let (_, when, what) = DANGERS.iter().find(|(words, ..)| names(words))?;
+    Some(Danger { when: *when, what })
+}
+
+fn setting(name: &[u8], value: &[u8]) -> Option<&'static str> {
+    let is = |word: &[u8], text: &str| word.eq_ignore_ascii_case(text.as_bytes());
+    let found = SETTINGS.iter().find(|(known, bad, _)| is(name, known) && bad.is_none_or(|bad| is(value, bad)));
+    found.map(|(.., what)| *what)
+}
+
+/// The words that name the command, for the question.
+pub(super) fn name(request: &Request) -> String {
+    let words = if request.is_word(0, "CONFIG") { 3 } else { 2 };
+    let is_name = |word: &&[u8]| word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
+    let known = DANGERS.iter().find(|(names, ..)| names.iter().enumerate().all(|(at, name)| request.is_word(at, name)));
+    let words = known.map_or(words, |(names, ..)| names.len());
+    let names: Vec<String> =
+        request.iter().take(words).filter(is_name).map(|word| String::from_utf8_lossy(word).to_uppercase()).collect();
+    names.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_destroys_is_told_from_what_looks_like_it() {
+        let danger = |line: &str| of(&Request::from(line.split(' '))).map(|danger| danger.when);
+        for line in [
+            "flushall",
+            "FLUSHDB async",
+            "shutdown nosave",
+            "debug sleep 1",
+            "config set appendonly no",
+            "config set timeout 5 MaxMemory 1mb",
+            "replicaof h 1",
+            "xgroup destroy s g",
+        ] {
+            assert_eq!(danger(line), Some(When::Always), "{line}");
+        }
+        for line in
+            ["get flushall", "config set appendonly yes", "config get maxmemory", "xgroup create s g $", "del a"]
+        {
+            assert_eq!(danger(line), None, "{line}");
+        }
+        assert_eq!(danger("keys *"), Some(When::ManyKeys));
+        assert_eq!(danger("monitor"), Some(When::Protected));
+        assert_eq!(danger("debug object k"), Some(When::Protected));
+        assert_eq!(danger("replicaof no one"), Some(When::Protected));
+    }
+
+    #[test]
+    fn the_question_names_the_command_and_no_value() {
+        let name = |line: &str| name(&Request::from(line.split(' ')));
+        assert_eq!(name("flushall async"), "FLUSHALL");
+        assert_eq!(name("debug sleep 5"), "DEBUG SLEEP");
+        assert_eq!(name("config set requirepass pw"), "CONFIG SET REQUIREPASS");
+    }
+}

@@ -1,0 +1,457 @@
+//! The REPL's state, and what becomes of a line.
+
+use std::time::{Duration, Instant};
+
+use rbq_client::{Endpoint, Link, Request, Target};
+use rbq_resp::Value;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::assist::Known;
+use super::backslash::{self, Order};
+use super::danger::{self, When};
+use super::editor::{Editor, Heard, colors};
+use super::help;
+use super::monitor::Monitor;
+use super::place::Place;
+use super::show::{Prompt, Show};
+use super::talk::{Messages, Talk, Turn};
+use crate::catalog::{Catalog, arities, from_docs};
+use crate::failure::{Failure, Result, say};
+use crate::open::Server;
+use crate::repeat::{Repeat, repetitions};
+
+/// From here on a person is told how long a command took.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// What the loop does after a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    Prompt,
+    Leave,
+}
+
+pub(super) struct Repl {
+    place: watch::Sender<Place>,
+    known: Known,
+    show: Show,
+    pub(super) editor: Editor,
+    talk: Option<Talk>,
+    monitor: Option<Monitor>,
+    is_timed: bool,
+    /// Whether an embedded broker has something to lose.
+    pub(super) is_kept: bool,
+}
+
+impl Repl {
+    pub(super) fn new(place: watch::Sender<Place>, known: Known, show: Show, editor: Editor) -> Self {
+        Self { place, known, show, editor, talk: None, monitor: None, is_timed: false, is_kept: false }
+    }
+
+    /// Shows the prompt and waits for what is typed, showing meanwhile what comes.
+    pub(super) async fn hear(&mut self) -> Result<Heard> {
+        // From here on Ctrl-C is ours, also in the moments in which nothing listens to it.
+        let _interrupts = interrupts()?;
+        self.show.prompt = Prompt::Up;
+        self.editor.ask_line(self.prompt());
+        let heard = loop {
+            let is_read = self.editor.is_terminal && self.talk.is_some();
+            let came = tokio::select! {
+                biased;
+                heard = self.editor.heard() => break heard,
+                came = next_value(self.talk.as_mut()), if is_read => came,
+            };
+            match (came, &mut self.talk) {
+                (Ok(value), Some(talk)) => talk.came(&value, &mut self.show)?,
+                _ => {
+                    self.lose();
+                    // If that fails, the next command tries again and says why.
+                    let _ = self.connect().await;
+                }
+            }
+        };
+        self.show.prompt = Prompt::Down;
+        Ok(heard)
+    }
+
+    /// A new connection in place of what there was.
+    pub(super) async fn connect(&mut self) -> Result<()> {
+        self.talk = None;
+        let place = self.place.borrow().clone();
+        let mut link = place.link().await?;
+        self.known.replace(catalog_of(&mut link).await?);
+        self.talk = Some(Talk::new(link, self.editor.is_terminal));
+        Ok(())
+    }
+
+    /// Carries out one command.
+    pub(super) async fn obey(&mut self, words: &[Vec<u8>]) -> Result<Next> {
+        let Some(first) = words.first() else {
+            return Ok(Next::Prompt);
+        };
+        match backslash::parse(words) {
+            Some(Ok(order)) => return self.follow(order).await,
+            Some(Err(wrong)) => {
+                say(&format!("error: {wrong}"));
+                return Ok(Next::Prompt);
+            }
+            None => {}
+        }
+        let order = match (first.to_ascii_lowercase().as_slice(), words) {
+            (b"quit" | b"exit", _) => Some(Order::Quit),
+            (b"clear", [_]) => Some(Order::Clear),
+            (b"help" | b"?", _) => Some(Order::HelpOn(words[1..].to_vec())),
+            (b"connect", [_, _, _]) => Some(Order::Connect(words[1..].to_vec())),
+            _ => None,
+        };
+        if let Some(order) = order {
+            return self.follow(order).await;
+        }
+        match repetitions(words) {
+            Repeat::Not => self.send(words, 1).await,
+            Repeat::Times(times) => self.send(&words[1..], times).await,
+            Repeat::Invalid => {
+                say("error: a command can be repeated once or more");
+                Ok(Next::Prompt)
+            }
+        }
+    }
+
+    /// Ends subscriptions and MONITOR.
+    pub(super) async fn stop(&mut self) -> Result<()> {
+        if self.monitor.take().is_some_and(|monitor| monitor.is_running()) {
+            self.show.text("MONITOR has ended\n")?;
+        }
+        for verb in ["UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"] {
+            let request = Request::new(verb);
+            if let Some(talk) = &mut self.talk
+                && talk.is_free()
+                && talk.subscribed_by(&request) > 0
+            {
+                let asked = talk.ask(&request, &mut self.show).await;
+                self.tell(asked.map(drop))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn follow(&mut self, order: Order) -> Result<Next> {
+        match order {
+            Order::Help => self.show.text(&backslash::list())?,
+            Order::HelpOn(words) => {
+                let text = help::text(&self.known.catalog(), &words, colors());
+                self.show.text(&text)?;
+            }
+            Order::Json(switch) => {
+                let news = switch.apply("JSON over several lines is", &mut self.show.json);
+                self.show.text(&news)?;
+            }
+            Order::JsonOnce(words) => {
+                let before = std::mem::replace(&mut self.show.json, true);
+                let next = Box::pin(self.obey(&words)).await;
+                self.show.json = before;
+                return next;
+            }
+            Order::Tables(switch) => {
+                let news = switch.apply("tables are", &mut self.show.tables);
+                self.show.text(&news)?;
+            }
+            Order::Timing(switch) => {
+                let news = switch.apply("timing is", &mut self.is_timed);
+                self.show.text(&news)?;
+            }
+            Order::Status => {
+                let status = self.status();
+                self.show.text(&status)?;
+            }
+            Order::Stop => self.stop().await?,
+            Order::Connect(words) => self.turn_to(&words).await?,
+            Order::Clear => self.editor.clear(),
+            Order::Quit => return Ok(Next::Leave),
+        }
+        Ok(Next::Prompt)
+    }
+
+    fn prompt(&self) -> String {
+        let Some(talk) = &self.talk else {
+            return "not connected> ".to_owned();
+        };
+        let mut prompt = self.place.borrow().name();
+        match &talk.transaction {
+            Some(transaction) if transaction.is_spoiled => prompt.push_str("(TX!)"),
+            Some(_) => prompt.push_str("(TX)"),
+            None => {}
+        }
+        match talk.subscriptions() {
+            0 => {}
+            1 => prompt.push_str("(1 subscription)"),
+            count => prompt.push_str(&format!("({count} subscriptions)")),
+        }
+        if self.monitor.as_ref().is_some_and(Monitor::is_running) {
+            prompt.push_str("(monitor)");
+        }
+        prompt + "> "
+    }
+
+    fn status(&self) -> String {
+        let on = |is_on| if is_on { "on" } else { "off" };
+        let connection = match &self.talk {
+            None => "not connected".to_owned(),
+            Some(talk) => {
+                let protocol = if talk.is_resp3() { "RESP3" } else { "RESP2" };
+                let client = talk.link.client_id().map(|id| format!(", client {id}")).unwrap_or_default();
+                format!("{protocol}{client}, {} subscriptions", talk.subscriptions())
+            }
+        };
+        let place = self.place.borrow();
+        format!(
+            "server      {}\ndatabase    {}\nconnection  {connection}\njson        {}\ntables      {}\ntiming      {}\n",
+            match &place.embedded {
+                Some(_) => "embedded".to_owned(),
+                None => place.target.endpoint.to_string(),
+            },
+            place.target.db,
+            on(self.show.json),
+            on(self.show.tables),
+            on(self.is_timed),
+        )
+    }
+
+    async fn turn_to(&mut self, words: &[Vec<u8>]) -> Result<()> {
+        let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+        let target = match words {
+            [host, port] => match text(port).parse() {
+                Ok(port) => {
+                    let endpoint = Endpoint::Tcp { host: text(host), port };
+                    Target { endpoint, db: 0, ..self.place.borrow().target.clone() }
+                }
+                Err(_) => {
+                    say(&format!("error: `{}` is not a port", text(port)));
+                    return Ok(());
+                }
+            },
+            _ => match text(&words[0]).parse::<Target>() {
+                Ok(target) => target,
+                Err(error) => return self.tell(Err(error.into())),
+            },
+        };
+        self.monitor = None;
+        self.place.send_replace(Place::server(Server { target, ..Server::default() }));
+        let connected = self.connect().await;
+        self.tell(connected)
+    }
+
+    async fn send(&mut self, words: &[Vec<u8>], times: i64) -> Result<Next> {
+        if let Some(complaint) = self.complaint(words) {
+            say(&complaint);
+            return Ok(Next::Prompt);
+        }
+        let freshened = self.freshen().await;
+        self.tell(freshened)?;
+        let request = Request::from(words);
+        if !self.may_send(&request).await? {
+            return Ok(Next::Prompt);
+        }
+        if self.monitors_beside(&request) {
+            return self.start_monitor().await;
+        }
+        let start = Instant::now();
+        for _ in 0..times {
+            match self.send_once(&request).await? {
+                Some(Turn::Ended) if self.place.borrow().embedded.is_some() => return Ok(Next::Leave),
+                Some(Turn::Ended) => self.talk = None,
+                Some(Turn::Answered | Turn::Refused) => {}
+                None => return Ok(Next::Prompt),
+            }
+        }
+        let elapsed = start.elapsed();
+        if self.is_timed {
+            self.show.text(&format!("({:.3} ms)\n", elapsed.as_secs_f64() * 1000.0))?;
+        } else if elapsed >= SLOW {
+            self.show.text(&format!("({:.2}s)\n", elapsed.as_secs_f64()))?;
+        }
+        Ok(Next::Prompt)
+    }
+
+    /// One time; `None` if it was interrupted or the connection lost.
+    async fn send_once(&mut self, request: &Request) -> Result<Option<Turn>> {
+        // Listening before anything is sent: what the server already works on is never without somebody to interrupt it.
+        let mut interrupts = interrupts()?;
+        let Some(talk) = &mut self.talk else {
+            return Ok(None);
+        };
+        let turn = tokio::select! {
+            turn = talk.ask(request, &mut self.show) => turn,
+            _ = interrupts.recv() => {
+                say("");
+                let connected = self.connect().await;
+                self.tell(connected)?;
+                return Ok(None);
+            }
+        };
+        match turn {
+            Ok(turn) => {
+                if turn == Turn::Answered {
+                    self.note(request);
+                }
+                Ok(Some(turn))
+            }
+            Err(Failure::ClosedPipe) => Err(Failure::ClosedPipe),
+            Err(failure) => {
+                self.talk = None;
+                let _ = failure.report();
+                Ok(None)
+            }
+        }
+    }
+
+    /// What is wrong with a command that no server would take.
+    fn complaint(&self, words: &[Vec<u8>]) -> Option<String> {
+        let catalog = self.known.catalog();
+        let (entry, _) = catalog.find(words)?;
+        if entry.admits(words.len()) {
+            return None;
+        }
+        Some(format!("error: wrong number of arguments for `{}`\nhint: {}", entry.name, help::usage(&catalog, entry)))
+    }
+
+    /// Asks about what is dangerous.
+    async fn may_send(&mut self, request: &Request) -> Result<bool> {
+        let is_at_stake = self.is_kept || self.place.borrow().embedded.is_none();
+        let Some(danger) = danger::of(request).filter(|_| is_at_stake) else {
+            return Ok(true);
+        };
+        let protection = self.place.borrow().protection().map(str::to_owned);
+        let is_dangerous = match danger.when {
+            When::Always => true,
+            When::Protected => protection.is_some(),
+            When::ManyKeys => self.has_many_keys().await,
+        };
+        if !is_dangerous {
+            return Ok(true);
+        }
+        say(&format!("warning: {} {}", danger::name(request), danger.what));
+        let is_agreed = match (self.editor.is_terminal, protection) {
+            (true, None) => self.agrees("Go on? [y/N] ", |answer| matches!(answer, "y" | "Y" | "yes" | "YES")).await,
+            (true, Some(name)) => {
+                let question = format!("`{name}` is protected; type its name to go on: ");
+                self.agrees(&question, |answer| answer == name).await
+            }
+            (false, None) => true,
+            (false, Some(name)) => {
+                say(&format!("error: `{name}` is protected, and there is no terminal to ask on"));
+                false
+            }
+        };
+        if !is_agreed {
+            say("nothing was sent");
+        }
+        Ok(is_agreed)
+    }
+
+    async fn agrees(&mut self, question: &str, is_yes: impl Fn(&str) -> bool) -> bool {
+        match self.editor.question(question).await {
+            Heard::Line(answer) => is_yes(answer.trim()),
+            _ => false,
+        }
+    }
+
+    async fn has_many_keys(&mut self) -> bool {
+        match &mut self.talk {
+            Some(talk) if talk.is_free() => {
+                matches!(talk.link.call(["DBSIZE"]).await, Ok(Value::Integer(keys)) if keys > danger::KEYS_MANY)
+            }
+            _ => false,
+        }
+    }
+
+    fn monitors_beside(&self, request: &Request) -> bool {
+        let beside = |talk: &Talk| talk.messages() == Messages::Beside && talk.is_free();
+        request.is_word(0, "MONITOR") && self.talk.as_ref().is_some_and(beside)
+    }
+
+    async fn start_monitor(&mut self) -> Result<Next> {
+        let place = self.place.borrow().clone();
+        let started = match (place.link().await, &self.show.screen) {
+            (Ok(link), Some(screen)) => Monitor::start(link, screen.clone()).await,
+            (Ok(_), None) => return Ok(Next::Prompt),
+            (Err(error), _) => Err(error.into()),
+        };
+        match started {
+            Ok(monitor) => {
+                self.monitor = Some(monitor);
+                self.show.text("OK (it goes on beside the prompt; Ctrl-C or `\\stop` ends it)\n")?;
+            }
+            Err(failure) => self.tell(Err(failure))?,
+        }
+        Ok(Next::Prompt)
+    }
+
+    /// Shows what has come meanwhile, and connects again if the connection has ended meanwhile.
+    async fn freshen(&mut self) -> Result<()> {
+        while let Some(talk) = &mut self.talk {
+            match talk.link.receive_now().await {
+                Ok(Some(value)) => talk.came(&value, &mut self.show)?,
+                Ok(None) => return Ok(()),
+                Err(_) => self.lose(),
+            }
+        }
+        self.connect().await
+    }
+
+    /// The connection has gone, and with it what was bound to it.
+    fn lose(&mut self) {
+        let lost = match self.talk.take() {
+            Some(talk) if talk.transaction.is_some() => ", and with it the transaction",
+            Some(talk) if talk.subscriptions() > 0 => ", and with it the subscriptions",
+            _ => "",
+        };
+        self.show.note(&format!("the connection was lost{lost}; connecting again"));
+    }
+
+    /// Keeps the place true.
+    fn note(&mut self, request: &Request) {
+        let is_queued = self.talk.as_ref().is_some_and(|talk| talk.transaction.is_some());
+        let db = if request.is_word(0, "RESET") {
+            Some(0)
+        } else if request.is_word(0, "SELECT") && !is_queued {
+            request.iter().nth(1).and_then(|arg| std::str::from_utf8(arg).ok()?.parse().ok())
+        } else {
+            None
+        };
+        if let Some(db) = db {
+            self.place.send_modify(|place| place.target.db = db);
+        }
+    }
+
+    /// Lets a person hear of a failure without being thrown out.
+    fn tell(&self, result: Result<()>) -> Result<()> {
+        match result {
+            Err(Failure::ClosedPipe) => Err(Failure::ClosedPipe),
+            Err(failure) => {
+                let _ = failure.report();
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+/// The next value of a connection that is there.
+async fn next_value(talk: Option<&mut Talk>) -> std::result::Result<Value, rbq_client::Error> {
+    match talk {
+        Some(talk) => talk.link.receive().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn interrupts() -> Result<Signal> {
+    Ok(signal(SignalKind::interrupt())?)
+}
+
+/// What the server says of its commands; of one that says nothing (it is too old, or the user may not ask) what ours would say.
+async fn catalog_of(link: &mut Link) -> Result<Catalog> {
+    let docs = link.call(["COMMAND", "DOCS"]).await?;
+    let commands = link.call(["COMMAND"]).await?;
+    Ok(Catalog::of_server(from_docs(&docs), &arities(&commands)))
+}

@@ -1,0 +1,257 @@
+//! The connection that a key is served by, and the ways to talk over it: one request, many at once, one transaction.
+//!
+//! On a single server there is one connection. On a cluster there is one for each node that is needed, found by the key's slot,
+//! because a transaction has to stay on one connection from WATCH to EXEC and cannot follow a redirect on its way. What is asked
+//! by itself follows redirects, and a `MOVED` corrects the map of slots for whatever comes next.
+
+use rbq_client::{Endpoint, Error, Link, Options, Redirect, RedirectKind, Request, Target};
+use rbq_resp::{Value, slot};
+
+use crate::facts::{array, number, unexpected};
+use crate::failure::Result;
+use crate::open::ServerArgs;
+
+/// Redirects followed for one request: a slot that is being moved takes two, a stale map one more.
+const REDIRECTS_MAX: usize = 5;
+
+/// Requests sent before their replies are read: enough that round trips do not count, and bounded for either side's buffers.
+const PIPELINE_MAX: usize = 512;
+
+/// All connections.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    target: Target,
+    links: Vec<(Endpoint, Link)>,
+    /// Which node serves which slots; empty on a single server.
+    ranges: Vec<(u16, u16, Endpoint)>,
+}
+
+impl Servers {
+    /// Connects to the server named, and learns whether it is one of many.
+    ///
+    /// # Errors
+    /// Of the connection.
+    pub(crate) async fn connect(args: &ServerArgs) -> Result<Self> {
+        Self::over(args.target()?, args.link().await?).await
+    }
+
+    /// The same over a connection that is already there.
+    ///
+    /// # Errors
+    /// Of the connection.
+    pub(crate) async fn over(target: Target, mut link: Link) -> Result<Self> {
+        // A single server answers with an error, or has no slots to tell about.
+        let ranges = ranges(link.call(["CLUSTER", "SLOTS"]).await?, &target).unwrap_or_default();
+        let endpoint = target.endpoint.clone();
+        Ok(Self { target, links: vec![(endpoint, link)], ranges })
+    }
+
+    pub(crate) fn is_cluster(&self) -> bool {
+        !self.ranges.is_empty()
+    }
+
+    /// Whether a transaction can hold both keys.
+    pub(crate) fn are_together(&self, a: &[u8], b: &[u8]) -> bool {
+        !self.is_cluster() || slot(a) == slot(b)
+    }
+
+    /// The connection for a key.
+    ///
+    /// # Errors
+    /// Of connecting to its node.
+    pub(crate) async fn of(&mut self, key: &[u8]) -> Result<&mut Link> {
+        let endpoint = self.owner(key);
+        self.at(endpoint).await
+    }
+
+    /// Every node that serves slots.
+    pub(crate) fn nodes(&self) -> Vec<Endpoint> {
+        if !self.is_cluster() {
+            return vec![self.links[0].0.clone()];
+        }
+        let mut nodes: Vec<Endpoint> = Vec::new();
+        for (_, _, endpoint) in &self.ranges {
+            if !nodes.contains(endpoint) {
+                nodes.push(endpoint.clone());
+            }
+        }
+        nodes
+    }
+
+    /// The connection to a node.
+    ///
+    /// # Errors
+    /// Of connecting.
+    pub(crate) async fn at(&mut self, endpoint: Endpoint) -> Result<&mut Link> {
+        let index = match self.links.iter().position(|(at, _)| *at == endpoint) {
+            Some(index) => index,
+            None => {
+                let target = Target { endpoint: endpoint.clone(), ..self.target.clone() };
+                self.links.push((endpoint, Link::connect(&target, &Options::default()).await?));
+                self.links.len() - 1
+            }
+        };
+        Ok(&mut self.links[index].1)
+    }
+
+    /// One request about a key, redirects followed; an error reply is a failure.
+    ///
+    /// # Errors
+    /// Of the connection, or the server's.
+    pub(crate) async fn ask(&mut self, key: &[u8], request: impl Into<Request>) -> Result<Value> {
+        accepted(self.look(key, request).await?)
+    }
+
+    /// The same with error replies as values: what a server does not know is no failure.
+    ///
+    /// # Errors
+    /// Of the connection.
+    pub(crate) async fn look(&mut self, key: &[u8], request: impl Into<Request>) -> Result<Value> {
+        let request = request.into();
+        let mut endpoint = self.owner(key);
+        let mut asking = false;
+        for _ in 0..=REDIRECTS_MAX {
+            let link = self.at(endpoint.clone()).await?;
+            if asking {
+                link.call(["ASKING"]).await?;
+            }
+            let reply = link.call(request.clone()).await?;
+            let redirect = match &reply {
+                Value::Error(text) => Redirect::parse(text.as_bytes()),
+                _ => None,
+            };
+            let Some(redirect) = redirect else { return Ok(reply) };
+            endpoint = redirect.endpoint(&endpoint);
+            asking = redirect.kind == RedirectKind::Ask;
+            if !asking {
+                // First in line, so that it is found before the range that was right until now.
+                self.ranges.insert(0, (redirect.slot, redirect.slot, endpoint.clone()));
+            }
+        }
+        Err(Error::TooManyRedirects(REDIRECTS_MAX).into())
+    }
+
+    /// Many requests, each about a key, in one go for each connection. Replies come in the order of the requests; error replies
+    /// are values.
+    ///
+    /// # Errors
+    /// Of a connection.
+    pub(crate) async fn gather(&mut self, requests: Vec<(&[u8], Request)>) -> Result<Vec<Value>> {
+        let mut of_node: Vec<(Endpoint, Vec<usize>)> = Vec::new();
+        for (index, (key, _)) in requests.iter().enumerate() {
+            let owner = self.owner(key);
+            match of_node.iter_mut().find(|(endpoint, _)| *endpoint == owner) {
+                Some((_, indices)) => indices.push(index),
+                None => of_node.push((owner, vec![index])),
+            }
+        }
+        let mut replies = vec![Value::Null; requests.len()];
+        for (endpoint, indices) in of_node {
+            for part in indices.chunks(PIPELINE_MAX) {
+                let own: Vec<Request> = part.iter().map(|index| requests[*index].1.clone()).collect();
+                let answers = all(self.at(endpoint.clone()).await?, &own).await?;
+                for (index, answer) in part.iter().zip(answers) {
+                    replies[*index] = answer;
+                }
+            }
+        }
+        // A slot that moved since the map was drawn: those requests alone find their way again.
+        for (reply, (key, request)) in replies.iter_mut().zip(requests) {
+            if matches!(reply, Value::Error(text) if Redirect::parse(text.as_bytes()).is_some()) {
+                *reply = self.look(key, request).await?;
+            }
+        }
+        Ok(replies)
+    }
+
+    /// The server's time in milliseconds since 1970, by which ages are told; ours where it will not say.
+    ///
+    /// # Errors
+    /// Of the connection.
+    pub(crate) async fn time_ms(&mut self) -> Result<u64> {
+        let parts = array(self.links[0].1.call(["TIME"]).await?);
+        let parts: Vec<u64> = parts.iter().filter_map(|part| crate::facts::text(part).parse().ok()).collect();
+        Ok(match parts[..] {
+            [seconds, micros] => seconds * 1000 + micros / 1000,
+            _ => crate::moment::now_ms(),
+        })
+    }
+
+    /// Whether the server that serves this key knows a command.
+    ///
+    /// # Errors
+    /// Of the connection.
+    pub(crate) async fn knows(&mut self, key: &[u8], command: &str) -> Result<bool> {
+        let told = array(self.look(key, ["COMMAND", "INFO", command]).await?);
+        Ok(matches!(told.first(), Some(Value::Array(parts)) if !parts.is_empty()))
+    }
+
+    fn owner(&self, key: &[u8]) -> Endpoint {
+        let number = slot(key);
+        let range = self.ranges.iter().find(|(first, last, _)| (*first..=*last).contains(&number));
+        range.map_or_else(|| self.links[0].0.clone(), |(_, _, endpoint)| endpoint.clone())
+    }
+}
+
+/// The reply, unless it is an error.
+pub(crate) fn accepted(reply: Value) -> Result<Value> {
+    match reply {
+        error @ Value::Error(_) => Err(unexpected(error)),
+        reply => Ok(reply),
+    }
+}
+
+/// Many requests in one go; error replies are values.
+///
+/// # Errors
+/// Of the connection.
+pub(crate) async fn all(link: &mut Link, requests: &[Request]) -> Result<Vec<Value>> {
+    requests.iter().for_each(|request| link.queue(request));
+    link.flush().await?;
+    let mut replies = Vec::with_capacity(requests.len());
+    while replies.len() < requests.len() {
+        match link.receive().await? {
+            Value::Push(_) => {}
+            reply => replies.push(reply),
+        }
+    }
+    Ok(replies)
+}
+
+/// One transaction. `None`: something that was watched has changed, and nothing was done. Errors of single commands are values.
+///
+/// # Errors
+/// Of the connection, or a command that the server would not even queue: nothing was done.
+pub(crate) async fn transact(link: &mut Link, commands: Vec<Request>) -> Result<Option<Vec<Value>>> {
+    let mut requests = Vec::with_capacity(commands.len() + 2);
+    requests.push(Request::new("MULTI"));
+    requests.extend(commands);
+    requests.push(Request::new("EXEC"));
+    let mut replies = all(link, &requests).await?;
+    let done = replies.pop().expect("EXEC was answered");
+    match done {
+        Value::Array(values) => Ok(Some(values)),
+        Value::Null | Value::NullArray => Ok(None),
+        // What was refused when it was queued tells more than EXECABORT does.
+        other => Err(unexpected(replies.into_iter().find(|reply| matches!(reply, Value::Error(_))).unwrap_or(other))),
+    }
+}
+
+/// The reply of `CLUSTER SLOTS`: `[first, last, [host, port, …], replicas…]` for each range.
+fn ranges(reply: Value, target: &Target) -> Option<Vec<(u16, u16, Endpoint)>> {
+    array(reply).into_iter().map(|range| range_of(range, target)).collect()
+}
+
+fn range_of(range: Value, target: &Target) -> Option<(u16, u16, Endpoint)> {
+    let parts = array(range);
+    let small = |value: &Value| number(value).and_then(|number| u16::try_from(number).ok());
+    let node = array(parts.get(2)?.clone());
+    let named = node.first()?.as_bytes().and_then(|host| std::str::from_utf8(host).ok());
+    // A node that does not know its own name is the one that was asked.
+    let host = match (named.filter(|host| !host.is_empty()), &target.endpoint) {
+        (Some(host), _) => host.to_owned(),
+        (None, Endpoint::Tcp { host, .. }) => host.clone(),
+        (None, Endpoint::Unix(_)) => return None,
+    };
+    Some((small(parts.first()?)?, small(parts.get(1)?)?, Endpoint::Tcp { host, port: small(node.get(1)?)? }))
+}
