@@ -63,6 +63,16 @@ impl Position {
         }
     }
 
+    /// The last ID that still belongs to it: all of a time's millisecond; `None` for the end, which only the stream knows.
+    pub(crate) fn last(self) -> Option<EntryId> {
+        match self {
+            Self::Beginning => Some(EntryId { ms: 0, seq: 0 }),
+            Self::End => None,
+            Self::Id(id) => Some(id),
+            Self::TimeMs(ms) => Some(EntryId { ms, seq: u64::MAX }),
+        }
+    }
+
     /// What a group has to have been given last so that it goes on from here: after an ID, and with all of a time's
     /// millisecond.
     pub(crate) fn given_last(self) -> String {

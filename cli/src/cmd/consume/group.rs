@@ -18,13 +18,14 @@ use bytes::Bytes;
 use rbq_client::{Link, Request};
 use rbq_resp::Value;
 
-use super::message::{self, Message, unexpected};
-use super::place::now_ms;
+use super::message::{self, Message};
 use super::source::{self, Source};
 use super::{Ack, ConsumeArgs, home};
 use crate::cmd::produce::Kind;
 use crate::deadletter::{ATTEMPTS_MAX, Attempt, Field, Provenance, SourceKind};
+use crate::facts::unexpected;
 use crate::failure::{Failure, Result, say};
+use crate::moment::{Position, now_ms};
 
 /// Pending entries looked at in one go.
 const PENDING_PAGE: usize = 100;
@@ -88,7 +89,7 @@ impl Group {
             answer: None,
         };
         if args.create {
-            joined.create(args.from.map_or_else(|| "0".to_owned(), super::place::Place::behind)).await?;
+            joined.create(args.from.map_or_else(|| "0".to_owned(), Position::given_last)).await?;
         }
         // Before anything is waited for, so that a group that is not there is told at once.
         joined.pending(Request::default().args(["-", "+", "1"])).await?;

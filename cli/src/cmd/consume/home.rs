@@ -10,8 +10,8 @@ use rbq_resp::{Value, quote, slot};
 use tokio::time::sleep;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::message::unexpected;
 use crate::cmd::produce::Kind;
+use crate::facts::unexpected;
 use crate::failure::{Failure, Result};
 use crate::open::ServerArgs;
 

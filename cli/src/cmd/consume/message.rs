@@ -4,9 +4,10 @@ use bytes::Bytes;
 use rbq_resp::Value;
 use serde_json::{Value as Json, json};
 
-use super::place::EntryId;
 use crate::cmd::produce::Kind;
 use crate::deadletter::{Attempt, Field, QUEUE_FIELD};
+use crate::entries::EntryId;
+use crate::facts::unexpected;
 use crate::failure::{Failure, Result};
 use crate::print::message;
 
@@ -109,14 +110,6 @@ fn entry_of(value: Value) -> Option<(String, Option<Vec<Field>>)> {
 
 fn strange() -> Failure {
     Failure::new("the server's reply is not what a stream's entries look like")
-}
-
-/// An error reply as a failure, and so every other reply that nobody asked for.
-pub(super) fn unexpected(value: Value) -> Failure {
-    match value {
-        Value::Error(text) => rbq_client::Error::from_error_reply(text).into(),
-        other => Failure::new(format!("the server answered with something unexpected: {other:?}")),
-    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ mod group;
 mod home;
 mod message;
 mod notes;
-mod place;
 mod policy;
 mod queue;
 mod select;
@@ -39,7 +38,9 @@ use self::worker::Work;
 use crate::cmd::produce::Kind;
 use crate::duration;
 use crate::exit::Exit;
+use crate::facts;
 use crate::failure::{Failure, Result, say};
+use crate::moment::Position;
 use crate::open::ServerArgs;
 use crate::records::Form;
 
@@ -73,11 +74,11 @@ pub(crate) struct ConsumeArgs {
     select: select::SelectArgs,
     /// Stream: begin here: beginning, end, behind an ID, or at a time: 2026-01-31T12:00:00Z, -15m.
     /// With a group: where it begins when --create makes it
-    #[arg(long, value_name = "PLACE", value_parser = place::parse, allow_hyphen_values = true)]
-    from: Option<place::Place>,
+    #[arg(long, value_name = "PLACE", value_parser = position, allow_hyphen_values = true)]
+    from: Option<Position>,
     /// Stream: end here: end (what is the end now), an ID, or a time
-    #[arg(long, value_name = "PLACE", value_parser = place::parse, allow_hyphen_values = true, conflicts_with = "group")]
-    until: Option<place::Place>,
+    #[arg(long, value_name = "PLACE", value_parser = position, allow_hyphen_values = true, conflicts_with = "group")]
+    until: Option<Position>,
     /// Stream: read as a member of this consumer group
     #[arg(short, long)]
     group: Option<OsString>,
@@ -97,6 +98,11 @@ pub(crate) struct ConsumeArgs {
     policy: policy::Policy,
     #[command(flatten)]
     server: ServerArgs,
+}
+
+/// Reads a place; `$` is what the server calls the end.
+fn position(text: &str) -> Result<Position, String> {
+    if text == "$" { Ok(Position::End) } else { text.parse() }
 }
 
 /// When a message is acknowledged.
@@ -248,7 +254,7 @@ async fn client_id(link: &mut Link) -> Result<String> {
         Some(id) => Ok(id.to_string()),
         None => match link.call(["CLIENT", "ID"]).await? {
             Value::Integer(id) => Ok(id.to_string()),
-            other => Err(message::unexpected(other)),
+            other => Err(facts::unexpected(other)),
         },
     }
 }

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
 use super::message::Message;
-use super::place::now_ms;
 use crate::deadletter::{ATTEMPTS_MAX, Attempt, PayloadHash};
+use crate::moment::now_ms;
 use crate::print::message as print;
 
 /// All notes of one consumer.

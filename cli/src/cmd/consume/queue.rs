@@ -22,14 +22,15 @@ use bytes::Bytes;
 use rbq_client::{Link, Request};
 use rbq_resp::Value;
 
-use super::message::{Message, unexpected};
+use super::message::Message;
 use super::notes::Notes;
-use super::place::now_ms;
 use super::source::{self, Source};
 use super::{Ack, ConsumeArgs, home};
 use crate::cmd::produce::Kind;
 use crate::deadletter::{Provenance, SourceKind};
+use crate::facts::unexpected;
 use crate::failure::{Failure, Result, say};
+use crate::moment::now_ms;
 
 /// A consumer of a queue.
 #[derive(Debug)]

@@ -15,10 +15,11 @@ use std::time::Duration;
 use rbq_client::{Link, Request};
 use rbq_resp::Value;
 
-use super::message::{Message, unexpected};
-use super::place::now_ms;
+use super::message::Message;
 use crate::deadletter::{DeadLetter, Provenance};
+use crate::facts::unexpected;
 use crate::failure::{Failure, Result};
+use crate::moment::now_ms;
 
 /// How often a burial begins again because somebody else wrote to the dead-letter stream meanwhile.
 const BURIALS_MAX: usize = 1000;

@@ -6,14 +6,16 @@ use rbq_client::{Link, Request};
 use rbq_resp::Value;
 use tokio::time::Instant;
 
-use super::message::{self, Message, unexpected};
-use super::place::{EntryId, Place, now_ms};
+use super::message::{self, Message};
 use super::worker::Work;
 use super::{ConsumeArgs, Wait, home};
 use crate::cmd::produce::Kind;
+use crate::entries::EntryId;
 use crate::exit::Exit;
+use crate::facts::unexpected;
 use crate::failure::Result;
 use crate::interrupt::Interrupt;
+use crate::moment::{Position, now_ms};
 
 /// Entries asked for at once, unless told otherwise: a round trip a hundred is no cost, and ordinary ones take some 10 KiB.
 pub(super) const BATCH: u64 = 100;
@@ -24,7 +26,7 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 pub(super) async fn run(args: ConsumeArgs, mut work: Work) -> Result<Exit> {
     let (_, mut link) = home::Home::find(&args.server, &work.key, Kind::Stream).await?;
     let mut interrupt = Interrupt::listen()?;
-    let mut after = behind(args.from.unwrap_or(Place::Beginning), &work.key, &mut link).await?;
+    let mut after = behind(args.from.unwrap_or(Position::Beginning), &work.key, &mut link).await?;
     let until = match args.until {
         Some(place) => Some(last(place, &work.key, &mut link).await?),
         None => None,
@@ -89,15 +91,15 @@ fn is_over(work: &Work, until: Option<EntryId>, last_entry: Instant) -> bool {
 }
 
 /// The ID to read behind. The end is looked up: what comes between two questions must not be missed.
-async fn behind(from: Place, key: &[u8], link: &mut Link) -> Result<String> {
+async fn behind(from: Position, key: &[u8], link: &mut Link) -> Result<String> {
     match from {
-        Place::End => Ok(last(Place::End, key, link).await?.to_string()),
-        place => Ok(place.behind()),
+        Position::End => Ok(last(Position::End, key, link).await?.to_string()),
+        place => Ok(place.given_last()),
     }
 }
 
 /// The last ID that belongs to a place; the end is what is the newest entry now.
-async fn last(place: Place, key: &[u8], link: &mut Link) -> Result<EntryId> {
+async fn last(place: Position, key: &[u8], link: &mut Link) -> Result<EntryId> {
     if let Some(id) = place.last() {
         return Ok(id);
     }
