@@ -58,7 +58,7 @@ pub(crate) struct ReplArgs {
     /// With --embedded: what a server with this --dir keeps, durable and locked as there
     #[arg(long, value_name = "DIR", requires = "embedded")]
     dir: Option<PathBuf>,
-    /// How long <Tab> may wait for the server's keys, groups, consumers and channels
+    /// How long TAB may wait for the server's keys, groups, consumers and channels
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "150ms")]
     complete_within: Duration,
     #[command(flatten)]
