@@ -9,7 +9,7 @@ use rbq_journal::OpenError;
 use crate::exit::Exit;
 
 /// What commands return.
-pub(crate) type Result<T> = std::result::Result<T, Failure>;
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// The end of a command before its work was done.
 #[derive(Debug)]

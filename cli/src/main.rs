@@ -21,6 +21,7 @@ mod entries;
 mod exit;
 mod facts;
 mod failure;
+mod feed;
 mod interrupt;
 mod jq;
 mod lines;

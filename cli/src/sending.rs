@@ -1,115 +1,149 @@
 //! Sending many messages, pipelined, in bounded memory, counting what became of each: `pub` and `produce`.
 //!
 //! ```text
-//!   sent          the request was queued on the connection
+//!   sent          the request was queued on a connection
 //!   acknowledged  the server answered, and not with an error
 //!   failed        the server answered with an error, or never will: sent - acknowledged at the end
 //! ```
 //!
-//! Replies are awaited while lines are read, so that an error is told when it happens and the memory in flight is what
-//! [`Options`](rbq_client::Options) allows. Ctrl-C stops the reading; what is in flight is waited for.
+//! Invariant: every request that is not answered is kept, encoded, until it is. So a lost connection is made again and they go
+//! out again in their order; what was answered never does. What had been executed without its answer arriving is then there
+//! twice, unless requests name themselves ([`Again::Recognised`]); which of both holds is told when it happens.
+//!
+//! Ctrl-C stops the taking of messages; what is in flight is waited for.
 
-use std::collections::VecDeque;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
-use std::vec;
+mod window;
 
-use rbq_client::{Client, Error, Pending, Request};
+use std::time::Duration;
+
+use rbq_client::{Error, Link, Options, Redirect, RedirectKind, Target};
 use rbq_resp::Value;
-use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
 
+use self::window::Window;
+use crate::duration;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::feed::Requests;
 use crate::interrupt::Interrupt;
-use crate::lines::{self, Batch};
+use crate::progress::Progress;
 
 /// Errors told one by one; later ones are counted alone.
 const ERRORS_TOLD_MAX: u64 = 3;
 
-/// Where messages come from.
-#[derive(Debug)]
-pub(crate) struct Messages {
-    batch: vec::IntoIter<Vec<u8>>,
-    stdin: Option<mpsc::Receiver<Batch>>,
+/// Between two attempts to connect: at first, and at most.
+const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// How long redirects are followed without one answer: longer than any settled cluster needs.
+const REDIRECT_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How much a rate may catch up at once: a timer counts milliseconds, and a server may pause for a while.
+const CATCH_UP: Duration = Duration::from_millis(100);
+
+/// How to send.
+#[derive(Debug, Clone)]
+pub(crate) struct Manner {
+    /// Requests in flight, at most.
+    pub(crate) batch: usize,
+    /// Messages a second, at most.
+    pub(crate) rate: Option<f64>,
+    /// Messages, at most.
+    pub(crate) count: Option<u64>,
+    /// How long to try to reach a server that was lost.
+    pub(crate) reconnect: Duration,
+    pub(crate) again: Again,
+    /// What it means when the server answers with nothing.
+    pub(crate) nil: &'static str,
 }
 
-impl Messages {
-    /// The arguments, or without any the lines of stdin.
-    pub(crate) fn of(arguments: Vec<OsString>) -> Self {
-        let stdin = arguments.is_empty().then(lines::of_stdin);
-        let batch = arguments.into_iter().map(OsString::into_vec).collect::<Vec<_>>().into_iter();
-        Self { batch, stdin }
-    }
-
-    /// The next message; `None` at the end. Cancellation-safe.
-    async fn next(&mut self) -> Option<std::io::Result<Vec<u8>>> {
-        loop {
-            if let Some(message) = self.batch.next() {
-                return Some(Ok(message));
-            }
-            match self.stdin.as_mut()?.recv().await? {
-                Ok(batch) => self.batch = batch.into_iter(),
-                Err(error) => return Some(Err(error)),
-            }
-        }
-    }
+/// What becomes of a request that is executed a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// The server knows it again and adds nothing.
+    Recognised,
+    /// The message is there twice.
+    Doubled,
 }
 
 /// A run of sending.
 #[derive(Debug)]
 pub(crate) struct Sending {
-    client: Client,
+    target: Target,
+    link: Link,
     interrupt: Interrupt,
-    in_flight: VecDeque<Pending>,
+    manner: Manner,
+    progress: Progress,
+    window: Window,
+    reading: bool,
+    /// When the next message may go.
+    due: Instant,
+    /// Since when nothing was answered, after a connection was lost.
+    lost_since: Option<Instant>,
     sent: u64,
     acknowledged: u64,
     refused: u64,
-    told_lost: bool,
 }
 
-enum Step {
-    Message(Option<std::io::Result<Vec<u8>>>),
-    Reply(rbq_client::Result<Value>),
-    Interrupted,
+/// What ended a turn before its time.
+enum Stop {
+    Input(Failure),
+    Connection(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Connection(error)
+    }
 }
 
 impl Sending {
-    pub(crate) fn new(client: Client, interrupt: Interrupt) -> Self {
-        Self { client, interrupt, in_flight: VecDeque::new(), sent: 0, acknowledged: 0, refused: 0, told_lost: false }
+    pub(crate) fn new(target: Target, link: Link, interrupt: Interrupt, manner: Manner, progress: Progress) -> Self {
+        let (window, due) = (Window::default(), Instant::now());
+        let (reading, lost_since) = (true, None);
+        let (sent, acknowledged, refused) = (0, 0, 0);
+        Self {
+            target,
+            link,
+            interrupt,
+            manner,
+            progress,
+            window,
+            reading,
+            due,
+            lost_since,
+            sent,
+            acknowledged,
+            refused,
+        }
     }
 
     /// Sends all messages and waits for all replies; `acknowledged` sees each reply that is no error.
     ///
     /// # Errors
-    /// Of stdin. A lost connection is no `Err`: it is told here and counts as failed messages.
-    pub(crate) async fn run(
-        &mut self,
-        mut messages: Messages,
-        request: impl Fn(Vec<u8>) -> Request,
-        mut acknowledged: impl FnMut(Value),
-    ) -> Result<()> {
-        let mut reading = true;
-        while reading || !self.in_flight.is_empty() {
-            let step = tokio::select! {
-                () = self.interrupt.pressed(), if reading => Step::Interrupted,
-                reply = oldest(&mut self.in_flight), if !self.in_flight.is_empty() => Step::Reply(reply),
-                message = messages.next(), if reading => Step::Message(message),
-            };
-            match step {
-                Step::Interrupted | Step::Message(None) => reading = false,
-                Step::Message(Some(Err(error))) => {
-                    self.drain(&mut acknowledged).await;
-                    return Err(error.into());
-                }
-                Step::Message(Some(Ok(message))) => {
-                    if !self.send(request(message), &mut acknowledged).await {
-                        reading = false;
+    /// Of the input, after what came before it was sent. A lost connection is no `Err`: it is told here, and what it cost
+    /// counts as failed.
+    pub(crate) async fn run(&mut self, mut input: Requests, mut acknowledged: impl FnMut(&Value)) -> Result<()> {
+        let mut failure = Ok(());
+        while self.reading || self.window.in_flight() > 0 {
+            match self.turn(&mut input, &mut acknowledged).await {
+                Ok(()) => {}
+                Err(Stop::Input(error)) => (self.reading, failure) = (false, Err(error)),
+                Err(Stop::Connection(error)) => {
+                    if let Err(error) = self.reconnect(error).await {
+                        let _ = error.report();
+                        self.reading = false;
+                        self.window = Window::default();
                     }
                 }
-                Step::Reply(reply) => self.count(reply, &mut acknowledged),
             }
         }
-        Ok(())
+        failure
+    }
+
+    /// Takes the bar away, so that what is said next stands by itself.
+    pub(crate) fn end_progress(&mut self) {
+        std::mem::replace(&mut self.progress, Progress::silent()).finish();
     }
 
     /// `sent N, acknowledged N, failed N`.
@@ -118,77 +152,158 @@ impl Sending {
     }
 
     pub(crate) fn exit(&self) -> Exit {
-        if self.failed() > 0 { Exit::Failed } else { self.interrupt.exit() }
+        match (self.failed(), self.acknowledged) {
+            (0, _) => self.interrupt.exit(),
+            (_, 0) => Exit::Failed,
+            _ => Exit::Partly,
+        }
     }
 
     fn failed(&self) -> u64 {
         self.sent - self.acknowledged
     }
 
-    /// Queues one request, taking replies while there is no room for it; false if the connection has ended.
-    async fn send(&mut self, request: Request, acknowledged: &mut impl FnMut(Value)) -> bool {
-        let client = self.client.clone();
-        let mut submit = std::pin::pin!(client.submit(request));
-        loop {
-            let reply = tokio::select! {
-                biased;
-                submitted = &mut submit => {
-                    match submitted {
-                        Ok(pending) => {
-                            self.sent += 1;
-                            self.in_flight.push_back(pending);
-                            return true;
-                        }
-                        Err(error) => {
-                            self.sent += 1;
-                            self.lost(&error);
-                            return false;
-                        }
-                    }
+    /// Sends what may go, then waits for whatever comes first.
+    async fn turn(&mut self, input: &mut Requests, acknowledged: &mut impl FnMut(&Value)) -> Result<(), Stop> {
+        if self.reading {
+            self.fill(input)?;
+        }
+        if self.link.queued_bytes() > 0 {
+            self.link.flush().await?;
+        }
+        let has_room = self.reading && self.room() > 0;
+        let (is_paced, wants_more) = (has_room && self.window.waiting() > 0, has_room && self.window.waiting() == 0);
+        tokio::select! {
+            () = self.interrupt.pressed(), if self.reading => self.reading = false,
+            value = self.link.receive(), if self.window.in_flight() > 0 => {
+                let before = self.acknowledged;
+                self.count(&value?, acknowledged)?;
+                while self.window.in_flight() > 0 && let Some(value) = self.link.received()? {
+                    self.count(&value, acknowledged)?;
                 }
-                reply = oldest(&mut self.in_flight), if !self.in_flight.is_empty() => reply,
-            };
-            self.count(reply, acknowledged);
+                self.progress.add(self.acknowledged - before);
+            }
+            chunk = input.recv(), if wants_more => match chunk {
+                Some(chunk) => self.window.offer(chunk.map_err(Stop::Input)?),
+                None => self.reading = false,
+            },
+            () = sleep_until(self.due), if is_paced => {}
         }
+        Ok(())
     }
 
-    async fn drain(&mut self, acknowledged: &mut impl FnMut(Value)) {
-        while !self.in_flight.is_empty() {
-            let reply = oldest(&mut self.in_flight).await;
-            self.count(reply, acknowledged);
-        }
-    }
-
-    fn count(&mut self, reply: rbq_client::Result<Value>, acknowledged: &mut impl FnMut(Value)) {
-        match reply {
-            Ok(Value::Error(text)) => {
-                self.refused += 1;
-                if self.refused <= ERRORS_TOLD_MAX {
-                    let _ = Failure::from(Error::from_error_reply(text)).report();
+    /// Queues as much as there is, and room and time for.
+    fn fill(&mut self, input: &mut Requests) -> Result<(), Stop> {
+        let mut room = self.room();
+        while room > 0 && self.reading {
+            if self.window.waiting() == 0 {
+                match input.try_recv() {
+                    Ok(chunk) => self.window.offer(chunk.map_err(Stop::Input)?),
+                    Err(_) => return Ok(()),
                 }
             }
-            Ok(value) => {
+            let now = room.min(self.window.waiting()).min(self.are_due());
+            if now == 0 {
+                return Ok(());
+            }
+            self.link.queue_encoded(self.window.take(now));
+            self.pass(now);
+            room -= now;
+        }
+        Ok(())
+    }
+
+    /// How many may be sent. Only once half of them are answered, so that they go out by the hundred and not one a reply.
+    fn room(&self) -> usize {
+        let (in_flight, batch) = (self.window.in_flight(), self.manner.batch);
+        let left = self.manner.count.map_or(u64::MAX, |count| count - self.sent);
+        if in_flight > batch / 2 || self.window.is_full() { 0 } else { (batch - in_flight).min(left as usize) }
+    }
+
+    /// How many the rate allows now.
+    fn are_due(&self) -> usize {
+        let Some(rate) = self.manner.rate else { return usize::MAX };
+        match Instant::now().checked_duration_since(self.due) {
+            Some(late) => (late.as_secs_f64() * rate) as usize + 1,
+            None => 0,
+        }
+    }
+
+    fn pass(&mut self, messages: usize) {
+        self.sent += messages as u64;
+        if let Some(rate) = self.manner.rate {
+            let earliest = Instant::now().checked_sub(CATCH_UP).unwrap_or(self.due);
+            self.due = self.due.max(earliest) + Duration::from_secs_f64(messages as f64 / rate);
+        }
+        if self.manner.count == Some(self.sent) {
+            self.reading = false;
+        }
+    }
+
+    fn count(&mut self, value: &Value, acknowledged: &mut impl FnMut(&Value)) -> Result<(), Stop> {
+        let refused = match value {
+            Value::Push(_) => return Ok(()),
+            Value::Error(text) => match Redirect::parse(text.as_bytes()) {
+                Some(redirect) => return Err(Stop::Connection(Error::Redirect(redirect))),
+                None => Failure::from(Error::from_error_reply(text.clone())),
+            },
+            Value::Null | Value::NullArray => Failure::new(self.manner.nil),
+            value => {
                 self.acknowledged += 1;
+                self.lost_since = None;
+                self.window.answer();
                 acknowledged(value);
+                return Ok(());
             }
-            Err(error) => self.lost(&error),
+        };
+        self.window.answer();
+        self.refused += 1;
+        if self.refused <= ERRORS_TOLD_MAX {
+            let _ = refused.report();
+        }
+        Ok(())
+    }
+
+    /// Reaches the server again, or the node it names, and queues what was not answered.
+    async fn reconnect(&mut self, error: Error) -> Result<()> {
+        let (mut pause, mut limit) = (PAUSE, self.manner.reconnect);
+        match &error {
+            // Nothing was executed here: the other node has the key.
+            Error::Redirect(redirect) if redirect.kind == RedirectKind::Moved => {
+                self.target.endpoint = redirect.endpoint(&self.target.endpoint);
+                (pause, limit) = (Duration::ZERO, limit.max(REDIRECT_TIME_MAX));
+            }
+            // The slot is on its way; it will have arrived in a while.
+            Error::Redirect(_) => limit = limit.max(REDIRECT_TIME_MAX),
+            error => self.tell_lost(error),
+        }
+        let since = *self.lost_since.get_or_insert_with(Instant::now);
+        loop {
+            if since.elapsed() + pause > limit {
+                return Err(error.into());
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.interrupt.pressed() => return Err(error.into()),
+            }
+            pause = (pause * 2).clamp(PAUSE, PAUSE_MAX);
+            match Link::connect(&self.target, &Options::default()).await {
+                Ok(link) => self.link = link,
+                Err(refused @ Error::Auth(_)) => return Err(refused.into()),
+                Err(_) => continue,
+            }
+            self.window.unanswered().for_each(|requests| self.link.queue_encoded(requests));
+            return Ok(());
         }
     }
 
-    /// Every request in flight hears of a lost connection; a person needs to hear it once.
-    fn lost(&mut self, error: &Error) {
-        if !std::mem::replace(&mut self.told_lost, true) {
-            let _ = Failure::from(error.clone()).report();
-        }
+    fn tell_lost(&self, error: &Error) {
+        let in_flight = self.window.in_flight();
+        let fate = match self.manner.again {
+            Again::Recognised => "sent again, and recognised where they had arrived",
+            Again::Doubled => "sent again, and there twice where they had arrived",
+        };
+        let limit = duration::shown(self.manner.reconnect);
+        self.progress.say(&format!("{error}; trying to reach it for {limit}: {in_flight} not acknowledged, {fate}"));
     }
-}
-
-/// The reply to the oldest request. Cancellation-safe: a request leaves the queue with its reply.
-async fn oldest(in_flight: &mut VecDeque<Pending>) -> rbq_client::Result<Value> {
-    let Some(pending) = in_flight.front_mut() else {
-        return std::future::pending().await;
-    };
-    let reply = pending.await;
-    in_flight.pop_front();
-    reply
 }

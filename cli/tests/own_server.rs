@@ -30,7 +30,7 @@ fn every_tool_works_with_our_own_server() {
     exit 0
     err| sent 3, acknowledged 3, failed 0
     ");
-    assert_snapshot!(server.play(&["consume", "queue", "jobs", "--no-wait", "--batch", "2"], ""), @r"
+    assert_snapshot!(server.play(&["consume", "queue", "jobs", "-q", "--no-wait", "--batch", "2"], ""), @r"
     exit 0
     out| 1
     out| 2

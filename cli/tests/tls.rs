@@ -26,7 +26,7 @@ fn commands_reach_a_server_over_tls_as_an_acl_user() {
     exit 0
     err| sent 1, acknowledged 1, failed 0
     ");
-    assert_snapshot!(play(&url, &["--tls-insecure"], &["consume", "queue", "jobs", "--no-wait"]), @r"
+    assert_snapshot!(play(&url, &["--tls-insecure"], &["consume", "queue", "jobs", "-q", "--no-wait"]), @r"
     exit 0
     out| first
     ");

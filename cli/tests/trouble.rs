@@ -95,7 +95,7 @@ fn a_command_line_that_makes_no_sense_is_exit_2() {
     }
     assert_snapshot!(play(&oracle, &["consume", "queue", "q", "-g", "g"], ""), @r"
     exit 2
-    err| error: a queue has neither groups nor IDs; --group and --from are for streams
+    err| error: a queue has neither groups nor IDs; --group, --from and --until are for streams
     ");
     assert_snapshot!(play(&oracle, &["pub", "c", "m", "-u", "http://h"], ""), @r"
     exit 2

@@ -3,17 +3,21 @@
 //! A message that nobody hears is gone, and that is no failure; the summary tells how many heard.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::ffi::OsStringExt;
 
 use clap::Args;
-use rbq_client::Request;
+use rbq_client::{Link, Options, Request};
 use rbq_resp::Value;
 
+use crate::cmd::produce::PaceArgs;
 use crate::exit::Exit;
 use crate::failure::{Result, say};
+use crate::feed::{self, Input, Requests};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
-use crate::sending::{Messages, Sending};
+use crate::progress::Progress;
+use crate::sending::{Again, Sending};
 
 /// Publish messages to a channel
 #[derive(Debug, Clone, Args)]
@@ -25,6 +29,8 @@ pub(crate) struct PubArgs {
     /// Publish to a shard channel (SPUBLISH)
     #[arg(long)]
     shard: bool,
+    #[command(flatten)]
+    pace: PaceArgs,
     /// No summary on stderr
     #[arg(short, long)]
     quiet: bool,
@@ -33,26 +39,36 @@ pub(crate) struct PubArgs {
 }
 
 pub(crate) async fn run(args: PubArgs) -> Result<Exit> {
-    let (client, _) = args.server.client().await?;
-    let interrupt = Interrupt::listen()?;
-    let channel = args.channel.into_vec();
-    let verb = if args.shard { "SPUBLISH" } else { "PUBLISH" };
+    let target = args.server.target()?;
+    let link = Link::connect(&target, &Options::default()).await?;
+    let manner = args.pace.manner(Again::Doubled, "the server answered with nothing");
+    let quiet = args.quiet;
     let mut heard = 0;
-    let mut sending = Sending::new(client, interrupt.clone());
-    let messages = Messages::of(args.messages);
-    sending
-        .run(
-            messages,
-            |message| Request::new(verb).arg(&channel).arg(message),
-            |reply| {
-                if let Value::Integer(receivers) = reply {
-                    heard += receivers;
-                }
-            },
-        )
-        .await?;
-    if !args.quiet {
+    let mut sending = Sending::new(target, link, Interrupt::listen()?, manner, Progress::silent());
+    let sent = sending.run(requests(args), |reply| {
+        if let Value::Integer(receivers) = reply {
+            heard += receivers;
+        }
+    });
+    let sent = sent.await;
+    if !quiet {
         say(&format!("{}, heard {heard} times", sending.summary()));
     }
-    Ok(sending.exit())
+    sent.map(|()| sending.exit())
+}
+
+fn requests(args: PubArgs) -> Requests {
+    feed::start(move |feed| {
+        let verb = if args.shard { "SPUBLISH" } else { "PUBLISH" };
+        let mut request = Request::new(verb).arg(args.channel.into_vec());
+        let mut publish = |message: &[u8]| {
+            request.truncate(2);
+            request.push(message);
+            feed.request(&request)
+        };
+        if args.messages.is_empty() || args.messages == ["-"] {
+            return feed::split(Input::new(feed, io::stdin()), b'\n', publish);
+        }
+        args.messages.into_iter().try_for_each(|message| publish(&message.into_vec()))
+    })
 }

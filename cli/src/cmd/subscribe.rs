@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use clap::Args;
-use rbq_client::{Error, Kind, PubSub, Request};
+use rbq_client::{Error, Kind, Link, Options, PubSub, Redirect, Request};
 use rbq_resp::Value;
 use tokio::time::{Instant, sleep_until};
 
@@ -19,6 +19,9 @@ use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
 use crate::output::Output as Stdout;
 use crate::print::message::{self, Output};
+
+/// Redirects followed in a row: a settled cluster needs one.
+const REDIRECTS_MAX: usize = 5;
 
 /// Receive messages published to channels
 #[derive(Debug, Clone, Args)]
@@ -46,7 +49,8 @@ pub(crate) struct SubArgs {
 }
 
 pub(crate) async fn run(args: SubArgs) -> Result<Exit> {
-    let mut link = args.server.link().await?;
+    let mut target = args.server.target()?;
+    let mut link = Link::connect(&target, &Options::default()).await?;
     let mut interrupt = Interrupt::listen()?;
     let mut stdout = Stdout::new();
     let verb = match (args.pattern, args.shard) {
@@ -56,8 +60,10 @@ pub(crate) async fn run(args: SubArgs) -> Result<Exit> {
     };
     let (output, one_channel) = (args.output, args.channels.len() == 1 && !args.pattern);
     let mut left = args.count.unwrap_or(u64::MAX);
-    link.queue(&Request::new(verb).args(args.channels.into_iter().map(OsString::into_vec)));
+    let subscribe = Request::new(verb).args(args.channels.into_iter().map(OsString::into_vec));
+    link.queue(&subscribe);
     link.flush().await?;
+    let mut redirects_left = REDIRECTS_MAX;
     // Counted from the last message: confirmations and other pushes are none.
     let deadline = || args.wait.map(|wait| Instant::now() + wait);
     let mut until = deadline();
@@ -69,7 +75,18 @@ pub(crate) async fn run(args: SubArgs) -> Result<Exit> {
             () = quiet(until) => break,
         };
         let elements = match value {
-            Value::Error(text) => return Err(Error::from_error_reply(text).into()),
+            Value::Error(text) => match Redirect::parse(text.as_bytes()) {
+                // A shard channel is where its slot is, and all of one command's are in one slot.
+                Some(redirect) if redirects_left > 0 => {
+                    redirects_left -= 1;
+                    target.endpoint = redirect.endpoint(&target.endpoint);
+                    link = Link::connect(&target, &Options::default()).await?;
+                    link.queue(&subscribe);
+                    link.flush().await?;
+                    continue;
+                }
+                _ => return Err(Error::from_error_reply(text).into()),
+            },
             Value::Push(elements) | Value::Array(elements) => elements,
             _ => continue,
         };
@@ -77,6 +94,7 @@ pub(crate) async fn run(args: SubArgs) -> Result<Exit> {
             write(&event, output, one_channel, stdout.buffer());
             stdout.flush()?;
             left -= 1;
+            redirects_left = REDIRECTS_MAX;
             until = deadline();
         }
     }

@@ -3,7 +3,7 @@
 
 pub(crate) mod keys;
 #[path = "../../../crates/client/tests/oracle/mod.rs"]
-mod oracle;
+pub(crate) mod oracle;
 
 pub(crate) mod either;
 pub(crate) mod letters;

@@ -138,6 +138,14 @@ impl Link {
         }
     }
 
+    /// The next value of those that were read together with one before: of a long pipeline's replies most are.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`].
+    pub fn received(&mut self) -> Result<Option<Value>> {
+        self.decoder.next().map_err(Error::protocol)
+    }
+
     /// Sends what is queued and receives at the same time, so that two sides with much to say cannot wait for each other: the
     /// next value, or `None` once all is sent. Cancellation-safe.
     ///

@@ -49,6 +49,13 @@ impl Request {
         self.ends.push(self.bytes.len());
     }
 
+    /// Keeps the first `len` of name and arguments, and the memory of the rest: a request that is built again and again
+    /// with other arguments allocates once.
+    pub fn truncate(&mut self, len: usize) {
+        self.ends.truncate(len);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
     /// Name and arguments.
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
@@ -143,6 +150,18 @@ mod tests {
         assert_eq!(request.iter().collect::<Vec<_>>(), [&b"a"[..], b"", b"bc", b"d"]);
         assert_eq!(request.iter().len(), 4);
         assert!(request.is_word(0, "A") && !request.is_word(4, ""));
+    }
+
+    #[test]
+    fn a_request_is_cut_back_and_built_again() {
+        let mut request = Request::from(["LPUSH", "jobs", "one"]);
+        request.truncate(2);
+        request.push("two");
+        assert_eq!(request, Request::from(["LPUSH", "jobs", "two"]));
+        request.truncate(9);
+        assert_eq!(request.len(), 3);
+        request.truncate(0);
+        assert!(request.is_empty() && request.size_bytes() == 0);
     }
 
     #[test]

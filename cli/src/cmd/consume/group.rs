@@ -1,129 +1,366 @@
-//! A stream as a member of a consumer group: at least once, acknowledged when stdout has accepted the bytes.
+//! A stream as a member of a consumer group: at least once, and a dead letter after so many times.
 //!
 //! ```text
-//!   1  our own pending entries, from a run that ended before it acknowledged   XREADGROUP … STREAMS name 0
-//!   2  entries that nobody was given yet                                       XREADGROUP … STREAMS name >
-//!   each batch: write, flush, XACK
+//!   new entries                    XREADGROUP … >
+//!   our own, of an earlier run     XPENDING … CONSUMER,  then XCLAIM with the idle time seen
+//!   of dead consumers              XPENDING IDLE ack-wait,  then XCLAIM with that as the least idle time
 //! ```
+//!
+//! Invariant: nothing is decided about an entry that is not ours. XCLAIM with a least idle time makes it ours only if nobody was
+//! given it since we looked, so of two consumers that see the same dead one's entry, one gets it.
+//!
+//! A lease is the entry's idle time: while we work, XCLAIM … JUSTID to ourselves sets it back without counting a delivery.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use rbq_client::{Link, Request};
 use rbq_resp::Value;
 
-use super::entries::{self, Entry};
-use super::queue::refused;
-use super::stream::BATCH;
-use super::{ConsumeArgs, Quota, Wait};
-use crate::exit::Exit;
-use crate::failure::{Failure, Result};
-use crate::interrupt::Interrupt;
-use crate::output::Output as Stdout;
+use super::message::{self, Message, unexpected};
+use super::place::now_ms;
+use super::source::{self, Source};
+use super::{Ack, ConsumeArgs, home};
+use crate::cmd::produce::Kind;
+use crate::deadletter::{ATTEMPTS_MAX, Attempt, Field, Provenance, SourceKind};
+use crate::failure::{Failure, Result, say};
 
-pub(super) async fn run(args: ConsumeArgs) -> Result<Exit> {
-    let mut quota = Quota::new(&args, BATCH);
-    let mut member = Member::join(&args).await?;
-    let mut interrupt = Interrupt::listen()?;
-    let mut stdout = Stdout::new();
-    let mut phase = Phase::Pending("0".to_owned());
-    while let Some(count) = quota.next() {
-        let request = member.read(&phase, count, args.wait());
-        let reply = tokio::select! {
-            biased;
-            () = interrupt.pressed() => break,
-            reply = member.link.call(request) => reply?,
-        };
-        let entries = match reply {
-            Value::Error(text) if text.starts_with("NOGROUP") => return Err(no_group(&args)),
-            reply => entries::read(reply)?,
-        };
-        match (entries.last(), &mut phase) {
-            (None, Phase::Pending(_)) => phase = Phase::New,
-            (None, Phase::New) => break,
-            (Some(Entry { id, .. }), Phase::Pending(after)) => after.clone_from(id),
-            (Some(_), Phase::New) => {}
-        }
-        quota.take(entries.iter().filter(|entry| entry.fields.is_some()).count());
-        for entry in &entries {
-            entries::write(&member.name, entry, args.output, stdout.buffer());
-            stdout.relieve()?;
-        }
-        stdout.flush()?;
-        member.acknowledge(&entries).await?;
-    }
-    Ok(interrupt.exit())
-}
+/// Pending entries looked at in one go.
+const PENDING_PAGE: usize = 100;
 
-/// What is read next.
-enum Phase {
-    /// Our own pending entries after this ID.
-    Pending(String),
-    /// New ones.
-    New,
-}
-
-struct Member {
+/// A membership.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// Asks and may wait; everything else goes over `control`.
     link: Link,
-    name: Vec<u8>,
+    control: Link,
+    client_id: String,
+    key: Vec<u8>,
     group: Vec<u8>,
     consumer: Vec<u8>,
+    dlq: Vec<u8>,
+    ack: Ack,
+    ack_wait_ms: u64,
+    deliveries_max: u64,
+    /// Where the next look at pending entries begins: ours first, then everybody's.
+    look: Look,
+    answer: Option<Value>,
 }
 
-impl Member {
-    async fn join(args: &ConsumeArgs) -> Result<Self> {
-        let bytes = |text: &OsString| text.clone().into_vec();
-        let group = args.group.as_ref().map(bytes).unwrap_or_default();
-        let consumer = args.consumer.as_ref().map_or_else(host_name, bytes);
-        let mut member = Self { link: args.server.link().await?, name: bytes(&args.name), group, consumer };
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Look {
+    Own(String),
+    All(String),
+}
+
+/// An entry that somebody was given and did not acknowledge.
+#[derive(Debug)]
+struct Pending {
+    id: String,
+    consumer: Bytes,
+    idle_ms: u64,
+    deliveries: u64,
+}
+
+impl Group {
+    pub(super) async fn join(args: &ConsumeArgs, key: Vec<u8>, group: Vec<u8>) -> Result<Self> {
+        let (home, mut link) = home::Home::find(&args.server, &key, Kind::Stream).await?;
+        let consumer = args.consumer_name();
+        let dlq = args.policy.dead_letters(&home, &key)?;
+        home::be_alone(&mut link, &[&key, &group, &consumer], &consumer).await?;
+        let control = home.link().await?;
+        let client_id = super::client_id(&mut link).await?;
+        let manual = args.ack == Ack::Manual;
+        let look = if manual { Look::All("-".to_owned()) } else { Look::Own("-".to_owned()) };
+        let mut joined = Self {
+            link,
+            control,
+            client_id,
+            key,
+            group,
+            consumer,
+            dlq,
+            ack: args.ack,
+            ack_wait_ms: args.policy.ack_wait.as_millis() as u64,
+            deliveries_max: args.policy.max_deliver,
+            look,
+            answer: None,
+        };
         if args.create {
-            member.create().await?;
+            joined.create(args.from.map_or_else(|| "0".to_owned(), super::place::Place::behind)).await?;
         }
-        Ok(member)
+        // Before anything is waited for, so that a group that is not there is told at once.
+        joined.pending(Request::default().args(["-", "+", "1"])).await?;
+        Ok(joined)
     }
 
-    async fn create(&mut self) -> Result<()> {
-        let request = Request::from(["XGROUP", "CREATE"]).arg(&self.name).arg(&self.group).args(["0", "MKSTREAM"]);
-        match self.link.call(request).await? {
-            Value::Error(text) if !text.starts_with("BUSYGROUP") => Err(refused(Value::Error(text))),
+    async fn create(&mut self, behind: String) -> Result<()> {
+        let request = Request::from(["XGROUP", "CREATE"]).arg(&self.key).arg(&self.group).arg(behind).arg("MKSTREAM");
+        match self.control.call(request).await? {
+            Value::Error(text) if !text.starts_with("BUSYGROUP") => Err(unexpected(Value::Error(text))),
             _ => Ok(()),
         }
     }
 
-    fn read(&self, phase: &Phase, count: u64, wait: Wait) -> Request {
-        let count = count.to_string();
-        let mut request = Request::from(["XREADGROUP", "GROUP"]).arg(&self.group).arg(&self.consumer);
-        request.extend(["COUNT", &count]);
-        // Reading pending entries never waits.
-        if let (Phase::New, Some(block)) = (phase, wait.block_ms()) {
-            request.extend(["BLOCK", &block]);
-        }
-        let after = match phase {
-            Phase::Pending(after) => after,
-            Phase::New => ">",
-        };
-        request.arg("STREAMS").arg(&self.name).arg(after)
+    fn no_group(&self) -> Failure {
+        let (group, name) = (String::from_utf8_lossy(&self.group), String::from_utf8_lossy(&self.key));
+        Failure::new(format!("there is no group `{group}` on a stream `{name}`")).hint("--create creates both")
     }
 
-    async fn acknowledge(&mut self, entries: &[Entry]) -> Result<()> {
-        if entries.is_empty() {
+    /// `XPENDING key group` and these arguments.
+    async fn pending(&mut self, range: Request) -> Result<Vec<Pending>> {
+        let request = Request::new("XPENDING").arg(&self.key).arg(&self.group).args(range.iter());
+        match self.control.call(request).await? {
+            Value::Array(entries) => entries
+                .into_iter()
+                .map(|entry| pending_of(entry).ok_or_else(|| Failure::new("XPENDING's reply is not what it should be")))
+                .collect(),
+            Value::Error(text) if text.starts_with("NOGROUP") => Err(self.no_group()),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// The next entries to look at; none when all have been seen.
+    async fn page(&mut self) -> Result<Vec<Pending>> {
+        let (count, ack_wait) = (PENDING_PAGE.to_string(), self.ack_wait_ms.to_string());
+        let range = match &self.look {
+            Look::Own(from) => Request::default().args([from, "+", &count]).arg(&self.consumer),
+            Look::All(from) => Request::default().args(["IDLE", &ack_wait, from, "+", &count]),
+        };
+        let page = self.pending(range).await?;
+        let next = (page.len() == PENDING_PAGE).then(|| format!("({}", page[PENDING_PAGE - 1].id));
+        self.look = match (&self.look, next) {
+            (Look::Own(_), Some(from)) => Look::Own(from),
+            (Look::All(_), Some(from)) => Look::All(from),
+            (_, None) => Look::All("-".to_owned()),
+        };
+        Ok(page)
+    }
+
+    /// Makes entries ours that have been idle for this long; those of them that were still to be had.
+    async fn claim(&mut self, idle_ms: u64, id: &str, options: &[&str]) -> Result<Value> {
+        let request = Request::new("XCLAIM").arg(&self.key).arg(&self.group).arg(&self.consumer);
+        let request = request.arg(idle_ms.to_string()).arg(id).args(options);
+        match self.control.call(request).await? {
+            Value::Error(text) => Err(unexpected(Value::Error(text))),
+            reply => Ok(reply),
+        }
+    }
+
+    /// Takes an entry over: delivered to us, or buried; `None` if it was buried or is not to be had.
+    async fn take_over(&mut self, pending: Pending) -> Result<Option<Message>> {
+        let Pending { id, consumer, idle_ms, deliveries } = pending;
+        let least_idle_ms = idle_ms.min(self.ack_wait_ms);
+        let seen = Attempt { consumer, at_ms: now_ms().saturating_sub(idle_ms) };
+        if deliveries >= self.deliveries_max {
+            if is_empty(&self.claim(least_idle_ms, &id, &["JUSTID"]).await?) {
+                return Ok(None);
+            }
+            if let Some(fields) = self.entry(&id).await? {
+                let (delivery, attempts) = (deliveries, vec![seen]);
+                let message = Message { kind: Kind::Stream, id, fields, delivery, attempts, at_ms: now_ms() };
+                self.bury(&message, "max-deliver", "").await?;
+            }
+            return Ok(None);
+        }
+        let claimed = self.claim(least_idle_ms, &id, &[]).await?;
+        self.delivered(claimed, deliveries + 1, vec![seen])
+    }
+
+    /// The entry itself; one that is deleted is acknowledged, as nobody will ever see it.
+    async fn entry(&mut self, id: &str) -> Result<Option<Vec<Field>>> {
+        let reply = self.control.call(Request::new("XRANGE").arg(&self.key).args([id, id])).await?;
+        match message::read_entries(reply)?.pop() {
+            Some((_, Some(fields))) => Ok(Some(fields)),
+            _ => {
+                self.acknowledge([id]).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The entry of an XCLAIM, if it was to be had, with the attempts before this one.
+    fn delivered(&self, claimed: Value, delivery: u64, attempts: Vec<Attempt>) -> Result<Option<Message>> {
+        let entry = message::read_entries(claimed)?.pop();
+        Ok(entry.and_then(|(id, fields)| Some(self.deliver(id, fields?, delivery, attempts))))
+    }
+
+    fn deliver(&self, id: String, fields: Vec<Field>, delivery: u64, mut attempts: Vec<Attempt>) -> Message {
+        attempts.push(Attempt { consumer: Bytes::copy_from_slice(&self.consumer), at_ms: now_ms() });
+        let surplus = attempts.len().saturating_sub(ATTEMPTS_MAX);
+        attempts.drain(..surplus);
+        Message { kind: Kind::Stream, id, fields, delivery, attempts, at_ms: now_ms() }
+    }
+
+    async fn acknowledge<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        match self.control.call(Request::new("XACK").arg(&self.key).arg(&self.group).args(ids)).await? {
+            Value::Integer(_) => Ok(()),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Whether an entry is still ours, and how often it was delivered.
+    async fn mine(&mut self, id: &str) -> Result<Option<u64>> {
+        let range = Request::default().args([id, id, "1"]).arg(&self.consumer);
+        Ok(self.pending(range).await?.pop().map(|pending| pending.deliveries))
+    }
+}
+
+fn pending_of(entry: Value) -> Option<Pending> {
+    let Value::Array(parts) = entry else { return None };
+    let [id, consumer, Value::Integer(idle_ms), Value::Integer(deliveries)] = parts.as_slice() else { return None };
+    Some(Pending {
+        id: String::from_utf8(id.as_bytes()?.to_vec()).ok()?,
+        consumer: Bytes::copy_from_slice(consumer.as_bytes()?),
+        // Negative where nobody owns it.
+        idle_ms: u64::try_from(*idle_ms).unwrap_or(0),
+        deliveries: u64::try_from(*deliveries).unwrap_or(0),
+    })
+}
+
+fn is_empty(reply: &Value) -> bool {
+    !matches!(reply, Value::Array(ids) if !ids.is_empty())
+}
+
+impl Source for Group {
+    async fn ask(&mut self, count: u64, wait: Option<Duration>) -> Result<()> {
+        let mut request = Request::from(["XREADGROUP", "GROUP"]).arg(&self.group).arg(&self.consumer);
+        request.extend(["COUNT", &count.to_string()]);
+        if let Some(wait) = wait {
+            // 0 means for ever to the server.
+            request.extend(["BLOCK", &wait.as_millis().max(1).to_string()]);
+        }
+        if self.ack == Ack::None {
+            request.push("NOACK");
+        }
+        self.link.queue(&request.arg("STREAMS").arg(&self.key).arg(">"));
+        Ok(self.link.flush().await?)
+    }
+
+    async fn answered(&mut self) -> Result<()> {
+        self.answer = Some(super::reply(&mut self.link).await?);
+        Ok(())
+    }
+
+    async fn take(&mut self) -> Result<Vec<Message>> {
+        let entries = match self.answer.take() {
+            None => return Ok(Vec::new()),
+            Some(Value::Error(text)) if text.starts_with("NOGROUP") => return Err(self.no_group()),
+            Some(reply) => message::read_stream(reply)?,
+        };
+        let entries = entries.into_iter().filter_map(|(id, fields)| Some((id, fields?)));
+        Ok(entries.map(|(id, fields)| self.deliver(id, fields, 1, Vec::new())).collect())
+    }
+
+    async fn hurry(&mut self) -> Result<()> {
+        self.control.call(["CLIENT", "UNBLOCK", &self.client_id]).await?;
+        Ok(())
+    }
+
+    async fn adopt(&mut self, count: u64, held: &[Arc<Message>]) -> Result<Vec<Message>> {
+        let mut adopted = Vec::new();
+        loop {
+            let begun = self.look.clone();
+            let page = self.page().await?;
+            let all = page.len() < PENDING_PAGE;
+            for pending in page {
+                let is_own = pending.consumer == self.consumer;
+                if held.iter().any(|message| message.id == pending.id) || (is_own && self.ack == Ack::Manual) {
+                    continue;
+                }
+                if let Some(message) = self.take_over(pending).await? {
+                    adopted.push(message);
+                }
+                if adopted.len() as u64 == count {
+                    // The rest of the page is looked at again.
+                    self.look = begun;
+                    return Ok(adopted);
+                }
+            }
+            if all && matches!(begun, Look::All(_)) {
+                return Ok(adopted);
+            }
+        }
+    }
+
+    async fn again(&mut self, message: &Message) -> Result<Option<Message>> {
+        if self.mine(&message.id).await?.is_none() {
+            return Ok(None);
+        }
+        let claimed = self.claim(0, &message.id, &[]).await?;
+        self.delivered(claimed, message.delivery + 1, message.attempts.clone())
+    }
+
+    async fn done(&mut self, messages: &[Arc<Message>]) -> Result<()> {
+        // With NOACK only what was taken over is pending at all.
+        let is_due = |message: &&Arc<Message>| match self.ack {
+            Ack::Manual => false,
+            Ack::None => message.delivery > 1,
+            Ack::Auto | Ack::AfterExec => true,
+        };
+        let ids: Vec<_> = messages.iter().filter(is_due).map(|message| message.id.as_str()).collect();
+        if ids.is_empty() { Ok(()) } else { self.acknowledge(ids).await }
+    }
+
+    async fn bury(&mut self, message: &Message, reason: &str, error: &str) -> Result<bool> {
+        let letter = source::letter(
+            message,
+            Provenance {
+                source: Bytes::copy_from_slice(&self.key),
+                kind: SourceKind::Stream,
+                group: Bytes::copy_from_slice(&self.group),
+                id: message.id.clone(),
+                reason: reason.to_owned(),
+                error: Bytes::copy_from_slice(error.as_bytes()),
+                attempts: message.attempts.clone(),
+                first_delivered_ms: 0,
+                died_ms: 0,
+                redrives: 0,
+                job: String::new(),
+            },
+        );
+        let release = Request::new("XACK").arg(&self.key).arg(&self.group).arg(&message.id);
+        let is_buried = source::bury(&mut self.control, &self.dlq, &letter, &release).await?;
+        if is_buried {
+            let dlq = String::from_utf8_lossy(&self.dlq).into_owned();
+            let why = if error.is_empty() { String::new() } else { format!(": {error}") };
+            say(&format!("{} is a dead letter in `{dlq}` ({reason}, delivery {}{why})", message.id, message.delivery));
+        }
+        Ok(is_buried)
+    }
+
+    async fn give_back(&mut self, messages: &[Arc<Message>]) -> Result<()> {
+        if self.ack == Ack::None {
             return Ok(());
         }
-        let ids = entries.iter().map(|entry| &entry.id);
-        match self.link.call(Request::new("XACK").arg(&self.name).arg(&self.group).args(ids)).await? {
-            Value::Integer(_) => Ok(()),
-            other => Err(refused(other)),
+        let idle = self.ack_wait_ms.to_string();
+        for message in messages {
+            if self.mine(&message.id).await?.is_some() {
+                // So idle that whoever looks next may have it at once.
+                let count = message.delivery.saturating_sub(1).to_string();
+                self.claim(0, &message.id, &["IDLE", &idle, "RETRYCOUNT", &count, "JUSTID"]).await?;
+            }
         }
+        Ok(())
     }
-}
 
-fn no_group(args: &ConsumeArgs) -> Failure {
-    let group = args.group.clone().unwrap_or_default();
-    let (group, name) = (group.to_string_lossy(), args.name.to_string_lossy());
-    Failure::new(format!("there is no group `{group}` on a stream `{name}`")).hint("--create creates both")
-}
+    async fn uncount(&mut self, message: &Message) -> Result<Message> {
+        let delivery = message.delivery.saturating_sub(1);
+        if self.mine(&message.id).await?.is_some() {
+            self.claim(0, &message.id, &["RETRYCOUNT", &delivery.to_string(), "JUSTID"]).await?;
+        }
+        let mut attempts = message.attempts.clone();
+        attempts.pop();
+        Ok(Message { delivery, attempts, ..message.clone() })
+    }
 
-/// The same after a restart, so that what we left unacknowledged comes back to us.
-fn host_name() -> Vec<u8> {
-    rustix::system::uname().nodename().to_bytes().to_vec()
+    async fn keep(&mut self, held: &[Arc<Message>]) -> Result<()> {
+        for message in held {
+            if self.mine(&message.id).await?.is_some() {
+                self.claim(0, &message.id, &["JUSTID"]).await?;
+            }
+        }
+        Ok(())
+    }
 }

@@ -1,29 +1,47 @@
-//! `rbq consume`: messages of a queue or a stream, to stdout.
+//! `rbq consume`: messages of a queue or a stream, to stdout or through a command.
 //!
 //! What is promised depends on what it is:
 //!
 //! | | taken | when it is gone from the server | after a crash of ours |
 //! |---|---|---|---|
-//! | queue             | once, by one consumer | as it is taken; put back if stdout would not have it | the message in hand is lost |
-//! | stream            | by everybody          | never: reading changes nothing                       | read again from the start |
-//! | stream, `--group` | by one of the group   | acknowledged once stdout has accepted the bytes      | delivered again |
+//! | stream            | by everybody        | never: reading changes nothing                      | read again from the start |
+//! | stream, `--group` | by one of the group | acknowledged, once stdout accepted it or the command ended well | delivered again |
+//! | queue             | by one consumer     | the same                                            | taken back, delivered again |
+//! | `--ack none`      | by one consumer     | as it is taken                                      | lost |
+//!
+//! What fails too often, or kills its consumer each time, becomes a dead letter with its provenance.
 
-mod entries;
+mod exec;
+mod format;
 mod group;
+mod home;
+mod message;
+mod notes;
+mod place;
+mod policy;
 mod queue;
+mod select;
+mod source;
 mod stream;
+mod worker;
+mod write;
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use rbq_client::Link;
+use rbq_resp::Value;
 
+use self::worker::Work;
 use crate::cmd::produce::Kind;
 use crate::duration;
 use crate::exit::Exit;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, say};
 use crate::open::ServerArgs;
-use crate::print::message::Output;
+use crate::records::Form;
 
 /// Receive messages from a queue or a stream
 #[derive(Debug, Clone, Args)]
@@ -46,31 +64,141 @@ pub(crate) struct ConsumeArgs {
     batch: Option<u64>,
     /// How to write messages
     #[arg(short, long, default_value = "text")]
-    output: Output,
-    /// Stream: begin after this ID; `$` is the present end
-    #[arg(long, value_name = "ID", default_value = "0", conflicts_with = "group")]
-    from: String,
-    /// Stream: read as a member of this consumer group, and acknowledge what was written
+    output: Form,
+    /// How to write a message: %k key, %i ID, %v value, %S its length, %h fields as JSON, %{NAME} a field, %T ms since 1970,
+    /// %t date, %d delivery, \n \t \r \0 \e \xHH; nothing is added
+    #[arg(short, long, value_parser = format::parse, conflicts_with = "output")]
+    format: Option<format::Format>,
+    #[command(flatten)]
+    select: select::SelectArgs,
+    /// Stream: begin here: beginning, end, behind an ID, or at a time: 2026-01-31T12:00:00Z, -15m.
+    /// With a group: where it begins when --create makes it
+    #[arg(long, value_name = "PLACE", value_parser = place::parse, allow_hyphen_values = true)]
+    from: Option<place::Place>,
+    /// Stream: end here: end (what is the end now), an ID, or a time
+    #[arg(long, value_name = "PLACE", value_parser = place::parse, allow_hyphen_values = true, conflicts_with = "group")]
+    until: Option<place::Place>,
+    /// Stream: read as a member of this consumer group
     #[arg(short, long)]
     group: Option<OsString>,
-    /// Stream: our name in the group; give each parallel consumer its own [default: the host's name]
-    #[arg(short, long, requires = "group")]
+    /// Our name in the group, or at the queue; give each parallel consumer its own [default: the host's name]
+    #[arg(short, long)]
     consumer: Option<OsString>,
-    /// Stream: create the group, and the stream, if missing; it begins with the oldest entry
+    /// Stream: create the group, and the stream, if missing; it begins with the oldest entry unless --from says otherwise
     #[arg(long, requires = "group")]
     create: bool,
+    /// Group or queue: when a message is acknowledged
+    #[arg(long, default_value = "auto")]
+    ack: Ack,
+    /// Queue: do not say that messages are removed
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    policy: policy::Policy,
     #[command(flatten)]
     server: ServerArgs,
 }
 
+/// When a message is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ack {
+    /// When stdout has accepted it, or its command has ended with 0
+    Auto,
+    /// When its command has ended with 0
+    AfterExec,
+    /// By somebody else: it stays pending
+    Manual,
+    /// As it is taken: what is in hand when we crash is lost
+    None,
+}
+
 pub(crate) async fn run(args: ConsumeArgs) -> Result<Exit> {
-    match (args.kind, &args.group) {
-        (Kind::Queue, None) if args.from == "0" => queue::run(args).await,
+    args.check()?;
+    let key = args.name.clone().into_vec();
+    let select = args.select.ready().map_err(Failure::usage)?;
+    let group = args.group.clone().map(OsString::into_vec);
+    let worker = args.policy.exec.clone().map(|command| {
+        Arc::new(exec::Worker {
+            command,
+            limit: args.policy.exec_timeout,
+            key: key.clone(),
+            group: group.clone().unwrap_or_default(),
+            consumer: args.consumer_name(),
+        })
+    });
+    let batch = if args.kind == Kind::Queue && worker.is_none() { 1 } else { stream::BATCH };
+    let work = Work {
+        writer: write::Writer::new(&key, args.output, args.format.clone()),
+        key: key.clone(),
+        select,
+        worker,
+        policy: args.policy.clone(),
+        quota: Quota::new(&args, batch),
+        wait: args.wait(),
+    };
+    match (args.kind, group) {
         (Kind::Queue, _) => {
-            Err(Failure::usage("a queue has neither groups nor IDs; --group and --from are for streams"))
+            let queue = queue::Queue::open(&args, key).await?;
+            if !args.quiet {
+                let name = args.name.to_string_lossy();
+                say(&format!(
+                    "messages are removed from `{name}` as they are consumed; `rbq queue peek {name}` only looks"
+                ));
+            }
+            worker::run(queue, work).await
         }
-        (Kind::Stream, None) => stream::run(args).await,
-        (Kind::Stream, Some(_)) => group::run(args).await,
+        (Kind::Stream, Some(group)) => worker::run(group::Group::join(&args, key, group).await?, work).await,
+        (Kind::Stream, None) => stream::run(args, work).await,
+    }
+}
+
+impl ConsumeArgs {
+    fn check(&self) -> Result<()> {
+        let is_queue = self.kind == Kind::Queue;
+        let is_shared = is_queue || self.group.is_some();
+        if is_queue && (self.group.is_some() || self.from.is_some() || self.until.is_some()) {
+            return Err(Failure::usage(
+                "a queue has neither groups nor IDs; --group, --from and --until are for streams",
+            ));
+        }
+        if self.group.is_some() && self.from.is_some() && !self.create {
+            let failure = Failure::usage("a group goes on where it is; --from is for one that --create makes");
+            return Err(failure.hint("`rbq group seek` moves a group"));
+        }
+        if !is_shared && (self.policy.exec.is_some() || self.consumer.is_some() || self.ack != Ack::Auto) {
+            let failure = Failure::usage("without a group nothing is acknowledged, and nobody is given a message");
+            return Err(failure.hint("--exec, --ack and --consumer go with --group, or with a queue"));
+        }
+        if !is_queue && self.policy.recover_idle.is_some() {
+            let failure = Failure::usage("a group takes over what is pending for longer than --ack-wait");
+            return Err(failure.hint("--recover-idle is for queues"));
+        }
+        if self.ack == Ack::AfterExec && self.policy.exec.is_none() {
+            return Err(Failure::usage("--ack after-exec goes with --exec"));
+        }
+        if is_shared && self.select.is_given() && !self.select.ack_skipped {
+            let failure = Failure::usage("what a filter leaves out has to be taken all the same, to reach the rest");
+            return Err(failure.hint("--ack-skipped acknowledges it unseen"));
+        }
+        if self.policy.ack_wait < Duration::from_millis(10) {
+            return Err(Failure::usage("--ack-wait is at least 10ms: leases have to be extended in time"));
+        }
+        Ok(())
+    }
+
+    /// The same after a restart, so that what we left unacknowledged comes back to us.
+    fn consumer_name(&self) -> Vec<u8> {
+        let host = || rustix::system::uname().nodename().to_bytes().to_vec();
+        self.consumer.clone().map_or_else(host, OsString::into_vec)
+    }
+
+    fn wait(&self) -> Wait {
+        match self.wait {
+            _ if self.no_wait => Wait::No,
+            Some(Duration::ZERO) => Wait::No,
+            Some(limit) => Wait::AtMost(limit),
+            None => Wait::Ever,
+        }
     }
 }
 
@@ -80,38 +208,6 @@ enum Wait {
     No,
     Ever,
     AtMost(Duration),
-}
-
-impl ConsumeArgs {
-    fn wait(&self) -> Wait {
-        match self.wait {
-            _ if self.no_wait => Wait::No,
-            // 0 means for ever to the server.
-            Some(Duration::ZERO) => Wait::No,
-            Some(limit) => Wait::AtMost(limit),
-            None => Wait::Ever,
-        }
-    }
-}
-
-impl Wait {
-    /// The `BLOCK` option of the stream commands, in milliseconds.
-    fn block_ms(self) -> Option<String> {
-        match self {
-            Self::No => None,
-            Self::Ever => Some("0".to_owned()),
-            Self::AtMost(limit) => Some(limit.as_millis().max(1).to_string()),
-        }
-    }
-
-    /// The timeout of the blocking list commands, in seconds.
-    fn timeout_seconds(self) -> Option<String> {
-        match self {
-            Self::No => None,
-            Self::Ever => Some("0".to_owned()),
-            Self::AtMost(limit) => Some(limit.as_secs_f64().to_string()),
-        }
-    }
 }
 
 /// How many messages may still be delivered.
@@ -133,5 +229,26 @@ impl Quota {
 
     fn take(&mut self, messages: usize) {
         self.left = self.left.saturating_sub(messages as u64);
+    }
+}
+
+/// The next value that is no push. Cancellation-safe.
+async fn reply(link: &mut Link) -> rbq_client::Result<Value> {
+    loop {
+        match link.receive().await? {
+            Value::Push(_) => {}
+            value => return Ok(value),
+        }
+    }
+}
+
+/// The server's number for a connection.
+async fn client_id(link: &mut Link) -> Result<String> {
+    match link.client_id() {
+        Some(id) => Ok(id.to_string()),
+        None => match link.call(["CLIENT", "ID"]).await? {
+            Value::Integer(id) => Ok(id.to_string()),
+            other => Err(message::unexpected(other)),
+        },
     }
 }

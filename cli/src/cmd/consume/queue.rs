@@ -1,176 +1,415 @@
-//! Out of a queue: from the right end of a list, where `LPUSH` has put the oldest.
+//! Out of a queue: from the right end of a list, where `LPUSH` has put the oldest, by way of a list of our own.
 //!
-//! Taking a message removes it, so nothing here may lose what was taken:
-//! - Ctrl-C while waiting does not close the connection, on which a message may be coming: `CLIENT UNBLOCK` from a second
-//!   connection ends the wait, and whatever the first one was answered is written.
-//! - What stdout does not accept goes back to the right end, in its old order.
+//! ```text
+//!                      LMOVE                                      LREM
+//!   NAME  ────────────────────────►  NAME:processing:CONSUMER  ─────────►  done
+//!         ◄────────────────────────                            ─────────►  dead letter (XADD and LREM in one step)
+//!            given back; taken back
+//!            at the next start
+//! ```
+//!
+//! Invariant: a message is in one of the two lists until it is done, whatever becomes of us. What a consumer left behind is taken
+//! back when one of its name starts again, or by anybody with `--recover-idle`, to the right end and in its old order.
+//!
+//! A list counts no deliveries. So with `--exec` they are noted beside (see [`notes`](super::notes)): what kills its consumer each
+//! time is found out by that.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rbq_client::{Error, Link, Request};
+use rbq_client::{Link, Request};
 use rbq_resp::Value;
-use tokio::time::timeout;
 
-use super::{ConsumeArgs, Quota, Wait};
-use crate::exit::Exit;
-use crate::failure::{Failure, Result};
-use crate::interrupt::Interrupt;
-use crate::output::Output as Stdout;
-use crate::print::message::{self, Output};
+use super::message::{Message, unexpected};
+use super::notes::Notes;
+use super::place::now_ms;
+use super::source::{self, Source};
+use super::{Ack, ConsumeArgs, home};
+use crate::cmd::produce::Kind;
+use crate::deadletter::{Provenance, SourceKind};
+use crate::failure::{Failure, Result, say};
 
-/// How long a server may take to end our wait before we leave without.
-const UNBLOCK_TIMEOUT: Duration = Duration::from_secs(2);
-
-pub(super) async fn run(args: ConsumeArgs) -> Result<Exit> {
-    let mut quota = Quota::new(&args, 1);
-    let mut queue = Queue::open(&args).await?;
-    let mut stdout = Stdout::new();
-    while let Some(count) = quota.next() {
-        if queue.interrupt.was_pressed() {
-            break;
-        }
-        let messages = queue.take(count).await?;
-        if messages.is_empty() {
-            break;
-        }
-        quota.take(messages.len());
-        queue.deliver(&messages, args.output, &mut stdout).await?;
-    }
-    Ok(queue.interrupt.exit())
-}
-
-struct Queue<'a> {
-    args: &'a ConsumeArgs,
-    name: Vec<u8>,
+/// A consumer of a queue.
+#[derive(Debug)]
+pub(super) struct Queue {
+    /// Asks and may wait; everything else goes over `control`.
     link: Link,
+    control: Link,
     client_id: String,
-    interrupt: Interrupt,
+    key: Vec<u8>,
+    consumer: Vec<u8>,
+    processing: Vec<u8>,
+    /// What the names of all such lists begin with.
+    prefix: Vec<u8>,
+    dlq: Vec<u8>,
+    ack: Ack,
+    recover_idle: Option<Duration>,
+    /// Kept with `--exec` alone: what is written is not what kills.
+    notes: Option<Notes>,
+    notes_key: Vec<u8>,
+    deliveries_max: u64,
+    question: Question,
 }
 
-impl<'a> Queue<'a> {
-    async fn open(args: &'a ConsumeArgs) -> Result<Self> {
-        let mut link = args.server.link().await?;
-        let client_id = match link.client_id() {
-            Some(id) => id,
-            None => match link.call(["CLIENT", "ID"]).await? {
-                Value::Integer(id) => id,
-                other => return Err(refused(other)),
-            },
-        };
-        let name = OsString::into_vec(args.name.clone());
-        Ok(Self { args, name, link, client_id: client_id.to_string(), interrupt: Interrupt::listen()? })
-    }
+/// What was asked and is not answered.
+#[derive(Debug, Default)]
+struct Question {
+    replies: u64,
+    wait: Option<Duration>,
+    brought: VecDeque<Bytes>,
+}
 
-    /// The next messages, oldest first; none if the wait is over, or after Ctrl-C.
-    async fn take(&mut self, count: u64) -> Result<Vec<Bytes>> {
-        let request = self.request(count);
-        self.link.queue(&request);
-        self.link.flush().await?;
-        let reply = tokio::select! {
-            reply = reply(&mut self.link) => reply?,
-            () = self.interrupt.pressed() => match self.unblock().await {
-                Some(reply) => reply?,
-                None => Value::Null,
-            },
-        };
-        match reply {
-            // BRPOP: [name, message]; BLMPOP: [name, [messages]]; RPOP: message or [messages].
-            Value::Array(mut parts) if self.args.wait() != Wait::No => match parts.pop() {
-                Some(Value::Array(messages)) => messages.into_iter().map(bulk).collect(),
-                Some(message) => Ok(vec![bulk(message)?]),
-                None => Ok(vec![]),
-            },
-            Value::Array(messages) => messages.into_iter().map(bulk).collect(),
-            Value::Null | Value::NullArray => Ok(vec![]),
-            message => Ok(vec![bulk(message)?]),
+impl Queue {
+    pub(super) async fn open(args: &ConsumeArgs, key: Vec<u8>) -> Result<Self> {
+        let (home, mut link) = home::Home::find(&args.server, &key, Kind::Queue).await?;
+        let consumer = args.consumer_name();
+        let dlq = args.policy.dead_letters(&home, &key)?;
+        let prefix = home.beside(&key, b":processing:")?;
+        let processing = [&prefix[..], &consumer].concat();
+        let client_id = super::client_id(&mut link).await?;
+        if args.ack != Ack::None {
+            home::be_alone(&mut link, &[&key, &consumer], &consumer).await?;
         }
-    }
-
-    fn request(&self, count: u64) -> Request {
-        let (name, count) = (&self.name, count.to_string());
-        match (self.args.wait().timeout_seconds(), count.as_str()) {
-            (None, "1") => Request::new("RPOP").arg(name),
-            (None, count) => Request::new("RPOP").arg(name).arg(count),
-            (Some(timeout), "1") => Request::new("BRPOP").arg(name).arg(timeout),
-            (Some(timeout), count) => {
-                Request::new("BLMPOP").arg(timeout).arg("1").arg(name).args(["RIGHT", "COUNT", count])
-            }
-        }
-    }
-
-    /// Ends our wait and returns how it ended; `None` if the server does not let us.
-    async fn unblock(&mut self) -> Option<rbq_client::Result<Value>> {
-        let answered = async {
-            let mut helper = self.args.server.link().await.ok()?;
-            helper.call(["CLIENT", "UNBLOCK", &self.client_id]).await.ok()?;
-            Some(reply(&mut self.link).await)
+        let control = home.link().await?;
+        let notes_key = [&processing[..], b":attempts"].concat();
+        let notes = args.policy.exec.is_some().then(Notes::default);
+        let mut queue = Self {
+            link,
+            control,
+            client_id,
+            key,
+            consumer,
+            processing,
+            prefix,
+            dlq,
+            ack: args.ack,
+            recover_idle: args.policy.recover_idle,
+            notes,
+            notes_key,
+            deliveries_max: args.policy.max_deliver,
+            question: Question::default(),
         };
-        timeout(UNBLOCK_TIMEOUT, answered).await.ok().flatten()
+        if args.ack != Ack::None {
+            queue.take_back_own().await?;
+        }
+        Ok(queue)
     }
 
-    async fn deliver(&mut self, messages: &[Bytes], output: Output, stdout: &mut Stdout) -> Result<()> {
-        for (index, message) in messages.iter().enumerate() {
-            write(&self.name, message, output, stdout.buffer());
-            if let Err(error) = stdout.flush() {
-                self.put_back(&messages[index..]).await?;
-                return Err(error.into());
-            }
+    async fn take_back_own(&mut self) -> Result<()> {
+        let notes = self.notes_key.clone();
+        self.read_notes(&notes).await?;
+        let processing = self.processing.clone();
+        let count = self.take_back(&processing).await?;
+        self.write_notes().await?;
+        if count > 0 {
+            say(&format!("took back {count} from an earlier run of this consumer"));
         }
         Ok(())
     }
 
-    async fn put_back(&mut self, messages: &[Bytes]) -> Result<()> {
-        let request = Request::new("RPUSH").arg(&self.name).args(messages.iter().rev());
-        match self.link.call(request).await {
-            Ok(Value::Integer(_)) => Ok(()),
-            other => {
-                let why = other.map_or_else(|error| error.to_string(), |value| format!("{value:?}"));
-                let count = messages.len();
-                Err(Failure::new(format!("{count} taken from the queue could not be written nor put back: {why}")))
+    /// Everything of such a list to the right end of the queue: the newest first, so that the oldest comes to stand last.
+    async fn take_back(&mut self, processing: &[u8]) -> Result<u64> {
+        let mut count = 0;
+        loop {
+            let request = Request::new("LMOVE").arg(processing).arg(&self.key).args(["LEFT", "RIGHT"]);
+            match self.control.call(request).await? {
+                Value::Bulk(payload) => {
+                    count += 1;
+                    if let Some(notes) = &mut self.notes {
+                        notes.confirm(&Message::of_queue(payload, 0));
+                    }
+                }
+                Value::Null | Value::NullArray => return Ok(count),
+                other => return Err(unexpected(other)),
             }
         }
     }
-}
 
-/// The next value that is no push. Cancellation-safe.
-async fn reply(link: &mut Link) -> rbq_client::Result<Value> {
-    loop {
-        match link.receive().await? {
-            Value::Push(_) => {}
-            value => return Ok(value),
+    /// Lists of consumers that have not been touched for so long.
+    async fn recover(&mut self, idle: Duration) -> Result<()> {
+        let pattern = [glob_escape(&self.prefix).as_slice(), b"*"].concat();
+        let mut cursor = Bytes::from_static(b"0");
+        loop {
+            let request = Request::new("SCAN").arg(&cursor).arg("MATCH").arg(&pattern).args(["TYPE", "list"]);
+            let Value::Array(mut parts) = self.control.call(request).await? else {
+                return Err(Failure::new("SCAN's reply is not what it should be"));
+            };
+            let (Some(Value::Array(keys)), Some(Value::Bulk(next))) = (parts.pop(), parts.pop()) else {
+                return Err(Failure::new("SCAN's reply is not what it should be"));
+            };
+            for key in keys.iter().filter_map(Value::as_bytes) {
+                if key != self.processing {
+                    self.recover_one(key, idle).await?;
+                }
+            }
+            if next == "0" {
+                return Ok(());
+            }
+            cursor = next;
         }
+    }
+
+    async fn recover_one(&mut self, processing: &[u8], idle: Duration) -> Result<()> {
+        let request = Request::from(["OBJECT", "IDLETIME"]).arg(processing);
+        let Value::Integer(seconds) = self.control.call(request).await? else {
+            return Ok(());
+        };
+        if (seconds.max(0) as u64) < idle.as_secs().max(1) {
+            return Ok(());
+        }
+        let notes = [processing, b":attempts"].concat();
+        let has_notes = self.read_notes(&notes).await?;
+        let count = self.take_back(processing).await?;
+        if has_notes {
+            self.write_notes().await?;
+            self.control.call(Request::new("DEL").arg(&notes)).await?;
+        }
+        let shown = String::from_utf8_lossy(processing).into_owned();
+        say(&format!("took back {count} from `{shown}`, idle for {seconds}s"));
+        Ok(())
+    }
+
+    /// Takes over what is noted there; false if nothing is noted here.
+    async fn read_notes(&mut self, key: &[u8]) -> Result<bool> {
+        let Some(notes) = &mut self.notes else { return Ok(false) };
+        let reply = self.control.call(Request::new("GET").arg(key)).await?;
+        notes.read(reply.as_bytes().unwrap_or_default());
+        Ok(true)
+    }
+
+    async fn write_notes(&mut self) -> Result<()> {
+        let Some(notes) = &self.notes else { return Ok(()) };
+        let request = match notes.text() {
+            None => Request::new("DEL").arg(&self.notes_key),
+            Some(text) => Request::new("SET").arg(&self.notes_key).arg(text),
+        };
+        match self.control.call(request).await? {
+            Value::Error(text) => Err(unexpected(Value::Error(text))),
+            _ => Ok(()),
+        }
+    }
+
+    fn forget(&mut self, message: &Message) {
+        if let Some(notes) = &mut self.notes {
+            notes.forget(message);
+        }
+    }
+
+    /// Every message that came: noted, and those that were delivered too often buried.
+    async fn deliver(&mut self, payloads: Vec<Bytes>) -> Result<Vec<Message>> {
+        let mut messages = Vec::with_capacity(payloads.len());
+        for payload in payloads {
+            let mut message = Message::of_queue(payload, now_ms());
+            if let Some(notes) = &mut self.notes {
+                notes.deliver(&mut message, &self.consumer);
+                if message.delivery > self.deliveries_max {
+                    notes.uncount(&mut message);
+                    self.bury(&message, "max-deliver", "").await?;
+                    continue;
+                }
+            }
+            messages.push(message);
+        }
+        if !messages.is_empty() {
+            self.write_notes().await?;
+        }
+        Ok(messages)
+    }
+
+    fn release(&self, message: &Message) -> Request {
+        // From the tail, where the oldest are; of equal messages any one is as good.
+        Request::new("LREM").arg(&self.processing).arg("-1").arg(message.payload())
+    }
+
+    /// Pops with `--ack none`: gone from the server as it is taken.
+    fn pop(&self, count: u64, wait: Option<Duration>) -> Request {
+        let count = count.to_string();
+        match wait.map(|wait| wait.as_secs_f64().max(0.001).to_string()) {
+            None => Request::new("RPOP").arg(&self.key).arg(count),
+            Some(timeout) if count == "1" => Request::new("BRPOP").arg(&self.key).arg(timeout),
+            Some(timeout) => {
+                Request::new("BLMPOP").arg(timeout).arg("1").arg(&self.key).args(["RIGHT", "COUNT", &count])
+            }
+        }
+    }
+
+    fn take_reply(&mut self, reply: Value) -> Result<()> {
+        match reply {
+            Value::Bulk(message) => self.question.brought.push_back(message),
+            Value::Null | Value::NullArray => {}
+            // BRPOP: [name, message]; BLMPOP: [name, [messages]]; RPOP: [messages].
+            Value::Array(mut parts) => match (parts.pop(), self.question.wait) {
+                (Some(Value::Array(messages)), _) => {
+                    self.question.brought.extend(messages.into_iter().filter_map(bulk));
+                }
+                (Some(message), Some(_)) => self.question.brought.extend(bulk(message)),
+                (last, None) => self.question.brought.extend(parts.into_iter().chain(last).filter_map(bulk)),
+                (None, _) => {}
+            },
+            other => return Err(unexpected(other)),
+        }
+        Ok(())
     }
 }
 
-fn bulk(value: Value) -> Result<Bytes> {
+/// What a pattern of SCAN takes for itself and nothing else.
+fn glob_escape(text: &[u8]) -> Vec<u8> {
+    let escaped = |byte: &u8| if b"*?[]^-\\".contains(byte) { vec![b'\\', *byte] } else { vec![*byte] };
+    text.iter().flat_map(escaped).collect()
+}
+
+fn bulk(value: Value) -> Option<Bytes> {
     match value {
-        Value::Bulk(bytes) => Ok(bytes),
-        other => Err(refused(other)),
+        Value::Bulk(bytes) => Some(bytes),
+        _ => None,
     }
 }
 
-pub(super) fn refused(value: Value) -> Failure {
-    match value {
-        Value::Error(text) if text.starts_with("WRONGTYPE") => {
-            Failure::new("the key holds something else").hint("`rbq cli TYPE name` tells what it is")
+impl Source for Queue {
+    async fn ask(&mut self, count: u64, wait: Option<Duration>) -> Result<()> {
+        if self.ack == Ack::None {
+            let request = self.pop(count, wait);
+            self.link.queue(&request);
+            self.question = Question { replies: 1, wait, brought: VecDeque::new() };
+        } else {
+            let request = Request::new("LMOVE").arg(&self.key).arg(&self.processing).args(["RIGHT", "LEFT"]);
+            (0..count).for_each(|_| self.link.queue(&request));
+            self.question = Question { replies: count, wait, brought: VecDeque::new() };
         }
-        Value::Error(text) => Error::from_error_reply(text).into(),
-        other => Failure::new(format!("the server answered with something unexpected: {other:?}")),
+        Ok(self.link.flush().await?)
     }
-}
 
-fn write(name: &[u8], message: &[u8], output: Output, out: &mut Vec<u8>) {
-    match output {
-        Output::Raw => out.extend_from_slice(message),
-        Output::Text => {
-            out.extend_from_slice(message);
-            out.push(b'\n');
+    async fn answered(&mut self) -> Result<()> {
+        loop {
+            if self.link.queued_bytes() > 0 {
+                self.link.flush().await?;
+            }
+            while self.question.replies > 0 {
+                let reply = super::reply(&mut self.link).await?;
+                self.question.replies -= 1;
+                self.take_reply(reply)?;
+            }
+            let is_over = self.ack == Ack::None || !self.question.brought.is_empty();
+            let Some(wait) = self.question.wait.take_if(|_| !is_over) else { return Ok(()) };
+            let request = Request::new("BLMOVE").arg(&self.key).arg(&self.processing).args(["RIGHT", "LEFT"]);
+            self.link.queue(&request.arg(wait.as_secs_f64().max(0.001).to_string()));
+            self.question.replies = 1;
         }
-        Output::Jsonl => {
-            message::object([("queue", message::json(name)), ("payload", message::json(message))], out);
+    }
+
+    async fn take(&mut self) -> Result<Vec<Message>> {
+        let payloads = std::mem::take(&mut self.question.brought).into();
+        self.deliver(payloads).await
+    }
+
+    async fn hurry(&mut self) -> Result<()> {
+        self.question.wait = self.question.wait.filter(|_| self.ack == Ack::None);
+        self.control.call(["CLIENT", "UNBLOCK", &self.client_id]).await?;
+        Ok(())
+    }
+
+    async fn adopt(&mut self, _: u64, _: &[Arc<Message>]) -> Result<Vec<Message>> {
+        // Into the queue, from where they come like all others.
+        if let Some(idle) = self.recover_idle {
+            self.recover(idle).await?;
         }
+        Ok(Vec::new())
+    }
+
+    async fn again(&mut self, message: &Message) -> Result<Option<Message>> {
+        let mut message = message.clone();
+        if let Some(notes) = &mut self.notes {
+            notes.deliver(&mut message, &self.consumer);
+        }
+        self.write_notes().await?;
+        Ok(Some(message))
+    }
+
+    async fn done(&mut self, messages: &[Arc<Message>]) -> Result<()> {
+        if matches!(self.ack, Ack::Manual | Ack::None) {
+            return Ok(());
+        }
+        for message in messages {
+            self.forget(message);
+            let request = self.release(message);
+            match self.control.call(request).await? {
+                Value::Integer(0) => say("a message was taken back by somebody else while it was worked on here"),
+                Value::Integer(_) => {}
+                other => return Err(unexpected(other)),
+            }
+        }
+        self.write_notes().await
+    }
+
+    async fn bury(&mut self, message: &Message, reason: &str, error: &str) -> Result<bool> {
+        let letter = source::letter(
+            message,
+            Provenance {
+                source: Bytes::copy_from_slice(&self.key),
+                kind: SourceKind::Queue,
+                group: Bytes::new(),
+                id: String::new(),
+                reason: reason.to_owned(),
+                error: Bytes::copy_from_slice(error.as_bytes()),
+                attempts: message.attempts.clone(),
+                first_delivered_ms: 0,
+                died_ms: 0,
+                redrives: 0,
+                job: String::new(),
+            },
+        );
+        let release = self.release(message);
+        let is_buried = source::bury(&mut self.control, &self.dlq, &letter, &release).await?;
+        self.forget(message);
+        self.write_notes().await?;
+        if is_buried {
+            let dlq = String::from_utf8_lossy(&self.dlq).into_owned();
+            let why = if error.is_empty() { String::new() } else { format!(": {error}") };
+            say(&format!("a message is a dead letter in `{dlq}` ({reason}, delivery {}{why})", message.delivery));
+        }
+        Ok(is_buried)
+    }
+
+    async fn give_back(&mut self, messages: &[Arc<Message>]) -> Result<()> {
+        for message in messages.iter().rev() {
+            let push = Request::new("RPUSH").arg(&self.key).arg(message.payload());
+            if self.ack == Ack::None {
+                self.control.call(push).await?;
+                continue;
+            }
+            if let Some(notes) = &mut self.notes {
+                notes.give_back(message);
+            }
+            for request in [Request::new("MULTI"), self.release(message), push] {
+                self.control.call(request).await?;
+            }
+            match self.control.call(["EXEC"]).await? {
+                // Somebody took it back before us: then it is there already.
+                Value::Array(replies) if replies.first() == Some(&Value::Integer(0)) => {
+                    self.control.call(Request::new("LREM").arg(&self.key).arg("-1").arg(message.payload())).await?;
+                }
+                Value::Array(_) => {}
+                other => return Err(unexpected(other)),
+            }
+        }
+        self.write_notes().await
+    }
+
+    async fn uncount(&mut self, message: &Message) -> Result<Message> {
+        let mut message = message.clone();
+        if let Some(notes) = &mut self.notes {
+            notes.uncount(&mut message);
+        }
+        self.write_notes().await?;
+        Ok(message)
+    }
+
+    async fn keep(&mut self, held: &[Arc<Message>]) -> Result<()> {
+        if !held.is_empty() {
+            self.control.call(Request::new("TOUCH").arg(&self.processing)).await?;
+        }
+        Ok(())
     }
 }

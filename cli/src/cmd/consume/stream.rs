@@ -1,48 +1,110 @@
 //! A stream without a group: everything from `--from` on, then whatever comes. Reading changes nothing on the server.
 
-use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
 
-use rbq_client::Request;
+use rbq_client::{Link, Request};
+use rbq_resp::Value;
+use tokio::time::Instant;
 
-use super::entries::{self, Entry};
-use super::{ConsumeArgs, Quota};
+use super::message::{self, Message, unexpected};
+use super::place::{EntryId, Place, now_ms};
+use super::worker::Work;
+use super::{ConsumeArgs, Wait, home};
+use crate::cmd::produce::Kind;
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::interrupt::Interrupt;
-use crate::output::Output as Stdout;
 
 /// Entries asked for at once, unless told otherwise: a round trip a hundred is no cost, and ordinary ones take some 10 KiB.
 pub(super) const BATCH: u64 = 100;
 
-pub(super) async fn run(args: ConsumeArgs) -> Result<Exit> {
-    let mut quota = Quota::new(&args, BATCH);
-    let mut link = args.server.link().await?;
+/// The longest wait of one question with `--until`, whose time may come without an entry.
+const WAIT_MAX: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(args: ConsumeArgs, mut work: Work) -> Result<Exit> {
+    let (_, mut link) = home::Home::find(&args.server, &work.key, Kind::Stream).await?;
     let mut interrupt = Interrupt::listen()?;
-    let mut stdout = Stdout::new();
-    let name = args.name.clone().into_vec();
-    let mut after = args.from.clone();
-    while let Some(count) = quota.next() {
-        let mut request = Request::from(["XREAD", "COUNT", &count.to_string()]);
-        if let Some(block) = args.wait().block_ms() {
-            request.extend(["BLOCK", &block]);
-        }
-        let request = request.arg("STREAMS").arg(&name).arg(&after);
+    let mut after = behind(args.from.unwrap_or(Place::Beginning), &work.key, &mut link).await?;
+    let until = match args.until {
+        Some(place) => Some(last(place, &work.key, &mut link).await?),
+        None => None,
+    };
+    let mut last_entry = Instant::now();
+    'reading: while let Some(count) = work.quota.next() {
+        let request = question(&work, count, &after, until.is_some(), last_entry);
         let reply = tokio::select! {
             biased;
             () = interrupt.pressed() => break,
             reply = link.call(request) => reply?,
         };
-        let entries = entries::read(reply)?;
-        let Some(Entry { id, .. }) = entries.last() else {
-            break;
+        let entries = message::read_stream(reply)?;
+        let Some((newest, _)) = entries.last() else {
+            if is_over(&work, until, last_entry) { break } else { continue }
         };
-        after.clone_from(id);
-        quota.take(entries.len());
-        for entry in &entries {
-            entries::write(&name, entry, args.output, stdout.buffer());
-            stdout.relieve()?;
+        after.clone_from(newest);
+        last_entry = Instant::now();
+        for (id, fields) in entries {
+            if until.is_some_and(|until| id.parse::<EntryId>().is_ok_and(|id| id > until)) {
+                break 'reading;
+            }
+            let fields = fields.unwrap_or_default();
+            let message =
+                Message { kind: Kind::Stream, id, fields, delivery: 0, attempts: Vec::new(), at_ms: now_ms() };
+            if work.select.passes(&work.key, &message) {
+                work.writer.add(&message)?;
+                work.quota.take(1);
+                if work.quota.next().is_none() {
+                    break;
+                }
+            }
         }
-        stdout.flush()?;
+        work.writer.flush()?;
     }
+    work.writer.finish()?;
     Ok(interrupt.exit())
+}
+
+fn question(work: &Work, count: u64, after: &str, has_until: bool, last_entry: Instant) -> Request {
+    let mut request = Request::from(["XREAD", "COUNT", &count.to_string()]);
+    let wait_ms = match work.wait {
+        Wait::No => None,
+        Wait::Ever if has_until => Some(WAIT_MAX.as_millis()),
+        Wait::Ever => Some(0),
+        // 0 means for ever to the server.
+        Wait::AtMost(limit) => Some(limit.saturating_sub(last_entry.elapsed()).as_millis().max(1)),
+    };
+    if let Some(wait_ms) = wait_ms {
+        request.extend(["BLOCK", &wait_ms.to_string()]);
+    }
+    request.arg("STREAMS").arg(&work.key).arg(after)
+}
+
+/// Whether an empty answer is the end: no wait, or what is still to come is behind `--until`.
+fn is_over(work: &Work, until: Option<EntryId>, last_entry: Instant) -> bool {
+    match work.wait {
+        Wait::No => true,
+        Wait::AtMost(limit) if last_entry.elapsed() >= limit => true,
+        _ => until.is_some_and(|until| until.ms < now_ms()),
+    }
+}
+
+/// The ID to read behind. The end is looked up: what comes between two questions must not be missed.
+async fn behind(from: Place, key: &[u8], link: &mut Link) -> Result<String> {
+    match from {
+        Place::End => Ok(last(Place::End, key, link).await?.to_string()),
+        place => Ok(place.behind()),
+    }
+}
+
+/// The last ID that belongs to a place; the end is what is the newest entry now.
+async fn last(place: Place, key: &[u8], link: &mut Link) -> Result<EntryId> {
+    if let Some(id) = place.last() {
+        return Ok(id);
+    }
+    let reply = link.call(Request::new("XREVRANGE").arg(key).args(["+", "-", "COUNT", "1"])).await?;
+    if let Value::Error(_) = reply {
+        return Err(unexpected(reply));
+    }
+    let newest = message::read_entries(reply)?.pop().and_then(|(id, _)| id.parse().ok());
+    Ok(newest.unwrap_or(EntryId { ms: 0, seq: 0 }))
 }

@@ -1,0 +1,168 @@
+//! `--exec`: a command for each message, a direct child of `sh -c`.
+//!
+//! | the command ends with | the message is |
+//! |---|---|
+//! | 0         | acknowledged |
+//! | 65        | a dead letter now (`EX_DATAERR`) |
+//! | 75        | given back, and this delivery does not count (`EX_TEMPFAIL`) |
+//! | 126, 127  | given back, and the consumer ends: the shell found no such command, which is no message's fault |
+//! | otherwise | failed: delivered again, and past `--max-deliver` a dead letter |
+//!
+//! The child has a process group of its own, so that Ctrl-C on a terminal reaches us and lets it finish.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::message::Message;
+
+/// Fields in the environment, all together: systems refuse a process with more than some 2 MiB, and one variable above 128 KiB.
+const ENVIRONMENT_BYTES_MAX: usize = 256 * 1024;
+const VARIABLE_BYTES_MAX: usize = 64 * 1024;
+
+const REJECTED: i32 = 65;
+const RETURNED: i32 = 75;
+
+/// What a message is worked on with.
+#[derive(Debug, Clone)]
+pub(super) struct Worker {
+    pub(super) command: OsString,
+    pub(super) limit: Option<Duration>,
+    pub(super) key: Vec<u8>,
+    pub(super) group: Vec<u8>,
+    pub(super) consumer: Vec<u8>,
+}
+
+/// How the work on a message ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ending {
+    Done,
+    Rejected,
+    Returned,
+    Failed(String),
+    /// Nothing can be worked on: why.
+    Broken(String),
+}
+
+impl Worker {
+    pub(super) async fn work(self: Arc<Self>, message: Arc<Message>) -> Ending {
+        let mut child = match self.command(&message).spawn() {
+            Ok(child) => child,
+            Err(error) => return Ending::Broken(format!("cannot start `sh`: {error}")),
+        };
+        let group = child.id().and_then(|id| Pid::from_raw(id as i32));
+        let running = feed(&mut child, &message);
+        let status = match self.limit {
+            None => running.await,
+            Some(limit) => match timeout(limit, running).await {
+                Ok(status) => status,
+                Err(_) => {
+                    if let Some(group) = group {
+                        // Gone already is as good.
+                        let _ = kill_process_group(group, Signal::KILL);
+                    }
+                    let _ = child.wait().await;
+                    return Ending::Failed(format!("no end within {}", crate::duration::shown(limit)));
+                }
+            },
+        };
+        match status {
+            Ok(status) => ending(status),
+            Err(error) => Ending::Failed(error.to_string()),
+        }
+    }
+
+    fn command(&self, message: &Message) -> Command {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(&self.command).stdin(Stdio::piped()).process_group(0);
+        let os = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        command.env("RBQ_KEY", os(&self.key)).env("RBQ_ID", &message.id);
+        command.env("RBQ_GROUP", os(&self.group)).env("RBQ_CONSUMER", os(&self.consumer));
+        command.env("RBQ_DELIVERY", message.delivery.to_string()).env("RBQ_TIME_MS", message.time_ms().to_string());
+        let mut bytes = 0;
+        for (name, value) in &message.fields {
+            bytes += name.len() + value.len();
+            if bytes > ENVIRONMENT_BYTES_MAX {
+                break;
+            }
+            // Not everything can be in an environment; all of it is on stdin.
+            if value.len() <= VARIABLE_BYTES_MAX && !value.contains(&0) {
+                command.env(variable(name), os(value));
+            }
+        }
+        command
+    }
+}
+
+/// The message goes in while the command runs; one that ends without reading it has seen enough.
+async fn feed(child: &mut Child, message: &Message) -> std::io::Result<ExitStatus> {
+    let stdin = child.stdin.take();
+    let writing = async {
+        if let Some(mut stdin) = stdin {
+            let value = message.value();
+            let _ = stdin.write_all(&value).await;
+        }
+        std::future::pending::<()>().await
+    };
+    tokio::select! {
+        status = child.wait() => status,
+        () = writing => unreachable!("it never ends"),
+    }
+}
+
+fn ending(status: ExitStatus) -> Ending {
+    match status.code() {
+        Some(0) => Ending::Done,
+        Some(REJECTED) => Ending::Rejected,
+        Some(RETURNED) => Ending::Returned,
+        Some(code @ (126 | 127)) => Ending::Broken(format!("the command cannot be run (exit {code})")),
+        Some(code) => Ending::Failed(format!("exit {code}")),
+        None => Ending::Failed(format!("signal {}", status.signal().unwrap_or_default())),
+    }
+}
+
+/// `RBQ_FIELD_name`, with `_` for what no shell takes in a name.
+fn variable(name: &[u8]) -> OsString {
+    let plain = |byte: &u8| if byte.is_ascii_alphanumeric() { char::from(*byte) } else { '_' };
+    format!("RBQ_FIELD_{}", name.iter().map(plain).collect::<String>()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worker(command: &str, limit: Option<Duration>) -> Arc<Worker> {
+        let (group, consumer) = (b"g".to_vec(), b"c".to_vec());
+        Arc::new(Worker { command: command.into(), limit, key: b"k".to_vec(), group, consumer })
+    }
+
+    #[tokio::test]
+    async fn the_exit_code_decides() {
+        let mut message = Message::of_queue("the value".into(), 7);
+        message.fields.push(("a b".into(), "in the environment".into()));
+        let message = Arc::new(message);
+        for (command, expected) in [
+            ("true", Ending::Done),
+            ("exit 65", Ending::Rejected),
+            ("exit 75", Ending::Returned),
+            ("exit 3", Ending::Failed("exit 3".into())),
+            ("kill -9 $$", Ending::Failed("signal 9".into())),
+            ("nosuchcommand 2>/dev/null", Ending::Broken("the command cannot be run (exit 127)".into())),
+            ("/ 2>/dev/null", Ending::Broken("the command cannot be run (exit 126)".into())),
+            ("test \"$RBQ_FIELD_a_b $RBQ_KEY $RBQ_TIME_MS\" = 'in the environment k 7'", Ending::Done),
+            ("grep -q 'the value'", Ending::Done),
+        ] {
+            assert_eq!(worker(command, None).work(Arc::clone(&message)).await, expected, "{command}");
+        }
+        let slow = worker("sleep 600", Some(Duration::from_millis(20)));
+        assert_eq!(slow.work(message).await, Ending::Failed("no end within 20ms".into()));
+    }
+}

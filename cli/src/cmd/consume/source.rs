@@ -1,0 +1,118 @@
+//! What the worker needs of a group or a queue: messages, and a fate for each.
+//!
+//! ```text
+//!   ask ───► take ───┐                      ┌──► done        acknowledged, gone
+//!   adopt ───────────┼──► in hand ──────────┼──► bury        a dead letter, in one step
+//!   again ───────────┘   keep (lease)       └──► give back   as if it had not been delivered
+//! ```
+//!
+//! Invariant: until one of the three fates is accepted by the server, the message is there under our name, and somebody else
+//! gets it when we are gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rbq_client::{Link, Request};
+use rbq_resp::Value;
+
+use super::message::{Message, unexpected};
+use super::place::now_ms;
+use crate::deadletter::{DeadLetter, Provenance};
+use crate::failure::{Failure, Result};
+
+/// How often a burial begins again because somebody else wrote to the dead-letter stream meanwhile.
+const BURIALS_MAX: usize = 1000;
+
+/// Where messages come from.
+pub(super) trait Source {
+    /// Asks for up to `count` messages; without `wait` for what is there. One question at a time.
+    async fn ask(&mut self, count: u64, wait: Option<Duration>) -> Result<()>;
+
+    /// Waits for the answer to come, or for the wait to be over. Cancellation-safe.
+    async fn answered(&mut self) -> Result<()>;
+
+    /// What it brought.
+    async fn take(&mut self) -> Result<Vec<Message>>;
+
+    /// Ends the wait: the answer comes at once.
+    async fn hurry(&mut self) -> Result<()>;
+
+    /// Up to `count` messages that dead consumers left, ours of an earlier run among them.
+    async fn adopt(&mut self, count: u64, held: &[Arc<Message>]) -> Result<Vec<Message>>;
+
+    /// One that failed, delivered once more; `None` if it is no longer ours.
+    async fn again(&mut self, message: &Message) -> Result<Option<Message>>;
+
+    /// These are done.
+    async fn done(&mut self, messages: &[Arc<Message>]) -> Result<()>;
+
+    /// This one died; false if it was no longer ours, and nothing is changed.
+    async fn bury(&mut self, message: &Message, reason: &str, error: &str) -> Result<bool>;
+
+    /// These were not worked on, oldest first.
+    async fn give_back(&mut self, messages: &[Arc<Message>]) -> Result<()>;
+
+    /// This one was given back by its worker, to come again to us without having counted.
+    async fn uncount(&mut self, message: &Message) -> Result<Message>;
+
+    /// We still hold these.
+    async fn keep(&mut self, held: &[Arc<Message>]) -> Result<()>;
+}
+
+/// Adds the letter and takes the original away in one step; false if the original was no longer there to take, and then no
+/// letter is left either.
+///
+/// Two consumers may decide at once that a message is dead: the one whose `release` takes nothing has lost, and takes its letter
+/// back. The stream is watched, because in a transaction a letter that is refused would not keep the original from going.
+pub(super) async fn bury(link: &mut Link, dlq: &[u8], letter: &DeadLetter, release: &Request) -> Result<bool> {
+    let mut add = Request::new("XADD").arg(dlq).arg("*");
+    for (name, value) in letter.encode() {
+        add.push(name);
+        add.push(value);
+    }
+    for _ in 0..BURIALS_MAX {
+        expect_status(link, Request::new("WATCH").arg(dlq)).await?;
+        match link.call(Request::new("TYPE").arg(dlq)).await? {
+            Value::Status(kind) if kind == "stream" || kind == "none" => {}
+            other => {
+                link.call(["UNWATCH"]).await?;
+                let held = String::from_utf8_lossy(other.as_bytes().unwrap_or_default()).into_owned();
+                let name = String::from_utf8_lossy(dlq).into_owned();
+                return Err(Failure::new(format!("dead letters go to a stream, and `{name}` is a {held}"))
+                    .hint("--dlq names another key"));
+            }
+        }
+        expect_status(link, Request::new("MULTI")).await?;
+        // What is refused here makes EXEC refuse all of it.
+        link.call(add.clone()).await?;
+        link.call(release.clone()).await?;
+        let mut replies = match link.call(["EXEC"]).await? {
+            Value::Array(replies) => replies,
+            Value::Null | Value::NullArray => continue,
+            other => return Err(unexpected(other)),
+        };
+        let (released, added) = (replies.pop(), replies.pop());
+        return match (added, released) {
+            (Some(Value::Bulk(_)), Some(Value::Integer(1..))) => Ok(true),
+            (Some(Value::Bulk(id)), _) => {
+                link.call(Request::new("XDEL").arg(dlq).arg(id)).await?;
+                Ok(false)
+            }
+            (other, _) => Err(unexpected(other.unwrap_or(Value::Null))),
+        };
+    }
+    Err(Failure::new("the dead-letter stream is never left alone for long enough to add to it"))
+}
+
+async fn expect_status(link: &mut Link, request: Request) -> Result<()> {
+    match link.call(request).await? {
+        Value::Status(_) => Ok(()),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// The letter of a message that dies now.
+pub(super) fn letter(message: &Message, from: Provenance) -> DeadLetter {
+    let first_delivered_ms = message.attempts.first().map_or(0, |attempt| attempt.at_ms);
+    DeadLetter::new(message.fields.clone(), Provenance { first_delivered_ms, died_ms: now_ms(), ..from })
+}

@@ -1,0 +1,345 @@
+//! Messages of a group or a queue, to stdout or through a command, each to its fate.
+//!
+//! ```text
+//!                 ┌────────────── again, after the back-off ──────────────┐
+//!                 ▼                                                       │
+//!   arrived ──► in work (at most --concurrency) ──► done                  │
+//!                                               ──► dead letter           │
+//!                                               ──► failed ───────────────┘
+//! ```
+//!
+//! Invariant: what is asked for and what is in work are never more than `--concurrency`, so nothing waits here that another
+//! consumer could work on. Messages that wait for their back-off are held too, or others would deliver them sooner; of those
+//! there are [`WAITING_MAX`].
+//!
+//! Without a command the work is to write the message, and it is done when stdout has accepted its bytes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::exec::{self, Ending};
+use super::message::Message;
+use super::policy::Policy;
+use super::select::Select;
+use super::source::Source;
+use super::write::Writer;
+use super::{Quota, Wait};
+use crate::cmd::produce::Kind;
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
+
+/// The longest wait in one question, so that a server's restart is noticed and timers are looked at.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// How long a server may take to end our wait before we leave without.
+const HURRY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Messages waiting for their back-off; while there are so many, no new ones are taken.
+const WAITING_MAX: usize = 1000;
+
+/// Between two looks for what dead consumers left.
+const LOOK_MIN: Duration = Duration::from_millis(100);
+const LOOK_MAX: Duration = Duration::from_secs(5);
+
+/// What is done with messages.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) key: Vec<u8>,
+    pub(super) select: Select,
+    pub(super) writer: Writer,
+    pub(super) worker: Option<Arc<exec::Worker>>,
+    pub(super) policy: Policy,
+    pub(super) quota: Quota,
+    pub(super) wait: Wait,
+}
+
+/// One ended piece of work.
+type Ended = std::result::Result<(Arc<Message>, Ending), JoinError>;
+
+struct Shift<S> {
+    source: S,
+    work: Work,
+    interrupt: Interrupt,
+    running: JoinSet<(Arc<Message>, Ending)>,
+    /// What is in work, and so held.
+    held: Vec<Arc<Message>>,
+    /// What failed, and when it is due again.
+    waiting: Vec<(Instant, Arc<Message>)>,
+    /// Asked for and not answered.
+    asked: u64,
+    is_hurried: bool,
+    is_stopping: bool,
+    is_at_end: bool,
+    broken: Option<String>,
+    next_look: Instant,
+    next_keep: Instant,
+    last_message: Instant,
+}
+
+/// Works until there have been enough messages, or Ctrl-C.
+pub(super) async fn run<S: Source>(source: S, work: Work) -> Result<Exit> {
+    let now = Instant::now();
+    let next_keep = now + work.policy.ack_wait / 3;
+    let mut shift = Shift {
+        source,
+        work,
+        interrupt: Interrupt::listen()?,
+        running: JoinSet::new(),
+        held: Vec::new(),
+        waiting: Vec::new(),
+        asked: 0,
+        is_hurried: false,
+        is_stopping: false,
+        is_at_end: false,
+        broken: None,
+        next_look: now,
+        next_keep,
+        last_message: now,
+    };
+    let ended = shift.run().await;
+    if ended.is_err() && shift.work.worker.is_some() {
+        // What runs is let finish and has no fate: it comes again to whoever looks for it.
+        while shift.running.join_next().await.is_some() {}
+    }
+    ended?;
+    shift.work.writer.finish()?;
+    match shift.broken {
+        Some(why) => Err(Failure::new(why).hint("the message was given back; nothing was counted against it")),
+        None => Ok(shift.interrupt.exit()),
+    }
+}
+
+impl<S: Source> Shift<S> {
+    async fn run(&mut self) -> Result<()> {
+        loop {
+            if !self.is_stopping {
+                self.start_what_is_due().await?;
+                self.look().await?;
+                self.ask().await?;
+            }
+            if self.asked == 0 && self.running.is_empty() && (self.is_stopping || self.has_ended()) {
+                return Ok(());
+            }
+            let next = self.next_timer();
+            tokio::select! {
+                biased;
+                () = self.interrupt.pressed(), if !self.is_stopping => self.stop().await?,
+                Some(ended) = self.running.join_next(), if !self.running.is_empty() => self.ended(ended).await?,
+                answered = self.source.answered(), if self.asked > 0 => {
+                    answered?;
+                    self.arrived().await?;
+                }
+                () = sleep_until(next) => self.keep().await?,
+            }
+        }
+    }
+
+    fn free(&self) -> u64 {
+        let in_work = self.held.len() as u64 + self.asked;
+        self.work.concurrency().saturating_sub(in_work)
+    }
+
+    /// Whether nothing more is to come that we were told to wait for.
+    fn has_ended(&self) -> bool {
+        let is_enough = self.work.quota.next().is_none() || self.is_at_end;
+        let is_quiet = matches!(self.work.wait, Wait::AtMost(limit) if self.last_message.elapsed() >= limit);
+        (is_enough || is_quiet) && self.waiting.is_empty()
+    }
+
+    async fn stop(&mut self) -> Result<()> {
+        self.is_stopping = true;
+        if self.asked == 0 {
+            return Ok(());
+        }
+        let hurried = async {
+            self.source.hurry().await?;
+            self.source.answered().await
+        };
+        match timeout(HURRY_TIMEOUT, hurried).await {
+            Ok(answered) => {
+                answered?;
+                self.arrived().await
+            }
+            // It stays with the server under our name, and comes again.
+            Err(_) => {
+                self.asked = 0;
+                Ok(())
+            }
+        }
+    }
+
+    async fn ask(&mut self) -> Result<()> {
+        let due = self.waiting.iter().map(|(due, _)| *due).min();
+        let now = Instant::now();
+        if self.asked > 0 {
+            // All places are promised to new messages, and an old one is due.
+            if !self.is_hurried && self.free() == 0 && due.is_some_and(|due| due <= now) {
+                self.is_hurried = true;
+                self.source.hurry().await?;
+            }
+            return Ok(());
+        }
+        let Some(quota) = self.work.quota.next() else { return Ok(()) };
+        let count = quota.min(self.free());
+        if count == 0 || self.is_at_end || self.waiting.len() >= WAITING_MAX || self.has_ended() {
+            return Ok(());
+        }
+        let until = match self.work.wait {
+            Wait::No => None,
+            Wait::Ever => Some(now + WAIT_MAX),
+            Wait::AtMost(limit) => Some((self.last_message + limit).min(now + WAIT_MAX)),
+        };
+        let until = until.map(|until| until.min(self.next_look).min(due.unwrap_or(until)));
+        self.source.ask(count, until.map(|until| until.saturating_duration_since(now))).await?;
+        (self.asked, self.is_hurried) = (count, false);
+        Ok(())
+    }
+
+    async fn arrived(&mut self) -> Result<()> {
+        self.asked = 0;
+        let messages = self.source.take().await?;
+        self.is_at_end = messages.is_empty() && self.work.wait == Wait::No;
+        self.begin(messages).await
+    }
+
+    /// What dead consumers left.
+    async fn look(&mut self) -> Result<()> {
+        let wanted = self.work.quota.next().unwrap_or(0).min(self.free());
+        if wanted == 0 || Instant::now() < self.next_look || self.waiting.len() >= WAITING_MAX {
+            return Ok(());
+        }
+        let held: Vec<_> = self.held.iter().chain(self.waiting.iter().map(|(_, message)| message)).cloned().collect();
+        let adopted = self.source.adopt(wanted, &held).await?;
+        if (adopted.len() as u64) < wanted {
+            let pause = self.work.policy.ack_wait.min(self.work.policy.recover_idle.unwrap_or(Duration::MAX)) / 2;
+            self.next_look = Instant::now() + pause.clamp(LOOK_MIN, LOOK_MAX);
+        }
+        self.begin(adopted).await
+    }
+
+    async fn begin(&mut self, messages: Vec<Message>) -> Result<()> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        self.last_message = Instant::now();
+        self.work.quota.take(messages.len());
+        let messages: Vec<_> = messages.into_iter().map(Arc::new).collect();
+        if self.work.worker.is_none() {
+            return self.print(&messages).await;
+        }
+        if self.is_stopping {
+            return self.source.give_back(&messages).await;
+        }
+        let (chosen, skipped): (Vec<_>, Vec<_>) =
+            messages.into_iter().partition(|message| self.work.select.passes(&self.work.key, message));
+        self.source.done(&skipped).await?;
+        chosen.into_iter().for_each(|message| self.start(message));
+        Ok(())
+    }
+
+    /// Writes messages; what stdout did not take is given back, or stays ours.
+    async fn print(&mut self, messages: &[Arc<Message>]) -> Result<()> {
+        for (index, message) in messages.iter().enumerate() {
+            let mut written = Ok(());
+            if self.work.select.passes(&self.work.key, message) {
+                written = self.work.writer.add(message);
+            }
+            // A queue's messages go one by one, so that what goes back is what was not taken.
+            if message.kind == Kind::Queue && written.is_ok() {
+                written = self.work.writer.flush();
+            }
+            if let Err(failure) = written {
+                if message.kind == Kind::Queue {
+                    self.source.done(&messages[..index]).await?;
+                    self.source.give_back(&messages[index..]).await?;
+                }
+                return Err(failure);
+            }
+        }
+        self.work.writer.flush()?;
+        self.source.done(messages).await
+    }
+
+    fn start(&mut self, message: Arc<Message>) {
+        let worker = Arc::clone(self.work.worker.as_ref().expect("there is a command"));
+        self.held.push(Arc::clone(&message));
+        self.running.spawn(async move {
+            let ending = worker.work(Arc::clone(&message)).await;
+            (message, ending)
+        });
+    }
+
+    async fn ended(&mut self, ended: Ended) -> Result<()> {
+        let (message, ending) = ended.map_err(|error| Failure::new(error.to_string()))?;
+        self.held.retain(|held| !Arc::ptr_eq(held, &message));
+        match ending {
+            Ending::Done => self.source.done(&[message]).await,
+            Ending::Rejected => self.source.bury(&message, "rejected", "exit 65").await.map(drop),
+            Ending::Returned if self.is_stopping => self.source.give_back(&[message]).await,
+            Ending::Returned => {
+                let message = Arc::new(self.source.uncount(&message).await?);
+                self.wait_for_next(message, 0);
+                Ok(())
+            }
+            Ending::Failed(error) if message.delivery >= self.work.policy.max_deliver => {
+                self.source.bury(&message, "max-deliver", &error).await.map(drop)
+            }
+            Ending::Failed(_) => {
+                let failures = message.delivery.saturating_sub(1) as usize;
+                self.wait_for_next(message, failures);
+                Ok(())
+            }
+            Ending::Broken(why) => {
+                self.broken.get_or_insert(why);
+                self.source.give_back(&[message]).await?;
+                if self.is_stopping { Ok(()) } else { self.stop().await }
+            }
+        }
+    }
+
+    fn wait_for_next(&mut self, message: Arc<Message>, failures: usize) {
+        self.waiting.push((Instant::now() + self.work.policy.pause(failures), message));
+    }
+
+    async fn start_what_is_due(&mut self) -> Result<()> {
+        let now = Instant::now();
+        while self.free() > 0
+            && let Some(index) = self.waiting.iter().position(|(due, _)| *due <= now)
+        {
+            let (_, message) = self.waiting.remove(index);
+            if let Some(message) = self.source.again(&message).await? {
+                self.last_message = now;
+                self.start(Arc::new(message));
+            }
+        }
+        Ok(())
+    }
+
+    fn next_timer(&self) -> Instant {
+        let due = self.waiting.iter().map(|(due, _)| *due).min().filter(|_| self.free() > 0 || !self.is_hurried);
+        let look = (self.free() > 0 && self.work.quota.next().is_some()).then_some(self.next_look);
+        let timers = due.into_iter().chain(look).filter(|_| !self.is_stopping);
+        timers.fold(self.next_keep, Instant::min)
+    }
+
+    async fn keep(&mut self) -> Result<()> {
+        let now = Instant::now();
+        if now < self.next_keep {
+            return Ok(());
+        }
+        self.next_keep = now + self.work.policy.ack_wait / 3;
+        let held: Vec<_> = self.held.iter().chain(self.waiting.iter().map(|(_, message)| message)).cloned().collect();
+        self.source.keep(&held).await
+    }
+}
+
+impl Work {
+    /// Messages in work at once; what is written is done at once, by the batch.
+    fn concurrency(&self) -> u64 {
+        if self.worker.is_some() { self.policy.concurrency } else { u64::MAX }
+    }
+}
