@@ -40,6 +40,10 @@ const UNOWNED: &str = "rbq-unowned";
 /// Entries moved in one step.
 const BATCH: u64 = 100;
 
+/// Entries that a consumer which comes back may have been given between the last look and its end: some ten thousand are far
+/// more than one read brings.
+const LATE_MAX: u64 = 10_000;
+
 /// Remove consumers that are gone; what they have pending moves to another first
 #[derive(Debug, Clone, Args)]
 pub(super) struct ReapArgs {
@@ -165,7 +169,7 @@ impl Step<'_> {
             let mut commands: Vec<Request> =
                 if page.is_empty() { vec![] } else { vec![self.hand_over(&page, Force::No)] };
             if is_last {
-                commands.push(all.request(self.key, self.group, None, BATCH));
+                commands.push(all.request(self.key, self.group, None, LATE_MAX));
                 let delete = Request::from(["XGROUP", "DELCONSUMER"]).arg(self.key).arg(self.group).arg(consumer);
                 commands.push(delete);
             }
