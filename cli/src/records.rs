@@ -184,7 +184,13 @@ impl OutputArgs {
     pub(crate) fn records(self, columns: &'static [Column]) -> Records {
         let out = Output::new();
         let bold = if out.is_terminal() && wants_colour() { Style::new().bold() } else { Style::new() };
-        Records { form: self.output, columns, out, rows: Vec::new(), begun: false, bold }
+        Records { form: self.output, columns, out, rows: Vec::new(), are_blocks: false, begun: false, bold }
+    }
+
+    /// Begins to write records that people read one by one: lines of `title  value`, without what is not known, and an empty line
+    /// between two. Programs see no difference.
+    pub(crate) fn blocks(self, columns: &'static [Column]) -> Records {
+        Records { are_blocks: true, ..self.records(columns) }
     }
 
     /// Writes one record by itself: lines of `title  value` for people, one JSON object, or the values alone.
@@ -215,6 +221,7 @@ pub(crate) struct Records {
     out: Output,
     /// Of the table's present block.
     rows: Vec<Vec<Cell>>,
+    are_blocks: bool,
     /// Whether something stands on stdout already: a head, or the array's first element.
     begun: bool,
     bold: Style,
@@ -228,6 +235,7 @@ impl Records {
     pub(crate) fn add(&mut self, cells: Vec<Cell>) -> Result<()> {
         debug_assert_eq!(cells.len(), self.columns.len(), "a record has a cell for every column");
         match self.form {
+            Form::Text if self.are_blocks => self.block(cells),
             Form::Text => {
                 self.rows.push(cells);
                 if self.rows.len() >= BLOCK_ROWS_MAX {
@@ -271,6 +279,19 @@ impl Records {
     fn object(&mut self, cells: Vec<Cell>) {
         let members = self.columns.iter().zip(cells).map(|(column, cell)| (column.name, cell.json));
         message::object(members, self.out.buffer());
+    }
+
+    fn block(&mut self, cells: Vec<Cell>) {
+        let mut table = plain_table();
+        for (column, cell) in self.columns.iter().zip(cells) {
+            if !column.title.is_empty() && cell != Cell::none() {
+                table.add_row([column.title, &cell.text]);
+            }
+        }
+        if std::mem::replace(&mut self.begun, true) {
+            self.out.buffer().push(b'\n');
+        }
+        put_table(&table, self.out.buffer());
     }
 
     fn lay_out(&mut self) {

@@ -55,9 +55,15 @@ fn the_tour_works_when_it_is_pasted() {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let told = format!("{}\nstdout:\n{out}\nstderr:\n{err}", output.status);
     assert!(output.status.success(), "{told}");
-    let position = |text: &str| out.find(text).unwrap_or_else(|| panic!("no `{text}`\n{told}"));
-    // Set aside by whom and why; then back, and nothing pending.
-    let died = position("max-deliver");
-    assert!(position("worker-1") > 0 && position("worker-3") > 0, "{told}");
-    assert!(out.rfind("poison").unwrap() > died, "{told}");
+    // Set aside: why, and each of those whom it killed, with a time.
+    let (before, after) = out.split_once("reason           max-deliver\n").unwrap_or_else(|| panic!("{told}"));
+    assert!(before.contains("dead letter"), "{told}");
+    let (attempts, after) = after.split_once("first delivered  ").unwrap_or_else(|| panic!("{told}"));
+    let attempts: Vec<_> = attempts.lines().map(|line| line.trim_start_matches("attempts").trim()).collect();
+    let consumers: Vec<_> = attempts.iter().map(|line| line.split_once("Z  ").unwrap_or_default().1).collect();
+    assert_eq!(consumers, ["worker-1", "worker-2", "worker-3"], "{told}");
+    assert!(attempts[0] < attempts[1] && after.starts_with(attempts[0].split_once("  ").unwrap().0), "{told}");
+    // Back, consumed, and then nothing is pending: no line follows.
+    assert!(after.contains("message          data: poison\n"), "{told}");
+    assert!(out.ends_with("\npoison\n"), "{told}");
 }

@@ -18,11 +18,13 @@ use bytes::Bytes;
 use rbq_client::{Link, Request};
 use rbq_resp::Value;
 
+use super::attempts::{self, Attempts, Note};
+use super::history::History;
 use super::message::{self, Message};
 use super::source::{self, Source};
 use super::{Ack, ConsumeArgs, home};
 use crate::cmd::produce::Kind;
-use crate::deadletter::{ATTEMPTS_MAX, Attempt, Field, Provenance, SourceKind};
+use crate::deadletter::{Attempt, Field, Provenance, SourceKind};
 use crate::facts::unexpected;
 use crate::failure::{Failure, Result, say};
 use crate::moment::{Position, now_ms};
@@ -47,6 +49,7 @@ pub(super) struct Group {
     /// Where the next look at pending entries begins: ours first, then everybody's.
     look: Look,
     answer: Option<Value>,
+    attempts: Attempts,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +75,7 @@ impl Group {
         home::be_alone(&mut link, &[&key, &group, &consumer], &consumer).await?;
         let control = home.link().await?;
         let client_id = super::client_id(&mut link).await?;
+        let attempts = Attempts::of(&home, &key, &group)?;
         let manual = args.ack == Ack::Manual;
         let look = if manual { Look::All("-".to_owned()) } else { Look::Own("-".to_owned()) };
         let mut joined = Self {
@@ -87,6 +91,7 @@ impl Group {
             deliveries_max: args.policy.max_deliver,
             look,
             answer: None,
+            attempts,
         };
         if args.create {
             joined.create(args.from.map_or_else(|| "0".to_owned(), Position::given_last)).await?;
@@ -139,34 +144,48 @@ impl Group {
         Ok(page)
     }
 
-    /// Makes entries ours that have been idle for this long; those of them that were still to be had.
-    async fn claim(&mut self, idle_ms: u64, id: &str, options: &[&str]) -> Result<Value> {
+    /// Makes entries ours that have been idle for this long.
+    fn claim(&self, idle_ms: u64, id: &str, options: &[&str]) -> Request {
         let request = Request::new("XCLAIM").arg(&self.key).arg(&self.group).arg(&self.consumer);
-        let request = request.arg(idle_ms.to_string()).arg(id).args(options);
-        match self.control.call(request).await? {
-            Value::Error(text) => Err(unexpected(Value::Error(text))),
-            reply => Ok(reply),
-        }
+        request.arg(idle_ms.to_string()).arg(id).args(options)
+    }
+
+    /// The same done, where nothing is to be noted.
+    async fn claim_now(&mut self, id: &str, options: &[&str]) -> Result<Value> {
+        let request = self.claim(0, id, options);
+        no_error(self.control.call(request).await?)
     }
 
     /// Takes an entry over: delivered to us, or buried; `None` if it was buried or is not to be had.
     async fn take_over(&mut self, pending: Pending) -> Result<Option<Message>> {
         let Pending { id, consumer, idle_ms, deliveries } = pending;
-        let least_idle_ms = idle_ms.min(self.ack_wait_ms);
-        let seen = Attempt { consumer, at_ms: now_ms().saturating_sub(idle_ms) };
-        if deliveries >= self.deliveries_max {
-            if is_empty(&self.claim(least_idle_ms, &id, &["JUSTID"]).await?) {
-                return Ok(None);
-            }
-            if let Some(fields) = self.entry(&id).await? {
-                let (delivery, attempts) = (deliveries, vec![seen]);
-                let message = Message { kind: Kind::Stream, id, fields, delivery, attempts, at_ms: now_ms() };
-                self.bury(&message, "max-deliver", "").await?;
-            }
+        let before = self.attempts.watch(&mut self.control, &id).await?;
+        // What came back from the dead letters begins anew.
+        let mut note = if deliveries == 0 { Note::default() } else { before.clone() };
+        if deliveries > note.deliveries {
+            note.history.add(Attempt { consumer, at_ms: now_ms().saturating_sub(idle_ms) });
+            note.deliveries = deliveries;
+        }
+        let is_dead = deliveries >= self.deliveries_max;
+        let options: &[&str] = if is_dead { &["JUSTID"] } else { &[] };
+        let claim = self.claim(idle_ms.min(self.ack_wait_ms), &id, options);
+        let Some(claimed) = self.attempts.change(&mut self.control, claim, &id, &note).await? else {
+            return Ok(None);
+        };
+        let claimed = no_error(claimed)?;
+        if is_empty(&claimed) {
+            self.attempts.undo(&mut self.control, &id, &note, &before).await?;
             return Ok(None);
         }
-        let claimed = self.claim(least_idle_ms, &id, &[]).await?;
-        self.delivered(claimed, deliveries + 1, vec![seen])
+        if !is_dead {
+            return self.delivered(claimed, deliveries + 1, note.history);
+        }
+        if let Some(fields) = self.entry(&id).await? {
+            let (delivery, history) = (deliveries, note.history);
+            let message = Message { kind: Kind::Stream, id, fields, delivery, history, at_ms: now_ms() };
+            self.bury(&message, "max-deliver", "").await?;
+        }
+        Ok(None)
     }
 
     /// The entry itself; one that is deleted is acknowledged, as nobody will ever see it.
@@ -175,28 +194,41 @@ impl Group {
         match message::read_entries(reply)?.pop() {
             Some((_, Some(fields))) => Ok(Some(fields)),
             _ => {
-                self.acknowledge([id]).await?;
+                self.acknowledge(&[id]).await?;
                 Ok(None)
             }
         }
     }
 
     /// The entry of an XCLAIM, if it was to be had, with the attempts before this one.
-    fn delivered(&self, claimed: Value, delivery: u64, attempts: Vec<Attempt>) -> Result<Option<Message>> {
+    fn delivered(&mut self, claimed: Value, delivery: u64, history: History) -> Result<Option<Message>> {
         let entry = message::read_entries(claimed)?.pop();
-        Ok(entry.and_then(|(id, fields)| Some(self.deliver(id, fields?, delivery, attempts))))
+        Ok(entry.and_then(|(id, fields)| Some(self.deliver(id, fields?, delivery, history))))
     }
 
-    fn deliver(&self, id: String, fields: Vec<Field>, delivery: u64, mut attempts: Vec<Attempt>) -> Message {
-        attempts.push(Attempt { consumer: Bytes::copy_from_slice(&self.consumer), at_ms: now_ms() });
-        let surplus = attempts.len().saturating_sub(ATTEMPTS_MAX);
-        attempts.drain(..surplus);
-        Message { kind: Kind::Stream, id, fields, delivery, attempts, at_ms: now_ms() }
+    fn deliver(&self, id: String, fields: Vec<Field>, delivery: u64, mut history: History) -> Message {
+        history.add(Attempt { consumer: Bytes::copy_from_slice(&self.consumer), at_ms: now_ms() });
+        Message { kind: Kind::Stream, id, fields, delivery, history, at_ms: now_ms() }
     }
 
-    async fn acknowledge<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>) -> Result<()> {
-        match self.control.call(Request::new("XACK").arg(&self.key).arg(&self.group).args(ids)).await? {
-            Value::Integer(_) => Ok(()),
+    /// Done with, and so is what was noted of them, in one step.
+    async fn acknowledge(&mut self, ids: &[&str]) -> Result<()> {
+        let acknowledge = Request::new("XACK").arg(&self.key).arg(&self.group).args(ids);
+        let reply = match self.attempts.removal(ids.iter().copied()) {
+            None => self.control.call(acknowledge).await?,
+            Some(removal) => {
+                let step = [Request::new("MULTI"), acknowledge, removal, Request::new("EXEC")];
+                match attempts::exchange(&mut self.control, &step).await?.pop() {
+                    Some(Value::Array(replies)) => replies.into_iter().next().unwrap_or(Value::Null),
+                    other => other.unwrap_or(Value::Null),
+                }
+            }
+        };
+        match reply {
+            Value::Integer(_) => {
+                ids.iter().for_each(|id| self.attempts.forget(id));
+                Ok(())
+            }
             other => Err(unexpected(other)),
         }
     }
@@ -205,6 +237,41 @@ impl Group {
     async fn mine(&mut self, id: &str) -> Result<Option<u64>> {
         let range = Request::default().args([id, id, "1"]).arg(&self.consumer);
         Ok(self.pending(range).await?.pop().map(|pending| pending.deliveries))
+    }
+
+    /// Claims an entry that is ours already, and notes the attempt at it if that is not noted; `None` if it is ours no longer.
+    async fn claim_ours(&mut self, message: &Message, options: &[&str]) -> Result<Option<Value>> {
+        if self.attempts.covers(message) {
+            return match self.mine(&message.id).await? {
+                Some(_) => self.claim_now(&message.id, options).await.map(Some),
+                None => Ok(None),
+            };
+        }
+        self.attempts.watch(&mut self.control, &message.id).await?;
+        if self.mine(&message.id).await?.is_none() {
+            self.attempts.let_go(&mut self.control).await?;
+            return Ok(None);
+        }
+        let claim = self.claim(0, &message.id, options);
+        self.attempts.change(&mut self.control, claim, &message.id, &Note::of(message)).await?.map(no_error).transpose()
+    }
+
+    /// The last delivery of a message that is ours does not count; as it is now.
+    async fn take_back(&mut self, message: &Message, options: &[&str]) -> Result<Message> {
+        let mut before = Message { delivery: message.delivery.saturating_sub(1), ..message.clone() };
+        before.history.take_back();
+        let count = before.delivery.to_string();
+        let options = [options, &["RETRYCOUNT", &count, "JUSTID"]].concat();
+        if self.mine(&message.id).await?.is_none() {
+            return Ok(before);
+        }
+        if self.attempts.has(&message.id) {
+            let claim = self.claim(0, &message.id, &options);
+            self.attempts.change(&mut self.control, claim, &message.id, &Note::of(&before)).await?;
+        } else {
+            self.claim_now(&message.id, &options).await?;
+        }
+        Ok(before)
     }
 }
 
@@ -218,6 +285,10 @@ fn pending_of(entry: Value) -> Option<Pending> {
         idle_ms: u64::try_from(*idle_ms).unwrap_or(0),
         deliveries: u64::try_from(*deliveries).unwrap_or(0),
     })
+}
+
+fn no_error(reply: Value) -> Result<Value> {
+    if matches!(reply, Value::Error(_)) { Err(unexpected(reply)) } else { Ok(reply) }
 }
 
 fn is_empty(reply: &Value) -> bool {
@@ -251,12 +322,26 @@ impl Source for Group {
             Some(reply) => message::read_stream(reply)?,
         };
         let entries = entries.into_iter().filter_map(|(id, fields)| Some((id, fields?)));
-        Ok(entries.map(|(id, fields)| self.deliver(id, fields, 1, Vec::new())).collect())
+        Ok(entries.map(|(id, fields)| self.deliver(id, fields, 1, History::default())).collect())
     }
 
     async fn hurry(&mut self) -> Result<()> {
         self.control.call(["CLIENT", "UNBLOCK", &self.client_id]).await?;
         Ok(())
+    }
+
+    async fn may_inherit(&mut self) -> Result<bool> {
+        let reply = self.control.call(Request::new("XPENDING").arg(&self.key).arg(&self.group)).await?;
+        // All, the first, the last, and how many each consumer has.
+        let Value::Array(parts) = no_error(reply)? else { return Ok(false) };
+        let Some(Value::Integer(all)) = parts.first() else { return Ok(false) };
+        let Some(Value::Array(consumers)) = parts.get(3) else { return Ok(*all > 0) };
+        let ours = consumers.iter().find_map(|row| match row {
+            Value::Array(pair) if pair.first()?.as_bytes()? == self.consumer => pair.get(1)?.as_bytes(),
+            _ => None,
+        });
+        let ours = ours.and_then(|count| std::str::from_utf8(count).ok()?.parse().ok()).unwrap_or(0);
+        Ok(*all > ours)
     }
 
     async fn adopt(&mut self, count: u64, held: &[Arc<Message>]) -> Result<Vec<Message>> {
@@ -286,11 +371,8 @@ impl Source for Group {
     }
 
     async fn again(&mut self, message: &Message) -> Result<Option<Message>> {
-        if self.mine(&message.id).await?.is_none() {
-            return Ok(None);
-        }
-        let claimed = self.claim(0, &message.id, &[]).await?;
-        self.delivered(claimed, message.delivery + 1, message.attempts.clone())
+        let Some(claimed) = self.claim_ours(message, &[]).await? else { return Ok(None) };
+        self.delivered(claimed, message.delivery + 1, message.history.clone())
     }
 
     async fn done(&mut self, messages: &[Arc<Message>]) -> Result<()> {
@@ -301,7 +383,12 @@ impl Source for Group {
             Ack::Auto | Ack::AfterExec => true,
         };
         let ids: Vec<_> = messages.iter().filter(is_due).map(|message| message.id.as_str()).collect();
-        if ids.is_empty() { Ok(()) } else { self.acknowledge(ids).await }
+        if !ids.is_empty() {
+            self.acknowledge(&ids).await?;
+        }
+        // Others acknowledge the rest, and the server drops what is noted of it.
+        messages.iter().for_each(|message| self.attempts.forget(&message.id));
+        Ok(())
     }
 
     async fn bury(&mut self, message: &Message, reason: &str, error: &str) -> Result<bool> {
@@ -314,15 +401,17 @@ impl Source for Group {
                 id: message.id.clone(),
                 reason: reason.to_owned(),
                 error: Bytes::copy_from_slice(error.as_bytes()),
-                attempts: message.attempts.clone(),
+                attempts: Vec::new(),
                 first_delivered_ms: 0,
                 died_ms: 0,
                 redrives: 0,
                 job: String::new(),
             },
         );
-        let release = Request::new("XACK").arg(&self.key).arg(&self.group).arg(&message.id);
-        let is_buried = source::bury(&mut self.control, &self.dlq, &letter, &release).await?;
+        let mut releases = vec![Request::new("XACK").arg(&self.key).arg(&self.group).arg(&message.id)];
+        releases.extend(self.attempts.removal([message.id.as_str()]));
+        let is_buried = source::bury(&mut self.control, &self.dlq, &letter, &releases).await?;
+        self.attempts.forget(&message.id);
         if is_buried {
             let dlq = String::from_utf8_lossy(&self.dlq).into_owned();
             let why = if error.is_empty() { String::new() } else { format!(": {error}") };
@@ -337,30 +426,20 @@ impl Source for Group {
         }
         let idle = self.ack_wait_ms.to_string();
         for message in messages {
-            if self.mine(&message.id).await?.is_some() {
-                // So idle that whoever looks next may have it at once.
-                let count = message.delivery.saturating_sub(1).to_string();
-                self.claim(0, &message.id, &["IDLE", &idle, "RETRYCOUNT", &count, "JUSTID"]).await?;
-            }
+            // So idle that whoever looks next may have it at once.
+            self.take_back(message, &["IDLE", &idle]).await?;
+            self.attempts.forget(&message.id);
         }
         Ok(())
     }
 
     async fn uncount(&mut self, message: &Message) -> Result<Message> {
-        let delivery = message.delivery.saturating_sub(1);
-        if self.mine(&message.id).await?.is_some() {
-            self.claim(0, &message.id, &["RETRYCOUNT", &delivery.to_string(), "JUSTID"]).await?;
-        }
-        let mut attempts = message.attempts.clone();
-        attempts.pop();
-        Ok(Message { delivery, attempts, ..message.clone() })
+        self.take_back(message, &[]).await
     }
 
     async fn keep(&mut self, held: &[Arc<Message>]) -> Result<()> {
         for message in held {
-            if self.mine(&message.id).await?.is_some() {
-                self.claim(0, &message.id, &["JUSTID"]).await?;
-            }
+            self.claim_ours(message, &["JUSTID"]).await?;
         }
         Ok(())
     }

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use rbq_resp::Value;
 use serde_json::{Value as Json, json};
 
+use super::history::History;
 use crate::cmd::produce::Kind;
-use crate::deadletter::{Attempt, Field, QUEUE_FIELD};
+use crate::deadletter::{Field, QUEUE_FIELD};
 use crate::entries::EntryId;
 use crate::facts::unexpected;
 use crate::failure::{Failure, Result};
@@ -20,8 +21,8 @@ pub(super) struct Message {
     pub(super) fields: Vec<Field>,
     /// How often it was delivered, this time included; 0 where nobody counts.
     pub(super) delivery: u64,
-    /// Who was given it, as far as we know, this time included.
-    pub(super) attempts: Vec<Attempt>,
+    /// Who was given it, this time included.
+    pub(super) history: History,
     /// When it came, in milliseconds since 1970.
     pub(super) at_ms: u64,
 }
@@ -29,7 +30,7 @@ pub(super) struct Message {
 impl Message {
     pub(super) fn of_queue(payload: Bytes, at_ms: u64) -> Self {
         let fields = vec![(Bytes::from_static(QUEUE_FIELD.as_bytes()), payload)];
-        Self { kind: Kind::Queue, id: String::new(), fields, delivery: 0, attempts: Vec::new(), at_ms }
+        Self { kind: Kind::Queue, id: String::new(), fields, delivery: 0, history: History::default(), at_ms }
     }
 
     /// The payload of a queue's message.

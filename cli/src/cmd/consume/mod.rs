@@ -11,9 +11,11 @@
 //!
 //! What fails too often, or kills its consumer each time, becomes a dead letter with its provenance.
 
+mod attempts;
 mod exec;
 mod format;
 mod group;
+mod history;
 mod home;
 mod message;
 mod notes;
@@ -54,8 +56,12 @@ pub(crate) struct ConsumeArgs {
     /// End after this many messages
     #[arg(short = 'n', long)]
     count: Option<u64>,
-    /// End when there is no message left, instead of waiting for more
-    #[arg(long, visible_alias = "exit-at-end")]
+    /// End when there is no message left. With a group, what others hold is left too: it is waited for until it is acknowledged,
+    /// or taken over
+    #[arg(long, conflicts_with_all = ["no_wait", "wait"])]
+    exit_at_end: bool,
+    /// End when there is no message to be had at once
+    #[arg(long)]
     no_wait: bool,
     /// End when no message has come for this long: 30s, 2m
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "no_wait")]
@@ -200,7 +206,8 @@ impl ConsumeArgs {
 
     fn wait(&self) -> Wait {
         match self.wait {
-            _ if self.no_wait => Wait::No,
+            _ if self.exit_at_end && self.group.is_some() => Wait::Inheritance,
+            _ if self.no_wait || self.exit_at_end => Wait::No,
             Some(Duration::ZERO) => Wait::No,
             Some(limit) => Wait::AtMost(limit),
             None => Wait::Ever,
@@ -212,6 +219,8 @@ impl ConsumeArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wait {
     No,
+    /// Only while others hold messages that may yet come to us.
+    Inheritance,
     Ever,
     AtMost(Duration),
 }

@@ -1,7 +1,7 @@
 //! Who was given a queue's messages, and how often: a list counts no deliveries.
 //!
 //! ```text
-//!   NAME:processing:CONSUMER:attempts   [[hash, deliveries, [{"consumer": …, "at": ms}, …]], …]
+//!   NAME:processing:CONSUMER:attempts   [[hash, deliveries, {"first": ms, "attempts": [{"consumer": …, "at": ms}, …]}], …]
 //! ```
 //!
 //! Invariant: there is one note for each message in hand, and one for each that an earlier run had in hand. Equal messages have
@@ -10,10 +10,10 @@
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
+use super::history::History;
 use super::message::Message;
-use crate::deadletter::{ATTEMPTS_MAX, Attempt, PayloadHash};
+use crate::deadletter::{Attempt, PayloadHash};
 use crate::moment::now_ms;
-use crate::print::message as print;
 
 /// All notes of one consumer.
 #[derive(Debug, Default)]
@@ -29,13 +29,13 @@ pub(super) struct Notes {
 struct Note {
     hash: String,
     deliveries: u64,
-    attempts: Vec<Attempt>,
+    history: History,
 }
 
 impl Note {
     fn of(message: &Message) -> Self {
         let hash = PayloadHash::of(&message.fields).to_string();
-        Self { hash, deliveries: message.delivery, attempts: message.attempts.clone() }
+        Self { hash, deliveries: message.delivery, history: message.history.clone() }
     }
 }
 
@@ -57,11 +57,7 @@ impl Notes {
 
     /// What is to be written; `None` if there is nothing.
     pub(super) fn text(&self) -> Option<String> {
-        let attempt = |attempt: &Attempt| json!({ "consumer": print::json(&attempt.consumer), "at": attempt.at_ms });
-        let note = |note: &Note| {
-            let attempts: Json = note.attempts.iter().map(attempt).collect();
-            json!([note.hash, note.deliveries, attempts])
-        };
+        let note = |note: &Note| json!([note.hash, note.deliveries, note.history.json()]);
         let all: Vec<Json> = self.earlier.iter().chain(&self.held).map(note).collect();
         (!all.is_empty()).then(|| Json::from(all).to_string())
     }
@@ -73,12 +69,10 @@ impl Notes {
             && let Some(index) = self.earlier.iter().position(|earlier| earlier.hash == note.hash)
         {
             let earlier = self.earlier.remove(index);
-            (message.delivery, message.attempts) = (earlier.deliveries, earlier.attempts);
+            (message.delivery, message.history) = (earlier.deliveries, earlier.history);
         }
         message.delivery += 1;
-        message.attempts.push(Attempt { consumer: Bytes::copy_from_slice(consumer), at_ms: now_ms() });
-        let surplus = message.attempts.len().saturating_sub(ATTEMPTS_MAX);
-        message.attempts.drain(..surplus);
+        message.history.add(Attempt { consumer: Bytes::copy_from_slice(consumer), at_ms: now_ms() });
         self.held.push(Note::of(message));
     }
 
@@ -87,7 +81,7 @@ impl Notes {
         let note = Note::of(message);
         remove(&mut self.held, |held| *held == note);
         message.delivery = message.delivery.saturating_sub(1);
-        message.attempts.pop();
+        message.history.take_back();
         self.held.push(Note::of(message));
     }
 
@@ -113,17 +107,14 @@ fn remove(notes: &mut Vec<Note>, wanted: impl Fn(&Note) -> bool) -> bool {
 }
 
 fn note_of(json: &Json) -> Option<Note> {
-    let attempts = json.get(2)?.as_array()?.iter().map(|attempt| {
-        let consumer = print::from_json(attempt.get("consumer")?)?;
-        Some(Attempt { consumer, at_ms: attempt.get("at")?.as_u64()? })
-    });
     let hash = json.get(0)?.as_str()?.to_owned();
-    Some(Note { hash, deliveries: json.get(1)?.as_u64()?, attempts: attempts.collect::<Option<_>>()? })
+    Some(Note { hash, deliveries: json.get(1)?.as_u64()?, history: History::from_json(json.get(2)?)? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deadletter::ATTEMPTS_MAX;
 
     fn message() -> Message {
         Message::of_queue("x".into(), 0)
@@ -156,8 +147,8 @@ mod tests {
         let mut again = message();
         after.confirm(&again);
         after.deliver(&mut again, b"c");
-        assert_eq!((again.delivery, again.attempts.len()), (13, ATTEMPTS_MAX));
-        assert_eq!(again.attempts[8].consumer, &b"\xff"[..]);
+        assert_eq!((again.delivery, again.history.attempts.len()), (13, ATTEMPTS_MAX));
+        assert_eq!(again.history.attempts[8].consumer, &b"\xff"[..]);
         let mut other = message();
         after.deliver(&mut other, b"c");
         assert_eq!(other.delivery, 1);
@@ -175,7 +166,7 @@ mod tests {
         let mut one = message();
         notes.deliver(&mut one, b"c");
         notes.uncount(&mut one);
-        assert_eq!((one.delivery, one.attempts.len()), (0, 0));
+        assert_eq!((one.delivery, one.history.attempts.len()), (0, 0));
         notes.deliver(&mut one, b"c");
         assert_eq!((one.delivery, notes.held.len()), (1, 1));
     }

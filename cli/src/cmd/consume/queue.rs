@@ -311,6 +311,11 @@ impl Source for Queue {
         Ok(())
     }
 
+    async fn may_inherit(&mut self) -> Result<bool> {
+        // A queue is at its end when it is empty: nobody can tell how long another consumer will keep what it holds.
+        Ok(false)
+    }
+
     async fn adopt(&mut self, _: u64, _: &[Arc<Message>]) -> Result<Vec<Message>> {
         // Into the queue, from where they come like all others.
         if let Some(idle) = self.recover_idle {
@@ -354,7 +359,7 @@ impl Source for Queue {
                 id: String::new(),
                 reason: reason.to_owned(),
                 error: Bytes::copy_from_slice(error.as_bytes()),
-                attempts: message.attempts.clone(),
+                attempts: Vec::new(),
                 first_delivered_ms: 0,
                 died_ms: 0,
                 redrives: 0,
@@ -362,7 +367,7 @@ impl Source for Queue {
             },
         );
         let release = self.release(message);
-        let is_buried = source::bury(&mut self.control, &self.dlq, &letter, &release).await?;
+        let is_buried = source::bury(&mut self.control, &self.dlq, &letter, &[release]).await?;
         self.forget(message);
         self.write_notes().await?;
         if is_buried {

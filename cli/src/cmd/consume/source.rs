@@ -38,6 +38,9 @@ pub(super) trait Source {
     /// Ends the wait: the answer comes at once.
     async fn hurry(&mut self) -> Result<()>;
 
+    /// Whether others hold messages that may yet come to us.
+    async fn may_inherit(&mut self) -> Result<bool>;
+
     /// Up to `count` messages that dead consumers left, ours of an earlier run among them.
     async fn adopt(&mut self, count: u64, held: &[Arc<Message>]) -> Result<Vec<Message>>;
 
@@ -60,12 +63,12 @@ pub(super) trait Source {
     async fn keep(&mut self, held: &[Arc<Message>]) -> Result<()>;
 }
 
-/// Adds the letter and takes the original away in one step; false if the original was no longer there to take, and then no
+/// Adds the letter and takes the original away in one step, with what is kept beside it; false if the original was no longer there to take, and then no
 /// letter is left either.
 ///
-/// Two consumers may decide at once that a message is dead: the one whose `release` takes nothing has lost, and takes its letter
+/// Two consumers may decide at once that a message is dead: the one whose first release takes nothing has lost, and takes its letter
 /// back. The stream is watched, because in a transaction a letter that is refused would not keep the original from going.
-pub(super) async fn bury(link: &mut Link, dlq: &[u8], letter: &DeadLetter, release: &Request) -> Result<bool> {
+pub(super) async fn bury(link: &mut Link, dlq: &[u8], letter: &DeadLetter, releases: &[Request]) -> Result<bool> {
     let mut add = Request::new("XADD").arg(dlq).arg("*");
     for (name, value) in letter.encode() {
         add.push(name);
@@ -86,13 +89,15 @@ pub(super) async fn bury(link: &mut Link, dlq: &[u8], letter: &DeadLetter, relea
         expect_status(link, Request::new("MULTI")).await?;
         // What is refused here makes EXEC refuse all of it.
         link.call(add.clone()).await?;
-        link.call(release.clone()).await?;
+        for release in releases {
+            link.call(release.clone()).await?;
+        }
         let mut replies = match link.call(["EXEC"]).await? {
-            Value::Array(replies) => replies,
+            Value::Array(replies) => replies.into_iter(),
             Value::Null | Value::NullArray => continue,
             other => return Err(unexpected(other)),
         };
-        let (released, added) = (replies.pop(), replies.pop());
+        let (added, released) = (replies.next(), replies.next());
         return match (added, released) {
             (Some(Value::Bulk(_)), Some(Value::Integer(1..))) => Ok(true),
             (Some(Value::Bulk(id)), _) => {
@@ -114,6 +119,6 @@ async fn expect_status(link: &mut Link, request: Request) -> Result<()> {
 
 /// The letter of a message that dies now.
 pub(super) fn letter(message: &Message, from: Provenance) -> DeadLetter {
-    let first_delivered_ms = message.attempts.first().map_or(0, |attempt| attempt.at_ms);
-    DeadLetter::new(message.fields.clone(), Provenance { first_delivered_ms, died_ms: now_ms(), ..from })
+    let (first_delivered_ms, attempts) = (message.history.first_ms, message.history.attempts.clone());
+    DeadLetter::new(message.fields.clone(), Provenance { attempts, first_delivered_ms, died_ms: now_ms(), ..from })
 }

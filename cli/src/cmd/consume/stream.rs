@@ -6,6 +6,7 @@ use rbq_client::{Link, Request};
 use rbq_resp::Value;
 use tokio::time::Instant;
 
+use super::history::History;
 use super::message::{self, Message};
 use super::worker::Work;
 use super::{ConsumeArgs, Wait, home};
@@ -51,7 +52,7 @@ pub(super) async fn run(args: ConsumeArgs, mut work: Work) -> Result<Exit> {
             }
             let fields = fields.unwrap_or_default();
             let message =
-                Message { kind: Kind::Stream, id, fields, delivery: 0, attempts: Vec::new(), at_ms: now_ms() };
+                Message { kind: Kind::Stream, id, fields, delivery: 0, history: History::default(), at_ms: now_ms() };
             if work.select.passes(&work.key, &message) {
                 work.writer.add(&message)?;
                 work.quota.take(1);
@@ -69,7 +70,7 @@ pub(super) async fn run(args: ConsumeArgs, mut work: Work) -> Result<Exit> {
 fn question(work: &Work, count: u64, after: &str, has_until: bool, last_entry: Instant) -> Request {
     let mut request = Request::from(["XREAD", "COUNT", &count.to_string()]);
     let wait_ms = match work.wait {
-        Wait::No => None,
+        Wait::No | Wait::Inheritance => None,
         Wait::Ever if has_until => Some(WAIT_MAX.as_millis()),
         Wait::Ever => Some(0),
         // 0 means for ever to the server.
@@ -84,7 +85,7 @@ fn question(work: &Work, count: u64, after: &str, has_until: bool, last_entry: I
 /// Whether an empty answer is the end: no wait, or what is still to come is behind `--until`.
 fn is_over(work: &Work, until: Option<EntryId>, last_entry: Instant) -> bool {
     match work.wait {
-        Wait::No => true,
+        Wait::No | Wait::Inheritance => true,
         Wait::AtMost(limit) if last_entry.elapsed() >= limit => true,
         _ => until.is_some_and(|until| until.ms < now_ms()),
     }

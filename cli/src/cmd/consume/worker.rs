@@ -74,6 +74,8 @@ struct Shift<S> {
     is_hurried: bool,
     is_stopping: bool,
     is_at_end: bool,
+    /// There is nothing new, and others hold messages.
+    is_heir: bool,
     broken: Option<String>,
     next_look: Instant,
     next_keep: Instant,
@@ -95,6 +97,7 @@ pub(super) async fn run<S: Source>(source: S, work: Work) -> Result<Exit> {
         is_hurried: false,
         is_stopping: false,
         is_at_end: false,
+        is_heir: false,
         broken: None,
         next_look: now,
         next_keep,
@@ -190,7 +193,8 @@ impl<S: Source> Shift<S> {
         }
         let until = match self.work.wait {
             Wait::No => None,
-            Wait::Ever => Some(now + WAIT_MAX),
+            Wait::Inheritance if !self.is_heir => None,
+            Wait::Ever | Wait::Inheritance => Some(now + WAIT_MAX),
             Wait::AtMost(limit) => Some((self.last_message + limit).min(now + WAIT_MAX)),
         };
         let until = until.map(|until| until.min(self.next_look).min(due.unwrap_or(until)));
@@ -202,7 +206,9 @@ impl<S: Source> Shift<S> {
     async fn arrived(&mut self) -> Result<()> {
         self.asked = 0;
         let messages = self.source.take().await?;
-        self.is_at_end = messages.is_empty() && self.work.wait == Wait::No;
+        let is_empty = messages.is_empty();
+        self.is_heir = is_empty && self.work.wait == Wait::Inheritance && self.source.may_inherit().await?;
+        self.is_at_end = is_empty && !self.is_heir && matches!(self.work.wait, Wait::No | Wait::Inheritance);
         self.begin(messages).await
     }
 

@@ -1,4 +1,4 @@
-//! A dead letter as a document: what jq sees, what `export` writes, what `show` shows.
+//! A dead letter as a document: what jq sees, and what `export` writes.
 
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
@@ -37,7 +37,8 @@ pub(crate) fn members(id: EntryId, letter: &DeadLetter) -> Vec<(&'static str, Js
     ]
 }
 
-fn attempt(attempt: &Attempt) -> Json {
+/// One attempt, as a dead letter has it.
+pub(crate) fn attempt(attempt: &Attempt) -> Json {
     json!({ "consumer": message::json(&attempt.consumer), "at": attempt.at_ms })
 }
 

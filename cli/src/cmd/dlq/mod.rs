@@ -7,6 +7,7 @@ mod edit;
 mod entries;
 mod export;
 mod find;
+mod grep;
 mod keys;
 mod letters;
 mod ls;
@@ -33,7 +34,7 @@ enum DlqCommand {
     Ls(ls::LsArgs),
     Stats(stats::StatsArgs),
     Show(show::ShowArgs),
-    Grep(show::GrepArgs),
+    Grep(grep::GrepArgs),
     Redrive(redrive::RedriveArgs),
     Edit(edit::EditArgs),
     Export(export::ExportArgs),
@@ -45,7 +46,7 @@ pub(crate) async fn run(args: DlqArgs) -> Result<Exit> {
         DlqCommand::Ls(args) => ls::run(args).await,
         DlqCommand::Stats(args) => stats::run(args).await,
         DlqCommand::Show(args) => show::run(args).await,
-        DlqCommand::Grep(args) => show::grep(args).await,
+        DlqCommand::Grep(args) => grep::run(args).await,
         DlqCommand::Redrive(args) => redrive::run(args).await,
         DlqCommand::Edit(args) => edit::run(args).await,
         DlqCommand::Export(args) => export::run(args).await,

@@ -50,6 +50,14 @@ impl Ledger {
     pub(super) async fn read(servers: &mut Servers, keys: &Keys, job: &str) -> Result<Self> {
         let oldest = now_ms().saturating_sub(KEPT_MS).to_string();
         servers.ask(&keys.ledger, Request::new("XTRIM").arg(&keys.ledger).args(["MINID", "~", &oldest])).await?;
+        Self::look(servers, keys, job).await
+    }
+
+    /// Reads it, and changes nothing.
+    ///
+    /// # Errors
+    /// Of the server.
+    pub(super) async fn look(servers: &mut Servers, keys: &Keys, job: &str) -> Result<Self> {
         let mut ledger = Self::default();
         let last = EntryId { ms: u64::MAX, seq: u64::MAX };
         let mut walk = Walk::new(Direction::OldestFirst, last, PAGE);
@@ -84,14 +92,14 @@ impl Ledger {
         letter.provenance.redrives.max(self.remembered(letter).map_or(0, |(count, _)| (*count).into()))
     }
 
-    /// The fields of a letter with what is remembered of it.
-    pub(super) fn annotated(&self, letter: &DeadLetter) -> Vec<Field> {
+    /// A letter with what is remembered of it.
+    pub(super) fn annotated(&self, letter: &DeadLetter) -> DeadLetter {
         let mut annotated = letter.clone();
         annotated.provenance.redrives = self.redrives(letter);
         if let Some((_, job)) = self.remembered(letter) {
             annotated.provenance.job = String::from_utf8_lossy(job).into_owned();
         }
-        annotated.encode()
+        annotated
     }
 
     fn remembered(&self, letter: &DeadLetter) -> Option<&(u32, Bytes)> {

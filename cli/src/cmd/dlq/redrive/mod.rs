@@ -16,6 +16,7 @@ mod audit;
 mod engine;
 mod job;
 mod ledger;
+mod memory;
 mod route;
 mod step;
 mod survey;
@@ -47,6 +48,7 @@ use crate::progress::Progress;
 use crate::servers::Servers;
 
 pub(super) use self::job::{refuse_if_unfinished, unfinished};
+pub(super) use self::memory::Memory;
 
 /// Messages a transaction: enough that round trips do not count, few enough that the server is not held up by one.
 const BATCH: usize = 500;

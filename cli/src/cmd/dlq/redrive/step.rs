@@ -131,7 +131,7 @@ impl Engine<'_> {
 
     fn place(&self, case: Case, way: Way, sorted: &mut Sorted) {
         let letter = case.letter.as_ref().expect("what is no dead letter has no way");
-        let letter_fields = if way == Way::Quarantine { self.ledger.annotated(letter) } else { Vec::new() };
+        let letter_fields = if way == Way::Quarantine { self.ledger.annotated(letter).encode() } else { Vec::new() };
         let mark = ledger::mark_of(&way);
         let reach = apart::reach(self.servers, &self.keys, &way, case.entry.id, self.at_least_once);
         let sending = Sending { case, way, letter_fields, mark };

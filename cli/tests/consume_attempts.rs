@@ -1,0 +1,128 @@
+//! `rbq consume --group`: what is noted of the attempts at a message, by whom, and when the notes go.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use rbq_client::Value;
+use support::either::Either;
+use support::{ask, run, start, text, until};
+use tempfile::TempDir;
+
+fn play(server: &Either, args: &[&str]) -> String {
+    text(&run(&mut server.command(args), b""))
+}
+
+/// What stdout held, line by line.
+fn lines(said: &str) -> Vec<&str> {
+    said.lines().filter_map(|line| line.strip_prefix("out| ")).collect()
+}
+
+fn text_of(value: &Value) -> String {
+    String::from_utf8_lossy(value.as_bytes().unwrap_or_default()).into_owned()
+}
+
+/// Consumers of these names one after the other, each killed by the message it works on; what the last one said.
+fn one_after_the_other(site: &Either, names: &[&str]) -> String {
+    let work = ["--exec", "kill -9 $PPID", "--max-deliver", "3", "--ack-wait", "50ms", "--exit-at-end"];
+    let start = ["consume", "stream", "jobs", "--group", "g", "--create", "--consumer"];
+    let mut said = String::new();
+    for name in names {
+        said = play(site, &[&start[..], &[name], &work].concat());
+    }
+    said
+}
+
+#[test]
+fn every_consumer_that_died_of_a_message_is_named() {
+    for site in Either::both() {
+        play(&site, &["produce", "stream", "jobs", "-q", "bad"]);
+        let said = one_after_the_other(&site, &["w1", "w2", "w3"]);
+        assert!(said.starts_with("exit by a signal"), "{said}");
+        let note = "jobs:rbq:attempts:g:";
+        assert!(play(&site, &["cli", "keys", "jobs*"]).contains(note));
+        let kept = play(&site, &["cli", "--json", "keys", &format!("{note}*")]);
+        let key = kept.split('"').nth(1).unwrap().to_owned();
+        let left = play(&site, &["cli", "pttl", &key]);
+        assert!(lines(&left)[0].trim_start_matches("(integer) ").parse::<u64>().unwrap() > 0, "{left}");
+        // Notes are no messages.
+        let listed =
+            [play(&site, &["queue", "ls"]), play(&site, &["dlq", "ls"]), play(&site, &["group", "ls", "jobs"])];
+        assert!(!listed.concat().contains("rbq:attempts"), "{listed:?}");
+
+        let said = one_after_the_other(&site, &["w4"]);
+        assert!(said.starts_with("exit 0\n") && said.contains("(max-deliver, delivery 3)"), "{said}");
+        let shown = play(&site, &["dlq", "export", "jobs", "-q"]);
+        let letter: serde_json::Value = serde_json::from_str(lines(&shown)[0]).unwrap();
+        let attempts = letter["attempts"].as_array().unwrap();
+        let names: Vec<_> = attempts.iter().map(|attempt| attempt["consumer"].as_str().unwrap()).collect();
+        let times: Vec<_> = attempts.iter().map(|attempt| attempt["at"].as_u64().unwrap()).collect();
+        assert_eq!(names, ["w1", "w2", "w3"]);
+        assert!(times.is_sorted() && letter["first_delivered_ms"] == times[0] && times[0] < times[2], "{shown}");
+        assert_eq!(play(&site, &["cli", "--json", "keys", "*attempts*"]), "exit 0\nout| []\n");
+
+        // Back from the dead it has its chances anew.
+        play(&site, &["dlq", "redrive", "jobs", "--yes", "-q"]);
+        one_after_the_other(&site, &["v1", "v2", "v3", "v4"]);
+        let shown = play(&site, &["dlq", "show", "jobs", "-o", "jsonl"]);
+        assert!(shown.contains("v1") && shown.contains("v3") && !shown.contains("w3"), "{shown}");
+        // What the letter cannot know, the ledger does.
+        assert!(shown.contains(r#""redrives":1,"job":""#), "{shown}");
+    }
+}
+
+#[test]
+fn a_message_that_succeeds_leaves_no_note() {
+    for site in Either::both() {
+        play(&site, &["produce", "stream", "jobs", "-q", "one"]);
+        one_after_the_other(&site, &["w1", "w2"]);
+        let again = ["consume", "stream", "jobs", "--group", "g", "--consumer", "w3", "--ack-wait", "50ms"];
+        let said = play(&site, &[&again[..], &["--exit-at-end", "--format", "%v %d\\n"]].concat());
+        assert_eq!(said, "exit 0\nout| one 3\n");
+        assert_eq!(play(&site, &["cli", "keys", "*"]), "exit 0\nout| jobs\n");
+        // One that fails first, is returned, and is slow enough to have its lease extended.
+        play(&site, &["produce", "stream", "jobs", "-q", "two"]);
+        let work = "case $RBQ_DELIVERY in 1) exit 1;; esac; [ -e t ] || { touch t; exit 75; }; sleep 0.2";
+        let directory = TempDir::new().unwrap();
+        let more = ["--exit-at-end", "--backoff", "1ms", "--exec", work];
+        let mut command = site.command(&[&again[..], &more].concat());
+        let said = text(&run(command.current_dir(directory.path()), b""));
+        assert_eq!(said, "exit 0\n");
+        assert_eq!(play(&site, &["cli", "keys", "*"]), "exit 0\nout| jobs\n");
+    }
+}
+
+#[tokio::test]
+async fn what_others_hold_is_left_until_it_is_acknowledged() {
+    for site in Either::both() {
+        let control = site.client().await;
+        play(&site, &["produce", "stream", "jobs", "-q", "one", "two"]);
+        ask(&control, "XGROUP CREATE jobs g 0").await;
+        ask(&control, "XREADGROUP GROUP g other COUNT 1 STREAMS jobs >").await;
+        let member = ["consume", "stream", "jobs", "--group", "g", "--consumer", "ann"];
+        assert_eq!(play(&site, &[&member[..], &["--no-wait"]].concat()), "exit 0\nout| two\n");
+        let waiting = start(&mut site.command(&[&member[..], &["--exit-at-end"]].concat()));
+        let is_waiting = |clients: &Value| text_of(clients).contains("cmd=xreadgroup");
+        until(&control, "CLIENT LIST", is_waiting).await;
+        let first = play(&site, &["stream", "peek", "jobs", "-n", "1", "-o", "jsonl"]);
+        let id = first.split('"').nth(3).unwrap();
+        ask(&control, &format!("XACK jobs g {id}")).await;
+        assert_eq!(text(&waiting.wait_with_output().unwrap()), "exit 0\n");
+    }
+}
+
+#[tokio::test]
+async fn a_user_without_the_right_to_notes_consumes_without() {
+    // rbq has no ACL users.
+    for site in Either::both().into_iter().filter(|site| matches!(site, Either::Redis(_))) {
+        let control = site.client().await;
+        play(&site, &["produce", "stream", "jobs", "-q", "bad"]);
+        one_after_the_other(&site, &["w1", "w2", "w3"]);
+        ask(&control, "ACL SETUSER ann on >secret ~jobs ~jobs.dlq +@all").await;
+        let url = site.url().replace("redis://", "redis://ann:secret@");
+        let args = ["consume", "stream", "jobs", "-g", "g", "-c", "w4", "--ack-wait", "50ms", "--max-deliver", "3"];
+        let more = ["--exit-at-end", "--url", url.as_str()];
+        let said = play(&site, &[&args[..], &more].concat());
+        assert!(said.contains("may not use") && said.contains("(max-deliver, delivery 3)"), "{said}");
+        assert!(said.starts_with("exit 0\n"), "{said}");
+    }
+}
