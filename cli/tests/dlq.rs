@@ -104,32 +104,48 @@ async fn dead_letters_are_listed_counted_shown_and_exported() {
         out| error  (none)  1  AGE  AGE
         out| age  over 7 days  3  AGE  AGE
         ");
-        assert_snapshot!(server.dlq(&["show", "orders"]), @r#"
+        assert_snapshot!(server.dlq(&["show", "orders", "--reason", "max-deliver"]), @r#"
         exit 0
-        out| ID   SOURCE  GROUP    REASON       ATTEMPTS  DIED                      ERROR     MESSAGE
-        out| 1-0  orders  billing  max-deliver         3  2023-11-14T22:13:20.000Z  no stock  item book1
-        out| 2-0  orders  billing  rejected            3  2023-11-14T22:13:20.000Z  no stock  item book2
-        out| 3-0  jobs    -        max-deliver         3  2023-11-14T22:13:20.000Z  -         "\xff"
-        "#);
-        assert_snapshot!(server.dlq(&["show", "orders.dlq", "1-0", "9-9"]), @r#"
-        exit 3
-        out| id               1-0
+        out| dead letter      1-0
         out| source           orders
         out| type             stream
         out| group            billing
-        out| original id      1-0
+        out| original ID      1-0
         out| reason           max-deliver
         out| error            no stock
-        out| attempts         [{"at":0,"consumer":"w1"},{"at":1,"consumer":"w1"},{"at":2,"consumer":"w1"}]
+        out| attempts         1970-01-01T00:00:00.000Z  w1
+        out|                  1970-01-01T00:00:00.001Z  w1
+        out|                  1970-01-01T00:00:00.002Z  w1
         out| first delivered  2023-11-14T22:13:19.000Z
         out| died             2023-11-14T22:13:20.000Z
-        out| sent back        0
-        out| last job         -
-        out| hash             d2b90a469dd5f0265acbc2ec34f43ee7
-        out| changed          no
-        out| fields           [["item","book1"]]
+        out| redrives         0
+        out| hash             d2b90a469dd5f0265acbc2ec34f43ee7, matches the message
+        out| message          item: book1
+        out|
+        out| dead letter      3-0
+        out| source           jobs
+        out| type             queue
+        out| reason           max-deliver
+        out| attempts         1970-01-01T00:00:00.000Z  w1
+        out|                  1970-01-01T00:00:00.001Z  w1
+        out|                  1970-01-01T00:00:00.002Z  w1
+        out| first delivered  2023-11-14T22:13:19.000Z
+        out| died             2023-11-14T22:13:20.000Z
+        out| redrives         0
+        out| hash             9352fb9aa66849b0a34e9fa091678b2d, matches the message
+        out| message          data: "\xff"
+        "#);
+        assert_snapshot!(server.dlq(&["show", "orders.dlq", "2-0", "9-9", "-o", "jsonl"]), @r#"
+        exit 3
+        out| {"id":"2-0","source":"orders","type":"stream","group":"billing","original_id":"2-0","reason":"rejected","error":"no stock","attempts":[{"at":0,"consumer":"w1"},{"at":1,"consumer":"w1"},{"at":2,"consumer":"w1"}],"first_delivered_ms":1699999999000,"died_ms":1700000000000,"redrives":0,"job":null,"hash":"804c7c3a18ffac9539e8c33b983d6be3","changed":false,"fields":{"item":"book2"}}
         err| `orders.dlq` has no entry 9-9
         "#);
+        assert_snapshot!(server.dlq(&["show", "mail-dlq", "7-0"]), @r"
+        exit 0
+        out| dead letter  7-0
+        out| message      to: ann
+        err| 7-0: no dead letter: its last field is not `_rbq.count`
+        ");
         assert_snapshot!(server.dlq(&["grep", "graveyard", "st.ck"]), @r"
         exit 0
         out| ID   SOURCE  GROUP    REASON       ATTEMPTS  DIED                      ERROR     MESSAGE
@@ -141,6 +157,26 @@ async fn dead_letters_are_listed_counted_shown_and_exported() {
         err| exported 1
         "#);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_shown_as_it_is_now_beside_the_hash_of_what_died() {
+    for server in Either::both() {
+        let client = server.client().await;
+        orders(&client).await;
+        let twice = Letter::of_stream("orders", "billing", "2-0", &[("a", b"1"), ("b", b"two\nlines"), ("a", b"\xff")]);
+        add(&client, "orders.dlq", &[order(1), twice]).await;
+        server.dlq(&["edit", "orders", "1-0", "--set", "item=pen", "--yes"]);
+        let shown = server.dlq(&["show", "orders"]);
+        assert!(shown.contains("d2b90a469dd5f0265acbc2ec34f43ee7, the message was changed since\n"), "{shown}");
+        assert!(shown.contains("out| message          item: pen\n"), "{shown}");
+        let lines = ["message          a: 1", r#"                 b: "two\nlines""#, r#"                 a: "\xff""#];
+        assert!(shown.contains(&lines.map(|line| format!("out| {line}\n")).concat()), "{shown}");
+        let shown = server.dlq(&["show", "orders", "-o", "json"]);
+        assert!(shown.contains(r#""changed":true,"fields":{"item":"pen"}}"#), "{shown}");
+        let pairs = r#""changed":false,"fields":[["a","1"],["b","two\nlines"],["a",{"base64":"/w=="}]]}"#;
+        assert!(shown.contains(pairs), "{shown}");
     }
 }
 
