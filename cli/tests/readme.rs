@@ -56,8 +56,7 @@ fn the_tour_works_when_it_is_pasted() {
     let told = format!("{}\nstdout:\n{out}\nstderr:\n{err}", output.status);
     assert!(output.status.success(), "{told}");
     let position = |text: &str| out.find(text).unwrap_or_else(|| panic!("no `{text}`\n{told}"));
-    // Set aside by whom and why; then back, and nothing pending.
+    // Set aside and why; then back.
     let died = position("max-deliver");
-    assert!(position("worker-1") > 0 && position("worker-3") > 0, "{told}");
     assert!(out.rfind("poison").unwrap() > died, "{told}");
 }

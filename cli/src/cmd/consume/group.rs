@@ -17,6 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rbq_client::{Link, Request};
 use rbq_resp::Value;
+use serde_json::json;
 
 use super::message::{self, Message};
 use super::source::{self, Source};
@@ -26,9 +27,13 @@ use crate::deadletter::{ATTEMPTS_MAX, Attempt, Field, Provenance, SourceKind};
 use crate::facts::unexpected;
 use crate::failure::{Failure, Result, say};
 use crate::moment::{Position, now_ms};
+use crate::print::message as print;
 
 /// Pending entries looked at in one go.
 const PENDING_PAGE: usize = 100;
+
+/// How long attempts are noted of an entry that nobody takes up any more.
+const ATTEMPTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
 /// A membership.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ pub(super) struct Group {
     group: Vec<u8>,
     consumer: Vec<u8>,
     dlq: Vec<u8>,
+    /// What the names of the lists of earlier attempts begin with; the ID follows.
+    attempts: Vec<u8>,
     ack: Ack,
     ack_wait_ms: u64,
     deliveries_max: u64,
@@ -69,6 +76,7 @@ impl Group {
         let (home, mut link) = home::Home::find(&args.server, &key, Kind::Stream).await?;
         let consumer = args.consumer_name();
         let dlq = args.policy.dead_letters(&home, &key)?;
+        let attempts = home.beside(&key, &[b":attempts:", &group[..], b":"].concat())?;
         home::be_alone(&mut link, &[&key, &group, &consumer], &consumer).await?;
         let control = home.link().await?;
         let client_id = super::client_id(&mut link).await?;
@@ -82,6 +90,7 @@ impl Group {
             group,
             consumer,
             dlq,
+            attempts,
             ack: args.ack,
             ack_wait_ms: args.policy.ack_wait.as_millis() as u64,
             deliveries_max: args.policy.max_deliver,
@@ -159,14 +168,53 @@ impl Group {
                 return Ok(None);
             }
             if let Some(fields) = self.entry(&id).await? {
-                let (delivery, attempts) = (deliveries, vec![seen]);
+                let (delivery, attempts) = (deliveries, self.note(&id, &seen).await?);
                 let message = Message { kind: Kind::Stream, id, fields, delivery, attempts, at_ms: now_ms() };
                 self.bury(&message, "max-deliver", "").await?;
             }
             return Ok(None);
         }
         let claimed = self.claim(least_idle_ms, &id, &[]).await?;
-        self.delivered(claimed, deliveries + 1, vec![seen])
+        if is_empty(&claimed) {
+            return Ok(None);
+        }
+        let attempts = self.note(&id, &seen).await?;
+        self.delivered(claimed, deliveries + 1, attempts)
+    }
+
+    fn attempts_key(&self, id: &str) -> Vec<u8> {
+        [&self.attempts[..], id.as_bytes()].concat()
+    }
+
+    /// Notes an attempt that came to nothing where the next consumer finds it, for the server knows only of the last one; all
+    /// that are known of the entry, this one included. Only what is delivered again is noted, so most entries cost nothing.
+    async fn note(&mut self, id: &str, attempt: &Attempt) -> Result<Vec<Attempt>> {
+        let key = self.attempts_key(id);
+        let text = json!({ "consumer": print::json(&attempt.consumer), "at": attempt.at_ms }).to_string();
+        let kept = format!("-{ATTEMPTS_MAX}");
+        for request in [
+            Request::new("RPUSH").arg(&key).arg(text),
+            Request::new("LTRIM").arg(&key).args([&kept, "-1"]),
+            Request::new("PEXPIRE").arg(&key).arg(ATTEMPTS_KEPT.as_millis().to_string()),
+        ] {
+            if let error @ Value::Error(_) = self.control.call(request).await? {
+                return Err(unexpected(error));
+            }
+        }
+        match self.control.call(Request::new("LRANGE").arg(&key).args(["0", "-1"])).await? {
+            Value::Array(notes) => Ok(notes.iter().filter_map(attempt_of).collect()),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// What was noted of entries that are done with.
+    async fn forget(&mut self, messages: &[&Message]) -> Result<()> {
+        let again = messages.iter().filter(|message| message.delivery > 1 || message.attempts.len() > 1);
+        let keys: Vec<_> = again.map(|message| self.attempts_key(&message.id)).collect();
+        if !keys.is_empty() {
+            self.control.call(Request::new("DEL").args(keys)).await?;
+        }
+        Ok(())
     }
 
     /// The entry itself; one that is deleted is acknowledged, as nobody will ever see it.
@@ -206,6 +254,11 @@ impl Group {
         let range = Request::default().args([id, id, "1"]).arg(&self.consumer);
         Ok(self.pending(range).await?.pop().map(|pending| pending.deliveries))
     }
+}
+
+fn attempt_of(note: &Value) -> Option<Attempt> {
+    let note: serde_json::Value = serde_json::from_slice(note.as_bytes()?).ok()?;
+    Some(Attempt { consumer: print::from_json(note.get("consumer")?)?, at_ms: note.get("at")?.as_u64()? })
 }
 
 fn pending_of(entry: Value) -> Option<Pending> {
@@ -290,6 +343,9 @@ impl Source for Group {
             return Ok(None);
         }
         let claimed = self.claim(0, &message.id, &[]).await?;
+        if let Some(last) = message.attempts.last() {
+            self.note(&message.id, last).await?;
+        }
         self.delivered(claimed, message.delivery + 1, message.attempts.clone())
     }
 
@@ -301,7 +357,12 @@ impl Source for Group {
             Ack::Auto | Ack::AfterExec => true,
         };
         let ids: Vec<_> = messages.iter().filter(is_due).map(|message| message.id.as_str()).collect();
-        if ids.is_empty() { Ok(()) } else { self.acknowledge(ids).await }
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.acknowledge(ids).await?;
+        let messages: Vec<_> = messages.iter().map(|message| &**message).collect();
+        self.forget(&messages).await
     }
 
     async fn bury(&mut self, message: &Message, reason: &str, error: &str) -> Result<bool> {
@@ -323,6 +384,7 @@ impl Source for Group {
         );
         let release = Request::new("XACK").arg(&self.key).arg(&self.group).arg(&message.id);
         let is_buried = source::bury(&mut self.control, &self.dlq, &letter, &release).await?;
+        self.forget(&[message]).await?;
         if is_buried {
             let dlq = String::from_utf8_lossy(&self.dlq).into_owned();
             let why = if error.is_empty() { String::new() } else { format!(": {error}") };
