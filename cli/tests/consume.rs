@@ -106,6 +106,7 @@ fn what_kills_its_consumer_each_time_becomes_a_dead_letter() {
         let queue = [&["consume", "queue", "tasks", "--no-wait"][..], &work].concat();
         for _ in 0..3 {
             assert!(site.play(&group).starts_with("exit by a signal"));
+            assert!(site.play(&["cli", "keys", "jobs:rbq:attempts:*"]).lines().count() <= 2);
             assert!(site.play(&queue).starts_with("exit by a signal"));
         }
         let said = site.play(&group);
@@ -122,7 +123,12 @@ fn what_kills_its_consumer_each_time_becomes_a_dead_letter() {
             out| bad: tasks queue  max-deliver  0 13
             ");
         }
+        for dlq in ["jobs.dlq", "tasks.dlq"] {
+            let attempts = site.play(&["consume", "stream", dlq, "--no-wait", "--format", "%{_rbq.attempts}"]);
+            assert_eq!(attempts.matches(r#""consumer":"ann""#).count(), 3, "{dlq}: {attempts}");
+        }
         assert_eq!(site.play(&["cli", "keys", "tasks*"]), "exit 0\nout| tasks.dlq\n");
+        assert_eq!(site.play(&["cli", "keys", "jobs:*"]), "exit 0\nout|\n");
     }
 }
 

@@ -25,7 +25,8 @@ impl Process {
     /// The most that was ever in memory of it.
     pub(super) fn peak_bytes(self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0)).context("reading /proc")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("/proc/PID/status has no peak")?;
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("/proc/PID/status has no peak")?;
         let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kib * 1024)
     }

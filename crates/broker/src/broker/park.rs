@@ -82,6 +82,7 @@ impl Broker {
             ticket: self.waiters.ticket(),
             since_us: now.monotonic_us,
         };
+        debug_assert!(self.session(client).parked.is_none(), "the driver runs nothing of a client that is parked");
         self.waiters.enter(client, &parked);
         self.session_mut(client).parked = Some(Box::new(parked));
         Ok(Flow::Park)

@@ -3,7 +3,7 @@
 use rbq_resp::OwnedRequest;
 
 use crate::group::Group;
-use crate::{Broker, ClientId, Now, Output, Peer, Settings};
+use crate::{Broker, ClientId, Flow, Now, Output, Peer, Settings};
 
 /// When every test starts, in Unix milliseconds.
 pub(crate) const START_MS: u64 = 1_704_067_200_000;
@@ -28,7 +28,10 @@ impl Driver {
     pub(crate) fn run(&mut self, command: &str) -> String {
         let request = OwnedRequest::from_args(command.split(' '));
         let mut out = Output::default();
-        self.broker.execute(self.client, request.view(), now(self.now_ms), &mut out);
+        if self.broker.execute(self.client, request.view(), now(self.now_ms), &mut out) == Flow::Park {
+            // A client that waits sends nothing more, and there is no other here that it could wait for.
+            self.broker.give_up(self.client);
+        }
         let bytes: Vec<u8> = out
             .drain()
             .flat_map(|piece| match piece {

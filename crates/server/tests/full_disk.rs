@@ -1,0 +1,99 @@
+//! A real file system that runs full under a real server.
+//!
+//! It is a small tmpfs, which only root may mount; without it the test says so and shows nothing. A simulated full disk is in
+//! the journal's own tests, at every operation.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::support::Server;
+
+/// Three prepared segments and some more.
+const DISK: &str = "size=96m";
+
+const BALLAST_BYTES: usize = 24 << 20;
+
+/// A small file system, gone with the test.
+struct Disk(TempDir);
+
+impl Disk {
+    fn mount() -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(dir.path()).output();
+        match mounted {
+            Ok(output) if output.status.success() => Some(Self(dir)),
+            other => {
+                eprintln!("SKIPPED: no small file system can be mounted here (are you root?): {other:?}");
+                None
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
+    }
+}
+
+fn start(disk: &Disk) -> Server {
+    // What is in memory stays there: the log alone has to do with the disk.
+    let dir = disk.path().to_str().unwrap();
+    Server::start(&["--appendonly", "yes", "--dir", dir, "--auto-aof-rewrite-percentage", "0"])
+}
+
+#[test]
+fn a_full_disk_refuses_adds_keeps_what_was_answered_drains_and_serves_again_with_space() {
+    let Some(disk) = Disk::mount() else { return };
+    let ballast = disk.path().join("ballast");
+    fs::write(&ballast, vec![1; BALLAST_BYTES]).unwrap();
+    let server = start(&disk);
+    let mut client = server.client();
+    client.text("XADD stream 1-1 field value");
+    client.text("XGROUP CREATE stream group 0");
+    client.text("XREADGROUP GROUP group ann STREAMS stream >");
+
+    let add = format!("RPUSH queue {}", "x".repeat(60_000));
+    let mut kept = 0;
+    let refusal = loop {
+        let answer = client.text(&add);
+        match answer.strip_prefix("-MISCONF") {
+            Some(why) => break why.to_owned(),
+            None => kept += 1,
+        }
+        assert_eq!(answer, kept.to_string());
+    };
+    assert!(refusal.contains("rbq-data"), "{refusal}");
+    // Reading and taking go on.
+    assert_eq!(client.text("LLEN queue"), kept.to_string());
+    assert_eq!(client.text("XACK stream group 1-1"), "1");
+    assert!(client.text("LPOP queue").contains("xxx"));
+    kept -= 1;
+
+    // What was answered is there after a kill, on a disk that is as full as before.
+    drop(client);
+    let mut server = server;
+    server.signal("KILL");
+    server.wait();
+    let server = start(&disk);
+    let mut client = server.client();
+    assert_eq!(client.text("LLEN queue"), kept.to_string());
+    assert_eq!(client.text("XPENDING stream group"), "0,nil,nil,nil");
+    assert!(client.text("LPOP queue").contains("xxx"));
+
+    // With space, adding goes on by itself.
+    fs::remove_file(&ballast).unwrap();
+    let answer = client.until("RPUSH queue x", |answer| !answer.starts_with("-MISCONF"));
+    assert_eq!(answer, kept.to_string());
+}
