@@ -71,6 +71,26 @@ fn every_consumer_that_died_of_a_message_is_named() {
 }
 
 #[test]
+fn an_attempt_began_when_it_was_delivered_however_long_it_took() {
+    for site in Either::both() {
+        let directory = TempDir::new().unwrap();
+        play(&site, &["produce", "stream", "jobs", "-q", "slow"]);
+        let member = ["consume", "stream", "jobs", "-g", "g", "--create", "--ack-wait", "60ms", "--max-deliver", "1"];
+        // Long enough for leases, each of which sets back what the server knows of the delivery.
+        let work = ["--exec", "date +%s%3N > begun; sleep 0.3; kill -9 $PPID", "--consumer", "w1"];
+        let mut command = site.command(&[&member[..], &work].concat());
+        assert!(text(&run(command.current_dir(directory.path()), b"")).starts_with("exit by a signal"));
+        let begun: u64 = std::fs::read_to_string(directory.path().join("begun")).unwrap().trim().parse().unwrap();
+        play(&site, &[&member[..], &["--consumer", "w2", "--exit-at-end"]].concat());
+        let shown = play(&site, &["dlq", "show", "jobs", "-o", "jsonl"]);
+        let letter: serde_json::Value = serde_json::from_str(lines(&shown)[0]).unwrap();
+        assert_eq!(letter["attempts"][0]["consumer"], "w1");
+        assert!(letter["attempts"][0]["at"].as_u64().unwrap() <= begun, "{begun}: {shown}");
+        assert_eq!(letter["attempts"].as_array().unwrap().len(), 1, "{shown}");
+    }
+}
+
+#[test]
 fn a_message_that_succeeds_leaves_no_note() {
     for site in Either::both() {
         play(&site, &["produce", "stream", "jobs", "-q", "one"]);

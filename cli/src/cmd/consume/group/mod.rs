@@ -11,6 +11,8 @@
 //!
 //! A lease is the entry's idle time: while we work, XCLAIM … JUSTID to ourselves sets it back without counting a delivery.
 
+mod claim;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use bytes::Bytes;
 use rbq_client::{Link, Request};
 use rbq_resp::Value;
 
-use super::attempts::{self, Attempts, Note};
+use super::attempts::Attempts;
 use super::history::History;
 use super::message::{self, Message};
 use super::source::{self, Source};
@@ -144,50 +146,6 @@ impl Group {
         Ok(page)
     }
 
-    /// Makes entries ours that have been idle for this long.
-    fn claim(&self, idle_ms: u64, id: &str, options: &[&str]) -> Request {
-        let request = Request::new("XCLAIM").arg(&self.key).arg(&self.group).arg(&self.consumer);
-        request.arg(idle_ms.to_string()).arg(id).args(options)
-    }
-
-    /// The same done, where nothing is to be noted.
-    async fn claim_now(&mut self, id: &str, options: &[&str]) -> Result<Value> {
-        let request = self.claim(0, id, options);
-        no_error(self.control.call(request).await?)
-    }
-
-    /// Takes an entry over: delivered to us, or buried; `None` if it was buried or is not to be had.
-    async fn take_over(&mut self, pending: Pending) -> Result<Option<Message>> {
-        let Pending { id, consumer, idle_ms, deliveries } = pending;
-        let before = self.attempts.watch(&mut self.control, &id).await?;
-        // What came back from the dead letters begins anew.
-        let mut note = if deliveries == 0 { Note::default() } else { before.clone() };
-        if deliveries > note.deliveries {
-            note.history.add(Attempt { consumer, at_ms: now_ms().saturating_sub(idle_ms) });
-            note.deliveries = deliveries;
-        }
-        let is_dead = deliveries >= self.deliveries_max;
-        let options: &[&str] = if is_dead { &["JUSTID"] } else { &[] };
-        let claim = self.claim(idle_ms.min(self.ack_wait_ms), &id, options);
-        let Some(claimed) = self.attempts.change(&mut self.control, claim, &id, &note).await? else {
-            return Ok(None);
-        };
-        let claimed = no_error(claimed)?;
-        if is_empty(&claimed) {
-            self.attempts.undo(&mut self.control, &id, &note, &before).await?;
-            return Ok(None);
-        }
-        if !is_dead {
-            return self.delivered(claimed, deliveries + 1, note.history);
-        }
-        if let Some(fields) = self.entry(&id).await? {
-            let (delivery, history) = (deliveries, note.history);
-            let message = Message { kind: Kind::Stream, id, fields, delivery, history, at_ms: now_ms() };
-            self.bury(&message, "max-deliver", "").await?;
-        }
-        Ok(None)
-    }
-
     /// The entry itself; one that is deleted is acknowledged, as nobody will ever see it.
     async fn entry(&mut self, id: &str) -> Result<Option<Vec<Field>>> {
         let reply = self.control.call(Request::new("XRANGE").arg(&self.key).args([id, id])).await?;
@@ -211,67 +169,10 @@ impl Group {
         Message { kind: Kind::Stream, id, fields, delivery, history, at_ms: now_ms() }
     }
 
-    /// Done with, and so is what was noted of them, in one step.
-    async fn acknowledge(&mut self, ids: &[&str]) -> Result<()> {
-        let acknowledge = Request::new("XACK").arg(&self.key).arg(&self.group).args(ids);
-        let reply = match self.attempts.removal(ids.iter().copied()) {
-            None => self.control.call(acknowledge).await?,
-            Some(removal) => {
-                let step = [Request::new("MULTI"), acknowledge, removal, Request::new("EXEC")];
-                match attempts::exchange(&mut self.control, &step).await?.pop() {
-                    Some(Value::Array(replies)) => replies.into_iter().next().unwrap_or(Value::Null),
-                    other => other.unwrap_or(Value::Null),
-                }
-            }
-        };
-        match reply {
-            Value::Integer(_) => {
-                ids.iter().for_each(|id| self.attempts.forget(id));
-                Ok(())
-            }
-            other => Err(unexpected(other)),
-        }
-    }
-
     /// Whether an entry is still ours, and how often it was delivered.
     async fn mine(&mut self, id: &str) -> Result<Option<u64>> {
         let range = Request::default().args([id, id, "1"]).arg(&self.consumer);
         Ok(self.pending(range).await?.pop().map(|pending| pending.deliveries))
-    }
-
-    /// Claims an entry that is ours already, and notes the attempt at it if that is not noted; `None` if it is ours no longer.
-    async fn claim_ours(&mut self, message: &Message, options: &[&str]) -> Result<Option<Value>> {
-        if self.attempts.covers(message) {
-            return match self.mine(&message.id).await? {
-                Some(_) => self.claim_now(&message.id, options).await.map(Some),
-                None => Ok(None),
-            };
-        }
-        self.attempts.watch(&mut self.control, &message.id).await?;
-        if self.mine(&message.id).await?.is_none() {
-            self.attempts.let_go(&mut self.control).await?;
-            return Ok(None);
-        }
-        let claim = self.claim(0, &message.id, options);
-        self.attempts.change(&mut self.control, claim, &message.id, &Note::of(message)).await?.map(no_error).transpose()
-    }
-
-    /// The last delivery of a message that is ours does not count; as it is now.
-    async fn take_back(&mut self, message: &Message, options: &[&str]) -> Result<Message> {
-        let mut before = Message { delivery: message.delivery.saturating_sub(1), ..message.clone() };
-        before.history.take_back();
-        let count = before.delivery.to_string();
-        let options = [options, &["RETRYCOUNT", &count, "JUSTID"]].concat();
-        if self.mine(&message.id).await?.is_none() {
-            return Ok(before);
-        }
-        if self.attempts.has(&message.id) {
-            let claim = self.claim(0, &message.id, &options);
-            self.attempts.change(&mut self.control, claim, &message.id, &Note::of(&before)).await?;
-        } else {
-            self.claim_now(&message.id, &options).await?;
-        }
-        Ok(before)
     }
 }
 
@@ -289,10 +190,6 @@ fn pending_of(entry: Value) -> Option<Pending> {
 
 fn no_error(reply: Value) -> Result<Value> {
     if matches!(reply, Value::Error(_)) { Err(unexpected(reply)) } else { Ok(reply) }
-}
-
-fn is_empty(reply: &Value) -> bool {
-    !matches!(reply, Value::Array(ids) if !ids.is_empty())
 }
 
 impl Source for Group {
