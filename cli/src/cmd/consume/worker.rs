@@ -41,6 +41,9 @@ const HURRY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Messages waiting for their back-off; while there are so many, no new ones are taken.
 const WAITING_MAX: usize = 1000;
 
+/// Between two looks whether others still hold messages: nobody tells when they have acknowledged the last one.
+const HEIR_WAIT_MAX: Duration = Duration::from_millis(500);
+
 /// Between two looks for what dead consumers left.
 const LOOK_MIN: Duration = Duration::from_millis(100);
 const LOOK_MAX: Duration = Duration::from_secs(5);
@@ -194,7 +197,8 @@ impl<S: Source> Shift<S> {
         let until = match self.work.wait {
             Wait::No => None,
             Wait::Inheritance if !self.is_heir => None,
-            Wait::Ever | Wait::Inheritance => Some(now + WAIT_MAX),
+            Wait::Inheritance => Some(now + HEIR_WAIT_MAX),
+            Wait::Ever => Some(now + WAIT_MAX),
             Wait::AtMost(limit) => Some((self.last_message + limit).min(now + WAIT_MAX)),
         };
         let until = until.map(|until| until.min(self.next_look).min(due.unwrap_or(until)));
