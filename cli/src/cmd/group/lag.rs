@@ -11,9 +11,9 @@ use std::time::Duration;
 use clap::Args;
 use tokio::time::{Instant, sleep};
 
-use super::ls::streams;
 use crate::cmd::keyspace::find::FindArgs;
 use crate::cmd::keyspace::groups::{self, Group};
+use crate::cmd::keyspace::kind::Kind;
 use crate::duration;
 use crate::entries::EntryId;
 use crate::exit::Exit;
@@ -168,7 +168,8 @@ impl Found {
 }
 
 async fn look(servers: &mut Servers, args: &LagArgs) -> Result<Vec<Found>> {
-    let keys = streams(servers, args.stream.clone().into_iter().collect(), &args.find).await?;
+    let named = args.stream.clone().into_iter().collect();
+    let keys = args.find.keys_or_all(servers, named, Kind::Stream, "info").await?;
     let only = args.group.clone().map(OsString::into_vec);
     let mut found = Vec::new();
     let now_ms = servers.time_ms().await?;

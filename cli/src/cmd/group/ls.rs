@@ -1,13 +1,12 @@
 //! `rbq group ls`: every group of every stream, and how far behind it is.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 
 use clap::Args;
 
 use crate::cmd::keyspace::find::FindArgs;
 use crate::cmd::keyspace::groups::{self, COUNT_MAX};
-use crate::cmd::keyspace::kind::{Kind, expect};
+use crate::cmd::keyspace::kind::Kind;
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::open::ServerArgs;
@@ -40,7 +39,7 @@ const COLUMNS: &[Column] = &[
 
 pub(super) async fn run(args: LsArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;
-    let keys = streams(&mut servers, args.streams, &args.find).await?;
+    let keys = args.find.keys_or_all(&mut servers, args.streams, Kind::Stream, "info").await?;
     let mut records = args.output.records(COLUMNS);
     let now_ms = servers.time_ms().await?;
     for key in keys {
@@ -61,19 +60,4 @@ pub(super) async fn run(args: LsArgs) -> Result<Exit> {
     }
     records.finish()?;
     Ok(Exit::Done)
-}
-
-/// Those that are named, or all there are.
-///
-/// # Errors
-/// One that is named is not there, or no stream; or the server's.
-pub(super) async fn streams(servers: &mut Servers, named: Vec<OsString>, find: &FindArgs) -> Result<Vec<Vec<u8>>> {
-    if named.is_empty() {
-        return find.keys(servers, Kind::Stream).await;
-    }
-    let named: Vec<Vec<u8>> = named.into_iter().map(OsString::into_vec).collect();
-    for key in &named {
-        expect(servers, key, Kind::Stream, "info").await?;
-    }
-    Ok(named)
 }

@@ -3,11 +3,13 @@
 //! SCAN may show a key twice, and one that comes or goes meanwhile or not: the result is sorted and each is in it once.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 
 use clap::Args;
 use rbq_client::Request;
 
-use super::kind::Kind;
+use super::kind::{Kind, expect};
 use crate::facts::{array, text, unexpected};
 use crate::failure::{Result, say};
 use crate::servers::Servers;
@@ -50,6 +52,27 @@ impl FindArgs {
             say(&format!("there may be more than these {shown}: --limit shows more, --match looks for fewer"));
         }
         Ok(found.keys)
+    }
+
+    /// The keys that are named, or without any all of this kind. `verb` is what a hint tells of a key of another kind.
+    ///
+    /// # Errors
+    /// One that is named is not there, or of another kind; or the server's.
+    pub(crate) async fn keys_or_all(
+        &self,
+        servers: &mut Servers,
+        named: Vec<OsString>,
+        kind: Kind,
+        verb: &str,
+    ) -> Result<Vec<Vec<u8>>> {
+        if named.is_empty() {
+            return self.keys(servers, kind).await;
+        }
+        let named: Vec<Vec<u8>> = named.into_iter().map(OsString::into_vec).collect();
+        for key in &named {
+            expect(servers, key, kind, verb).await?;
+        }
+        Ok(named)
     }
 }
 

@@ -3,7 +3,6 @@
 //! A list keeps no times, so a queue has no age; how it grows is seen by looking twice, which is asked for with `--sample`.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use clap::Args;
@@ -11,7 +10,7 @@ use rbq_client::Request;
 use tokio::time::sleep;
 
 use crate::cmd::keyspace::find::FindArgs;
-use crate::cmd::keyspace::kind::{Kind, expect};
+use crate::cmd::keyspace::kind::Kind;
 use crate::duration;
 use crate::exit::Exit;
 use crate::facts::number;
@@ -47,15 +46,7 @@ const SAMPLED: &[Column] = &[
 
 pub(super) async fn run(args: LsArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;
-    let keys = if args.queues.is_empty() {
-        args.find.keys(&mut servers, Kind::Queue).await?
-    } else {
-        let named: Vec<Vec<u8>> = args.queues.into_iter().map(OsString::into_vec).collect();
-        for key in &named {
-            expect(&mut servers, key, Kind::Queue, "ls").await?;
-        }
-        named
-    };
+    let keys = args.find.keys_or_all(&mut servers, args.queues, Kind::Queue, "ls").await?;
     let before = match args.sample {
         Some(apart) => {
             let before = lengths(&mut servers, &keys).await?;

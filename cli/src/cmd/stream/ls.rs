@@ -4,7 +4,6 @@
 //! instead, from what was added between two looks. IDs that are no times have neither an age nor a rate.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::cmd::keyspace::find::FindArgs;
 use crate::cmd::keyspace::groups::{self, COUNT_MAX, Counted, Group};
-use crate::cmd::keyspace::kind::{Kind, expect};
+use crate::cmd::keyspace::kind::Kind;
 use crate::duration;
 use crate::entries::{self, EntryId};
 use crate::exit::Exit;
@@ -86,15 +85,7 @@ impl Figures {
 
 pub(super) async fn run(args: LsArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;
-    let keys = if args.streams.is_empty() {
-        args.find.keys(&mut servers, Kind::Stream).await?
-    } else {
-        let named: Vec<Vec<u8>> = args.streams.into_iter().map(OsString::into_vec).collect();
-        for key in &named {
-            expect(&mut servers, key, Kind::Stream, "ls").await?;
-        }
-        named
-    };
+    let keys = args.find.keys_or_all(&mut servers, args.streams, Kind::Stream, "ls").await?;
     let before = match args.sample {
         Some(apart) => {
             let before = figures(&mut servers, &keys).await?;
