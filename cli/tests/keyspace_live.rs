@@ -145,6 +145,60 @@ async fn moving_loses_and_doubles_nothing_while_others_write() {
     }
 }
 
+/// Writes numbers and deletes each third at once until told to stop; gives those that it has not deleted itself.
+async fn write_and_delete(client: Client, first: u64, stop: Arc<AtomicBool>) -> Vec<u64> {
+    let mut kept = Vec::new();
+    for number in (first..).step_by(10) {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let Value::Bulk(id) = ask(&client, &format!("xadd source * n {number}")).await else { panic!("no ID") };
+        let deletes = number % 3 == 0;
+        if !deletes || ask(&client, &format!("xdel source {}", id.escape_ascii())).await == Value::Integer(0) {
+            kept.push(number);
+        }
+    }
+    kept
+}
+
+#[tokio::test]
+async fn a_stream_that_is_never_left_alone_is_moved_all_the_same_and_what_others_delete_stays_deleted() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut writers = Vec::new();
+    for first in 0..10 {
+        writers.push(tokio::spawn(write_and_delete(client(&oracle).await, first, Arc::clone(&stop))));
+    }
+    while matches!(ask(&control, "xlen source").await, Value::Integer(..100)) {}
+    let url = oracle.url();
+    let mover = std::thread::spawn(move || {
+        for _ in 0..5 {
+            let output = run(rbq(&["stream", "move", "source", "target", "--all", "--yes"]).env("RBQ_URL", &url), b"");
+            assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        }
+    });
+    while !mover.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut written = Vec::new();
+    for writer in writers {
+        written.extend(writer.await.unwrap());
+    }
+    mover.join().unwrap();
+    let mut there = Vec::new();
+    for key in ["source", "target"] {
+        let output =
+            run(rbq(&["stream", "peek", key, "-n", "10000000", "-o", "raw"]).env("RBQ_URL", oracle.url()), b"");
+        let lines = String::from_utf8(output.stdout).unwrap();
+        there.extend(lines.lines().map(|line| line.rsplit('\t').next().unwrap().parse::<u64>().unwrap()));
+    }
+    there.sort_unstable();
+    written.sort_unstable();
+    assert_eq!(there, written);
+}
+
 fn terminal(command: Command) -> OsSession {
     let mut terminal = Session::spawn(command).unwrap();
     terminal.set_expect_timeout(None);

@@ -1,16 +1,21 @@
 //! `rbq stream move`: entries into another stream, the oldest first, none lost and none doubled.
 //!
 //! A batch is read while both streams are watched, and appended to the target and deleted from the source in one transaction;
-//! when anything touched one of them in between, nothing happens and the batch is tried again, half as large, so that producers
-//! who never pause hold it up less and less. Only entries that were there at the start are moved, so moving ends.
+//! when anything touched one of them in between, nothing happens and the batch is tried again, half as large.
 //!
-//! Groups of the source keep what they have pending: those entries are deleted under them, which the plan says.
+//! Producers who never pause would win every time: a server that takes turns serves one of theirs between any two of ours. So
+//! after a few tries the source is watched no more. Its entries never change, and whether one was still there is what its
+//! deletion answers: an entry that somebody else deleted in between is taken out of the target again. The target stays watched,
+//! because an append that is refused would not keep the deletion from taking place.
+//!
+//! Only entries that were there at the start are moved, so moving ends. Groups of the source keep what they have pending: those
+//! entries are deleted under them, which the plan says.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use clap::Args;
-use rbq_client::Request;
+use rbq_client::{Link, Request};
 use rbq_resp::Value;
 
 use super::StreamName;
@@ -24,12 +29,15 @@ use crate::facts::{Facts, number, unexpected};
 use crate::failure::{Failure, Result};
 use crate::moment::Position;
 use crate::open::ServerArgs;
-use crate::servers::{Servers, all, transact};
+use crate::servers::{Servers, accepted, all, transact};
 
 /// Entries moved in one step, during which the server does nothing else: well below a millisecond's work.
 const BATCH: u64 = 200;
 
-/// Times that a batch is tried while others write to the source. The last of them move a single entry.
+/// Times that a batch is tried with the source watched: enough to come down to a single entry.
+const WATCHED_TRIES: u32 = 9;
+
+/// Times that a batch is tried while others write to the target.
 const TRIES_MAX: u32 = 1000;
 
 /// Entries counted for the plan.
@@ -85,17 +93,11 @@ pub(super) async fn run(args: MoveArgs) -> Result<Exit> {
         return Ok(exit);
     }
     let mut work = Work::start("moved", "entry", total)?;
-    let mut batch = BATCH;
+    let mut mover = Mover { from: &from, to: &to, keep_ids: args.keep_ids, batch: BATCH, watches_source: true };
     let first = args.from.first();
-    while let Some(count) = work.next(batch) {
-        let moved = step(&mut servers, [&from, &to], Walk::new(&first, &last), count, args.keep_ids).await;
-        if work
-            .went(moved.map(|(moved, taken)| {
-                batch = taken;
-                moved
-            }))?
-            .is_none()
-        {
+    while let Some(count) = work.next(mover.batch) {
+        let moved = mover.step(servers.of(&from).await?, Walk::new(&first, &last), count).await;
+        if work.went(moved)?.is_none() {
             break;
         }
     }
@@ -118,54 +120,81 @@ async fn tell_of_groups(servers: &mut Servers, from: &[u8], plan: &mut Plan) -> 
     Ok(())
 }
 
-/// Moves one batch; gives how many that were, and how large the next may be.
-async fn step(
-    servers: &mut Servers,
-    [from, to]: [&[u8]; 2],
-    walk: Walk,
-    mut count: u64,
+struct Mover<'a> {
+    from: &'a [u8],
+    to: &'a [u8],
     keep_ids: bool,
-) -> Result<(u64, u64)> {
-    let link = servers.of(from).await?;
-    for _ in 0..TRIES_MAX {
-        let look = [
-            Request::new("WATCH").arg(from).arg(to),
-            walk.request(from, count),
-            Request::new("XINFO").arg("STREAM").arg(to),
-        ];
-        let [_, page, target] =
-            <[Value; 3]>::try_from(all(link, &look).await?).expect("three replies to three requests");
-        let batch = entries::read(page)?;
-        if let Some(refused) = refused(to, &target, &batch, keep_ids) {
-            link.call(["UNWATCH"]).await?;
-            return Err(refused);
-        }
-        if batch.is_empty() {
-            link.call(["UNWATCH"]).await?;
-            return Ok((0, count));
-        }
-        let Some(replies) = transact(link, commands([from, to], &batch, keep_ids)).await? else {
-            count = (count / 2).max(1);
-            continue;
-        };
-        if let Some(refused) = replies.iter().find(|reply| matches!(reply, Value::Error(_))) {
-            return Err(unexpected(refused.clone()));
-        }
-        // A little more again: whoever wrote meanwhile may have paused.
-        return Ok((batch.len() as u64, (count * 2).min(BATCH)));
-    }
-    Err(Failure::new(format!("others write to `{}` or `{}` too often to move an entry", shown(from), shown(to)))
-        .hint("pause them for a moment, or read it with a group instead"))
+    /// How many the next step moves.
+    batch: u64,
+    watches_source: bool,
 }
 
-fn commands([from, to]: [&[u8]; 2], batch: &[Entry], keep_ids: bool) -> Vec<Request> {
-    let append = |entry: &Entry| {
-        let id = if keep_ids { entry.id.to_string() } else { "*".to_owned() };
-        let fields = entry.fields.iter().flat_map(|(name, value)| [name, value]);
-        Request::new("XADD").arg(to).arg(id).args(fields)
-    };
-    let ids = batch.iter().map(|entry| entry.id.to_string());
-    batch.iter().map(append).chain([Request::new("XDEL").arg(from).args(ids)]).collect()
+impl Mover<'_> {
+    /// Moves one batch; gives how many that were.
+    async fn step(&mut self, link: &mut Link, walk: Walk, mut count: u64) -> Result<u64> {
+        for tried in 0..TRIES_MAX {
+            self.watches_source &= tried < WATCHED_TRIES;
+            let look = [
+                Request::new("WATCH").arg(self.to).args(self.watches_source.then_some(self.from)),
+                walk.request(self.from, count),
+                Request::new("XINFO").arg("STREAM").arg(self.to),
+            ];
+            let [_, page, target] =
+                <[Value; 3]>::try_from(all(link, &look).await?).expect("three replies to three requests");
+            let batch = entries::read(page)?;
+            if let Some(refused) = refused(self.to, &target, &batch, self.keep_ids) {
+                link.call(["UNWATCH"]).await?;
+                return Err(refused);
+            }
+            if batch.is_empty() {
+                link.call(["UNWATCH"]).await?;
+                return Ok(0);
+            }
+            let Some(replies) = transact(link, self.commands(&batch)).await? else {
+                count = (count / 2).max(1);
+                continue;
+            };
+            // A little more again: whoever wrote meanwhile may have paused.
+            self.batch = (count * 2).min(BATCH);
+            match self.settle(link, &replies).await? {
+                // All of them were gone: the next may not be.
+                0 => {}
+                moved => return Ok(moved),
+            }
+        }
+        Err(Failure::new(format!("others write to `{}` too often to move an entry", shown(self.to)))
+            .hint("pause them for a moment, or move to another stream"))
+    }
+
+    /// All appends, then all deletions.
+    fn commands(&self, batch: &[Entry]) -> Vec<Request> {
+        let append = |entry: &Entry| {
+            let id = if self.keep_ids { entry.id.to_string() } else { "*".to_owned() };
+            let fields = entry.fields.iter().flat_map(|(name, value)| [name, value]);
+            Request::new("XADD").arg(self.to).arg(id).args(fields)
+        };
+        let delete = |entry: &Entry| Request::new("XDEL").arg(self.from).arg(entry.id.to_string());
+        batch.iter().map(append).chain(batch.iter().map(delete)).collect()
+    }
+
+    /// Takes back what somebody else had deleted; gives how many were moved.
+    async fn settle(&self, link: &mut Link, replies: &[Value]) -> Result<u64> {
+        let (appended, deleted) = replies.split_at(replies.len() / 2);
+        let was_gone = |deleted: &Value| !matches!(deleted, Value::Integer(1));
+        let gone: Vec<&[u8]> = appended
+            .iter()
+            .zip(deleted)
+            .filter(|(_, deleted)| was_gone(deleted))
+            .filter_map(|(appended, _)| appended.as_bytes())
+            .collect();
+        if !gone.is_empty() {
+            accepted(link.call(Request::new("XDEL").arg(self.to).args(&gone)).await?)?;
+        }
+        match replies.iter().find(|reply| matches!(reply, Value::Error(_))) {
+            Some(refused) => Err(unexpected(refused.clone())),
+            None => Ok((appended.len() - gone.len()) as u64),
+        }
+    }
 }
 
 /// An append that the server would refuse must not be found out inside of the transaction, where the deletion would take place
