@@ -64,6 +64,15 @@ impl Failure {
         Self::Told(Told { exit: Exit::Partly, ..Told::new(message) })
     }
 
+    /// The same, after some of the work was done.
+    pub(crate) fn after_a_part(self) -> Self {
+        match self {
+            Self::Told(told) => Self::Told(Told { exit: Exit::Partly, ..told }),
+            Self::Server(error) => Self::Told(Told { exit: Exit::Partly, ..told(&error) }),
+            Self::ClosedPipe => Self::ClosedPipe,
+        }
+    }
+
     pub(crate) fn hint(self, text: impl Into<String>) -> Self {
         match self {
             Self::Told(told) => Self::Told(told.hint(text)),
@@ -115,7 +124,9 @@ fn told(error: &Error) -> Told {
         Error::Connect { endpoint, source } => {
             let message = format!("could not connect to {endpoint}: {}", spoken(source));
             let told = Told { exit: Exit::Unreachable, ..Told::new(message) };
-            if is_here(endpoint) {
+            if source.kind() == io::ErrorKind::InvalidData {
+                told.hint("what answers there may speak no TLS: `redis://` speaks without")
+            } else if is_here(endpoint) {
                 told.hint(
                     "`rbq server` starts one here, `rbq repl --embedded` needs none; --url or RBQ_URL name another",
                 )

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `-15m`, `1h30m`        | so long ago, by the clock of this machine; the dash may be left out |
 //! | `2026-11-26T10:00:00Z` | a time stamp of RFC 3339, with its offset |
+//! | `2026-11-26`           | where this day begins in UTC, in which all times are shown |
 //! | `1790000000000`        | milliseconds since 1970, which is also the first half of an ID |
 //! | `1790000000000-0`      | the ID of an entry |
 //! | `beginning`, `end`     | before the oldest entry, behind the newest |
@@ -35,12 +36,18 @@ fn parse_at(text: &str, now_ms: u64) -> Result<u64, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().map_err(|_| wrong(text));
     }
-    let stamp: jiff::Timestamp = text.parse().map_err(|_| wrong(text))?;
+    // Without a zone a time of the day would be anybody's; a day alone is short for its first moment.
+    let day = if is_day(text) { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    let stamp: jiff::Timestamp = day.parse().map_err(|_| wrong(text))?;
     u64::try_from(stamp.as_millisecond()).map_err(|_| format!("`{text}` is before 1970"))
 }
 
+fn is_day(text: &str) -> bool {
+    text.len() == "2026-01-31".len() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+}
+
 fn wrong(text: &str) -> String {
-    format!("`{text}` is no time; write `-15m`, `2026-01-31T12:00:00Z` or milliseconds since 1970")
+    format!("`{text}` is no time; write `-15m`, `2026-01-31`, `2026-01-31T12:00:00Z` or milliseconds since 1970")
 }
 
 /// A place in a stream.
@@ -98,7 +105,10 @@ impl FromStr for Position {
             return Ok(Self::Id(id));
         }
         parse(text).map(Self::TimeMs).map_err(|_| {
-            format!("`{text}` is no place in a stream; write `beginning`, `end`, an ID, or a time such as `-15m`")
+            format!(
+                "`{text}` is no place in a stream; write `beginning`, `end`, an ID, or a time: `-15m`, \
+                 `2026-01-31T12:00:00Z`"
+            )
         })
     }
 }
@@ -134,12 +144,23 @@ mod tests {
             ("15m", 100_000),
             ("1970-01-01T00:00:01Z", 1_000),
             ("1970-01-01T01:00:01.5+01:00", 1_500),
+            ("1970-01-02", 86_400_000),
             ("1790000000000", 1_790_000_000_000),
             ("0", 0),
         ] {
             assert_eq!(parse_at(text, 1_000_000), Ok(ms), "{text}");
         }
-        for wrong in ["", "-", "1-1", "yesterday", "99999999999999999999", "1969-12-31T00:00:00Z", "-3x"] {
+        for wrong in [
+            "",
+            "-",
+            "1-1",
+            "yesterday",
+            "99999999999999999999",
+            "1969-12-31T00:00:00Z",
+            "2026-13-01",
+            "2026-01-31T12:00:00",
+            "-3x",
+        ] {
             assert!(parse_at(wrong, 1_000_000).is_err(), "{wrong}");
         }
     }

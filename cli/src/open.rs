@@ -110,7 +110,8 @@ impl ServerArgs {
 
 /// The server that the environment or the user's current context names; none if neither does.
 pub(crate) fn environment_server() -> Result<Option<Server>> {
-    if let Ok(url) = env::var(URL_VARIABLE) {
+    // Empty is unset: that is how a script takes one back for a single command.
+    if let Some(url) = env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty()) {
         let target = url.parse().map_err(|error| Failure::usage(format!("{URL_VARIABLE}: {error}")))?;
         return Ok(Some(Server { target, ..Server::default() }));
     }

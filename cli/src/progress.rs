@@ -3,10 +3,11 @@
 //! All of it on stderr. Work that is over before [`LINE_EVERY`] says nothing off a terminal, so that scripts see no more than
 //! the summary at the end.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::failure::say;
 
@@ -44,12 +45,16 @@ impl Progress {
             return Self { face: Face::Lines(lines) };
         }
         let (bar, template) = match total {
-            Some(total) => {
-                (ProgressBar::new(total), "{msg} {wide_bar} {human_pos} of {human_len}, {per_sec}, {eta} left")
-            }
-            None => (ProgressBar::no_length(), "{msg} {spinner} {human_pos}, {per_sec}, {elapsed}"),
+            Some(total) => (ProgressBar::new(total), "{msg} {wide_bar} {human_pos} of {human_len}, {rate}, {eta} left"),
+            None => (ProgressBar::no_length(), "{msg} {spinner} {human_pos}, {rate}, {elapsed}"),
         };
-        let style = ProgressStyle::with_template(template).expect("the template is one of the two above");
+        let style = ProgressStyle::with_template(template).expect("the template is one of the two above").with_key(
+            "rate",
+            |state: &ProgressState, out: &mut dyn fmt::Write| {
+                // A line that is a digit short is nobody's loss.
+                let _ = write!(out, "{:.0}/s", state.per_sec());
+            },
+        );
         Self { face: Face::Bar(bar.with_style(style).with_message(label.to_owned())) }
     }
 

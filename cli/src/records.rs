@@ -2,7 +2,7 @@
 //!
 //! | `--output` | records are |
 //! |---|---|
-//! | text  | a table for people: ages and sizes with units, names quoted where a terminal could not show them |
+//! | text  | a table for people: ages and sizes with units, names quoted where a terminal could not show them, very long values cut |
 //! | json  | one array |
 //! | jsonl | one object a line |
 //! | raw   | the values alone, a tab between them, a record a line; bytes as they are |
@@ -27,6 +27,9 @@ use crate::print::message;
 /// Rows of a table that are laid out together; from here on the next block has widths of its own. A thousand rows are a
 /// few hundred KiB, and more than anybody compares.
 const BLOCK_ROWS_MAX: usize = 1000;
+
+/// Of one value on a screen: some screens full. A table has to be held and measured as a whole, and nobody reads more.
+const TEXT_BYTES_MAX: usize = 16 * 1024;
 
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -200,7 +203,7 @@ impl OutputArgs {
             Form::Text => {
                 let mut table = plain_table();
                 for (column, cell) in members.into_iter().filter(|(column, _)| !column.title.is_empty()) {
-                    table.add_row([column.title.to_owned(), cell.text]);
+                    table.add_row([column.title.to_owned(), cut(cell.text)]);
                 }
                 put_table(&table, out.buffer());
             }
@@ -285,7 +288,7 @@ impl Records {
         let mut table = plain_table();
         for (column, cell) in self.columns.iter().zip(cells) {
             if !column.title.is_empty() && cell != Cell::none() {
-                table.add_row([column.title, &cell.text]);
+                table.add_row([column.title.to_owned(), cut(cell.text)]);
             }
         }
         if std::mem::replace(&mut self.begun, true) {
@@ -309,7 +312,8 @@ impl Records {
         let right = |index: &usize| rows.iter().all(|row| row[*index].align == Align::Right);
         let right: Vec<bool> = seen.iter().map(right).collect();
         for row in rows {
-            table.add_row(seen.iter().map(|index| row[*index].text.as_str()));
+            let cells = row.into_iter().zip(self.columns).filter(|(_, column)| !column.title.is_empty());
+            table.add_row(cells.map(|(cell, _)| cut(cell.text)));
         }
         for (column, _) in table.column_iter_mut().zip(right).filter(|(_, right)| *right) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -361,6 +365,16 @@ fn printable(bytes: &[u8]) -> String {
         Ok(text) if !text.is_empty() && !text.chars().any(char::is_control) => text.to_owned(),
         _ => rbq_resp::quote(bytes),
     }
+}
+
+/// What a person is shown of a long text, and how much there is.
+fn cut(mut text: String) -> String {
+    if text.len() > TEXT_BYTES_MAX {
+        let whole = size(text.len() as u64);
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        text.push_str(&format!("… ({whole} in all; `-o json` and `-o raw` have the whole)"));
+    }
+    text
 }
 
 /// `512 B`, `1.5 KiB`, `12 MiB`.
@@ -422,6 +436,17 @@ mod tests {
         assert_eq!(written(Form::Raw, &[b"a\tb", b""]), "a\tb\t192000\t\n\t192000\t\n");
         assert_eq!(written(Form::Json, &[]), "[]\n");
         assert_eq!(written(Form::Text, &[]), "");
+    }
+
+    #[test]
+    fn a_very_long_value_is_cut_for_people_alone() {
+        let long = "ü".repeat(TEXT_BYTES_MAX);
+        let text = written(Form::Text, &[long.as_bytes()]);
+        assert!(text.len() < TEXT_BYTES_MAX * 2, "{}", text.len());
+        assert!(text.contains("ü… (32 KiB in all; `-o json` and `-o raw` have the whole)"));
+        for form in [Form::Json, Form::Jsonl, Form::Raw] {
+            assert!(written(form, &[long.as_bytes()]).contains(&long));
+        }
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl From<Error> for Stop {
 impl Sending {
     pub(crate) fn new(target: Target, link: Link, interrupt: Interrupt, manner: Manner, progress: Progress) -> Self {
         let (window, due) = (Window::default(), Instant::now());
-        let (reading, lost_since) = (true, None);
+        let (reading, lost_since) = (manner.count != Some(0), None);
         let (sent, acknowledged, refused) = (0, 0, 0);
         Self {
             target,
@@ -149,6 +149,10 @@ impl Sending {
     /// `sent N, acknowledged N, failed N`.
     pub(crate) fn summary(&self) -> String {
         format!("sent {}, acknowledged {}, failed {}", self.sent, self.acknowledged, self.failed())
+    }
+
+    pub(crate) fn has_acknowledged(&self) -> bool {
+        self.acknowledged > 0
     }
 
     pub(crate) fn exit(&self) -> Exit {

@@ -47,11 +47,16 @@ fn a_server_that_is_well_is_ok() {
     let server = Server::start();
     assert_snapshot!(steady(&server.play(&["check"], "")), @r"
     exit 0
-    out| RBQ OK - rbq 0.1.0 answers in …ms, memory …iB | time=…s;;;0; memory=…B;;;0;
+    out| RBQ OK - rbq 0.1.0 answers in …ms, memory …iB | time=…s;;;0; memory=…B;;;0; unsynced=0;;;0;
     ");
     assert_snapshot!(steady(&server.play(&["check", "--warn-memory", "1kb"], "")), @r"
     exit 1
-    out| RBQ WARNING - memory is …iB (warning above 1.0 KiB) | time=…s;;;0; memory=…B;1024;;0;
+    out| RBQ WARNING - memory is …iB (warning above 1.0 KiB) | time=…s;;;0; memory=…B;1024;;0; unsynced=0;;;0;
+    ");
+    // Nothing is written, so nothing waits to be synced.
+    assert_snapshot!(steady(&server.play(&["check", "--crit-unsynced", "0"], "")), @r"
+    exit 0
+    out| RBQ OK - rbq 0.1.0 answers in …ms, memory …iB | time=…s;;;0; memory=…B;;;0; unsynced=0;;0;0;
     ");
 }
 
@@ -71,7 +76,7 @@ async fn what_waits_too_long_or_is_too_much_is_said_the_worst_first() {
     }
     assert_snapshot!(steady(&play(&oracle, &["check", "--warn-lag", "5", "--warn-dead", "1"], "")), @r"
     exit 0
-    out| RBQ OK - redis 7.0.15 answers in …ms, memory …iB, 1 groups with lag 2 and age … at most, 0 queued, 1 dead letters | time=…s;;;0; memory=…B;;;0; 'lag orders/billing'=2;5;;0; 'age orders/billing'=…s;;;0; 'dead orders.dlq'=1;1;;0;
+    out| RBQ OK - redis 7.0.15 answers in …ms, memory …iB, 1 group with lag 2 and age … at most, 0 queued, 1 dead letter | time=…s;;;0; memory=…B;;;0; 'lag orders/billing'=2;5;;0; 'age orders/billing'=…s;;;0; 'dead orders.dlq'=1;1;;0;
     ");
     let all = ["check", "-k", "jobs", "-k", "orders", "--crit-lag", "1", "--warn-age", "1s", "--warn-length", "2"];
     assert_snapshot!(steady(&play(&oracle, &all, "")), @r"
@@ -87,8 +92,29 @@ async fn what_waits_too_long_or_is_too_much_is_said_the_worst_first() {
     out| RBQ UNKNOWN - `text` is a string, and no queue or stream | time=…s;;;0; memory=…B;;;0;
     ");
     assert!(play(&oracle, &["check", "-k", "nothing", "--crit-length", "0"], "").starts_with("exit 0\n"));
+    // Without a key a threshold on length looks at every queue.
+    let said = play(&oracle, &["check", "--warn-length", "2"], "");
+    assert!(said.starts_with("exit 1\nout| RBQ WARNING - the length of `jobs` is 3 (warning above 2) |"), "{said}");
     let json = play(&oracle, &["check", "-k", "jobs", "--crit-length", "2", "-o", "json"], "");
     assert!(json.starts_with("exit 2\nout| {\"health\":\"CRITICAL\",\"text\":\"the length of `jobs` is 3"), "{json}");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_named_and_not_there_or_has_no_group_is_unknown_to_a_threshold_on_groups() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    ask(&client(&oracle).await, "xadd orders * a 1").await;
+    for threshold in [["--warn-lag", "5"], ["--crit-age", "1h"]] {
+        let check = |key| play(&oracle, &["check", "-k", key, threshold[0], threshold[1]], "");
+        let said = check("odrers");
+        assert!(said.starts_with("exit 3\nout| RBQ UNKNOWN - there is no stream `odrers` |"), "{said}");
+        let said = check("orders");
+        assert!(said.starts_with("exit 3\nout| RBQ UNKNOWN - the stream `orders` has no group |"), "{said}");
+        // Of streams that nobody named, some have no groups, and that is nobody's worry.
+        let said = play(&oracle, &["check", threshold[0], threshold[1]], "");
+        assert!(said.starts_with("exit 0\n"), "{said}");
+    }
+    let said = play(&oracle, &["check", "--crit-unsynced", "0"], "");
+    assert!(said.starts_with("exit 3\nout| RBQ UNKNOWN - the server does not tell how much of its log"), "{said}");
 }
 
 #[tokio::test]

@@ -137,9 +137,13 @@ async fn dead_letters_are_listed_counted_shown_and_exported() {
         "#);
         assert_snapshot!(server.dlq(&["show", "orders.dlq", "2-0", "9-9", "-o", "jsonl"]), @r#"
         exit 3
-        out| {"id":"2-0","source":"orders","type":"stream","group":"billing","original_id":"2-0","reason":"rejected","error":"no stock","attempts":[{"at":0,"consumer":"w1"},{"at":1,"consumer":"w1"},{"at":2,"consumer":"w1"}],"first_delivered_ms":1699999999000,"died_ms":1700000000000,"redrives":0,"job":null,"hash":"804c7c3a18ffac9539e8c33b983d6be3","changed":false,"fields":{"item":"book2"}}
-        err| `orders.dlq` has no entry 9-9
+        out| {"id":"2-0","source":"orders","type":"stream","group":"billing","original_id":"2-0","reason":"rejected","error":"no stock","attempts":[{"consumer":"w1","at":0},{"consumer":"w1","at":1},{"consumer":"w1","at":2}],"first_delivered_ms":1699999999000,"died_ms":1700000000000,"redrives":0,"job":null,"hash":"804c7c3a18ffac9539e8c33b983d6be3","changed":false,"fields":{"item":"book2"}}
+        err| error: `orders.dlq` has no entry 9-9
         "#);
+        // They died long ago, and no later than now.
+        assert_eq!(server.dlq(&["show", "orders", "--since", "-15m"]), "exit 0\n");
+        assert_eq!(server.dlq(&["stats", "orders", "--until", "2023-11-14"]), "exit 0\n");
+        assert_eq!(server.dlq(&["show", "orders", "--since", "2023-11-14", "-o", "raw"]).lines().count(), 4);
         assert_snapshot!(server.dlq(&["show", "mail-dlq", "7-0"]), @r"
         exit 0
         out| dead letter  7-0
@@ -153,7 +157,7 @@ async fn dead_letters_are_listed_counted_shown_and_exported() {
         ");
         assert_snapshot!(server.dlq(&["export", "orders", "--source", "jobs"]), @r#"
         exit 0
-        out| {"id":"3-0","source":"jobs","type":"queue","group":"","original_id":"","reason":"max-deliver","error":"","attempts":[{"at":0,"consumer":"w1"},{"at":1,"consumer":"w1"},{"at":2,"consumer":"w1"}],"first_delivered_ms":1699999999000,"died_ms":1700000000000,"redrives":0,"job":"","hash":"9352fb9aa66849b0a34e9fa091678b2d","changed":false,"fields":[["data",{"base64":"/w=="}]]}
+        out| {"id":"3-0","source":"jobs","type":"queue","group":"","original_id":"","reason":"max-deliver","error":"","attempts":[{"consumer":"w1","at":0},{"consumer":"w1","at":1},{"consumer":"w1","at":2}],"first_delivered_ms":1699999999000,"died_ms":1700000000000,"redrives":0,"job":"","hash":"9352fb9aa66849b0a34e9fa091678b2d","changed":false,"fields":[["data",{"base64":"/w=="}]]}
         err| exported 1
         "#);
         }

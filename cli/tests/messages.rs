@@ -82,7 +82,7 @@ fn a_stream_is_read_from_its_beginning_and_stays() {
     let from_the_end = ["consume", "stream", "events", "--no-wait", "--from", "9999999999999-0", "-o", "jsonl"];
     assert_snapshot!(play(&oracle, &from_the_end, ""), @r#"
     exit 0
-    out| {"stream":"events","id":"9999999999999-1","fields":{"n":["1","2"],"user":"ann b"}}
+    out| {"stream":"events","id":"9999999999999-1","fields":{"user":"ann b","n":["1","2"]}}
     "#);
 }
 
@@ -226,15 +226,45 @@ async fn ctrl_c_ends_a_producer_after_its_messages_are_acknowledged() {
 }
 
 #[test]
+fn no_message_at_all_is_sent_at_once() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    assert_eq!(
+        play(&oracle, &["pub", "news", "x", "-n", "0"], ""),
+        "exit 0\nerr| sent 0, acknowledged 0, failed 0, heard 0 times\n"
+    );
+    assert_eq!(
+        play(&oracle, &["produce", "queue", "jobs", "-n", "0"], "x\n"),
+        "exit 0\nerr| sent 0, acknowledged 0, failed 0\n"
+    );
+}
+
+#[test]
 fn refused_messages_are_told_and_counted() {
     let Some(oracle) = Oracle::start(&[]) else { return };
-    play(&oracle, &["cli", "set", "text", "x"], "");
-    assert_snapshot!(play(&oracle, &["produce", "queue", "text"], "1\n2\n3\n4\n5\n"), @r"
+    assert_snapshot!(play(&oracle, &["produce", "stream", "s", "--id", "0-0"], "1\n2\n3\n4\n5\n"), @r"
     exit 1
-    err| error: WRONGTYPE Operation against a key holding the wrong kind of value
-    err| error: WRONGTYPE Operation against a key holding the wrong kind of value
-    err| error: WRONGTYPE Operation against a key holding the wrong kind of value
+    err| error: ERR The ID specified in XADD must be greater than 0-0
+    err| error: ERR The ID specified in XADD must be greater than 0-0
+    err| error: ERR The ID specified in XADD must be greater than 0-0
     err| sent 5, acknowledged 0, failed 5
+    ");
+    play(&oracle, &["cli", "set", "text", "x"], "");
+    assert_snapshot!(play(&oracle, &["produce", "queue", "text"], "1\n"), @r"
+    exit 1
+    err| error: `text` is a string
+    err| hint: messages are in queues (lists) and streams
+    ");
+    play(&oracle, &["cli", "rpush", "my jobs", "x"], "");
+    assert_snapshot!(play(&oracle, &["produce", "stream", "my jobs"], "1\n"), @r"
+    exit 1
+    err| error: `my jobs` is a queue
+    err| hint: `rbq produce queue 'my jobs'` pushes onto it
+    ");
+    play(&oracle, &["cli", "xadd", "events", "1-1", "a", "1"], "");
+    assert_snapshot!(play(&oracle, &["produce", "queue", "events"], "1\n"), @r"
+    exit 1
+    err| error: `events` is a stream
+    err| hint: `rbq produce stream events` adds to it
     ");
     allow_duplicates! {
     for args in [&["consume", "queue", "text", "-q"][..], &["consume", "stream", "text"]] {
@@ -316,7 +346,7 @@ async fn patterns_and_shard_channels_name_themselves() {
     .await;
     assert_snapshot!(play(&oracle, &["pub", "--shard", "news"], "from stdin\n"), @r"
     exit 0
-    err| sent 1, acknowledged 1, failed 0, heard 1 times
+    err| sent 1, acknowledged 1, failed 0, heard 1 time
     ");
     assert_snapshot!(end(child, &oracle), @r#"
     exit 0

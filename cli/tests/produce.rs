@@ -19,12 +19,12 @@ fn an_input_is_divided_as_it_is_told() {
     play(&oracle, &["produce", "queue", "right", "--right", "-q", "a", "b"], "");
     assert_eq!(range("right"), "exit 0\nout| a\nout| b\n");
     assert_snapshot!(play(&oracle, &["produce", "queue", "json", "--jsonl"], "{\"a\":1}\n\n[2]\nnope\n3\n"), @r"
-    exit 1
+    exit 3
     err| sent 2, acknowledged 2, failed 0
     err| error: line 4 of stdin is no JSON
     ");
     assert_snapshot!(play(&oracle, &["produce", "queue", "rows", "--csv"], "id,name\n1,\"a \"\"b\"\"\"\n2,ü\n3\n"), @r"
-    exit 1
+    exit 3
     err| sent 2, acknowledged 2, failed 0
     err| error: line 4 of stdin has 1 columns, and the first row 2
     ");

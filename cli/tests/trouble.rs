@@ -44,6 +44,30 @@ fn no_server_is_exit_4_and_a_hint() {
 }
 
 #[test]
+fn an_empty_variable_is_none() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let home = tempfile::tempdir().unwrap();
+    let contexts = home.path().join("contexts.toml");
+    let added = run(rbq(&["context", "add", "here", &oracle.url(), "--use"]).env("RBQ_CONTEXTS", &contexts), b"");
+    assert!(added.status.success(), "{added:?}");
+    let mut command = rbq(&["produce", "queue", "jobs", "1"]);
+    let output = run(command.env("RBQ_CONTEXTS", &contexts).env("RBQ_URL", "").env("RBQ_CONTEXT", ""), b"");
+    assert_snapshot!(shown(&output, &oracle), @r"
+    exit 0
+    err| sent 1, acknowledged 1, failed 0
+    ");
+}
+
+#[test]
+fn who_speaks_tls_to_a_plain_port_is_told_how_not_to() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let output = run(&mut rbq(&["queue", "ls", "--url", &oracle.url().replace("redis://", "rediss://")]), b"");
+    let said = shown(&output, &oracle);
+    assert!(said.starts_with("exit 4\nerr| error: could not connect to "), "{said}");
+    assert!(said.contains("err| hint: what answers there may speak no TLS: `redis://` speaks without"), "{said}");
+}
+
+#[test]
 fn a_password_is_asked_for_and_a_wrong_one_is_refused() {
     let Some(oracle) = Oracle::start(&["--requirepass", "sesame"]) else { return };
     allow_duplicates! {

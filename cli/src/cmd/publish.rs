@@ -52,7 +52,8 @@ pub(crate) async fn run(args: PubArgs) -> Result<Exit> {
     });
     let sent = sent.await;
     if !quiet {
-        say(&format!("{}, heard {heard} times", sending.summary()));
+        let times = if heard == 1 { "time" } else { "times" };
+        say(&format!("{}, heard {heard} {times}", sending.summary()));
     }
     sent.map(|()| sending.exit())
 }

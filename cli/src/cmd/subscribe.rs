@@ -91,7 +91,14 @@ pub(crate) async fn run(args: SubArgs) -> Result<Exit> {
             _ => continue,
         };
         if let Some(event @ PubSub::Message { .. }) = PubSub::read(&elements) {
-            write(&event, output, one_channel, stdout.buffer());
+            match (output, stdout.is_terminal()) {
+                (Output::Text, true) => {
+                    let mut line = Vec::new();
+                    write(&event, output, one_channel, &mut line);
+                    stdout.buffer().extend_from_slice(&message::harmless(&line));
+                }
+                _ => write(&event, output, one_channel, stdout.buffer()),
+            }
             stdout.flush()?;
             left -= 1;
             redirects_left = REDIRECTS_MAX;

@@ -49,7 +49,7 @@ fn the_original_comes_first_and_the_count_last() {
     _rbq.id: 17-0
     _rbq.reason: max-deliver
     _rbq.error: no such customer
-    _rbq.attempts: [{\"at\":1000,\"consumer\":\"w1\"},{\"at\":2000,\"consumer\":{\"base64\":\"/w==\"}}]
+    _rbq.attempts: [{\"consumer\":\"w1\",\"at\":1000},{\"consumer\":{\"base64\":\"/w==\"},\"at\":2000}]
     _rbq.first_delivered: 1000
     _rbq.died: 3000
     _rbq.redrives: 0

@@ -6,6 +6,8 @@
 //! | jsonl | a line of JSON, always valid: bytes that are not UTF-8 become `{"base64": "…"}` |
 //! | raw   | the bytes that were sent, nothing added, no line end |
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use rbq_resp::quote;
 use serde_json::Value as Json;
@@ -23,7 +25,6 @@ pub(crate) enum Output {
 
 /// `{"name": value, …}` in the order given.
 pub(crate) fn object<'a>(members: impl IntoIterator<Item = (&'a str, Json)>, out: &mut Vec<u8>) {
-    // Written member by member: a map of serde_json would sort the names.
     let mut separator = b'{';
     for (name, value) in members {
         out.push(separator);
@@ -82,12 +83,58 @@ pub(crate) fn text_fields(fields: &[(Bytes, Bytes)], out: &mut Vec<u8>) {
         if index > 0 {
             out.push(b' ');
         }
-        if !word.is_empty() && word.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte)) {
-            out.extend_from_slice(word);
+        out.extend_from_slice(word_of(word).as_bytes());
+    }
+}
+
+/// A word of a line that reads back: bare if it can be, or else in quotes. Letters of any alphabet stay what they are.
+fn word_of(bytes: &[u8]) -> Cow<'_, str> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return quote(bytes).into();
+    };
+    let needs_quotes = |letter: char| letter.is_whitespace() || letter.is_control() || "\"'\\".contains(letter);
+    if !text.is_empty() && !text.contains(needs_quotes) {
+        return text.into();
+    }
+    let mut word = String::with_capacity(text.len() + 2);
+    word.push('"');
+    for letter in text.chars() {
+        if letter.is_ascii() || letter.is_control() {
+            let quoted = quote(letter.encode_utf8(&mut [0; 4]).as_bytes());
+            word.push_str(&quoted[1..quoted.len() - 1]);
         } else {
-            out.extend_from_slice(quote(word).as_bytes());
+            word.push(letter);
         }
     }
+    word.push('"');
+    word.into()
+}
+
+/// Bytes of strangers as a terminal may be given them: what would steer it, or is no text, becomes `\xHH`. Line ends and tabs stay.
+pub(crate) fn harmless(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let steers = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+    if std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(steers)) {
+        return bytes.into();
+    }
+    let mut out = Vec::with_capacity(bytes.len() + 16);
+    let escape = |out: &mut Vec<u8>, bytes: &[u8]| {
+        for byte in bytes {
+            out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
+        }
+    };
+    for chunk in bytes.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            let mut buffer = [0; 4];
+            let letter_bytes = letter.encode_utf8(&mut buffer).as_bytes();
+            if steers(letter) {
+                escape(&mut out, letter_bytes);
+            } else {
+                out.extend_from_slice(letter_bytes);
+            }
+        }
+        escape(&mut out, chunk.invalid());
+    }
+    out.into()
 }
 
 fn field_name(bytes: &[u8]) -> String {
@@ -155,7 +202,7 @@ mod tests {
     #[test]
     fn fields_become_an_object_and_repeated_ones_an_array() {
         let twice = fields(&[("b", b"1"), ("a", b"2"), ("b", b"3"), ("b", b"\xff")]);
-        assert_eq!(json_fields(&twice).to_string(), r#"{"a":"2","b":["1","3",{"base64":"/w=="}]}"#);
+        assert_eq!(json_fields(&twice).to_string(), r#"{"b":["1","3",{"base64":"/w=="}],"a":"2"}"#);
         let mut out = Vec::new();
         object([("id", "1-1".into()), ("fields", json_fields(&[]))], &mut out);
         assert_eq!(out, b"{\"id\":\"1-1\",\"fields\":{}}\n");
@@ -163,7 +210,11 @@ mod tests {
 
     #[test]
     fn a_line_of_fields_reads_back() {
-        for pairs in [fields(&[("a", b"1"), ("b c", b"\xff\"'\\")]), fields(&[("data", b"x"), ("", b"")])] {
+        for pairs in [
+            fields(&[("a", b"1"), ("b c", b"\xff\"'\\")]),
+            fields(&[("data", b"x"), ("", b"")]),
+            fields(&[("größe", "ein Stück\u{9b}\n\u{a0}".as_bytes())]),
+        ] {
             let mut out = Vec::new();
             text_fields(&pairs, &mut out);
             let words = rbq_resp::split_args(&out).unwrap();
@@ -174,5 +225,20 @@ mod tests {
         let mut out = Vec::new();
         text_fields(&fields(&[("data", b"any bytes \xff")]), &mut out);
         assert_eq!(out, b"any bytes \xff");
+        out.clear();
+        text_fields(&fields(&[("größe", "XL".as_bytes()), ("b", "ein Stück".as_bytes())]), &mut out);
+        assert_eq!(out, "größe XL b \"ein Stück\"".as_bytes());
+    }
+
+    #[test]
+    fn a_terminal_is_not_steered() {
+        for (bytes, shown) in [
+            ("größer\tund\nweiter".as_bytes(), "größer\tund\nweiter"),
+            (b"\x1b]0;title\x07", r"\x1b]0;title\x07"),
+            (b"a\rb\xff\xfe", r"a\x0db\xff\xfe"),
+            ("\u{9b}2J".as_bytes(), r"\xc2\x9b2J"),
+        ] {
+            assert_eq!(harmless(bytes), shown.as_bytes());
+        }
     }
 }

@@ -44,12 +44,18 @@ pub(super) async fn look(servers: &mut Servers, args: &HealthArgs, findings: &mu
     let now_ms = servers.time_ms().await?;
     let mut keys: Vec<Vec<u8>> = args.key.iter().map(|key| key.clone().into_bytes()).collect();
     if keys.is_empty() {
-        let found = search(servers, Kind::Stream, None, usize::MAX).await?;
-        if found.is_cut {
+        let with_queues = args.thresholds.length().is_set();
+        let kinds = if with_queues { &[Kind::Stream, Kind::Queue][..] } else { &[Kind::Stream] };
+        let mut is_cut = false;
+        for kind in kinds {
+            let found = search(servers, *kind, None, usize::MAX).await?;
+            keys.extend(found.keys);
+            is_cut |= found.is_cut;
+        }
+        if is_cut {
             findings
                 .push(Finding::plain(Health::Unknown, "there are more keys than are looked at; name some with --key"));
         }
-        keys = found.keys;
     }
     let named = args.key.iter().flat_map(|key| [format!("{key}{SUFFIX}"), format!("{{{key}}}{SUFFIX}")]);
     keys.extend(named.chain(args.dlq.iter().cloned()).map(String::into_bytes));
@@ -61,7 +67,15 @@ pub(super) async fn look(servers: &mut Servers, args: &HealthArgs, findings: &mu
     }
     let Totals { groups, lag_max, age_max_ms, queued, dead } = look.totals;
     let age = duration::shown(Duration::from_millis(age_max_ms));
-    Ok(format!(", {groups} groups with lag {lag_max} and age {age} at most, {queued} queued, {dead} dead letters"))
+    Ok(format!(
+        ", {groups} group{} with lag {lag_max} and age {age} at most, {queued} queued, {dead} dead letter{}",
+        plural(groups),
+        plural(dead)
+    ))
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 impl Look<'_> {
@@ -69,7 +83,11 @@ impl Look<'_> {
         let is_dead = key.ends_with(SUFFIX.as_bytes()) || self.args.dlq.iter().any(|dlq| dlq.as_bytes() == key);
         match type_of(self.servers, key).await?.as_str() {
             // An empty queue is not there, nor is a dead-letter stream before the first.
-            "none" => Ok(()),
+            "none" if is_dead || !self.wants_group(key) || self.args.thresholds.length().is_set() => Ok(()),
+            "none" => {
+                self.findings.push(Finding::plain(Health::Unknown, format!("there is no stream `{}`", shown(key))));
+                Ok(())
+            }
             "stream" if is_dead => self.dead(key).await,
             "stream" => self.groups(key).await,
             "list" => self.queue(key).await,
@@ -79,6 +97,13 @@ impl Look<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Whether somebody counts on groups there: the key is named, and a threshold judges what only groups have.
+    fn wants_group(&self, key: &[u8]) -> bool {
+        let bounds = &self.args.thresholds;
+        let is_named = self.args.key.iter().any(|name| name.as_bytes() == key);
+        is_named && (bounds.lag().is_set() || bounds.age().is_set())
     }
 
     async fn dead(&mut self, key: &[u8]) -> Result<()> {
@@ -102,7 +127,12 @@ impl Look<'_> {
         let bounds = self.args.thresholds.lag();
         // One above the highest bound is above it as far as anything is.
         let count_max = bounds.most().map_or(COUNT_MAX, |most| most.saturating_add(1).min(u64::MAX - 1));
-        for group in groups::of_stream(self.servers, key).await? {
+        let groups = groups::of_stream(self.servers, key).await?;
+        if groups.is_empty() && self.wants_group(key) {
+            let text = format!("the stream `{}` has no group", shown(key));
+            self.findings.push(Finding::plain(Health::Unknown, text));
+        }
+        for group in groups {
             let lag = group.lag(self.servers, key, count_max).await?.entries;
             let oldest = group.oldest(self.servers, key).await?;
             let age_ms = oldest.and_then(|id| id.age_ms(self.now_ms)).unwrap_or(0);

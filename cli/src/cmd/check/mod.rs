@@ -34,9 +34,12 @@ const ATTEMPT_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Prints one line as Nagios plugins do, and ends as they do: 0 ok, 1 warning, 2 critical, 3 unknown.\n\n\
-Without thresholds it tells whether the server answers and keeps what it should keep. A threshold on lag, age, length or dead\n\
-letters looks at the keys that --key names, and without any at every stream. Age is how old the oldest entry is that a group\n\
-has not acknowledged. Dead letters are those in KEY.dlq, and in what --dlq names.")]
+Without thresholds it tells whether the server answers and keeps what it should keep. A threshold\n\
+on lag, age, length or dead letters looks at the keys that --key names, and without any at every\n\
+stream, or for length at every queue. Age is how old the oldest entry is that a group has not\n\
+acknowledged. Dead letters are those in KEY.dlq, and in what --dlq names.\n\n\
+A queue that is not there is empty. A stream that --key names and that is not there, or has no\n\
+group, is unknown to a threshold on lag or age.")]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct CheckArgs {
     #[command(subcommand)]
@@ -106,6 +109,12 @@ struct ThresholdArgs {
     /// The same, critical
     #[arg(long, value_name = "SIZE")]
     crit_memory: Option<Size>,
+    /// Records of the log that are not synced yet, as rbq tells it: a power cut would take them
+    #[arg(long, value_name = "RECORDS")]
+    warn_unsynced: Option<u64>,
+    /// The same, critical
+    #[arg(long, value_name = "RECORDS")]
+    crit_unsynced: Option<u64>,
 }
 
 impl HealthArgs {
@@ -131,6 +140,10 @@ impl ThresholdArgs {
 
     fn dead(&self) -> Bounds<u64> {
         Bounds { warning: self.warn_dead, critical: self.crit_dead }
+    }
+
+    fn unsynced(&self) -> Bounds<u64> {
+        Bounds { warning: self.warn_unsynced, critical: self.crit_unsynced }
     }
 }
 

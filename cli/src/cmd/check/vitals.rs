@@ -34,6 +34,7 @@ pub(super) async fn look(
     let server = known.map_or_else(|| "the server".to_owned(), |(name, version)| format!("{name} {version}"));
     memory(&info, args, findings);
     journal(&info, findings);
+    unsynced(&info, args.thresholds.unsynced(), findings);
     let used = number(&info, "used_memory").map_or_else(String::new, |bytes| format!(", memory {}", size(bytes)));
     Ok(format!("{server} answers in {:.2}ms{used}", seconds * 1e3))
 }
@@ -75,6 +76,23 @@ fn journal(info: &HashMap<String, String>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// How much of the log a power cut would take. Only rbq counts that; where nobody asks, it is a figure to plot.
+fn unsynced(info: &HashMap<String, String>, bounds: Bounds<u64>, findings: &mut Vec<Finding>) {
+    let bounds = bounds.map(|bound| bound as f64);
+    match (number(info, "rbq_log_appended"), number(info, "rbq_log_synced")) {
+        (Some(appended), Some(synced)) => {
+            let records = ((appended - synced).max(0.0), "");
+            let what = "the number of records not synced";
+            findings.push(Finding::figure(what, "unsynced", records, bounds, |records| records.to_string()));
+        }
+        _ if bounds.is_set() => {
+            let text = "the server does not tell how much of its log is not synced";
+            findings.push(Finding::plain(Health::Unknown, text));
+        }
+        _ => {}
+    }
+}
+
 fn fields(info: &str) -> HashMap<String, String> {
     let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim_end().to_owned()));
     info.lines().filter_map(pair).collect()
@@ -91,6 +109,23 @@ fn size(bytes: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_power_cut_would_take_is_counted_or_unknown() {
+        let found = |info: &str, critical| {
+            let mut findings = Vec::new();
+            unsynced(&fields(info), Bounds { warning: None, critical }, &mut findings);
+            findings.into_iter().map(|finding| (finding.health, finding.text)).collect::<Vec<_>>()
+        };
+        let behind = "rbq_log_appended:120\r\nrbq_log_synced:100\r\n";
+        let text = |more: &str| format!("the number of records not synced is 20{more}");
+        assert_eq!(found(behind, None), [(Health::Ok, text(""))]);
+        assert_eq!(found(behind, Some(20)), [(Health::Ok, text(""))]);
+        assert_eq!(found(behind, Some(19)), [(Health::Critical, text(" (critical above 19)"))]);
+        assert_eq!(found("aof_enabled:1\r\n", None), []);
+        let unknown = "the server does not tell how much of its log is not synced";
+        assert_eq!(found("aof_enabled:1\r\n", Some(0)), [(Health::Unknown, unknown.to_owned())]);
+    }
 
     #[test]
     fn what_the_server_says_of_its_journal_counts() {

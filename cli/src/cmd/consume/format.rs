@@ -136,7 +136,7 @@ mod tests {
         );
         message.id = "7-1".to_owned();
         message.fields.push(("a".into(), "b".into()));
-        assert_eq!(write("%i %T %v %h é", &message), r#"7-1 7 {"a":"b","data":"v\n"} {"a":"b","data":"v\n"} é"#);
+        assert_eq!(write("%i %T %v %h é", &message), r#"7-1 7 {"data":"v\n","a":"b"} {"data":"v\n","a":"b"} é"#);
         for wrong in ["%", "%q", "%{x", "\\q", "\\x4"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -2,7 +2,7 @@
 //!
 //! | | a message is |
 //! |---|---|
-//! | text     | a line: a lone field `data` bare, otherwise names and values that read back |
+//! | text     | a line: a lone field `data` bare, otherwise names and values that read back; a terminal is not steered |
 //! | json     | an element of one array |
 //! | jsonl    | a line of JSON |
 //! | raw      | the values' bytes, nothing added |
@@ -25,13 +25,15 @@ pub(super) struct Writer {
     form: Form,
     format: Option<Format>,
     out: Output,
+    is_terminal: bool,
     /// Whether the array of `json` has an element.
     begun: bool,
 }
 
 impl Writer {
     pub(super) fn new(key: &[u8], form: Form, format: Option<Format>) -> Self {
-        Self { key: key.to_vec(), form, format, out: Output::new(), begun: false }
+        let out = Output::new();
+        Self { key: key.to_vec(), form, format, is_terminal: out.is_terminal(), out, begun: false }
     }
 
     /// Puts a message behind the others; [`flush`](Self::flush) writes them.
@@ -41,7 +43,9 @@ impl Writer {
             (Some(format), _) => format.write(&self.key, message, out),
             (None, Form::Raw) => message.fields.iter().for_each(|(_, value)| out.extend_from_slice(value)),
             (None, Form::Text) => {
-                message::text_fields(&message.fields, out);
+                let mut line = Vec::new();
+                message::text_fields(&message.fields, &mut line);
+                out.extend_from_slice(if self.is_terminal { message::harmless(&line) } else { line.into() }.as_ref());
                 out.push(b'\n');
             }
             (None, Form::Jsonl) => message::object(members(&self.key, message), out),

@@ -91,7 +91,7 @@ impl Changer {
     }
 }
 
-/// A field whose value the expression left alone keeps its bytes and its place; new ones follow in the order of their names.
+/// A field whose value the expression left alone keeps its bytes and its place; new ones follow in the order in which it gives them.
 fn transformed(jq: &Jq, fields: &[Field]) -> std::result::Result<Vec<Field>, String> {
     let before = message::json_fields(fields);
     let mut values = jq.run(&before)?;
@@ -103,7 +103,7 @@ fn transformed(jq: &Jq, fields: &[Field]) -> std::result::Result<Vec<Field>, Str
         let text = String::from_utf8_lossy(name);
         match after.get(&*text) {
             Some(new) if before.get(&*text) == Some(new) => changed.push((name.clone(), value.clone())),
-            Some(_) => changed.push((name.clone(), value_of(&after.remove(&*text).expect("it was just there")))),
+            Some(_) => changed.push((name.clone(), value_of(&after.shift_remove(&*text).expect("it was just there")))),
             None => {}
         }
     }

@@ -33,11 +33,11 @@ pub(crate) struct SelectArgs {
     /// Only those that this group gave up; may be given several times
     #[arg(long, value_name = "GROUP")]
     group: Vec<String>,
-    /// Only those that died since: 15m (ago), 2026-01-31T12:00:00Z, or ms since 1970
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    /// Only those that died since: -15m, 2026-01-31, 2026-01-31T12:00:00Z, or ms since 1970
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     since: Option<u64>,
-    /// Only those that died before: 15m (ago), 2026-01-31T12:00:00Z, or ms since 1970
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    /// Only those that died before: -15m, 2026-01-31, 2026-01-31T12:00:00Z, or ms since 1970
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     until: Option<u64>,
     /// Only those with at least so many attempts
     #[arg(long, value_name = "N")]

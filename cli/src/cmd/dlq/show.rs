@@ -112,7 +112,7 @@ async fn named(
         let found = Request::new("XRANGE").arg(&place.key).arg(&text).arg(&text);
         let Some(entry) = entries::read(servers.ask(&place.key, found).await?)?.into_iter().next() else {
             missing += 1;
-            say(&format!("`{}` has no entry {id}", place.name()));
+            say(&format!("error: `{}` has no entry {id}", place.name()));
             continue;
         };
         records.add(match DeadLetter::decode(&entry.fields) {

@@ -112,7 +112,7 @@ mod tests {
                         count=18446744073709551615\n";
         assert_eq!(String::from_utf8_lossy(&text), expected);
         let expected = "{\"position\":1,\"index\":2,\"time_ms\":4,\"db\":3,\"op\":\"ListPop\",\"fields\":\
-                        {\"count\":\"18446744073709551615\",\"end\":\"Head\",\"key\":{\"base64\":\"dHdvIHdvcmRzCv8=\"}}}\n";
+                        {\"key\":{\"base64\":\"dHdvIHdvcmRzCv8=\"},\"end\":\"Head\",\"count\":\"18446744073709551615\"}}\n";
         assert_eq!(String::from_utf8_lossy(&json), expected);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A message that is JSON can be shown as JSON: spread over lines for people, as a member of the output for programs. For people
 //! the text itself is indented, so that the order of members and every digit of a number stay as they were sent; what is embedded
-//! in JSON output has been read and written again, and its members are sorted.
+//! in JSON output has been read and written again.
 
 use bytes::Bytes;
 use clap::Args;

@@ -71,7 +71,8 @@ fn exit_codes(page: &mut String) {
 fn chapter(page: &mut String, command: &Command, level: usize) {
     let name = command.get_bin_name().unwrap_or(command.get_name());
     line(page, &format!("{} {name}\n", "#".repeat(level)));
-    line(page, &format!("{}.\n", about(command)));
+    let about = about(command);
+    line(page, &format!("{about}{}\n", if about.ends_with('?') { "" } else { "." }));
     let usage = command.clone().render_usage().to_string();
     line(page, &format!("```text\n{}\n```\n", usage.trim_start_matches("Usage:").trim()));
     if name == "rbq server" {

@@ -13,13 +13,16 @@ mod input;
 mod once;
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::io::{self, IsTerminal as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use rbq_client::{Link, Options};
+use rbq_client::{Link, Options, Request};
+use rbq_resp::Value;
 
+use crate::cmd::keyspace::kind::{shell_word, shown};
 use crate::duration;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
@@ -141,6 +144,7 @@ pub(crate) async fn run(args: ProduceArgs) -> Result<Exit> {
     args.check()?;
     let target = args.server.target()?;
     let mut link = Link::connect(&target, &Options::default()).await?;
+    check_kind(&mut link, args.kind, args.name.as_bytes()).await?;
     let (quiet, pace) = (args.quiet, args.pace);
     let once = match args.producer_id.clone() {
         Some(producer) => once::prepare(&args, producer.into_vec(), &mut link).await?,
@@ -152,13 +156,38 @@ pub(crate) async fn run(args: ProduceArgs) -> Result<Exit> {
     // Where stdin is read, somebody may be typing.
     let has_bar = !quiet && !args.file.is_empty() && args.file.iter().all(|file| file.as_os_str() != "-");
     let progress = if has_bar { Progress::start("acknowledged", pace.count) } else { Progress::silent() };
+    if !quiet && args.reads_stdin() && io::stdin().is_terminal() {
+        say("reading messages, one a line; Ctrl-D ends");
+    }
     let mut sending = Sending::new(target, link, interrupt, manner, progress);
     let sent = if pace.count == Some(0) { Ok(()) } else { sending.run(input::start(args, once), |_| ()).await };
     sending.end_progress();
     if !quiet {
         say(&sending.summary());
     }
-    sent.map(|()| sending.exit())
+    match sent {
+        Ok(()) => Ok(sending.exit()),
+        // What was sent before the input broke off is there.
+        Err(failure) if sending.has_acknowledged() => Err(failure.after_a_part()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Refuses a key of the other kind before anything is read. A cluster's other node has no say in it, and a user who may not ask is not
+/// kept from sending: then the server refuses each message.
+async fn check_kind(link: &mut Link, kind: Kind, key: &[u8]) -> Result<()> {
+    let held = match link.call(Request::new("TYPE").arg(key)).await? {
+        Value::Status(held) => held,
+        _ => return Ok(()),
+    };
+    let (name, word) = (shown(key), shell_word(key));
+    let (is, hint) = match (held.as_str(), kind) {
+        ("none", _) | ("list", Kind::Queue) | ("stream", Kind::Stream) => return Ok(()),
+        ("list", _) => ("a queue".to_owned(), format!("`rbq produce queue {word}` pushes onto it")),
+        ("stream", _) => ("a stream".to_owned(), format!("`rbq produce stream {word}` adds to it")),
+        (other, _) => (format!("a {other}"), "messages are in queues (lists) and streams".to_owned()),
+    };
+    Err(Failure::new(format!("`{name}` is {is}")).hint(hint))
 }
 
 impl ProduceArgs {
@@ -187,6 +216,13 @@ impl ProduceArgs {
                 Err(Failure::usage("arguments are messages by themselves; --csv is for --file and stdin"))
             }
             _ => Ok(()),
+        }
+    }
+
+    fn reads_stdin(&self) -> bool {
+        match self.file.as_slice() {
+            [] => self.reads_input(),
+            files => files.iter().any(|file| file.as_os_str() == "-"),
         }
     }
 
