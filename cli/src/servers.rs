@@ -83,7 +83,8 @@ impl Servers {
     /// # Errors
     /// Of connecting.
     pub(crate) async fn at(&mut self, endpoint: Endpoint) -> Result<&mut Link> {
-        let index = match self.links.iter().position(|(at, _)| *at == endpoint) {
+        let known = self.links.iter().position(|(at, _)| *at == endpoint);
+        let index = match known {
             Some(index) => index,
             None => {
                 let target = Target { endpoint: endpoint.clone(), ..self.target.clone() };

@@ -89,13 +89,3 @@ fn without_colours_there_are_no_escapes_in_the_text() {
     terminal.send("exit\r").unwrap();
     assert_eq!(exit_code(terminal), 0);
 }
-
-#[test]
-fn without_a_server_it_says_what_it_tried() {
-    let mut command = rbq(&[]);
-    command.env("RBQ_URL", "unix:///nowhere/rbq.sock");
-    let mut terminal = open(command);
-    terminal.expect("could not connect to /nowhere/rbq.sock: no such file or directory").unwrap();
-    terminal.expect("hint:").unwrap();
-    assert_eq!(exit_code(terminal), 4);
-}

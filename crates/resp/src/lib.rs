@@ -74,6 +74,6 @@ pub use request_encoder::encode_request;
 pub use scanner::FrameScanner;
 pub use sink::{LazyReply, NullSink, Progress, Proto, Sink};
 pub use slot::{SLOTS, slot};
-pub use split::{UnbalancedQuotes, split_args};
+pub use split::{UnbalancedQuotes, hex_digit, is_blank, split_args, unescape};
 pub use value::Value;
 pub use value_decoder::ValueDecoder;

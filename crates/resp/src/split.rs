@@ -96,7 +96,8 @@ fn after_quote(rest: &[u8]) -> Result<&[u8], UnbalancedQuotes> {
     }
 }
 
-fn unescape(byte: u8) -> u8 {
+/// What a byte behind a backslash stands for in double quotes, where it does not begin `\xHH`.
+pub fn unescape(byte: u8) -> u8 {
     match byte {
         b'n' => b'\n',
         b'r' => b'\r',
@@ -107,15 +108,17 @@ fn unescape(byte: u8) -> u8 {
     }
 }
 
-fn hex_digit(byte: u8) -> u8 {
+/// The value of a hexadecimal digit, of which the byte has to be one.
+pub fn hex_digit(byte: u8) -> u8 {
+    debug_assert!(byte.is_ascii_hexdigit(), "only a digit has a value");
     match byte {
         b'0'..=b'9' => byte - b'0',
         _ => (byte | 0x20) - b'a' + 10,
     }
 }
 
-/// `isspace` of the C locale.
-fn is_blank(byte: u8) -> bool {
+/// Whether this separates arguments: `isspace` of the C locale.
+pub fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 

@@ -6,6 +6,8 @@
 //!
 //! Nothing is refused here, because a line is looked at after every key; [`Quotes`] says what would be.
 
+use rbq_resp::{hex_digit, is_blank, unescape};
+
 /// One word and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
@@ -137,29 +139,6 @@ fn quoted(bytes: &[u8], mut at: usize, quote: u8, text: &mut Vec<u8>) -> (usize,
         at += read;
     }
     (at, Quotes::Open)
-}
-
-fn unescape(byte: u8) -> u8 {
-    match byte {
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'b' => 8,
-        b'a' => 7,
-        other => other,
-    }
-}
-
-fn hex_digit(byte: u8) -> u8 {
-    match byte {
-        b'0'..=b'9' => byte - b'0',
-        _ => (byte | 0x20) - b'a' + 10,
-    }
-}
-
-/// `isspace` of the C locale.
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
 #[cfg(test)]

@@ -7,23 +7,28 @@
 //!       ◄─────── what was found so far ───
 //! ```
 //!
-//! A connection of its own, because the other may be in a transaction, may wait, or may be gone. It is made at the first
-//! question. Whatever goes wrong, the answer is what was found so far: a slow server makes completion poor and never the prompt
-//! slow. A connection that did not answer in time is given up, for its late answer would be taken for the next one's.
+//! Connections of its own, because the other may be in a transaction, may wait, or may be gone; of a cluster one to each node that
+//! is asked, for every node has keys and channels of its own. They are made at the first question. Whatever goes wrong, the answer is what was found so far: a slow server makes completion poor and never the prompt
+//! slow. Connections that did not answer in time are given up, for a late answer would be taken for the next one's.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
-use rbq_client::{Error, Link, Request};
+use rbq_client::{Link, Request};
 use rbq_resp::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::place::Place;
 use crate::catalog::{field, items, pairs};
+use crate::failure::Result;
+use crate::servers::Servers;
 
 /// Candidates that are asked for: more than a screen is no help.
 const WORDS_MAX: usize = 200;
+
+/// Streams whose groups are looked at where nobody has said yet which stream is meant.
+const STREAMS_MAX: usize = 50;
 
 /// Keys looked at in a step: below a millisecond of the server's time.
 const SCAN_KEYS: &str = "500";
@@ -34,12 +39,29 @@ const GRACE: Duration = Duration::from_millis(50);
 /// What is to be completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wanted {
-    Keys { prefix: Vec<u8>, type_: Option<String> },
-    Groups { key: Vec<u8>, prefix: Vec<u8> },
-    Consumers { key: Vec<u8>, group: Vec<u8>, prefix: Vec<u8> },
-    Channels { prefix: Vec<u8> },
-    ShardChannels { prefix: Vec<u8> },
-    Parameters { prefix: Vec<u8> },
+    Keys {
+        prefix: Vec<u8>,
+        type_: Option<String>,
+    },
+    /// Of this stream, or of any, where the key comes later in the command: XREADGROUP.
+    Groups {
+        key: Option<Vec<u8>>,
+        prefix: Vec<u8>,
+    },
+    Consumers {
+        key: Option<Vec<u8>>,
+        group: Vec<u8>,
+        prefix: Vec<u8>,
+    },
+    Channels {
+        prefix: Vec<u8>,
+    },
+    ShardChannels {
+        prefix: Vec<u8>,
+    },
+    Parameters {
+        prefix: Vec<u8>,
+    },
 }
 
 struct Question {
@@ -74,23 +96,23 @@ impl Live {
 }
 
 async fn serve(mut questions: mpsc::Receiver<Question>, mut place: watch::Receiver<Place>, allowed: Duration) {
-    let mut link = None;
+    let mut servers = None;
     while let Some(Question { wanted, answer }) = questions.recv().await {
         if place.has_changed().unwrap_or(false) {
-            link = None;
+            servers = None;
         }
         let here = place.borrow_and_update().clone();
         let mut found = Vec::new();
         let until = Instant::now() + allowed;
         let asked = timeout_at(until, async {
-            let link = match &mut link {
-                Some(link) => link,
-                none => none.insert(here.link().await?),
+            let servers = match &mut servers {
+                Some(servers) => servers,
+                none => none.insert(Servers::over(here.target.clone(), here.link().await?).await?),
             };
-            ask(link, &wanted, &mut found).await
+            ask(servers, &wanted, &mut found).await
         });
         if !matches!(asked.await, Ok(Ok(()))) {
-            link = None;
+            servers = None;
         }
         found.sort_unstable();
         found.dedup();
@@ -99,27 +121,27 @@ async fn serve(mut questions: mpsc::Receiver<Question>, mut place: watch::Receiv
     }
 }
 
-async fn ask(link: &mut Link, wanted: &Wanted, found: &mut Vec<Vec<u8>>) -> Result<(), Error> {
+async fn ask(servers: &mut Servers, wanted: &Wanted, found: &mut Vec<Vec<u8>>) -> Result<()> {
     match wanted {
-        Wanted::Keys { prefix, type_ } => scan(link, prefix, type_.as_deref(), found).await?,
+        Wanted::Keys { prefix, type_ } => scan(servers, prefix, type_.as_deref(), WORDS_MAX, found).await?,
         Wanted::Groups { key, prefix } => {
-            let reply = link.call(Request::from([b"XINFO", &b"GROUPS"[..], key])).await?;
-            found.extend(names(&reply, prefix));
+            for key in streams(servers, key.as_ref()).await? {
+                let reply = servers.look(&key, Request::from([b"XINFO", &b"GROUPS"[..], &key])).await?;
+                found.extend(names(&reply, prefix));
+            }
         }
         Wanted::Consumers { key, group, prefix } => {
-            let reply = link.call(Request::from([b"XINFO", &b"CONSUMERS"[..], key, group])).await?;
-            found.extend(names(&reply, prefix));
+            for key in streams(servers, key.as_ref()).await? {
+                let reply = servers.look(&key, Request::from([b"XINFO", &b"CONSUMERS"[..], &key, group])).await?;
+                found.extend(names(&reply, prefix));
+            }
         }
-        Wanted::Channels { prefix } => {
-            let reply = link.call(Request::from([&b"PUBSUB"[..], b"CHANNELS", &pattern(prefix)])).await?;
-            found.extend(strings(&reply));
-        }
-        Wanted::ShardChannels { prefix } => {
-            let reply = link.call(Request::from([&b"PUBSUB"[..], b"SHARDCHANNELS", &pattern(prefix)])).await?;
-            found.extend(strings(&reply));
-        }
+        Wanted::Channels { prefix } => channels(servers, "CHANNELS", prefix, found).await?,
+        Wanted::ShardChannels { prefix } => channels(servers, "SHARDCHANNELS", prefix, found).await?,
         Wanted::Parameters { prefix } => {
-            let reply = link.call(Request::from([&b"CONFIG"[..], b"GET", &pattern(prefix)])).await?;
+            let node = servers.nodes().swap_remove(0);
+            let request = Request::from([&b"CONFIG"[..], b"GET", &pattern(prefix)]);
+            let reply = servers.at(node).await?.call(request).await?;
             found.extend(pairs(&reply).into_iter().filter_map(|(name, _)| Some(name.as_bytes()?.to_vec())));
         }
     }
@@ -127,7 +149,47 @@ async fn ask(link: &mut Link, wanted: &Wanted, found: &mut Vec<Vec<u8>>) -> Resu
     Ok(())
 }
 
-async fn scan(link: &mut Link, prefix: &[u8], type_: Option<&str>, found: &mut Vec<Vec<u8>>) -> Result<(), Error> {
+/// This stream, or some of those there are.
+async fn streams(servers: &mut Servers, key: Option<&Vec<u8>>) -> Result<Vec<Vec<u8>>> {
+    if let Some(key) = key {
+        return Ok(vec![key.clone()]);
+    }
+    let mut found = Vec::new();
+    scan(servers, b"", Some("stream"), STREAMS_MAX, &mut found).await?;
+    found.truncate(STREAMS_MAX);
+    Ok(found)
+}
+
+async fn channels(servers: &mut Servers, which: &str, prefix: &[u8], found: &mut Vec<Vec<u8>>) -> Result<()> {
+    for node in servers.nodes() {
+        let request = Request::new("PUBSUB").arg(which).arg(pattern(prefix));
+        found.extend(strings(&servers.at(node).await?.call(request).await?));
+    }
+    Ok(())
+}
+
+async fn scan(
+    servers: &mut Servers,
+    prefix: &[u8],
+    type_: Option<&str>,
+    words_max: usize,
+    found: &mut Vec<Vec<u8>>,
+) -> Result<()> {
+    for node in servers.nodes() {
+        if found.len() < words_max {
+            scan_node(servers.at(node).await?, prefix, type_, words_max, found).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn scan_node(
+    link: &mut Link,
+    prefix: &[u8],
+    type_: Option<&str>,
+    words_max: usize,
+    found: &mut Vec<Vec<u8>>,
+) -> Result<()> {
     let mut cursor = b"0".to_vec();
     loop {
         let scan = Request::new("SCAN").arg(&cursor).arg("MATCH").arg(pattern(prefix)).args(["COUNT", SCAN_KEYS]);
@@ -137,7 +199,7 @@ async fn scan(link: &mut Link, prefix: &[u8], type_: Option<&str>, found: &mut V
         };
         found.extend(strings(keys));
         cursor = next.as_bytes().unwrap_or(b"0").to_vec();
-        if cursor == b"0" || found.len() >= WORDS_MAX {
+        if cursor == b"0" || found.len() >= words_max {
             return Ok(());
         }
     }
@@ -207,13 +269,17 @@ mod tests {
         assert_eq!(look_up(&live, keys("job", None)).await, ["job*x", "job:1", "job:2", "job:list"]);
         assert_eq!(look_up(&live, keys("job*", None)).await, ["job*x"]);
         assert_eq!(look_up(&live, keys("job", Some("list"))).await, ["job:list"]);
-        let (key, prefix) = (b"events".to_vec(), b"wor".to_vec());
-        assert_eq!(look_up(&live, Wanted::Groups { key: key.clone(), prefix }).await, ["workers"]);
-        let group = b"workers".to_vec();
-        assert_eq!(look_up(&live, Wanted::Consumers { key, group, prefix: vec![] }).await, ["ann"]);
+        for key in [Some(b"events".to_vec()), None] {
+            let groups = |prefix: &[u8]| Wanted::Groups { key: key.clone(), prefix: prefix.to_vec() };
+            assert_eq!(look_up(&live, groups(b"wor")).await, ["workers"]);
+            assert_eq!(look_up(&live, groups(b"w")).await, ["workers", "writers"]);
+            let group = b"workers".to_vec();
+            let consumers = Wanted::Consumers { key: key.clone(), group, prefix: vec![] };
+            assert_eq!(look_up(&live, consumers).await, ["ann"]);
+        }
         assert_eq!(look_up(&live, Wanted::Channels { prefix: b"n".to_vec() }).await, ["news"]);
         assert_eq!(look_up(&live, Wanted::Parameters { prefix: b"maxmemory-p".to_vec() }).await, ["maxmemory-policy"]);
-        assert_eq!(look_up(&live, Wanted::Groups { key: b"job:1".to_vec(), prefix: vec![] }).await, [""; 0]);
+        assert_eq!(look_up(&live, Wanted::Groups { key: Some(b"job:1".to_vec()), prefix: vec![] }).await, [""; 0]);
     }
 
     #[tokio::test]

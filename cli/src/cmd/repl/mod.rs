@@ -84,7 +84,7 @@ pub(crate) async fn run(args: ReplArgs) -> Result<Exit> {
     let screen = printer.map(Screen::start).transpose()?;
     let mut repl = Repl::new(places, known, Show::new(screen), editor);
     repl.is_kept = args.dir.is_some();
-    repl.connect().await?;
+    repl.begin().await?;
     let ended = converse(&mut repl).await;
     drop(repl);
     if let Some(embedded) = embedded {

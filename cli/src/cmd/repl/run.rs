@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rbq_client::{Endpoint, Link, Request, Target};
+use rbq_client::{Endpoint, Error, Link, Redirect, RedirectKind, Request, Target};
 use rbq_resp::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -24,6 +24,9 @@ use crate::repeat::{Repeat, repetitions};
 /// From here on a person is told how long a command took.
 const SLOW: Duration = Duration::from_millis(500);
 
+/// Redirects of a cluster followed for one command: a slot that is being moved takes two, a stale map one more.
+const REDIRECTS_MAX: usize = 5;
+
 /// What the loop does after a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -38,6 +41,10 @@ pub(super) struct Repl {
     pub(super) editor: Editor,
     talk: Option<Talk>,
     monitor: Option<Monitor>,
+    /// What was subscribed to when the connection was lost, to be asked for over the next one.
+    lost_subscriptions: Vec<Request>,
+    /// A transaction was lost with its connection: what was typed for it must not run by itself.
+    is_orphaned: bool,
     is_timed: bool,
     /// Whether an embedded broker has something to lose.
     pub(super) is_kept: bool,
@@ -45,13 +52,26 @@ pub(super) struct Repl {
 
 impl Repl {
     pub(super) fn new(place: watch::Sender<Place>, known: Known, show: Show, editor: Editor) -> Self {
-        Self { place, known, show, editor, talk: None, monitor: None, is_timed: false, is_kept: false }
+        Self {
+            place,
+            known,
+            show,
+            editor,
+            talk: None,
+            monitor: None,
+            lost_subscriptions: Vec::new(),
+            is_orphaned: false,
+            is_timed: false,
+            is_kept: false,
+        }
     }
 
     /// Shows the prompt and waits for what is typed, showing meanwhile what comes.
     pub(super) async fn hear(&mut self) -> Result<Heard> {
         // From here on Ctrl-C is ours, also in the moments in which nothing listens to it.
         let _interrupts = interrupts()?;
+        // A person reads in the new prompt that there is no transaction; a script goes on until its end.
+        self.is_orphaned &= !self.editor.is_terminal;
         self.show.prompt = Prompt::Up;
         self.editor.ask_line(self.prompt());
         let heard = loop {
@@ -80,8 +100,27 @@ impl Repl {
         let place = self.place.borrow().clone();
         let mut link = place.link().await?;
         self.known.replace(catalog_of(&mut link).await?);
-        self.talk = Some(Talk::new(link, self.editor.is_terminal));
+        let mut talk = Talk::new(link, self.editor.is_terminal);
+        for request in &self.lost_subscriptions {
+            talk.ask(request, &mut self.show).await?;
+        }
+        if !std::mem::take(&mut self.lost_subscriptions).is_empty() {
+            self.show.note("subscribed again; what was published meanwhile did not reach us");
+        }
+        self.talk = Some(talk);
         Ok(())
+    }
+
+    /// The first connection. A person is let in without one: help needs none, and every command tries again.
+    pub(super) async fn begin(&mut self) -> Result<()> {
+        match self.connect().await {
+            Err(failure @ Failure::Server(Error::Connect { .. })) if self.editor.is_terminal => {
+                let _ = failure.report();
+                self.show.note("`help` works without a server, and each command tries to reach it again");
+                Ok(())
+            }
+            begun => begun,
+        }
     }
 
     /// Carries out one command.
@@ -121,6 +160,9 @@ impl Repl {
     pub(super) async fn stop(&mut self) -> Result<()> {
         if self.monitor.take().is_some_and(|monitor| monitor.is_running()) {
             self.show.text("MONITOR has ended\n")?;
+        }
+        if !std::mem::take(&mut self.lost_subscriptions).is_empty() {
+            self.show.note("the subscriptions are given up");
         }
         for verb in ["UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"] {
             let request = Request::new(verb);
@@ -236,6 +278,8 @@ impl Repl {
             },
         };
         self.monitor = None;
+        self.lost_subscriptions.clear();
+        self.is_orphaned = false;
         self.place.send_replace(Place::server(Server { target, ..Server::default() }));
         let connected = self.connect().await;
         self.tell(connected)
@@ -249,7 +293,7 @@ impl Repl {
         let freshened = self.freshen().await;
         self.tell(freshened)?;
         let request = Request::from(words);
-        if !self.may_send(&request).await? {
+        if self.talk.is_none() || self.belongs_to_what_was_lost(&request) || !self.may_send(&request).await? {
             return Ok(Next::Prompt);
         }
         if self.monitors_beside(&request) {
@@ -257,10 +301,10 @@ impl Repl {
         }
         let start = Instant::now();
         for _ in 0..times {
-            match self.send_once(&request).await? {
+            match self.send_where_it_belongs(&request).await? {
                 Some(Turn::Ended) if self.place.borrow().embedded.is_some() => return Ok(Next::Leave),
                 Some(Turn::Ended) => self.talk = None,
-                Some(Turn::Answered | Turn::Refused) => {}
+                Some(Turn::Answered | Turn::Refused | Turn::Elsewhere(_)) => {}
                 None => return Ok(Next::Prompt),
             }
         }
@@ -273,7 +317,49 @@ impl Repl {
         Ok(Next::Prompt)
     }
 
-    /// One time; `None` if it was interrupted or the connection lost.
+    /// After a transaction was lost, what was typed for it is refused: alone it would do something else.
+    fn belongs_to_what_was_lost(&mut self, request: &Request) -> bool {
+        if !self.is_orphaned || request.is_word(0, "MULTI") {
+            self.is_orphaned = false;
+            return false;
+        }
+        say("error: not sent: its transaction was lost with the connection");
+        say("hint: MULTI begins another");
+        self.is_orphaned = !request.is_word(0, "EXEC") && !request.is_word(0, "DISCARD");
+        true
+    }
+
+    /// One time, at the node of a cluster that has the key; from then on we are connected to that one, as redis-cli does it.
+    async fn send_where_it_belongs(&mut self, request: &Request) -> Result<Option<Turn>> {
+        for _ in 0..REDIRECTS_MAX {
+            match self.send_once(request).await? {
+                Some(Turn::Elsewhere(redirect)) => {
+                    let turned = self.turn_to_node(&redirect).await;
+                    self.tell(turned)?;
+                    if self.talk.is_none() {
+                        return Ok(None);
+                    }
+                }
+                turn => return Ok(turn),
+            }
+        }
+        say("error: the cluster sends us on and on");
+        Ok(None)
+    }
+
+    async fn turn_to_node(&mut self, redirect: &Redirect) -> Result<()> {
+        let endpoint = redirect.endpoint(&self.place.borrow().target.endpoint);
+        self.show.text(&format!("-> Redirected to slot [{}] located at {endpoint}\n", redirect.slot))?;
+        self.place.send_modify(|place| place.target.endpoint = endpoint);
+        self.part();
+        self.connect().await?;
+        if let (RedirectKind::Ask, Some(talk)) = (redirect.kind, &mut self.talk) {
+            talk.link.call(["ASKING"]).await?;
+        }
+        Ok(())
+    }
+
+    /// One time, here; `None` if it was interrupted or the connection lost.
     async fn send_once(&mut self, request: &Request) -> Result<Option<Turn>> {
         // Listening before anything is sent: what the server already works on is never without somebody to interrupt it.
         let mut interrupts = interrupts()?;
@@ -284,6 +370,7 @@ impl Repl {
             turn = talk.ask(request, &mut self.show) => turn,
             _ = interrupts.recv() => {
                 say("");
+                self.part();
                 let connected = self.connect().await;
                 self.tell(connected)?;
                 return Ok(None);
@@ -298,6 +385,7 @@ impl Repl {
             }
             Err(Failure::ClosedPipe) => Err(Failure::ClosedPipe),
             Err(failure) => {
+                self.part();
                 self.talk = None;
                 let _ = failure.report();
                 Ok(None)
@@ -401,12 +489,20 @@ impl Repl {
 
     /// The connection has gone, and with it what was bound to it.
     fn lose(&mut self) {
+        self.part();
         let lost = match self.talk.take() {
             Some(talk) if talk.transaction.is_some() => ", and with it the transaction",
-            Some(talk) if talk.subscriptions() > 0 => ", and with it the subscriptions",
             _ => "",
         };
         self.show.note(&format!("the connection was lost{lost}; connecting again"));
+    }
+
+    /// Notes what is bound to the connection that is about to go.
+    fn part(&mut self) {
+        if let Some(talk) = &self.talk {
+            self.lost_subscriptions = talk.resubscriptions();
+            self.is_orphaned |= talk.transaction.is_some();
+        }
     }
 
     /// Keeps the place true.

@@ -3,10 +3,10 @@
 //! Over RESP3 a subscription runs beside the prompt: its messages are pushes and can be told from replies. Over RESP2 they
 //! cannot, and with a pipe for stdin nobody types meanwhile: there a subscription takes all that comes, until Ctrl-C.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use rbq_client::{Error, Kind, Link, Proto, PubSub, Request};
+use rbq_client::{Error, Kind, Link, Proto, PubSub, Redirect, Request};
 use rbq_resp::Value;
 
 use super::show::Show;
@@ -14,10 +14,12 @@ use crate::failure::{Failure, Result};
 use crate::session::{Manner, manner_of};
 
 /// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Turn {
     Answered,
     Refused,
+    /// Another node of the cluster has the key; nothing was carried out or shown.
+    Elsewhere(Redirect),
     /// It ended the server, as it should (`SHUTDOWN`).
     Ended,
 }
@@ -47,8 +49,12 @@ pub(super) struct Talk {
     is_muted: bool,
     is_for_a_person: bool,
     pub(super) transaction: Option<Transaction>,
-    subscriptions: HashSet<(u8, Bytes)>,
+    /// In the order in which they are made anew.
+    subscriptions: BTreeSet<(u8, Bytes)>,
 }
+
+/// The command that makes a subscription, by its kind.
+const SUBSCRIBE: [&str; 3] = ["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"];
 
 impl Talk {
     pub(super) fn new(link: Link, is_for_a_person: bool) -> Self {
@@ -58,12 +64,23 @@ impl Talk {
             is_muted: false,
             is_for_a_person,
             transaction: None,
-            subscriptions: HashSet::new(),
+            subscriptions: BTreeSet::new(),
         }
     }
 
     pub(super) fn subscriptions(&self) -> usize {
         self.subscriptions.len()
+    }
+
+    /// The requests that make all of them anew, for a connection in place of this one. One each: shard channels may be in different
+    /// slots.
+    pub(super) fn resubscriptions(&self) -> Vec<Request> {
+        if self.messages() == Messages::TakeOver {
+            // They ended with the connection: the prompt has come back.
+            return vec![];
+        }
+        let one = |(kind, name): &(u8, Bytes)| Request::new(SUBSCRIBE[usize::from(*kind)]).arg(name);
+        self.subscriptions.iter().map(one).collect()
     }
 
     pub(super) fn is_resp3(&self) -> bool {
@@ -126,6 +143,11 @@ impl Talk {
             Manner::Messages | Manner::Monitor if !is_queued => self.take_over(request, show).await,
             _ => {
                 let value = self.value(show).await?;
+                if let (Value::Error(text), None) = (&value, &self.transaction)
+                    && let Some(redirect) = Redirect::parse(text.as_bytes())
+                {
+                    return Ok(Turn::Elsewhere(redirect));
+                }
                 match (request.is_word(0, "EXEC"), &self.transaction) {
                     (true, Some(transaction)) => show.replies(&transaction.queued, &value)?,
                     _ => show.reply(request, &value)?,
@@ -156,6 +178,11 @@ impl Talk {
                     self.came(&value, show)?;
                 }
                 _ => {
+                    if let Value::Error(text) = &value
+                        && let Some(redirect) = Redirect::parse(text.as_bytes())
+                    {
+                        return Ok(Turn::Elsewhere(redirect));
+                    }
                     show.reply(&Request::default(), &value)?;
                     return Ok(turn(&value));
                 }

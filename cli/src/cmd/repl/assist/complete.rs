@@ -140,9 +140,9 @@ fn wanted(
         return Some(Wanted::Keys { prefix, type_ });
     }
     match name {
-        "group" | "groupname" => Some(Wanted::Groups { key: path.key.clone()?, prefix }),
+        "group" | "groupname" => Some(Wanted::Groups { key: path.key.clone(), prefix }),
         "consumer" | "consumername" => {
-            Some(Wanted::Consumers { key: path.key.clone()?, group: path.group.clone()?, prefix })
+            Some(Wanted::Consumers { key: path.key.clone(), group: path.group.clone()?, prefix })
         }
         "channel" => Some(Wanted::Channels { prefix }),
         "shardchannel" => Some(Wanted::ShardChannels { prefix }),
@@ -158,12 +158,15 @@ mod tests {
 
     /// The candidates, with a server that answers every question by its name and by something with a blank in it.
     fn candidates(input: &str) -> (usize, Vec<String>) {
+        let stream = |key: &Option<Vec<u8>>| {
+            key.as_ref().map_or("any".to_owned(), |key| String::from_utf8_lossy(key).into_owned())
+        };
         complete(&own(), input, |wanted| {
             let name = match &wanted {
                 Wanted::Keys { type_, .. } => format!("key:{}", type_.as_deref().unwrap_or("any")),
-                Wanted::Groups { key, .. } => format!("group-of-{}", String::from_utf8_lossy(key)),
+                Wanted::Groups { key, .. } => format!("group-of-{}", stream(key)),
                 Wanted::Consumers { key, group, .. } => {
-                    format!("consumer-of-{}-{}", String::from_utf8_lossy(key), String::from_utf8_lossy(group))
+                    format!("consumer-of-{}-{}", stream(key), String::from_utf8_lossy(group))
                 }
                 Wanted::Channels { .. } => "channel".to_owned(),
                 Wanted::ShardChannels { .. } => "shard".to_owned(),
@@ -211,6 +214,9 @@ mod tests {
             ("del a ", &["key:any"]),
             ("xack jobs ", &["group-of-jobs"]),
             ("xgroup delconsumer jobs workers ", &["consumer-of-jobs-workers"]),
+            // The streams of XREADGROUP come behind the group.
+            ("xreadgroup group ", &["group-of-any"]),
+            ("xreadgroup group workers ", &["consumer-of-any-workers"]),
             ("publish ", &["channel"]),
             ("spublish ", &["shard"]),
             ("config get ", &["parameter"]),
