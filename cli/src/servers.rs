@@ -26,6 +26,13 @@ pub(crate) struct Servers {
     ranges: Vec<(u16, u16, Endpoint)>,
 }
 
+/// Looking at a key does not make it younger: `consume --recover-idle` tells by its idle time that nobody works on it. Servers before
+/// Redis 7.2 do not know this, and are asked all the same.
+async fn leave_no_trace(link: &mut Link) -> Result<()> {
+    link.call(["CLIENT", "NO-TOUCH", "ON"]).await?;
+    Ok(())
+}
+
 impl Servers {
     /// Connects to the server named, and learns whether it is one of many.
     ///
@@ -40,6 +47,7 @@ impl Servers {
     /// # Errors
     /// Of the connection.
     pub(crate) async fn over(target: Target, mut link: Link) -> Result<Self> {
+        leave_no_trace(&mut link).await?;
         // A single server answers with an error, or has no slots to tell about.
         let ranges = ranges(link.call(["CLUSTER", "SLOTS"]).await?, &target).unwrap_or_default();
         let endpoint = target.endpoint.clone();
@@ -88,7 +96,9 @@ impl Servers {
             Some(index) => index,
             None => {
                 let target = Target { endpoint: endpoint.clone(), ..self.target.clone() };
-                self.links.push((endpoint, Link::connect(&target, &Options::default()).await?));
+                let mut link = Link::connect(&target, &Options::default()).await?;
+                leave_no_trace(&mut link).await?;
+                self.links.push((endpoint, link));
                 self.links.len() - 1
             }
         };

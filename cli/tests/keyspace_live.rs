@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use expectrl::process::unix::WaitStatus;
 use expectrl::session::OsSession;
 use expectrl::{Eof, Expect, Session};
-use rbq_client::{Client, Value};
+use rbq_client::{Client, Options, Value};
 use support::{Oracle, ask, client, play, rbq, run, start, text};
 
 fn begin(oracle: &Oracle, args: &[&str]) -> Child {
@@ -57,6 +57,19 @@ async fn a_queues_tail_shows_what_arrives_and_takes_nothing() {
     ask(&control, "lpush jobs three").await;
     assert_eq!(line(&mut stdout), r#"{"message":"three"}"#);
     assert_eq!(ask(&control, "llen jobs").await, Value::Integer(3));
+    assert_eq!(ended(&mut child), 130);
+}
+
+#[tokio::test]
+async fn who_looks_makes_no_key_younger() {
+    let server = support::own::Server::start();
+    let (control, _) = Client::connect(&server.url().parse().unwrap(), &Options::default()).await.unwrap();
+    ask(&control, "lpush jobs one").await;
+    let mut child = start(&mut server.command(&["queue", "tail", "jobs", "-f", "-o", "jsonl"]));
+    assert_eq!(line(&mut BufReader::new(child.stdout.take().unwrap())), r#"{"message":"one"}"#);
+    let list = ask(&control, "client list").await;
+    let list = String::from_utf8_lossy(list.as_bytes().unwrap()).into_owned();
+    assert!(list.contains(" flags=UT "), "{list}");
     assert_eq!(ended(&mut child), 130);
 }
 

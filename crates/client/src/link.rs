@@ -5,6 +5,7 @@
 //! A program that shares a connection between tasks wants a [`Client`](crate::Client), which is built on this.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -242,9 +243,14 @@ impl Link {
 async fn within<T>(target: &Target, options: &Options, connecting: impl Future<Output = Result<T>>) -> Result<T> {
     match timeout(options.connect_timeout, connecting).await {
         Ok(result) => result,
-        Err(_) => Err(Error::Connect {
-            endpoint: target.endpoint.clone(),
-            source: Arc::new(std::io::ErrorKind::TimedOut.into()),
-        }),
+        Err(_) => {
+            let timed_out = io::ErrorKind::TimedOut;
+            // A server that speaks no TLS may take a greeting in it for the beginning of a request, and wait for the rest.
+            let source = match &target.tls {
+                Some(_) => io::Error::new(timed_out, "timed out, perhaps because no TLS is spoken there"),
+                None => timed_out.into(),
+            };
+            Err(Error::Connect { endpoint: target.endpoint.clone(), source: Arc::new(source) })
+        }
     }
 }
