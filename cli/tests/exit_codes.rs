@@ -19,6 +19,7 @@ async fn a_signal_ends_work_in_order_and_the_code_names_it() {
         assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
         assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(code), &b"hello\n"[..]), "{signal}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "received 1 message\n", "{signal}");
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::duration;
 use crate::exit::Exit;
-use crate::failure::Result;
+use crate::failure::{Result, say};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
 use crate::output::Output as Stdout;
@@ -91,19 +91,16 @@ pub(crate) async fn run(args: SubArgs) -> Result<Exit> {
             _ => continue,
         };
         if let Some(event @ PubSub::Message { .. }) = PubSub::read(&elements) {
-            match (output, stdout.is_terminal()) {
-                (Output::Text, true) => {
-                    let mut line = Vec::new();
-                    write(&event, output, one_channel, &mut line);
-                    stdout.buffer().extend_from_slice(&message::harmless(&line));
-                }
-                _ => write(&event, output, one_channel, stdout.buffer()),
-            }
+            show(&event, output, one_channel, &mut stdout);
             stdout.flush()?;
             left -= 1;
             redirects_left = REDIRECTS_MAX;
             until = deadline();
         }
+    }
+    if interrupt.was_pressed() {
+        let received = args.count.unwrap_or(u64::MAX) - left;
+        say(&format!("received {received} message{}", if received == 1 { "" } else { "s" }));
     }
     Ok(interrupt.exit())
 }
@@ -113,6 +110,16 @@ async fn quiet(until: Option<Instant>) {
         Some(until) => sleep_until(until).await,
         None => std::future::pending().await,
     }
+}
+
+/// A terminal is given text that does not steer it.
+fn show(event: &PubSub, output: Output, one_channel: bool, stdout: &mut Stdout) {
+    if output != Output::Text || !stdout.is_terminal() {
+        return write(event, output, one_channel, stdout.buffer());
+    }
+    let mut line = Vec::new();
+    write(event, output, one_channel, &mut line);
+    stdout.buffer().extend_from_slice(&message::harmless(&line));
 }
 
 fn write(event: &PubSub, output: Output, one_channel: bool, out: &mut Vec<u8>) {
