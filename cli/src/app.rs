@@ -69,7 +69,8 @@ pub(crate) fn run() -> ExitCode {
     converse(command.unwrap_or_else(default_command)).into()
 }
 
-/// Says why the command line makes no sense. Two commands are used by those who expect another's words or codes.
+/// Says why the command line makes no sense. Two commands are used by those who expect another's words or codes, and
+/// other programs take options before a command.
 fn refuse(error: &clap::Error) -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
     match arguments.get(1).and_then(|command| command.to_str()) {
@@ -90,6 +91,11 @@ fn refuse(error: &clap::Error) -> ExitCode {
             // With stderr gone there is nobody left to complain to.
             let _ = error.print();
             return Exit::Health(Health::Unknown).into();
+        }
+        Some(option) if option.starts_with('-') && error.use_stderr() => {
+            let _ = error.print();
+            say("hint: options stand behind a command, as in `rbq repl --url URL`");
+            return Exit::Usage.into();
         }
         _ => {}
     }

@@ -6,7 +6,7 @@ mod support;
 use insta::{allow_duplicates, assert_snapshot};
 use support::either::{Either, length, order, orders, pending};
 use support::letters::{Letter, add};
-use support::{ask, run};
+use support::{ask, run, text};
 
 #[tokio::test]
 async fn a_selection_takes_only_what_it_names() {
@@ -52,6 +52,16 @@ async fn a_changed_message_keeps_the_hash_of_the_original() {
         let client = server.client().await;
         orders(&client).await;
         add(&client, "orders.dlq", &[order(1), order(2)]).await;
+        // An editor that nobody named would have nobody before it.
+        let mut edit = server.command(&["dlq", "edit", "orders", "1-0", "--yes"]);
+        let refused = text(&run(edit.env_remove("EDITOR").env_remove("VISUAL"), b""));
+        assert_eq!(
+            refused,
+            "exit 2\nerr| error: there is no terminal to edit on, and neither VISUAL nor EDITOR is set\n\
+             err| hint: --set and --jq change a message without an editor\n"
+        );
+        let unread = server.dlq(&["show", "orders", "--ids", "/nowhere"]);
+        assert_eq!(unread, "exit 1\nerr| error: cannot read `/nowhere`: no such file or directory\n");
         let mut edit = server.command(&["dlq", "edit", "orders", "1-0", "--yes"]);
         let edited = run(edit.env("EDITOR", "sed -i s/book1/pen/"), b"");
         assert_eq!(edited.status.code(), Some(0), "{edited:?}");

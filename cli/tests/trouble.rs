@@ -46,6 +46,15 @@ fn no_server_is_exit_4_and_a_hint() {
 }
 
 #[test]
+fn an_option_before_the_command_is_told_where_it_belongs() {
+    for args in [&["--url", "redis://127.0.0.1", "queue", "ls"][..], &["--embedded"]] {
+        let said = text(&run(&mut rbq(args), b""));
+        assert!(said.starts_with(&format!("exit 2\nerr| error: unexpected argument '{}' found\n", args[0])), "{said}");
+        assert!(said.ends_with("err| hint: options stand behind a command, as in `rbq repl --url URL`\n"), "{said}");
+    }
+}
+
+#[test]
 fn an_empty_variable_is_none() {
     let Some(oracle) = Oracle::start(&[]) else { return };
     let home = tempfile::tempdir().unwrap();

@@ -5,6 +5,7 @@
 
 use std::env;
 use std::fs;
+use std::io::{self, IsTerminal as _};
 use std::process::Command;
 
 use clap::Args;
@@ -86,7 +87,15 @@ async fn replace(servers: &mut Servers, place: &Place, old: &Entry, fields: &[Fi
 /// Shows the fields to a person, who may change them.
 fn in_editor(fields: &[Field]) -> Result<Vec<Field>> {
     let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
-    let editor = editor.unwrap_or_else(|| "vi".to_owned());
+    let editor = match editor {
+        Some(editor) => editor,
+        // An editor that was named may be a script; this one wants a person.
+        None if io::stdin().is_terminal() && io::stdout().is_terminal() => "vi".to_owned(),
+        None => {
+            return Err(Failure::usage("there is no terminal to edit on, and neither VISUAL nor EDITOR is set")
+                .hint("--set and --jq change a message without an editor"));
+        }
+    };
     let file = tempfile::Builder::new().prefix("rbq-").suffix(".json").tempfile()?;
     let text = serde_json::to_string_pretty(&letters::pairs(fields)).expect("JSON is text");
     fs::write(file.path(), text + "\n")?;

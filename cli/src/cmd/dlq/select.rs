@@ -16,7 +16,7 @@ use super::entries::{Entry, EntryId};
 use super::keys::Place;
 use super::letters;
 use crate::deadletter::DeadLetter;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, spoken};
 use crate::jq::Jq;
 use crate::moment;
 
@@ -192,7 +192,7 @@ fn ids_in(path: &Path) -> Result<BTreeSet<EntryId>> {
     } else {
         fs::read_to_string(path).map(|read| text = read)
     };
-    read.map_err(|error| Failure::new(format!("cannot read `{}`: {error}", path.display())))?;
+    read.map_err(|error| Failure::new(format!("cannot read `{}`: {}", path.display(), spoken(&error))))?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.map(|line| line.parse().map_err(Failure::usage)).collect()
 }

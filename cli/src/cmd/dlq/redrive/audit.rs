@@ -14,7 +14,7 @@ use super::super::keys;
 use super::job::Keys;
 use super::route::Way;
 use crate::deadletter::{DeadLetter, Field, PayloadHash};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, spoken};
 use crate::moment::now_ms;
 use crate::print::message;
 
@@ -34,7 +34,7 @@ impl Audit {
             let name = path.display().to_string();
             match OpenOptions::new().create(true).append(true).open(path) {
                 Ok(file) => Ok((file, name)),
-                Err(error) => Err(Failure::new(format!("cannot write `{name}`: {error}"))),
+                Err(error) => Err(Failure::new(format!("cannot write `{name}`: {}", spoken(&error)))),
             }
         };
         Ok(Self { file: path.map(open).transpose()?, lines: Vec::new(), job: job.to_owned() })
@@ -96,7 +96,8 @@ impl Audit {
     /// Of the file.
     pub(super) fn write(&mut self) -> Result<()> {
         let Some((file, name)) = &mut self.file else { return Ok(()) };
-        file.write_all(&self.lines).map_err(|error| Failure::new(format!("cannot write `{name}`: {error}")))?;
+        file.write_all(&self.lines)
+            .map_err(|error| Failure::new(format!("cannot write `{name}`: {}", spoken(&error))))?;
         self.lines.clear();
         Ok(())
     }
