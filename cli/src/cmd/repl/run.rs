@@ -349,7 +349,7 @@ impl Repl {
 
     async fn turn_to_node(&mut self, redirect: &Redirect) -> Result<()> {
         let endpoint = redirect.endpoint(&self.place.borrow().target.endpoint);
-        self.show.text(&format!("-> Redirected to slot [{}] located at {endpoint}\n", redirect.slot))?;
+        say(&format!("-> Redirected to slot [{}] located at {endpoint}", redirect.slot));
         self.place.send_modify(|place| place.target.endpoint = endpoint);
         self.part();
         self.connect().await?;
