@@ -19,10 +19,11 @@ enum Site {
     Redis(Oracle),
 }
 
-/// Our own server, and a real redis-server where there is one.
+/// Our own server unless another was named, and a real redis-server where there is one.
 fn sites() -> Vec<Site> {
     let redis = Oracle::start(&[]).map(Site::Redis);
-    [Site::Own(Server::start())].into_iter().chain(redis).collect()
+    let own = (!oracle::is_named()).then(|| Site::Own(Server::start()));
+    own.into_iter().chain(redis).collect()
 }
 
 impl Site {
@@ -299,6 +300,9 @@ async fn a_cluster_is_followed_and_everything_beside_a_key_is_in_its_slot() {
     assert!(said.starts_with("exit 1\n") && said.contains("`b` is a stream"), "{said}");
     let said = play(&["consume", "queue", "none", "--dlq", "other"]);
     assert!(said.starts_with("exit 2\n") && said.contains("are in different slots"), "{said}");
+    if oracle::is_before_7() {
+        return;
+    }
     for name in ["b", "c", "d"] {
         let child = start(rbq(&["sub", "--shard", name, "-n", "1"]).env("RBQ_URL", &url));
         while play(&["pub", "--shard", name, "hi"]).contains("heard 0 times") {}
