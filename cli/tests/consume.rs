@@ -150,7 +150,8 @@ fn the_exit_code_of_the_command_decides() {
             let said = play(&[&returning, "--backoff", "1ms", "--max-deliver", "2"]);
             assert!(said.starts_with("exit 0\n") && said.contains("(rejected, delivery 1: exit 65)"), "{said}");
             assert_eq!(fs::read_to_string(&seen).unwrap(), "1\n1\n1\n");
-            assert!(site.play(&LETTERS).contains("rejected exit 65"));
+            let letters = site.play(&LETTERS);
+            assert!(letters.contains("rejected exit 65"), "{letters}");
         }
     }
 }

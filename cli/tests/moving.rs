@@ -139,8 +139,7 @@ async fn of_commands_we_have(redis: &Client) -> Vec<String> {
 async fn append_only_directories_are_imported_with_what_came_after_their_rewrite() {
     let newer = [&["--aof-timestamp-enabled", "yes"][..], &["--aof-use-rdb-preamble", "no"]];
     for options in newer.into_iter().skip(usize::from(oracle::is_before_7())) {
-        let Some(oracle) = Oracle::start(&[&["--appendonly", "yes", "--appendfsync", "no"], options].concat())
-        else {
+        let Some(oracle) = Oracle::start(&[&["--appendonly", "yes", "--appendfsync", "no"], options].concat()) else {
             return;
         };
         let redis = client(&oracle).await;
