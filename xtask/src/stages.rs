@@ -136,7 +136,7 @@ impl OtherServer {
     }
 }
 
-/// The tests in which a server has a say: the client library's, and those of what each subcommand is for.
+/// The tests in which a server has a say: the client library's, those of what each subcommand is for, and the files it writes.
 const TESTS_OF_SERVERS: &[&str] = &[
     "cluster",
     "conversation",
@@ -154,6 +154,7 @@ const TESTS_OF_SERVERS: &[&str] = &[
     "bench",
     "repl",
     "redis_cli",
+    "real_files",
 ];
 
 /// Of those, what takes long and is about the command line more than about the server: hundreds of command lines one by one,
