@@ -224,13 +224,31 @@ async fn a_message_in_work_stays_ours_and_is_finished_after_sigterm() {
         while !begun.exists() {
             ask(&control, "ping").await;
         }
-        let bob = ["-c", "bob", "--ack-wait", "60ms", "--wait", "400ms"];
+        // It stays ann's because its idle time is set back again and again, many times as long as one lease.
+        let (mut idle_ms, mut times_set_back) = (0, 0);
+        until(&control, "xpending jobs g - + 1", |pending| {
+            let now_ms = idle_of(pending, "ann");
+            times_set_back += u32::from(now_ms < idle_ms);
+            idle_ms = now_ms;
+            times_set_back >= 10
+        })
+        .await;
+        let bob = ["-c", "bob", "--ack-wait", "1h", "--no-wait"];
         assert_eq!(site.play(&[&GROUP[..5], &bob].concat()), "exit 0\n");
         signal(&child, "-TERM");
         fs::write(&gate, "go\n").unwrap();
         assert_eq!(end(child), "exit 143\n");
         assert_eq!(site.play(&["cli", "--json", "xpending", "jobs", "g"]), "exit 0\nout| [0,null,null,null]\n");
     }
+}
+
+/// How long the one entry that is pending, once delivered and this consumer's, has been idle.
+fn idle_of(pending: &Value, consumer: &str) -> i64 {
+    let Value::Array(entries) = pending else { panic!("{pending:?}") };
+    let Some(Value::Array(facts)) = entries.first() else { panic!("{pending:?}") };
+    assert_eq!((&facts[1], &facts[3]), (&Value::Bulk(consumer.to_owned().into()), &Value::Integer(1)));
+    let Value::Integer(idle_ms) = facts[2] else { panic!("{pending:?}") };
+    idle_ms
 }
 
 #[tokio::test]

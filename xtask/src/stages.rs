@@ -158,8 +158,7 @@ const TESTS_OF_SERVERS: &[&str] = &[
 ];
 
 /// Of those, what takes long and is about the command line more than about the server: hundreds of command lines one by one,
-/// messages by the ten thousand, how latency is told. The keys of `big_keys_are_found_alike` have no order on which two programs
-/// could agree where the server moves them while they look.
+/// messages by the ten thousand, how latency is told.
 const LONG_TESTS: &[&str] = &[
     "one_command_at_a_time_is_answered_alike",
     "flags_mean_the_same",
@@ -168,7 +167,6 @@ const LONG_TESTS: &[&str] = &[
     "latency_is_told_in_the_same_words",
     "scripts_may_repeat_quit_and_be_wrong",
     "figures_are_written_until_ctrl_c",
-    "big_keys_are_found_alike",
     "a_hundred_thousand_lines_pass_in_bounded_memory",
     "a_file_that_is_sent_again_adds_what_is_new",
     "connections_that_are_lost_cost_nothing_when_messages_have_names",
