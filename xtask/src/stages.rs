@@ -222,3 +222,21 @@ fn shown(command: &Command) -> String {
     let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
     format!("cargo {}", args.join(" "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A name that is no test's would leave out nothing, and nobody would notice.
+    #[test]
+    fn the_long_tests_are_there() {
+        let folders = ["cli/tests", "cli/tests/redis_cli"].map(|folder| workspace::root().join(folder));
+        let files = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("the tests are there"));
+        let paths = files.map(|file| file.expect("it can be listed").path()).filter(|path| path.is_file());
+        let text: String = paths.map(|path| fs::read_to_string(path).expect("it is a source")).collect();
+        for name in LONG_TESTS {
+            assert!(text.contains(&format!("fn {name}(")), "{name}");
+        }
+    }
+}
