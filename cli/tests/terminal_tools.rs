@@ -104,6 +104,33 @@ async fn messages_do_not_steer_the_terminal_and_are_themselves_elsewhere() {
     );
 }
 
+#[tokio::test]
+async fn who_ends_a_consumer_is_told_what_was_done() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    ask(&control, "xadd s 1-1 data one").await;
+    ask(&control, "rpush jobs two three").await;
+    let consumers: [(&[&str], &str, &str); 3] = [
+        (&["consume", "stream", "s"], "one\r\n", "consumed 1 message\r\n"),
+        (&["consume", "stream", "s", "-g", "g", "--create"], "one\r\n", "consumed 1 message\r\n"),
+        (&["consume", "queue", "jobs", "-q"], "two\r\n", "consumed 2 messages\r\n"),
+    ];
+    for (args, last, told) in consumers {
+        let mut terminal = type_(&oracle, args);
+        terminal.expect(last).unwrap();
+        // It waits for more, so what came is done with.
+        let is_waiting = |list: &Value| {
+            let list = String::from_utf8_lossy(list.as_bytes().unwrap()).into_owned();
+            list.contains("cmd=blmove") || list.contains("cmd=xread")
+        };
+        support::until(&control, "client list", is_waiting).await;
+        terminal.send("\x03").unwrap();
+        terminal.expect(told).unwrap();
+        assert_eq!(exit_code(terminal), 130, "{args:?}");
+        support::until(&control, "client list", |list| !is_waiting(list)).await;
+    }
+}
+
 #[test]
 fn who_types_messages_is_told_how_to_end() {
     let Some(oracle) = Oracle::start(&[]) else { return };

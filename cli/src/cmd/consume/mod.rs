@@ -28,6 +28,7 @@ mod worker;
 mod write;
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,7 @@ use crate::duration;
 use crate::exit::Exit;
 use crate::facts;
 use crate::failure::{Failure, Result, say};
+use crate::interrupt::Interrupt;
 use crate::moment::Position;
 use crate::open::ServerArgs;
 use crate::records::Form;
@@ -230,11 +232,12 @@ enum Wait {
 struct Quota {
     left: u64,
     batch: u64,
+    taken: u64,
 }
 
 impl Quota {
     fn new(args: &ConsumeArgs, default_batch: u64) -> Self {
-        Self { left: args.count.unwrap_or(u64::MAX), batch: args.batch.unwrap_or(default_batch) }
+        Self { left: args.count.unwrap_or(u64::MAX), batch: args.batch.unwrap_or(default_batch), taken: 0 }
     }
 
     /// How many to ask for; `None` when there have been enough.
@@ -244,6 +247,15 @@ impl Quota {
 
     fn take(&mut self, messages: usize) {
         self.left = self.left.saturating_sub(messages as u64);
+        self.taken += messages as u64;
+    }
+
+    /// Tells a person who has ended it what was done. A script counts what it gets.
+    fn tell(self, interrupt: &Interrupt) {
+        if interrupt.was_pressed() && io::stderr().is_terminal() {
+            let plural = if self.taken == 1 { "" } else { "s" };
+            say(&format!("consumed {} message{plural}", self.taken));
+        }
     }
 }
 

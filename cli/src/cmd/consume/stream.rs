@@ -64,6 +64,7 @@ pub(super) async fn run(args: ConsumeArgs, mut work: Work) -> Result<Exit> {
         work.writer.flush()?;
     }
     work.writer.finish()?;
+    work.quota.tell(&interrupt);
     Ok(interrupt.exit())
 }
 

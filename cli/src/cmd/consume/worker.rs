@@ -113,6 +113,7 @@ pub(super) async fn run<S: Source>(source: S, work: Work) -> Result<Exit> {
     }
     ended?;
     shift.work.writer.finish()?;
+    shift.work.quota.tell(&shift.interrupt);
     match shift.broken {
         Some(why) => Err(Failure::new(why).hint("the message was given back; nothing was counted against it")),
         None => Ok(shift.interrupt.exit()),
