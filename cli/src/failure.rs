@@ -143,6 +143,9 @@ fn told(error: &Error) -> Told {
         Error::Tls(error) => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) },
         Error::Untrusted { .. } => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) }
             .hint("--tls-ca names the authority to trust, --tls-server-name the name in the certificate"),
+        Error::Reply(reply) if reply.text().starts_with("ERR unknown command 'RBQ'") => {
+            Told::new(error.to_string()).hint("only rbq knows this: is this another server?")
+        }
         Error::Timeout(_) => Told { exit: Exit::TimedOut, ..Told::new(error.to_string()) },
         Error::Redirect(redirect) => {
             Told::new(redirect.to_string()).hint(format!("try --url redis://{}:{}", redirect.host, redirect.port))

@@ -100,7 +100,7 @@ impl From<Error> for Stop {
 impl Sending {
     pub(crate) fn new(target: Target, link: Link, interrupt: Interrupt, manner: Manner, progress: Progress) -> Self {
         let (window, due) = (Window::default(), Instant::now());
-        let (reading, lost_since) = (manner.count != Some(0), None);
+        let (reading, lost_since) = (true, None);
         let (sent, acknowledged, refused) = (0, 0, 0);
         Self {
             target,
@@ -124,6 +124,7 @@ impl Sending {
     /// Of the input, after what came before it was sent. A lost connection is no `Err`: it is told here, and what it cost
     /// counts as failed.
     pub(crate) async fn run(&mut self, mut input: Requests, mut acknowledged: impl FnMut(&Value)) -> Result<()> {
+        self.reading &= self.manner.count != Some(0);
         let mut failure = Ok(());
         while self.reading || self.window.in_flight() > 0 {
             match self.turn(&mut input, &mut acknowledged).await {

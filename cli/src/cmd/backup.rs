@@ -36,12 +36,13 @@ pub(crate) async fn run(args: BackupArgs) -> Result<Exit> {
     let shown = directory.display().to_string();
     let (client, _) = args.server.client().await?;
     let request = Request::new("RBQ").arg("BACKUP").arg(directory.into_os_string().into_vec());
-    match client.call(request).await {
-        Err(Error::Reply(reply)) if reply.text().starts_with("ERR unknown command") => {
-            Err(Failure::from(Error::Reply(reply)).hint("only rbq makes backups this way: is this another server?"))
+    match client.call(request).await? {
+        Value::Error(text) if text.starts_with("ERR unknown command") => {
+            Err(Failure::from(Error::from_error_reply(text))
+                .hint("only rbq makes backups this way: is this another server?"))
         }
-        Err(error) => Err(error.into()),
-        Ok(reply) => {
+        Value::Error(text) => Err(Error::from_error_reply(text).into()),
+        reply => {
             if !args.quiet {
                 let [position, files, bytes] = ["position", "files", "bytes"].map(|name| figure(&reply, name));
                 say(&format!(

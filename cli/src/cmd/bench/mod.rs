@@ -51,11 +51,10 @@ stream:   XADD by --clients, XREAD by --consumers: every message to each\n\
 group:    XADD by --clients, XREADGROUP and XACK by --consumers: each message once\n\
 pubsub:   PUBLISH by --clients, to --consumers subscribers: every message to each\n\
 latency:  PING by --clients\n\n\
-Without --rate each client waits for its replies before it sends more: a closed loop, for how much\n\
-a server can do. With --rate messages are due when the plan says, and latencies count from then:\n\
-an open loop, for how long it takes.\n\n\
-Keys are named rbq:bench:WORKLOAD:RUN and deleted at the end. Ends with 1 if a message was lost,\n\
-doubled, out of order or damaged.")]
+Without --rate each client waits for its replies before it sends more: a closed loop, for how much a server can do. With\n\
+--rate messages are due when the plan says, and latencies count from then: an open loop, for how long it takes.\n\n\
+Keys are named rbq:bench:WORKLOAD:RUN and deleted at the end. Ends with 1 if a message was lost, doubled, out of order or\n\
+damaged.")]
 pub(crate) struct BenchArgs {
     /// What to measure
     workload: Workload,
