@@ -46,6 +46,14 @@ fn no_server_is_exit_4_and_a_hint() {
 }
 
 #[test]
+fn a_server_that_is_not_rbq_is_told_of_where_it_lacks_a_command() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let said = play(&oracle, &["backup", "copy"], "");
+    assert!(said.starts_with("exit 1\nerr| error: ERR unknown command 'RBQ'"), "{said}");
+    assert!(said.ends_with("err| hint: only rbq knows this: is this another server?\n"), "{said}");
+}
+
+#[test]
 fn an_option_before_the_command_is_told_where_it_belongs() {
     for args in [&["--url", "redis://127.0.0.1", "queue", "ls"][..], &["--embedded"]] {
         let said = text(&run(&mut rbq(args), b""));
