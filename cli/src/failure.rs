@@ -133,6 +133,9 @@ fn told(error: &Error) -> Told {
         Error::Untrusted { .. } => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) }
             .hint("--tls-ca names the authority to trust, --tls-server-name the name in the certificate"),
         Error::Timeout(_) => Told { exit: Exit::TimedOut, ..Told::new(error.to_string()) },
+        Error::Reply(reply) if reply.code() == "NOPERM" => Told::new(error.to_string()).hint(
+            "`rbq cli ACL WHOAMI` tells who this user is; ACL SETUSER grants commands (+name) and keys (~pattern)",
+        ),
         Error::Redirect(redirect) => {
             Told::new(redirect.to_string()).hint(format!("try --url redis://{}:{}", redirect.host, redirect.port))
         }

@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use rbq_client::{Client, Options, Request, SLOTS, Target};
+use rbq_client::{Client, Options, Request, SLOTS, Target, Value};
 
 use super::Oracle;
 
@@ -27,6 +27,32 @@ impl Node {
     pub(crate) async fn text(&self, request: &[&str]) -> String {
         let value = self.client.call(Request::from(request)).await.unwrap();
         String::from_utf8_lossy(value.as_bytes().unwrap()).into_owned()
+    }
+}
+
+/// Moves a slot with its keys from one node to another, as `redis-cli --cluster reshard` does, and tells all of it.
+pub(crate) async fn move_slot(slot: u16, from: &Node, to: &Node, all: &[Node]) {
+    let slot = slot.to_string();
+    let (from_id, to_id) = (from.text(&["CLUSTER", "MYID"]).await, to.text(&["CLUSTER", "MYID"]).await);
+    to.client.call(["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]).await.unwrap();
+    from.client.call(["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]).await.unwrap();
+    let port = to.oracle.port.to_string();
+    loop {
+        let keys = from.client.call(["CLUSTER", "GETKEYSINSLOT", &slot, "100"]).await.unwrap();
+        let Value::Array(keys) = keys else { panic!("{keys:?}") };
+        if keys.is_empty() {
+            break;
+        }
+        // One by one, so that there are moments at which some have moved and others have not. One that went meanwhile is NOKEY.
+        for key in keys {
+            let migrate =
+                Request::from(["MIGRATE", "127.0.0.1", &port]).arg(key.as_bytes().unwrap()).args(["0", "5000"]);
+            from.client.call(migrate).await.unwrap();
+        }
+    }
+    // The one that takes it first: it must not be nobody's.
+    for node in [to, from].into_iter().chain(all) {
+        node.client.call(["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]).await.unwrap();
     }
 }
 
