@@ -4,9 +4,10 @@
 mod support;
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
+use rbq_client::{Request, Value};
 use rbq_resp::slot;
 use support::{cluster, rbq, run, start, text};
 
@@ -87,4 +88,45 @@ async fn a_reader_without_a_group_follows_its_stream_to_another_node() {
     let said = text(&reader.wait_with_output().unwrap());
     let expected: String = (0..4).flat_map(|round| (0..10).map(move |n| format!("out| m{round}{n}\n"))).collect();
     assert_eq!(said, format!("exit 0\n{expected}"));
+}
+
+#[tokio::test]
+async fn a_master_that_dies_is_followed_to_its_replica_though_it_was_the_one_that_was_named() {
+    let group = &["--group", "g", "--create", "-c", "ann"][..];
+    let held = [&["XPENDING", "b", "g", "-", "+", "9"][..], &["LRANGE", "{b}:processing:ann", "0", "-1"]];
+    for (kind, more, held) in
+        [("stream", group, Some(held[0])), ("queue", &["-q", "-c", "ann"], Some(held[1])), ("stream", &[], None)]
+    {
+        let Some([first, second, _third]) = cluster::start::<3>().await else { return };
+        let Some(replica) = cluster::replica(&first).await else { return };
+        let (url, other) = (first.oracle.url(), second.oracle.url());
+        // `b` is in slot 3300, the first node's.
+        let send = |url: &str, message| text(&run(rbq(&["produce", kind, "b", message]).env("RBQ_URL", url), b""));
+        let sent = "exit 0\nerr| sent 1, acknowledged 1, failed 0\n";
+        assert_eq!(send(&url, "m0"), sent);
+        let mut child = start(rbq(&[&["consume", kind, "b", "-n", "2"], more].concat()).env("RBQ_URL", &url));
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut seen = String::new();
+        stdout.read_line(&mut seen).unwrap();
+        // It is acknowledged, and the replica knows of it.
+        while let Some(held) = held
+            && first.client.call(Request::from(held)).await.unwrap() != Value::Array(vec![])
+        {}
+        first.client.call(["SET", "{b}:mark", "1"]).await.unwrap();
+        first.client.call(["WAIT", "1", "0"]).await.unwrap();
+        drop(first);
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        assert!(line.contains("trying to reach it"), "{line}");
+        replica.client.call(["CLUSTER", "FAILOVER", "TAKEOVER"]).await.unwrap();
+        let said = send(&other, "m1");
+        assert!(said.starts_with("exit 0\n") && said.ends_with("sent 1, acknowledged 1, failed 0\n"), "{said}");
+        stdout.read_line(&mut seen).unwrap();
+        assert_eq!(seen, "m0\nm1\n", "{kind}");
+        assert_eq!(text(&child.wait_with_output().unwrap()), "exit 0\n");
+        line.clear();
+        stderr.read_line(&mut line).unwrap();
+        assert_eq!(line, "connected again\n");
+    }
 }

@@ -38,6 +38,10 @@ fn lines_of(path: &Path) -> Vec<String> {
     fs::read_to_string(path).map_or_else(|_| Vec::new(), |text| text.lines().map(str::to_owned).collect())
 }
 
+fn interrupt(child: &Child) {
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+}
+
 /// Reads stderr up to a line that says this; gives everything up to there.
 fn hear(stderr: &mut BufReader<ChildStderr>, wanted: &str) -> String {
     let mut said = String::new();
@@ -147,11 +151,13 @@ async fn clients_that_are_closed_again_and_again_lose_and_double_nothing() {
 async fn what_is_printed_is_printed_once_whatever_becomes_of_the_connection() {
     for server in Either::both() {
         let plain: &[&str] = &["consume", "stream", "jobs"];
-        for (kind, args) in KINDS.into_iter().chain([("stream", plain)]) {
+        let manual = KINDS.map(|(kind, args)| (kind, [args, &["--ack", "manual"]].concat()));
+        let automatic = KINDS.into_iter().chain([("stream", plain)]).map(|(kind, args)| (kind, args.to_vec()));
+        for (kind, args) in automatic.chain(manual) {
             let control = server.client().await;
-            ask(&control, "del jobs").await;
+            ask(&control, "del jobs jobs:processing:ann").await;
             let wanted = MESSAGES.to_string();
-            let mut child = begin(&server.url(), &[args, &["-n", &wanted, "--batch", "7"]].concat());
+            let mut child = begin(&server.url(), &[&args[..], &["-n", &wanted, "--batch", "7"]].concat());
             let stdout = BufReader::new(child.stdout.take().unwrap());
             let reader = std::thread::spawn(move || stdout.lines().map(Result::unwrap).collect::<Vec<_>>());
             // A connection that was never there is not made again.
@@ -175,7 +181,59 @@ async fn what_is_printed_is_printed_once_whatever_becomes_of_the_connection() {
             each_once(seen, MESSAGES);
             let said = text(&child.wait_with_output().unwrap());
             assert!(said.starts_with("exit 0\n") && said.contains("connected again"), "{said}");
+            if args.contains(&"manual") {
+                // Others acknowledge all of it.
+                let (question, field) = match kind {
+                    "stream" => ("xpending jobs g", format!("Array([Integer({MESSAGES})")),
+                    _ => ("llen jobs:processing:ann", format!("Integer({MESSAGES})")),
+                };
+                let left = format!("{:?}", ask(&control, question).await);
+                assert!(left.starts_with(&field), "{left}");
+            }
         }
+    }
+}
+
+#[tokio::test]
+async fn ctrl_c_in_an_outage_ends_at_once_what_has_nothing_in_hand_and_else_when_the_server_knows() {
+    for (kind, args) in KINDS {
+        let mut server = Server::start();
+        let url = server.url();
+        let mut idle = begin(&url, args);
+        let mut stderr = BufReader::new(idle.stderr.take().unwrap());
+        let control = connect(&url).await;
+        until(&control, "client list", |list| {
+            let list = String::from_utf8_lossy(list.as_bytes().unwrap()).into_owned();
+            ["cmd=xreadgroup", "cmd=blmove"].iter().any(|command| list.contains(command))
+        })
+        .await;
+        server.child.kill().unwrap();
+        hear(&mut stderr, "trying to reach it");
+        interrupt(&idle);
+        assert_eq!(end(idle, stderr), (Some(130), String::new()), "{kind}");
+
+        server.kill_and_start();
+        produce(&url, kind, 1);
+        let dir = tempfile::tempdir().unwrap();
+        let begun = dir.path().join("begun");
+        let exec = format!("echo $RBQ_FIELD_data >> {}", begun.display());
+        // The work ends, and the server is away when that is to be told.
+        let gate = dir.path().join("gate");
+        assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
+        let exec = format!("{exec}; read line < {}", gate.display());
+        let mut busy = begin(&url, &[args, &["--exec", &exec]].concat());
+        let mut stderr = BufReader::new(busy.stderr.take().unwrap());
+        while lines_of(&begun).is_empty() {
+            tokio::task::yield_now().await;
+        }
+        server.child.kill().unwrap();
+        fs::write(&gate, "go\n").unwrap();
+        hear(&mut stderr, "trying to reach it");
+        interrupt(&busy);
+        hear(&mut stderr, "in hand; waiting for the server");
+        server.kill_and_start();
+        assert_eq!(end(busy, stderr), (Some(130), "connected again\n".to_owned()), "{kind}");
+        nothing_is_left(&connect(&url).await, kind).await;
     }
 }
 

@@ -166,7 +166,7 @@ impl Queue {
         let mut cursor = Bytes::from_static(b"0");
         loop {
             let request = Request::new("SCAN").arg(&cursor).arg("MATCH").arg(&pattern).args(["TYPE", "list"]);
-            let Value::Array(mut parts) = self.control.call(request).await? else {
+            let Value::Array(mut parts) = accepted(self.control.call(request).await?)? else {
                 return Err(Failure::new("SCAN's reply is not what it should be"));
             };
             let (Some(Value::Array(keys)), Some(Value::Bulk(next))) = (parts.pop(), parts.pop()) else {
@@ -207,7 +207,7 @@ impl Queue {
     /// Takes over what is noted there; false if nothing is noted here.
     async fn read_notes(&mut self, key: &[u8]) -> Result<bool> {
         let Some(notes) = &mut self.notes else { return Ok(false) };
-        let reply = self.control.call(Request::new("GET").arg(key)).await?;
+        let reply = accepted(self.control.call(Request::new("GET").arg(key)).await?)?;
         notes.read(reply.as_bytes().unwrap_or_default());
         Ok(true)
     }

@@ -90,6 +90,7 @@ pub(super) async fn bury(link: &mut Link, dlq: &[u8], letter: &DeadLetter, relea
         expect_status(link, Request::new("WATCH").arg(dlq)).await?;
         match link.call(Request::new("TYPE").arg(dlq)).await? {
             Value::Status(kind) if kind == "stream" || kind == "none" => {}
+            error @ Value::Error(_) => return Err(unexpected(error)),
             other => {
                 link.call(["UNWATCH"]).await?;
                 let held = String::from_utf8_lossy(other.as_bytes().unwrap_or_default()).into_owned();

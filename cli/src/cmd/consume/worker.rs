@@ -256,7 +256,9 @@ impl<S: Source> Shift<S> {
         if wanted == 0 || Instant::now() < self.next_look || self.waiting.len() >= WAITING_MAX {
             return Ok(());
         }
-        let (held, mut adopted) = (self.in_hand(), Vec::new());
+        let (mut held, mut adopted) = (self.in_hand(), Vec::new());
+        // Whoever has it now may die too; not while we still work on it.
+        held.extend(self.foreign.iter().cloned());
         let outcome = self.source.adopt(wanted, &held, &mut adopted).await;
         if outcome.is_ok() && (adopted.len() as u64) < wanted {
             let pause = self.work.policy.ack_wait.min(self.work.policy.recover_idle.unwrap_or(Duration::MAX)) / 2;

@@ -30,6 +30,22 @@ impl Node {
     }
 }
 
+/// One more node, with a copy of everything that another has.
+pub(crate) async fn replica(of: &Node) -> Option<Node> {
+    let node = Node::start().await?;
+    let (port, bus) = (node.oracle.port.to_string(), node.bus_port.to_string());
+    of.client.call(["CLUSTER", "MEET", "127.0.0.1", &port, &bus]).await.unwrap();
+    let master = of.text(&["CLUSTER", "MYID"]).await;
+    // It hears of the other one by gossip, and of its data after that.
+    while node.client.call(["CLUSTER", "REPLICATE", &master]).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    while !node.text(&["INFO", "replication"]).await.contains("master_link_status:up") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Some(node)
+}
+
 /// Moves a slot with its keys from one node to another, as `redis-cli --cluster reshard` does, and tells all of it.
 pub(crate) async fn move_slot(slot: u16, from: &Node, to: &Node, all: &[Node]) {
     let slot = slot.to_string();
