@@ -42,6 +42,10 @@ fn interrupt(child: &Child) {
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
 }
 
+fn terminate(child: &Child) {
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+}
+
 /// Reads stderr up to a line that says this; gives everything up to there.
 fn hear(stderr: &mut BufReader<ChildStderr>, wanted: &str) -> String {
     let mut said = String::new();
@@ -116,7 +120,6 @@ async fn clients_that_are_closed_again_and_again_lose_and_double_nothing() {
         for (kind, args) in KINDS {
             let control = server.client().await;
             ask(&control, "del jobs").await;
-            produce(&server.url(), kind, MESSAGES);
             let dir = tempfile::tempdir().unwrap();
             let done = dir.path().join("done");
             // Some fail at first, and some are given back.
@@ -126,25 +129,57 @@ async fn clients_that_are_closed_again_and_again_lose_and_double_nothing() {
                 dir.path().display(),
                 done.display()
             );
-            let wanted = MESSAGES.to_string();
-            let work = ["--exec", &exec, "--concurrency", "8", "-n", &wanted, "--backoff", "1ms", "--ack-wait", "3s"];
-            let child = begin(&server.url(), &[args, &work].concat());
-            let watched = std::thread::spawn(move || text(&child.wait_with_output().unwrap()));
+            // So long that neither takes over what the other one holds, however slow the machine is.
+            let work = ["--exec", &exec, "--concurrency", "4", "--backoff", "1ms", "--ack-wait", "10m"];
+            let consumers = ["ann", "bob"].map(|name| {
+                let args = args.iter().map(|word| if *word == "ann" { name } else { word });
+                begin(&server.url(), &[&args.collect::<Vec<_>>()[..], &work].concat())
+            });
+            both_wait(&control).await;
+            produce(&server.url(), kind, MESSAGES);
+            let held = match kind {
+                "stream" => ["xpending jobs g - + 9 ann", "xpending jobs g - + 9 bob"],
+                _ => ["lrange jobs:processing:ann 0 -1", "lrange jobs:processing:bob 0 -1"],
+            };
             let mut kill_at = 10;
-            while !watched.is_finished() {
+            while kill_at <= MESSAGES || !are_empty(&control, held).await {
                 if lines_of(&done).len() >= kill_at {
                     ask(&control, "client kill type normal skipme yes").await;
                     kill_at += 10;
                 }
-                ask(&control, "ping").await;
             }
-            let said = watched.join().unwrap();
-            assert!(said.starts_with("exit 0\n") && !said.contains("error"), "{kind}: {said}");
-            assert_eq!(said.matches("trying to reach it").count(), said.matches("connected again").count(), "{said}");
+            both_wait(&control).await;
+            for child in consumers {
+                terminate(&child);
+                let said = text(&child.wait_with_output().unwrap());
+                assert!(said.starts_with("exit 143\n") && !said.contains("error"), "{kind}: {said}");
+                let lost = said.matches("trying to reach it").count();
+                assert!((1..=24).contains(&lost), "{said}");
+                assert_eq!(lost, said.matches("connected again").count(), "{said}");
+            }
             each_once(lines_of(&done), MESSAGES);
             nothing_is_left(&control, kind).await;
         }
     }
+}
+
+/// Until two consumers wait for messages.
+async fn both_wait(control: &Client) {
+    until(control, "client list", |list| {
+        let list = String::from_utf8_lossy(list.as_bytes().unwrap()).into_owned();
+        let is_waiting = |line: &&str| ["cmd=xreadgroup", "cmd=blmove"].iter().any(|command| line.contains(command));
+        list.lines().filter(is_waiting).count() == 2
+    })
+    .await;
+}
+
+async fn are_empty(control: &Client, questions: [&str; 2]) -> bool {
+    for question in questions {
+        if ask(control, question).await != Value::Array(vec![]) {
+            return false;
+        }
+    }
+    true
 }
 
 #[tokio::test]
