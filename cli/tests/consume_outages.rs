@@ -373,6 +373,36 @@ async fn a_master_that_becomes_a_replica_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_server_that_still_reads_its_data_is_waited_for() {
+    for (kind, args) in KINDS {
+        // It looks for requests behind every kilobyte that it reads.
+        let options = ["--loading-process-events-interval-bytes", "1024", "--rdbcompression", "no"];
+        let Some(oracle) = Oracle::start(&options) else { return };
+        let control = client(&oracle).await;
+        produce(&oracle.url(), kind, 1);
+        let server = Either::Redis(oracle);
+        let dir = tempfile::tempdir().unwrap();
+        let (child, mut stderr, gate) = at_the_gate(&server, dir.path(), args, &["-n", "1"]).await;
+        // It reads for half a minute, unless it is told otherwise.
+        let filler = "x".repeat(2000);
+        for number in 0..300 {
+            ask(&control, &format!("set filler{number} {filler}")).await;
+        }
+        ask(&control, "config set key-load-delay 100000").await;
+        let other = server.client().await;
+        let reload = tokio::spawn(async move { ask(&control, "debug reload").await });
+        while other.call(["PING"]).await.is_ok() {}
+        fs::write(&gate, "go\n").unwrap();
+        assert!(hear(&mut stderr, "trying to reach it").starts_with("LOADING "));
+        ask(&other, "config set key-load-delay 0").await;
+        assert_eq!(end(child, stderr), (Some(0), "connected again\n".to_owned()), "{kind}");
+        reload.await.unwrap();
+        let left = if kind == "stream" { "xpending jobs g - + 9" } else { "lrange jobs:processing:ann 0 -1" };
+        assert_eq!(ask(&other, left).await, Value::Array(vec![]));
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_stays_away_is_given_up() {
     for (kind, args) in KINDS {
         let server = Server::start();
