@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::message::Message;
+use super::message::{Message, which};
 use super::source::Source;
 use crate::failure::Result;
 
@@ -66,7 +66,8 @@ impl Fates {
 
     /// These are no longer ours, and nothing is to be done about them.
     pub(super) fn drop_all(&mut self, gone: &[Arc<Message>]) {
-        let is_ours = |message: &Arc<Message>| !gone.iter().any(|gone| Arc::ptr_eq(gone, message));
+        let gone = which(gone);
+        let is_ours = |message: &Arc<Message>| !gone.contains(&Arc::as_ptr(message).addr());
         self.line.retain_mut(|fate| match fate {
             Fate::Done(messages) | Fate::GivenBack(messages) => {
                 messages.retain(is_ours);

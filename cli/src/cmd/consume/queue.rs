@@ -56,6 +56,8 @@ pub(super) struct Queue {
     notes: Option<Notes>,
     notes_key: Vec<u8>,
     deliveries_max: u64,
+    /// What came too often and is being buried.
+    dying: Option<Message>,
     /// Hashes of what others acknowledge, and is in our list for so long.
     left: VecDeque<u64>,
     question: Question,
@@ -100,6 +102,7 @@ impl Queue {
             notes,
             notes_key,
             deliveries_max: args.policy.max_deliver,
+            dying: None,
             left: VecDeque::new(),
             question: Question::default(),
         };
@@ -240,7 +243,9 @@ impl Queue {
                 if message.delivery > self.deliveries_max {
                     notes.uncount(&mut message);
                     notes.set_aside(&message);
+                    self.dying = Some(message.clone());
                     self.bury(&message, "max-deliver", "").await?;
+                    self.dying = None;
                     continue;
                 }
             }

@@ -21,7 +21,7 @@ use rbq_resp::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::Ack;
-use super::super::message::Message;
+use super::super::message::{Message, which};
 use super::{Question, Queue, bulk};
 use crate::cmd::produce::Kind;
 use crate::facts::array;
@@ -61,8 +61,12 @@ impl Queue {
         let gone = take_out(&mut listed, in_hand);
         self.take_out_left(&mut listed);
         gone.iter().for_each(|message| self.forget(message));
+        if let Some(dying) = self.dying.take().filter(|dying| !listed.contains(dying.payload())) {
+            self.forget(&dying);
+        }
         if let Some(notes) = &mut self.notes {
-            let ours = in_hand.iter().filter(|message| !gone.iter().any(|gone| Arc::ptr_eq(gone, message)));
+            let gone = which(&gone);
+            let ours = in_hand.iter().filter(|message| !gone.contains(&Arc::as_ptr(message).addr()));
             notes.hold_only(&ours.cloned().collect::<Vec<_>>());
         }
         for payload in listed {
@@ -103,15 +107,16 @@ impl Queue {
 fn take_out(listed: &mut Vec<Bytes>, in_hand: &[Arc<Message>]) -> Vec<Arc<Message>> {
     let mut held: HashMap<&Bytes, usize> = HashMap::new();
     in_hand.iter().for_each(|message| *held.entry(message.payload()).or_default() += 1);
-    // The oldest are those in hand: they came first.
-    let mut index = listed.len();
-    while index > 0 {
-        index -= 1;
-        if let Some(count) = held.get_mut(&listed[index]).filter(|count| **count > 0) {
+    // The oldest are those in hand: they came first, and stand last.
+    listed.reverse();
+    listed.retain(|payload| match held.get_mut(payload).filter(|count| **count > 0) {
+        Some(count) => {
             *count -= 1;
-            listed.remove(index);
+            false
         }
-    }
+        None => true,
+    });
+    listed.reverse();
     let mut gone = Vec::new();
     for message in in_hand {
         if let Some(count) = held.get_mut(message.payload()).filter(|count| **count > 0) {

@@ -9,7 +9,7 @@ use rbq_client::Error;
 use tokio::time::Instant;
 
 use super::Shift;
-use crate::cmd::consume::message::Message;
+use crate::cmd::consume::message::{Message, which};
 use crate::cmd::consume::source::Source;
 use crate::failure::{Failure, Result, say};
 use crate::outage::{Cause, Pause};
@@ -71,8 +71,9 @@ impl<S: Source> Shift<S> {
     }
 
     fn let_go(&mut self, gone: Vec<Arc<Message>>) {
-        let is_gone = |message: &Arc<Message>| gone.iter().any(|gone| Arc::ptr_eq(gone, message));
         self.fates.drop_all(&gone);
+        let gone = which(&gone);
+        let is_gone = |message: &Arc<Message>| gone.contains(&Arc::as_ptr(message).addr());
         self.waiting.retain(|(_, message)| !is_gone(message));
         self.foreign.extend(self.held.iter().filter(|held| is_gone(held)).cloned());
     }
