@@ -147,6 +147,9 @@ fn told(error: &Error) -> Told {
             Told::new(error.to_string()).hint("only rbq knows this: is this another server?")
         }
         Error::Timeout(_) => Told { exit: Exit::TimedOut, ..Told::new(error.to_string()) },
+        Error::Reply(reply) if reply.code() == "NOPERM" => Told::new(error.to_string()).hint(
+            "`rbq cli ACL WHOAMI` tells who this user is; ACL SETUSER grants commands (+name) and keys (~pattern)",
+        ),
         Error::Redirect(redirect) => {
             Told::new(redirect.to_string()).hint(format!("try --url redis://{}:{}", redirect.host, redirect.port))
         }

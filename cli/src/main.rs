@@ -27,6 +27,7 @@ mod jq;
 mod lines;
 mod moment;
 mod open;
+mod outage;
 mod output;
 mod print;
 mod progress;

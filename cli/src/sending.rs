@@ -16,27 +16,20 @@ mod window;
 
 use std::time::Duration;
 
-use rbq_client::{Error, Link, Options, Redirect, RedirectKind, Target};
+use rbq_client::{Error, Link, Options, RedirectKind, Target};
 use rbq_resp::Value;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use self::window::Window;
-use crate::duration;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::feed::Requests;
 use crate::interrupt::Interrupt;
+use crate::outage::{Cause, Outage, Pause};
 use crate::progress::Progress;
 
 /// Errors told one by one; later ones are counted alone.
 const ERRORS_TOLD_MAX: u64 = 3;
-
-/// Between two attempts to connect: at first, and at most.
-const PAUSE: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
-
-/// How long redirects are followed without one answer: longer than any settled cluster needs.
-const REDIRECT_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// How much a rate may catch up at once: a timer counts milliseconds, and a server may pause for a while.
 const CATCH_UP: Duration = Duration::from_millis(100);
@@ -69,6 +62,8 @@ pub(crate) enum Again {
 /// A run of sending.
 #[derive(Debug)]
 pub(crate) struct Sending {
+    /// The server that was named; on a cluster the key may be served by another.
+    seed: Target,
     target: Target,
     link: Link,
     interrupt: Interrupt,
@@ -78,8 +73,7 @@ pub(crate) struct Sending {
     reading: bool,
     /// When the next message may go.
     due: Instant,
-    /// Since when nothing was answered, after a connection was lost.
-    lost_since: Option<Instant>,
+    outage: Outage,
     sent: u64,
     acknowledged: u64,
     refused: u64,
@@ -100,9 +94,10 @@ impl From<Error> for Stop {
 impl Sending {
     pub(crate) fn new(target: Target, link: Link, interrupt: Interrupt, manner: Manner, progress: Progress) -> Self {
         let (window, due) = (Window::default(), Instant::now());
-        let (reading, lost_since) = (true, None);
+        let (reading, outage) = (true, Outage::new(manner.reconnect));
         let (sent, acknowledged, refused) = (0, 0, 0);
         Self {
+            seed: target.clone(),
             target,
             link,
             interrupt,
@@ -111,7 +106,7 @@ impl Sending {
             window,
             reading,
             due,
-            lost_since,
+            outage,
             sent,
             acknowledged,
             refused,
@@ -248,14 +243,17 @@ impl Sending {
     fn count(&mut self, value: &Value, acknowledged: &mut impl FnMut(&Value)) -> Result<(), Stop> {
         let refused = match value {
             Value::Push(_) => return Ok(()),
-            Value::Error(text) => match Redirect::parse(text.as_bytes()) {
-                Some(redirect) => return Err(Stop::Connection(Error::Redirect(redirect))),
-                None => Failure::from(Error::from_error_reply(text.clone())),
+            Value::Error(text) => match Error::from_error_reply(text.clone()) {
+                // Nothing was executed, and will be once the server is ready, or at another node.
+                error if Cause::of(&error).is_some() => return Err(Stop::Connection(error)),
+                error => Failure::from(error),
             },
             Value::Null | Value::NullArray => Failure::new(self.manner.nil),
             value => {
                 self.acknowledged += 1;
-                self.lost_since = None;
+                if let Some(again) = self.outage.end() {
+                    self.progress.say(again);
+                }
                 self.window.answer();
                 acknowledged(value);
                 return Ok(());
@@ -271,44 +269,45 @@ impl Sending {
 
     /// Reaches the server again, or the node it names, and queues what was not answered.
     async fn reconnect(&mut self, error: Error) -> Result<()> {
-        let (mut pause, mut limit) = (PAUSE, self.manner.reconnect);
-        match &error {
-            // Nothing was executed here: the other node has the key.
-            Error::Redirect(redirect) if redirect.kind == RedirectKind::Moved => {
-                self.target.endpoint = redirect.endpoint(&self.target.endpoint);
-                (pause, limit) = (Duration::ZERO, limit.max(REDIRECT_TIME_MAX));
-            }
-            // The slot is on its way; it will have arrived in a while.
-            Error::Redirect(_) => limit = limit.max(REDIRECT_TIME_MAX),
-            error => self.tell_lost(error),
+        if let Error::Redirect(redirect) = &error
+            && redirect.kind == RedirectKind::Moved
+        {
+            self.target.endpoint = redirect.endpoint(&self.target.endpoint);
         }
-        let since = *self.lost_since.get_or_insert_with(Instant::now);
+        if let Some(line) = self.outage.begin(Cause::of(&error).unwrap_or(Cause::Lost), &error) {
+            let fate = match self.manner.again {
+                Again::Recognised => "sent again, and recognised where they had arrived",
+                Again::Doubled => "sent again, and there twice where they had arrived",
+            };
+            self.progress.say(&format!("{line}: {} not acknowledged, {fate}", self.window.in_flight()));
+        }
         loop {
-            if since.elapsed() + pause > limit {
+            if self.outage.pause(&mut self.interrupt).await != Pause::Over {
                 return Err(error.into());
             }
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = self.interrupt.pressed() => return Err(error.into()),
-            }
-            pause = (pause * 2).clamp(PAUSE, PAUSE_MAX);
-            match Link::connect(&self.target, &Options::default()).await {
+            match self.connect().await {
                 Ok(link) => self.link = link,
                 Err(refused @ Error::Auth(_)) => return Err(refused.into()),
-                Err(_) => continue,
+                Err(_) => {
+                    // Whoever was named last may be gone, and the others know who has its place.
+                    self.target.clone_from(&self.seed);
+                    continue;
+                }
             }
             self.window.unanswered().for_each(|requests| self.link.queue_encoded(requests));
             return Ok(());
         }
     }
 
-    fn tell_lost(&self, error: &Error) {
-        let in_flight = self.window.in_flight();
-        let fate = match self.manner.again {
-            Again::Recognised => "sent again, and recognised where they had arrived",
-            Again::Doubled => "sent again, and there twice where they had arrived",
-        };
-        let limit = duration::shown(self.manner.reconnect);
-        self.progress.say(&format!("{error}; trying to reach it for {limit}: {in_flight} not acknowledged, {fate}"));
+    /// A connection to a server that is ready: one that is not would refuse all that is in flight.
+    async fn connect(&self) -> std::result::Result<Link, Error> {
+        let mut link = Link::connect(&self.target, &Options::default()).await?;
+        if let Value::Error(text) = link.call(["PING"]).await? {
+            let error = Error::from_error_reply(text);
+            if Cause::of(&error).is_some() {
+                return Err(error);
+            }
+        }
+        Ok(link)
     }
 }

@@ -197,7 +197,8 @@ impl Servers {
         Ok(matches!(told.first(), Some(Value::Array(parts)) if !parts.is_empty()))
     }
 
-    fn owner(&self, key: &[u8]) -> Endpoint {
+    /// The node that serves a key, as far as is known.
+    pub(crate) fn owner(&self, key: &[u8]) -> Endpoint {
         let number = slot(key);
         let range = self.ranges.iter().find(|(first, last, _)| (*first..=*last).contains(&number));
         range.map_or_else(|| self.links[0].0.clone(), |(_, _, endpoint)| endpoint.clone())

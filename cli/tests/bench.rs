@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 use rbq_client::{Client, Request, Value};
 use serde_json::Value as Json;
 use support::own::Server;
-use support::{Oracle, ask, client, oracle, play, rbq, run, start, until};
+use support::{Oracle, ask, client, cluster, oracle, play, rbq, run, start, until};
 
 fn measured(output: &Output) -> Json {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
@@ -75,6 +75,68 @@ fn our_own_server_is_measured_alike() {
     assert_eq!(server.play(&["cli", "dbsize"], ""), "exit 0\nout| 0\n");
 }
 
+#[tokio::test]
+async fn every_node_of_a_cluster_is_measured() {
+    let Some(nodes) = cluster::start::<3>().await else { return };
+    let url = nodes[1].oracle.url();
+    let reports = measure_all(|args| {
+        let mut command = rbq(args);
+        command.env("RBQ_URL", &url);
+        command
+    });
+    for report in &reports {
+        assert_eq!((&report["sent"], &report["received"]), (&500.into(), &report["expected"]), "{report}");
+        for mistake in ["lost", "doubled", "out_of_order", "damaged"] {
+            assert_eq!(report[mistake], 0, "{report}");
+        }
+    }
+    let keys: Vec<u64> = reports.iter().map(|report| report["keys"].as_u64().unwrap()).collect();
+    // As many as there are nodes, or consumers if those are fewer.
+    assert_eq!(keys, [3, 3, 3, 2, 3, 2, 3]);
+    for node in &nodes {
+        let done = node.text(&["INFO", "commandstats"]).await;
+        assert!(["lpush", "xadd", "publish"].iter().all(|name| done.contains(&format!("cmdstat_{name}:"))), "{done}");
+        assert_eq!(ask(&node.client, "dbsize").await, Value::Integer(0));
+    }
+    let one = ["bench", "stream", "--keys", "1", "--consumers", "2", "-n", "300", "-o", "json", "-q"];
+    let output = run(rbq(&one).env("RBQ_URL", &url), b"");
+    let report = measured(&output);
+    assert_eq!((&report["keys"], &report["expected"]), (&1.into(), &600.into()), "{output:?}");
+}
+
+#[tokio::test]
+async fn several_keys_of_one_server_are_shared_out() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    for workload in ["queue", "stream", "group", "pubsub"] {
+        let args = ["bench", workload, "--keys", "4", "--consumers", "8", "-c", "4", "-n", "200", "-o", "json", "-q"];
+        let output = run(rbq(&args).env("RBQ_URL", oracle.url()), b"");
+        let report = measured(&output);
+        let expected = if matches!(workload, "stream" | "pubsub") { 400 } else { 200 };
+        assert_eq!((&report["expected"], &report["received"]), (&expected.into(), &expected.into()), "{output:?}");
+    }
+    assert_eq!(ask(&client(&oracle).await, "dbsize").await, Value::Integer(0));
+    assert_snapshot!(play(&oracle, &["bench", "queue", "--keys", "4", "--consumers", "3"], ""), @r"
+    exit 2
+    err| error: 4 keys need a consumer each, and there are 3
+    ");
+}
+
+#[tokio::test]
+async fn what_a_killed_measurement_leaves_goes_by_itself() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    for workload in ["stream", "group"] {
+        let mut child = endless(&oracle, workload);
+        let key = key_of_the_run(&control).await;
+        until(&control, &format!("xlen {key}"), |length| *length != Value::Integer(0)).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let Value::Integer(left_ms) = ask(&control, &format!("pttl {key}")).await else { panic!() };
+        assert!((1..=600_000).contains(&left_ms), "{left_ms}");
+        ask(&control, "flushall").await;
+    }
+}
+
 #[test]
 fn a_person_reads_a_list_of_findings() {
     let Some(oracle) = Oracle::start(&[]) else { return };
@@ -90,6 +152,7 @@ fn a_person_reads_a_list_of_findings() {
     out| clients
     out| pipeline
     out| consumers
+    out| keys
     out| message
     out| sent
     out| sent in seconds

@@ -130,19 +130,97 @@ async fn what_others_hold_is_left_until_it_is_acknowledged() {
     }
 }
 
+/// A redis-server, where there is one: rbq has no ACL users.
+fn with_users() -> Option<Either> {
+    Either::both().into_iter().find(|site| matches!(site, Either::Redis(_)))
+}
+
 #[tokio::test]
 async fn a_user_without_the_right_to_notes_consumes_without() {
-    // rbq has no ACL users.
-    for site in Either::both().into_iter().filter(|site| matches!(site, Either::Redis(_))) {
-        let control = site.client().await;
-        play(&site, &["produce", "stream", "jobs", "-q", "bad"]);
-        one_after_the_other(&site, &["w1", "w2", "w3"]);
-        ask(&control, "ACL SETUSER ann on >secret ~jobs ~jobs.dlq +@all").await;
-        let url = site.url().replace("redis://", "redis://ann:secret@");
-        let args = ["consume", "stream", "jobs", "-g", "g", "-c", "w4", "--ack-wait", "50ms", "--max-deliver", "3"];
-        let more = ["--exit-at-end", "--url", url.as_str()];
-        let said = play(&site, &[&args[..], &more].concat());
-        assert!(said.contains("may not use") && said.contains("(max-deliver, delivery 3)"), "{said}");
-        assert!(said.starts_with("exit 0\n"), "{said}");
+    let Some(site) = with_users() else { return };
+    let control = site.client().await;
+    let url = site.url().replace("redis://", "redis://ann:secret@");
+    let notes = r#"on "jobs:rbq:attempts:g:*": dead letters will name the last consumer alone; `ACL SETUSER name "#;
+    for (rights, refused) in [
+        ("~jobs ~jobs.dlq +@all", "WATCH and GET and SET and DEL"),
+        ("~* +@all -del", "DEL"),
+        ("~* +@all -multi", "MULTI"),
+    ] {
+        ask(&control, "FLUSHALL").await;
+        ask(&control, &format!("ACL SETUSER ann reset on >secret {rights}")).await;
+        play(&site, &["produce", "stream", "jobs", "-q", "good"]);
+        let args = [
+            "consume",
+            "stream",
+            "jobs",
+            "-g",
+            "g",
+            "--create",
+            "-c",
+            "w4",
+            "--ack-wait",
+            "50ms",
+            "--max-deliver",
+            "3",
+        ];
+        let begin = [&args[..], &["--url", url.as_str()]].concat();
+        // Long enough in work for its lease to be extended, which is when a note would be written.
+        let work = ["-n", "1", "--exec", "sleep 0.2"];
+        let said = play(&site, &[&begin[..], &work].concat());
+        assert!(said.starts_with("exit 0\n"), "{rights}: {said}");
+        assert!(said.contains(&format!("this user may not use {refused} {notes}+{}", first_of(refused))), "{said}");
+        let pending = play(&site, &["cli", "--json", "xpending", "jobs", "g"]);
+        assert_eq!(pending, "exit 0\nout| [0,null,null,null]\n", "{rights}");
+        if refused != "MULTI" {
+            play(&site, &["produce", "stream", "jobs", "-q", "bad"]);
+            one_after_the_other(&site, &["w1", "w2", "w3"]);
+            let said = play(&site, &[&begin[..], &["--exit-at-end"]].concat());
+            assert!(said.starts_with("exit 0\n") && said.contains("(max-deliver, delivery 3)"), "{rights}: {said}");
+        }
     }
+}
+
+fn first_of(commands: &str) -> String {
+    commands.split(' ').next().unwrap().to_lowercase()
+}
+
+#[tokio::test]
+async fn a_user_who_could_not_finish_a_message_is_given_none() {
+    let Some(site) = with_users() else { return };
+    let control = site.client().await;
+    let url = site.url().replace("redis://", "redis://ann:secret@");
+    let group = ["consume", "stream", "jobs", "-g", "g", "--create", "-c", "ann", "--no-wait", "--url", &url];
+    let queue = ["consume", "queue", "tasks", "-q", "-c", "ann", "--no-wait", "--exec", "true", "--url", &url];
+    play(&site, &["produce", "stream", "jobs", "-q", "one"]);
+    play(&site, &["produce", "queue", "tasks", "-q", "one"]);
+    for (args, rights, expected) in [
+        (
+            &group[..],
+            "-xack",
+            "XACK on \"jobs\", and a group cannot be consumed without\nerr| hint: `ACL SETUSER name +xack ~jobs` grants it\n",
+        ),
+        (
+            &group,
+            "-xclaim -xpending",
+            "XPENDING and XCLAIM on \"jobs\", and a group cannot be consumed without\n\
+            err| hint: `ACL SETUSER name +xpending +xclaim ~jobs` grants it\n",
+        ),
+        (
+            &queue,
+            "-lrem",
+            "LREM on \"tasks:processing:ann\", and a queue cannot be consumed without; `--ack none` needs no \
+            more than to pop\nerr| hint: `ACL SETUSER name +lrem ~tasks:processing:ann` grants it\n",
+        ),
+    ] {
+        ask(&control, &format!("ACL SETUSER ann reset on >secret ~* +@all {rights}")).await;
+        assert_eq!(play(&site, args), format!("exit 1\nerr| error: this user may not use {expected}"));
+        assert_eq!(ask(&control, "llen tasks").await, Value::Integer(1));
+        assert_eq!(ask(&control, "xinfo groups jobs").await, Value::Array(vec![]));
+    }
+    // It can work, and says what it cannot do before it comes to that.
+    ask(&control, "ACL SETUSER ann reset on >secret ~jobs ~jobs:* +@all").await;
+    let said = play(&site, &group);
+    let expected = "exit 0\nout| one\nerr| this user may not use WATCH and TYPE and XADD and XDEL on \"jobs.dlq\": a message that \
+        has to become a dead letter will end this consumer; `ACL SETUSER name +watch +type +xadd +xdel ~jobs.dlq` grants it\n";
+    assert_eq!(said, expected);
 }

@@ -20,17 +20,14 @@ impl Server {
 
     /// The same in a directory that somebody knows already.
     pub(crate) fn start_in(dir: TempDir) -> Self {
-        let mut command =
-            rbq(&["server", "--port", "0", "--unixsocket", "rbq.sock", "--dir", dir.path().to_str().unwrap()]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut said = String::new();
-        while !said.contains("ready to accept connections") {
-            assert!(log.read_line(&mut said).unwrap() > 0, "the server ended: {said}");
-        }
-        // Read on, or a full pipe would hold up the server.
-        std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
-        Self { child, dir }
+        Self { child: serve(&dir), dir }
+    }
+
+    /// Ends it with SIGKILL and starts it again in its directory, and so on its socket: no port that somebody could take.
+    pub(crate) fn kill_and_start(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = serve(&self.dir);
     }
 
     pub(crate) fn socket(&self) -> String {
@@ -50,6 +47,21 @@ impl Server {
     pub(crate) fn play(&self, args: &[&str], stdin: &str) -> String {
         text(&run(&mut self.command(args), stdin.as_bytes()))
     }
+}
+
+/// A server that is ready.
+fn serve(dir: &TempDir) -> Child {
+    let mut command =
+        rbq(&["server", "--port", "0", "--unixsocket", "rbq.sock", "--dir", dir.path().to_str().unwrap()]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("ready to accept connections") {
+        assert!(log.read_line(&mut said).unwrap() > 0, "the server ended: {said}");
+    }
+    // Read on, or a full pipe would hold up the server.
+    std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
+    child
 }
 
 impl Drop for Server {

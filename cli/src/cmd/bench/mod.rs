@@ -9,6 +9,7 @@
 //! beside every figure. Everything is on one thread of one process, so that one clock dates both ends; its own limit is
 //! a few hundred thousand messages a second.
 
+mod lanes;
 mod ledger;
 mod pace;
 mod payload;
@@ -27,6 +28,7 @@ use rbq_client::{Error, Link};
 use rbq_resp::Value;
 use tokio::task::JoinSet;
 
+use self::lanes::Lane;
 use self::pace::{Pace, Schedule};
 use self::produce::Sent;
 use self::receive::{GROUP, Received, Receiver};
@@ -53,6 +55,7 @@ pubsub:   PUBLISH by --clients, to --consumers subscribers: every message to eac
 latency:  PING by --clients\n\n\
 Without --rate each client waits for its replies before it sends more: a closed loop, for how much a server can do. With\n\
 --rate messages are due when the plan says, and latencies count from then: an open loop, for how long it takes.\n\n\
+On a cluster there is a key on each node, unless --keys or --consumers say otherwise.\n\n\
 Keys are named rbq:bench:WORKLOAD:RUN and deleted at the end. Ends with 1 if a message was lost, doubled, out of order or\n\
 damaged.")]
 pub(crate) struct BenchArgs {
@@ -61,9 +64,12 @@ pub(crate) struct BenchArgs {
     /// Connections that send [default: 50, for latency 1]
     #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     clients: Option<u32>,
-    /// Connections that receive
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    consumers: u32,
+    /// Connections that receive [default: one for each key]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    consumers: Option<u32>,
+    /// Queues, streams or channels, which clients and consumers share out [default: one for each node]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    keys: Option<u32>,
     /// Messages that a client sends before it waits for the replies
     #[arg(short = 'P', long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pipeline: u64,
@@ -131,13 +137,17 @@ fn parse_rate(text: &str) -> std::result::Result<f64, &'static str> {
 }
 
 pub(crate) async fn run(args: BenchArgs) -> Result<Exit> {
-    let mut control = args.server.link().await?;
-    let mut report = Report::new(&args, &mut control).await?;
+    let run_id = fastrand::u64(..);
+    let mut lanes = lanes::lay(&args, run_id).await?;
+    let mut report = Report::new(&args, lanes.len(), &mut lanes[0].control).await?;
     let interrupt = Interrupt::listen()?;
-    let key = format!("rbq:bench:{}:{:016x}", args.workload.name(), report.run_id);
-    let measured = measure(&args, &key, &mut control, interrupt.clone(), &mut report).await;
+    let form = payload::Form::new(run_id, args.size as usize);
+    let measured = measure(&args, form, &mut lanes, interrupt.clone(), &mut report).await;
     // Whatever happened, nothing of ours stays behind.
-    let removed = control.call(["DEL", &key]).await;
+    let mut removed = Ok(());
+    for lane in &mut lanes {
+        removed = removed.and(lane.remove().await);
+    }
     measured?;
     removed?;
     report.write(args.output)?;
@@ -146,30 +156,24 @@ pub(crate) async fn run(args: BenchArgs) -> Result<Exit> {
 
 async fn measure(
     args: &BenchArgs,
-    key: &str,
-    control: &mut Link,
+    form: payload::Form,
+    lanes: &mut [Lane],
     mut interrupt: Interrupt,
     report: &mut Report,
 ) -> Result<()> {
-    let form = payload::Form::new(report.run_id, args.size as usize);
-    let mut run = Run::new(args.workload, key.to_owned(), form, args.pipeline, args.batch);
+    let keys = lanes.iter().map(|lane| lane.key.clone()).collect();
+    let mut run = Run::new(args.workload, keys, form, args.pipeline, args.batch);
     (run.count, run.duration) = (args.total(), args.duration);
-    if args.workload == Workload::Group {
-        call(control, &["XGROUP", "CREATE", key, GROUP, "0", "MKSTREAM"]).await?;
+    for lane in &mut *lanes {
+        lane.prepare(args.workload).await?;
     }
-    let mut links = Vec::new();
-    for _ in 0..args.producers() {
-        links.push(args.server.link().await?);
-    }
-    let mut receiver_links = Vec::new();
-    for _ in 0..args.receivers() {
-        receiver_links.push(args.server.link().await?);
-    }
+    let links = links(lanes, args.producers()).await?;
+    let receiver_links = self::links(lanes, args.receivers(lanes.len())).await?;
     // Connecting is not part of it.
     run.origin = Instant::now();
     let run = Arc::new(run);
     let mut receivers = JoinSet::new();
-    for (number, link) in (1..).zip(receiver_links) {
+    for (number, link) in (0..).zip(receiver_links) {
         let receiver = Receiver::start(link, Arc::clone(&run), number).await?;
         receivers.spawn(receiver.run());
     }
@@ -191,10 +195,8 @@ async fn measure(
                 if producers.is_empty() {
                     report.sent_ns = run.now_ns();
                     run.close();
-                    if args.workload == Workload::Pubsub {
-                        control.queue(&rbq_client::Request::new("PUBLISH").arg(key).arg(run.form.end()));
-                        control.flush().await?;
-                        control.receive().await?;
+                    for lane in lanes.iter_mut().filter(|_| args.workload == Workload::Pubsub) {
+                        lane.publish(run.form.end()).await?;
                     }
                 }
             }
@@ -204,16 +206,28 @@ async fn measure(
             _ = ticks.tick() => {
                 progress.add(run.acknowledged() - told);
                 told = run.acknowledged();
+                for lane in &mut *lanes {
+                    lane.renew().await?;
+                }
             }
         }
     }
     progress.finish();
-    if args.workload == Workload::Group {
-        report.pending = Some(pending(control, key).await?);
+    for lane in lanes.iter_mut().filter(|_| args.workload == Workload::Group) {
+        *report.pending.get_or_insert(0) += pending(&mut lane.control, &lane.key).await?;
     }
     sent.sort_by_key(|(producer, _)| *producer);
     report.settle(sent.into_iter().map(|(_, sent)| sent), received);
     Ok(())
+}
+
+/// So many connections, to the nodes of the keys in turn.
+async fn links(lanes: &[Lane], count: u32) -> Result<Vec<Link>> {
+    let mut links = Vec::new();
+    for lane in lanes.iter().cycle().take(count as usize) {
+        links.push(lane.link().await?);
+    }
+    Ok(links)
 }
 
 type Producers = JoinSet<Result<(u32, Sent)>>;
@@ -238,8 +252,8 @@ impl BenchArgs {
         self.clients.unwrap_or(if self.workload == Workload::Latency { 1 } else { 50 })
     }
 
-    fn receivers(&self) -> u32 {
-        if self.workload == Workload::Latency { 0 } else { self.consumers }
+    fn receivers(&self, keys: usize) -> u32 {
+        if self.workload == Workload::Latency { 0 } else { self.consumers.unwrap_or(keys as u32) }
     }
 
     /// How many messages there will be, if that is known.

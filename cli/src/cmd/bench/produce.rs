@@ -102,7 +102,7 @@ pub(super) async fn open(
 }
 
 fn request(run: &Run, producer: u32, number: u64, due_ns: u64) -> Request {
-    let key = &run.key;
+    let key = run.key(producer as usize);
     let payload = || run.form.message(producer, number, due_ns);
     match run.workload {
         Workload::Queue => Request::new("LPUSH").arg(key).arg(payload()),

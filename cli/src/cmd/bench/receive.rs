@@ -33,6 +33,8 @@ pub(super) struct Received {
     pub(super) last_ns: u64,
     /// Whether the server closed the subscription.
     pub(super) cut_off: bool,
+    /// Which of the receivers this is, from 0.
+    pub(super) number: usize,
 }
 
 /// A receiver that is ready: subscribed, if it must be.
@@ -40,22 +42,25 @@ pub(super) struct Received {
 pub(super) struct Receiver {
     link: Link,
     run: Arc<Run>,
+    key: String,
     name: String,
     received: Received,
 }
 
 impl Receiver {
-    pub(super) async fn start(mut link: Link, run: Arc<Run>, number: u64) -> Result<Self> {
+    pub(super) async fn start(mut link: Link, run: Arc<Run>, number: usize) -> Result<Self> {
+        let key = run.key(number).to_owned();
         if run.workload == Workload::Pubsub {
-            link.queue(&Request::new("SUBSCRIBE").arg(&run.key));
+            link.queue(&Request::new("SUBSCRIBE").arg(&key));
             link.flush().await?;
             // Its confirmation: from here on nothing is missed.
             if let Value::Error(text) = link.receive().await? {
                 return Err(Error::from_error_reply(text).into());
             }
         }
-        let received = Received { ledger: Ledger::default(), delivered: Spread::new(), last_ns: 0, cut_off: false };
-        Ok(Self { link, run, name: format!("consumer-{number}"), received })
+        let (ledger, delivered) = (Ledger::default(), Spread::new());
+        let received = Received { ledger, delivered, last_ns: 0, cut_off: false, number };
+        Ok(Self { link, run, key, name: format!("consumer-{}", number + 1), received })
     }
 
     /// Receives until nothing can come any more.
@@ -71,8 +76,8 @@ impl Receiver {
     }
 
     async fn take(&mut self) -> Result<()> {
-        let many = Request::new("RPOP").arg(&self.run.key).arg(self.run.batch.to_string());
-        let one = Request::new("BRPOP").arg(&self.run.key).arg(WAIT_SECONDS);
+        let many = Request::new("RPOP").arg(&self.key).arg(self.run.batch.to_string());
+        let one = Request::new("BRPOP").arg(&self.key).arg(WAIT_SECONDS);
         loop {
             let closed = self.run.is_closed();
             if self.run.batch > 1 {
@@ -96,7 +101,7 @@ impl Receiver {
         loop {
             let closed = self.run.is_closed();
             let read = Request::new("XREAD").arg("COUNT").arg(self.run.batch.to_string());
-            let read = read.args(["BLOCK", WAIT_MS, "STREAMS"]).arg(&self.run.key).arg(&last);
+            let read = read.args(["BLOCK", WAIT_MS, "STREAMS"]).arg(&self.key).arg(&last);
             let entries = entries(self.ask(&read).await?);
             match entries.last() {
                 Some((id, _)) => last.clone_from(id),
@@ -110,13 +115,12 @@ impl Receiver {
     async fn work(&mut self) -> Result<()> {
         let read = Request::new("XREADGROUP").args(["GROUP", GROUP]).arg(&self.name);
         let read = read.arg("COUNT").arg(self.run.batch.to_string()).args(["BLOCK", WAIT_MS]);
-        let read = read.arg("STREAMS").arg(&self.run.key).arg(">");
+        let read = read.arg("STREAMS").arg(&self.key).arg(">");
         let mut entries = Vec::new();
         loop {
             let closed = self.run.is_closed();
             // The acknowledgement of what was received goes with the question for more.
-            let ack =
-                entries.iter().fold(Request::new("XACK").arg(&self.run.key).arg(GROUP), |ack, (id, _)| ack.arg(id));
+            let ack = entries.iter().fold(Request::new("XACK").arg(&self.key).arg(GROUP), |ack, (id, _)| ack.arg(id));
             if !entries.is_empty() {
                 self.link.queue(&ack);
             }

@@ -13,12 +13,12 @@ use crate::records::{Cell, Column, OutputArgs, column};
 /// The findings, as they grow.
 #[derive(Debug)]
 pub(super) struct Report {
-    pub(super) run_id: u64,
     workload: Workload,
     server: String,
     durability: String,
     clients: u32,
     consumers: u32,
+    keys: usize,
     pipeline: u64,
     size: u32,
     rate: Option<f64>,
@@ -39,14 +39,14 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) async fn new(args: &BenchArgs, control: &mut Link) -> Result<Self> {
+    pub(super) async fn new(args: &BenchArgs, keys: usize, control: &mut Link) -> Result<Self> {
         Ok(Self {
-            run_id: fastrand::u64(..),
             workload: args.workload,
             server: server::name(control).await?,
             durability: server::durability(control).await?,
             clients: args.producers(),
-            consumers: args.receivers(),
+            consumers: args.receivers(keys),
+            keys,
             pipeline: args.pipeline,
             size: args.size,
             rate: args.rate,
@@ -74,13 +74,17 @@ impl Report {
         }
         self.sent = counts.iter().sum();
         let fan_out = self.workload.is_fan_out();
-        self.expected = if fan_out { self.sent * u64::from(self.consumers) } else { self.sent };
+        self.expected = if fan_out { 0 } else { self.sent };
         for received in &received {
             self.received_ns = self.received_ns.max(received.last_ns);
             self.cut_off += u64::from(received.cut_off);
             self.delivered.add(&received.delivered);
             if fan_out {
-                self.lost += received.ledger.lost(&counts);
+                let of_its_key = |producer: usize| producer % self.keys == received.number % self.keys;
+                let counts = counts.iter().enumerate();
+                let due: Vec<_> = counts.map(|(index, count)| if of_its_key(index) { *count } else { 0 }).collect();
+                self.expected += due.iter().sum::<u64>();
+                self.lost += received.ledger.lost(&due);
                 self.arrived.add_counts(&received.ledger);
             } else {
                 self.arrived.share(&received.ledger);
@@ -116,6 +120,7 @@ impl Report {
             (column("clients", "clients"), Cell::number(self.clients)),
             (column("pipeline", "pipeline"), Cell::number(self.pipeline)),
             (column("consumers", "consumers"), Cell::number(self.consumers)),
+            (column("keys", "keys"), Cell::number(self.keys as u64)),
             (column("message_bytes", "message"), Cell::size_bytes(self.size.into())),
             (column("sent", "sent"), Cell::number(self.sent)),
             (column("sent_seconds", "sent in seconds"), Cell::fraction(seconds(self.sent_ns))),

@@ -10,8 +10,8 @@ use super::payload::Form;
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) workload: Workload,
-    /// The queue, the stream or the channel.
-    pub(super) key: String,
+    /// The queues, streams or channels.
+    keys: Vec<String>,
     pub(super) form: Form,
     pub(super) pipeline: u64,
     /// Messages a consumer takes at a time.
@@ -27,10 +27,10 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(workload: Workload, key: String, form: Form, pipeline: u64, batch: u64) -> Self {
+    pub(super) fn new(workload: Workload, keys: Vec<String>, form: Form, pipeline: u64, batch: u64) -> Self {
         Self {
             workload,
-            key,
+            keys,
             form,
             pipeline,
             batch,
@@ -42,6 +42,11 @@ impl Run {
             stopped: AtomicBool::new(false),
             all_sent: AtomicBool::new(false),
         }
+    }
+
+    /// The key of a client or a consumer: they share them out.
+    pub(super) fn key(&self, number: usize) -> &str {
+        &self.keys[number % self.keys.len()]
     }
 
     pub(super) fn now_ns(&self) -> u64 {

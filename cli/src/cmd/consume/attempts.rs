@@ -28,6 +28,9 @@ use crate::failure::{Result, say};
 /// Long enough for a message that is tried once a week, and an end for what nobody takes away.
 const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
+/// What it means when they cannot be kept.
+pub(super) const NO_NOTES: &str = "dead letters will name the last consumer alone";
+
 /// The notes of one group.
 #[derive(Debug)]
 pub(super) struct Attempts {
@@ -92,6 +95,13 @@ impl Attempts {
     /// This message is no longer in hand.
     pub(super) fn forget(&mut self, id: &str) {
         self.noted.remove(id);
+    }
+
+    /// Whether there is a note of this message is not known: the connection was lost.
+    pub(super) fn doubt(&mut self, id: &str) {
+        if self.is_allowed {
+            self.noted.entry(id.to_owned()).or_insert(0);
+        }
     }
 
     /// What is noted. From now until [`change`](Self::change) or [`let_go`](Self::let_go) nobody else notes anything unseen.
@@ -171,11 +181,21 @@ impl Attempts {
         }
     }
 
-    fn forbid(&mut self) {
+    /// A key like those of the notes.
+    pub(super) fn sample(&self) -> Vec<u8> {
+        [&self.prefix[..], b"*"].concat()
+    }
+
+    /// Nothing is noted from now on.
+    pub(super) fn do_without(&mut self) {
         self.is_allowed = false;
         self.noted.clear();
-        let keys = rbq_resp::quote(&[&self.prefix[..], b"*"].concat());
-        say(&format!("this user may not use {keys}: dead letters will name the last consumer alone"));
+    }
+
+    /// The server has just refused a note.
+    pub(super) fn forbid(&mut self) {
+        self.do_without();
+        say(&format!("this user may not use {}: {NO_NOTES}", rbq_resp::quote(&self.sample())));
     }
 }
 

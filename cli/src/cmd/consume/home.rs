@@ -1,19 +1,21 @@
 //! Where a key lives: the node that serves it, what it holds, and what the keys beside it are called.
 //!
-//! A transaction cannot follow a redirect on its way, so the node is found once, before anything is taken. All other keys are
-//! in the same slot: a name beside another has its hash tag, and gets one where the server is a cluster and the name has none.
+//! A transaction cannot follow a redirect on its way, so the node is found before anything is taken, and again when it has gone
+//! or no longer serves the key. All other keys are in the same slot: a name beside another has its hash tag, and gets one where
+//! the server is a cluster and the name has none.
 
 use std::time::Duration;
 
-use rbq_client::{Link, Options, Redirect, Request, Target};
+use rbq_client::{Endpoint, Error, Link, Options, Redirect, RedirectKind, Request, Target};
 use rbq_resp::{Value, quote, slot};
 use tokio::time::sleep;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::cmd::produce::Kind;
-use crate::facts::unexpected;
+use crate::facts::{array, number, text, unexpected};
 use crate::failure::{Failure, Result};
 use crate::open::ServerArgs;
+use crate::outage::Cause;
 
 /// Redirects followed: a settled cluster needs one.
 const REDIRECTS_MAX: usize = 5;
@@ -25,31 +27,98 @@ const NAME_PAUSE: Duration = Duration::from_millis(100);
 /// The node of a key.
 #[derive(Debug)]
 pub(super) struct Home {
+    /// The server that was named.
+    seed: Target,
     target: Target,
+    /// All nodes of a cluster: when the one we know is gone, another one tells who has its place.
+    nodes: Vec<Endpoint>,
     is_cluster: bool,
 }
 
 impl Home {
     /// Finds the node that serves `key`, and makes sure that the key holds what it should, or nothing.
     pub(super) async fn find(server: &ServerArgs, key: &[u8], kind: Kind) -> Result<(Self, Link)> {
-        let mut target = server.target()?;
+        let seed = server.target()?;
+        let mut home = Self { target: seed.clone(), seed, nodes: Vec::new(), is_cluster: false };
+        let mut link = home.reach(home.seed.endpoint.clone(), key, kind).await?;
+        let info = link.call(["INFO", "cluster"]).await?;
+        home.is_cluster = text(&info).contains("cluster_enabled:1");
+        home.note_nodes(&mut link).await?;
+        Ok((home, link))
+    }
+
+    /// Finds it again, after it was lost or has sent us elsewhere.
+    pub(super) async fn find_again(&mut self, why: &Error, key: &[u8], kind: Kind) -> Result<Link> {
+        let mut first = self.target.endpoint.clone();
+        if let Error::Redirect(redirect) = why
+            && redirect.kind == RedirectKind::Moved
+        {
+            first = redirect.endpoint(&first);
+        }
+        let mut candidates = vec![first];
+        for other in [&self.target.endpoint, &self.seed.endpoint].into_iter().chain(&self.nodes) {
+            if !candidates.contains(other) {
+                candidates.push(other.clone());
+            }
+        }
+        let mut failed = None;
+        for candidate in candidates {
+            match self.reach(candidate, key, kind).await {
+                Ok(mut link) => {
+                    self.note_nodes(&mut link).await?;
+                    return Ok(link);
+                }
+                Err(Failure::Server(error)) if Cause::of(&error).is_some() => {
+                    failed.get_or_insert(error);
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(failed.expect("there is a candidate").into())
+    }
+
+    /// Beginning at a node, the one that serves the key.
+    async fn reach(&mut self, mut endpoint: Endpoint, key: &[u8], kind: Kind) -> Result<Link> {
         for _ in 0..REDIRECTS_MAX {
+            let target = Target { endpoint, ..self.seed.clone() };
             let mut link = Link::connect(&target, &Options::default()).await?;
             match link.call(Request::new("TYPE").arg(key)).await? {
                 Value::Status(held) => {
                     check_kind(&held, key, kind)?;
-                    let info = link.call(["INFO", "cluster"]).await?;
-                    let info = String::from_utf8_lossy(info.as_bytes().unwrap_or_default()).into_owned();
-                    return Ok((Self { target, is_cluster: info.contains("cluster_enabled:1") }, link));
+                    self.target = target;
+                    return Ok(link);
                 }
                 Value::Error(text) => match Redirect::parse(text.as_bytes()) {
-                    Some(redirect) => target.endpoint = redirect.endpoint(&target.endpoint),
-                    None => return Err(unexpected(Value::Error(text))),
+                    Some(redirect) if redirect.kind == RedirectKind::Moved => {
+                        endpoint = redirect.endpoint(&target.endpoint);
+                    }
+                    _ => return Err(unexpected(Value::Error(text))),
                 },
                 other => return Err(unexpected(other)),
             }
         }
-        Err(rbq_client::Error::TooManyRedirects(REDIRECTS_MAX).into())
+        Err(Error::TooManyRedirects(REDIRECTS_MAX).into())
+    }
+
+    /// Replicas too: one of them has the key when its master is gone.
+    async fn note_nodes(&mut self, link: &mut Link) -> Result<()> {
+        if !self.is_cluster {
+            return Ok(());
+        }
+        let mut nodes = Vec::new();
+        for range in array(link.call(["CLUSTER", "SLOTS"]).await?) {
+            for node in array(range).into_iter().skip(2) {
+                let parts = array(node);
+                let [host, port, ..] = parts.as_slice() else { continue };
+                let (host, port) = (text(host), number(port).and_then(|port| u16::try_from(port).ok()));
+                // A node without a name is the one that was asked.
+                if let (false, Some(port)) = (host.is_empty(), port) {
+                    nodes.push(Endpoint::Tcp { host, port });
+                }
+            }
+        }
+        self.nodes = nodes;
+        Ok(())
     }
 
     /// One more connection to it.
@@ -87,24 +156,51 @@ fn check_kind(held: &str, key: &[u8], wanted: Kind) -> Result<()> {
     Err(Failure::new(format!("`{name}` is {is}")).hint(hint))
 }
 
-/// Makes sure that nobody else consumes under this name, and lets others see that we do: what a consumer of this name left is
-/// ours only if that consumer is gone.
-pub(super) async fn be_alone(link: &mut Link, parts: &[&[u8]], consumer: &[u8]) -> Result<()> {
-    let name = format!("rbq-consume-{:016x}", xxh3_64(&parts.join(&0)));
-    let word = format!(" name={name} ");
-    for attempt in 0.. {
-        // A user without the right to look is not kept from consuming.
-        let list = link.call(["CLIENT", "LIST"]).await?;
-        let list = String::from_utf8_lossy(list.as_bytes().unwrap_or_default()).into_owned();
-        if !list.contains(&word) {
-            break;
-        }
-        if attempt == NAME_ATTEMPTS {
-            let failure = Failure::new(format!("another consumer is called {}", quote(consumer)));
-            return Err(failure.hint("give each its own name with --consumer"));
-        }
-        sleep(NAME_PAUSE).await;
+/// How others see us: what a consumer of our name left is ours only if that consumer is gone.
+#[derive(Debug)]
+pub(super) struct Presence {
+    consumer: Vec<u8>,
+    /// What the connections of all consumers of this name are called.
+    name: String,
+    /// What tells ours from those of another process.
+    run: String,
+}
+
+impl Presence {
+    pub(super) fn of(parts: &[&[u8]], consumer: &[u8]) -> Self {
+        let name = format!("rbq-consume-{:016x}", xxh3_64(&parts.join(&0)));
+        let run = format!("{name}-{:08x}", fastrand::u32(..));
+        Self { consumer: consumer.to_vec(), name, run }
     }
-    link.call(["CLIENT", "SETNAME", &name]).await?;
-    Ok(())
+
+    /// Makes sure that nobody else consumes under this name, and lets others see that we do. Connections that we have lost and the
+    /// server has not are closed: what still comes to them would come to nobody.
+    pub(super) async fn announce(&self, link: &mut Link, control: &mut Link) -> Result<()> {
+        for attempt in 0.. {
+            // A user without the right to look is not kept from consuming.
+            let list = text(&link.call(["CLIENT", "LIST"]).await?);
+            let (ours, others): (Vec<_>, Vec<_>) = list
+                .lines()
+                .filter(|line| word(line, "name=").is_some_and(|name| name.starts_with(&self.name)))
+                .partition(|line| word(line, "name=") == Some(&self.run));
+            for id in ours.into_iter().filter_map(|line| word(line, "id=")) {
+                link.call(["CLIENT", "KILL", "ID", id]).await?;
+            }
+            if others.is_empty() {
+                break;
+            }
+            if attempt == NAME_ATTEMPTS {
+                let failure = Failure::new(format!("another consumer is called {}", quote(&self.consumer)));
+                return Err(failure.hint("give each its own name with --consumer"));
+            }
+            sleep(NAME_PAUSE).await;
+        }
+        link.call(["CLIENT", "SETNAME", &self.run]).await?;
+        control.call(["CLIENT", "SETNAME", &self.run]).await?;
+        Ok(())
+    }
+}
+
+fn word<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.split(' ').find_map(|word| word.strip_prefix(name))
 }

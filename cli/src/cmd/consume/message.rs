@@ -1,5 +1,8 @@
 //! A message that was delivered: what it says, where it is from, and how often it was given to somebody.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rbq_resp::Value;
 use serde_json::{Value as Json, json};
@@ -60,6 +63,11 @@ impl Message {
             "fields": message::json_fields(&self.fields), "value": value,
         })
     }
+}
+
+/// Which messages these are: equal ones are told apart, and thousands of them found again at once.
+pub(super) fn which(messages: &[Arc<Message>]) -> HashSet<usize> {
+    messages.iter().map(|message| Arc::as_ptr(message).addr()).collect()
 }
 
 /// The entries of a reply: of `XREAD` and `XREADGROUP` about one stream, where RESP3 maps names to entries and RESP2 has arrays

@@ -13,6 +13,7 @@
 
 mod attempts;
 mod exec;
+mod fates;
 mod format;
 mod group;
 mod history;
@@ -21,6 +22,7 @@ mod message;
 mod notes;
 mod policy;
 mod queue;
+mod rights;
 mod select;
 mod source;
 mod stream;
@@ -99,6 +101,9 @@ pub(crate) struct ConsumeArgs {
     /// Group or queue: when a message is acknowledged
     #[arg(long, default_value = "auto")]
     ack: Ack,
+    /// When the connection is lost, try this long to reach the server again; `0s` gives up at once
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
+    reconnect: Duration,
     /// Queue: do not say that messages are removed
     #[arg(short, long)]
     quiet: bool,
@@ -149,6 +154,7 @@ pub(crate) async fn run(args: ConsumeArgs) -> Result<Exit> {
         policy: args.policy.clone(),
         quota: Quota::new(&args, batch),
         wait: args.wait(),
+        reconnect: args.reconnect,
     };
     match (args.kind, group) {
         (Kind::Queue, _) => {

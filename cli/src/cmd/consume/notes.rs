@@ -7,6 +7,8 @@
 //! Invariant: there is one note for each message in hand, and one for each that an earlier run had in hand. Equal messages have
 //! equal hashes and may swap their notes, but two of them never share one, so a hundred equal messages do not kill each other.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
@@ -88,7 +90,31 @@ impl Notes {
     /// The message is no longer in hand, and done with.
     pub(super) fn forget(&mut self, message: &Message) {
         let note = Note::of(message);
+        if !remove(&mut self.held, |held| *held == note) {
+            remove(&mut self.earlier, |earlier| *earlier == note);
+        }
+    }
+
+    /// The message was delivered for the last time: if it comes again, it goes on from there.
+    pub(super) fn set_aside(&mut self, message: &Message) {
+        let note = Note::of(message);
         remove(&mut self.held, |held| *held == note);
+        self.earlier.push(note);
+    }
+
+    /// Nothing is in hand but this: whatever else came was not worked on, and comes again as it was.
+    pub(super) fn hold_only(&mut self, in_hand: &[Arc<Message>]) {
+        let mut unheard = std::mem::take(&mut self.held);
+        for message in in_hand {
+            let note = Note::of(message);
+            remove(&mut unheard, |unheard| unheard.hash == note.hash);
+            self.held.push(note);
+        }
+        for mut note in unheard.into_iter().filter(|note| note.deliveries > 1) {
+            note.deliveries -= 1;
+            note.history.take_back();
+            self.earlier.push(note);
+        }
     }
 
     /// The message goes back undelivered: whoever of us gets it goes on from what it was before.
@@ -158,6 +184,29 @@ mod tests {
         after.deliver(&mut last, b"c");
         assert_eq!(last.delivery, 13);
         after.read(b"nonsense");
+    }
+
+    #[test]
+    fn what_came_and_was_not_worked_on_comes_again_as_it_was() {
+        let mut notes = Notes::default();
+        let (mut held, mut lost) = (message(), Message::of_queue("y".into(), 0));
+        notes.deliver(&mut held, b"c");
+        notes.deliver(&mut lost, b"c");
+        notes.deliver(&mut lost, b"c");
+        notes.hold_only(&[Arc::new(held.clone())]);
+        assert_eq!((notes.held.len(), notes.earlier.len()), (1, 1));
+        let mut again = Message::of_queue("y".into(), 0);
+        notes.deliver(&mut again, b"c");
+        assert_eq!(again.delivery, 2);
+        // The last one does not come again to be worked on.
+        notes.set_aside(&again);
+        notes.hold_only(&[Arc::new(held.clone())]);
+        let mut dead = Message::of_queue("y".into(), 0);
+        notes.deliver(&mut dead, b"c");
+        assert_eq!(dead.delivery, 3);
+        notes.forget(&dead);
+        notes.forget(&held);
+        assert_eq!(notes.text(), None);
     }
 
     #[test]

@@ -14,23 +14,26 @@
 //! A list counts no deliveries. So with `--exec` they are noted beside (see [`notes`](super::notes)): what kills its consumer each
 //! time is found out by that.
 
+mod resume;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rbq_client::{Link, Request};
+use rbq_client::{Error, Link, Request};
 use rbq_resp::Value;
 
 use super::message::Message;
 use super::notes::Notes;
 use super::source::{self, Source};
-use super::{Ack, ConsumeArgs, home};
+use super::{Ack, ConsumeArgs, home, rights};
 use crate::cmd::produce::Kind;
 use crate::deadletter::{Provenance, SourceKind};
 use crate::facts::unexpected;
 use crate::failure::{Failure, Result, say};
 use crate::moment::now_ms;
+use crate::servers::{accepted, transact};
 
 /// A consumer of a queue.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub(super) struct Queue {
     link: Link,
     control: Link,
     client_id: String,
+    home: home::Home,
+    presence: home::Presence,
     key: Vec<u8>,
     consumer: Vec<u8>,
     processing: Vec<u8>,
@@ -51,6 +56,10 @@ pub(super) struct Queue {
     notes: Option<Notes>,
     notes_key: Vec<u8>,
     deliveries_max: u64,
+    /// What came too often and is being buried.
+    dying: Option<Message>,
+    /// Hashes of what others acknowledge, and is in our list for so long.
+    left: VecDeque<u64>,
     question: Question,
 }
 
@@ -70,16 +79,19 @@ impl Queue {
         let prefix = home.beside(&key, b":processing:")?;
         let processing = [&prefix[..], &consumer].concat();
         let client_id = super::client_id(&mut link).await?;
+        let mut control = home.link().await?;
+        let presence = home::Presence::of(&[&key, &consumer], &consumer);
         if args.ack != Ack::None {
-            home::be_alone(&mut link, &[&key, &consumer], &consumer).await?;
+            presence.announce(&mut link, &mut control).await?;
         }
-        let control = home.link().await?;
         let notes_key = [&processing[..], b":attempts"].concat();
         let notes = args.policy.exec.is_some().then(Notes::default);
         let mut queue = Self {
             link,
             control,
             client_id,
+            home,
+            presence,
             key,
             consumer,
             processing,
@@ -90,12 +102,35 @@ impl Queue {
             notes,
             notes_key,
             deliveries_max: args.policy.max_deliver,
+            dying: None,
+            left: VecDeque::new(),
             question: Question::default(),
         };
         if args.ack != Ack::None {
+            queue.check_rights().await?;
             queue.take_back_own().await?;
         }
         Ok(queue)
+    }
+
+    /// Makes sure that what is taken can be finished.
+    async fn check_rights(&self) -> Result<()> {
+        let (key, ours) = (self.key.as_slice(), self.processing.as_slice());
+        let taking = |command| Request::new(command).arg(key).arg(ours).args(["RIGHT", "LEFT"]);
+        let mut work = vec![
+            (taking("LMOVE"), ours),
+            (taking("BLMOVE").arg("1"), ours),
+            (Request::new("LREM").arg(ours).args(["1", ""]), ours),
+            (Request::new("LRANGE").arg(ours).args(["0", "0"]), ours),
+            (Request::new("RPUSH").arg(key).arg(""), key),
+        ];
+        if self.notes.is_some() {
+            work.extend(rights::noting(&self.notes_key));
+        }
+        let [work, burial] = rights::refused(&self.home, [work, rights::burial(&self.dlq)]).await?;
+        work.is_fatal("a queue cannot be consumed without; `--ack none` needs no more than to pop")?;
+        burial.warn(rights::NO_BURIAL);
+        Ok(())
     }
 
     async fn take_back_own(&mut self) -> Result<()> {
@@ -134,7 +169,7 @@ impl Queue {
         let mut cursor = Bytes::from_static(b"0");
         loop {
             let request = Request::new("SCAN").arg(&cursor).arg("MATCH").arg(&pattern).args(["TYPE", "list"]);
-            let Value::Array(mut parts) = self.control.call(request).await? else {
+            let Value::Array(mut parts) = accepted(self.control.call(request).await?)? else {
                 return Err(Failure::new("SCAN's reply is not what it should be"));
             };
             let (Some(Value::Array(keys)), Some(Value::Bulk(next))) = (parts.pop(), parts.pop()) else {
@@ -175,7 +210,7 @@ impl Queue {
     /// Takes over what is noted there; false if nothing is noted here.
     async fn read_notes(&mut self, key: &[u8]) -> Result<bool> {
         let Some(notes) = &mut self.notes else { return Ok(false) };
-        let reply = self.control.call(Request::new("GET").arg(key)).await?;
+        let reply = accepted(self.control.call(Request::new("GET").arg(key)).await?)?;
         notes.read(reply.as_bytes().unwrap_or_default());
         Ok(true)
     }
@@ -207,7 +242,10 @@ impl Queue {
                 notes.deliver(&mut message, &self.consumer);
                 if message.delivery > self.deliveries_max {
                     notes.uncount(&mut message);
+                    notes.set_aside(&message);
+                    self.dying = Some(message.clone());
                     self.bury(&message, "max-deliver", "").await?;
+                    self.dying = None;
                     continue;
                 }
             }
@@ -217,6 +255,32 @@ impl Queue {
             self.write_notes().await?;
         }
         Ok(messages)
+    }
+
+    async fn release_all(&mut self, messages: &[Arc<Message>], released: &mut usize) -> Result<()> {
+        for message in messages {
+            let request = self.release(message);
+            match self.control.call(request).await? {
+                Value::Integer(0) => say(super::worker::TAKEN_OVER),
+                Value::Integer(_) => {}
+                other => return Err(unexpected(other)),
+            }
+            self.forget(message);
+            *released += 1;
+        }
+        Ok(())
+    }
+
+    /// Back into the queue, in front of all others.
+    async fn return_one(&mut self, payload: &Bytes) -> Result<()> {
+        let release = Request::new("LREM").arg(&self.processing).arg("1").arg(payload);
+        let push = Request::new("RPUSH").arg(&self.key).arg(payload);
+        let replies = transact(&mut self.control, vec![release, push]).await?.unwrap_or_default();
+        // Somebody took it back before us: then it is there already.
+        if replies.first() == Some(&Value::Integer(0)) {
+            self.control.call(Request::new("LREM").arg(&self.key).arg("-1").arg(payload)).await?;
+        }
+        Ok(())
     }
 
     fn release(&self, message: &Message) -> Request {
@@ -316,15 +380,16 @@ impl Source for Queue {
         Ok(false)
     }
 
-    async fn adopt(&mut self, _: u64, _: &[Arc<Message>]) -> Result<Vec<Message>> {
+    async fn adopt(&mut self, _: u64, _: &[Arc<Message>], _: &mut Vec<Message>) -> Result<()> {
         // Into the queue, from where they come like all others.
         if let Some(idle) = self.recover_idle {
             self.recover(idle).await?;
         }
-        Ok(Vec::new())
+        Ok(())
     }
 
     async fn again(&mut self, message: &Message) -> Result<Option<Message>> {
+        // If this fails, the notes are made anew from what is in hand.
         let mut message = message.clone();
         if let Some(notes) = &mut self.notes {
             notes.deliver(&mut message, &self.consumer);
@@ -333,19 +398,18 @@ impl Source for Queue {
         Ok(Some(message))
     }
 
-    async fn done(&mut self, messages: &[Arc<Message>]) -> Result<()> {
-        if matches!(self.ack, Ack::Manual | Ack::None) {
+    async fn done(&mut self, messages: &mut Vec<Arc<Message>>) -> Result<()> {
+        if self.ack == Ack::None {
             return Ok(());
         }
-        for message in messages {
-            self.forget(message);
-            let request = self.release(message);
-            match self.control.call(request).await? {
-                Value::Integer(0) => say("a message was taken back by somebody else while it was worked on here"),
-                Value::Integer(_) => {}
-                other => return Err(unexpected(other)),
-            }
+        if self.ack == Ack::Manual {
+            messages.drain(..).for_each(|message| self.leave(&message));
+            return Ok(());
         }
+        let mut released = 0;
+        let outcome = self.release_all(messages, &mut released).await;
+        messages.drain(..released);
+        outcome?;
         self.write_notes().await
     }
 
@@ -378,27 +442,19 @@ impl Source for Queue {
         Ok(is_buried)
     }
 
-    async fn give_back(&mut self, messages: &[Arc<Message>]) -> Result<()> {
-        for message in messages.iter().rev() {
-            let push = Request::new("RPUSH").arg(&self.key).arg(message.payload());
+    async fn give_back(&mut self, messages: &mut Vec<Arc<Message>>) -> Result<()> {
+        while let Some(message) = messages.last() {
+            let message = Arc::clone(message);
             if self.ack == Ack::None {
-                self.control.call(push).await?;
-                continue;
-            }
-            if let Some(notes) = &mut self.notes {
-                notes.give_back(message);
-            }
-            for request in [Request::new("MULTI"), self.release(message), push] {
-                self.control.call(request).await?;
-            }
-            match self.control.call(["EXEC"]).await? {
-                // Somebody took it back before us: then it is there already.
-                Value::Array(replies) if replies.first() == Some(&Value::Integer(0)) => {
-                    self.control.call(Request::new("LREM").arg(&self.key).arg("-1").arg(message.payload())).await?;
+                let push = Request::new("RPUSH").arg(&self.key).arg(message.payload());
+                accepted(self.control.call(push).await?)?;
+            } else {
+                self.return_one(message.payload()).await?;
+                if let Some(notes) = &mut self.notes {
+                    notes.give_back(&message);
                 }
-                Value::Array(_) => {}
-                other => return Err(unexpected(other)),
             }
+            messages.pop();
         }
         self.write_notes().await
     }
@@ -417,5 +473,13 @@ impl Source for Queue {
             self.control.call(Request::new("TOUCH").arg(&self.processing)).await?;
         }
         Ok(())
+    }
+
+    async fn resume(&mut self, why: &Error, in_hand: &[Arc<Message>]) -> Result<Vec<Arc<Message>>> {
+        self.resume_consuming(why, in_hand).await
+    }
+
+    fn risk(&self) -> Option<&'static str> {
+        (self.ack == Ack::None).then_some("with --ack none what was on its way is lost")
     }
 }

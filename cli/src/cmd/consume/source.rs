@@ -8,11 +8,14 @@
 //!
 //! Invariant: until one of the three fates is accepted by the server, the message is there under our name, and somebody else
 //! gets it when we are gone.
+//!
+//! Any of this may fail because the connection is lost. Then [`resume`](Source::resume) makes it whole, and what failed is asked for
+//! once more.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use rbq_client::{Link, Request};
+use rbq_client::{Error, Link, Request};
 use rbq_resp::Value;
 
 use super::message::Message;
@@ -20,6 +23,7 @@ use crate::deadletter::{DeadLetter, Provenance};
 use crate::facts::unexpected;
 use crate::failure::{Failure, Result};
 use crate::moment::now_ms;
+use crate::servers::transact;
 
 /// How often a burial begins again because somebody else wrote to the dead-letter stream meanwhile.
 const BURIALS_MAX: usize = 1000;
@@ -41,26 +45,34 @@ pub(super) trait Source {
     /// Whether others hold messages that may yet come to us.
     async fn may_inherit(&mut self) -> Result<bool>;
 
-    /// Up to `count` messages that dead consumers left, ours of an earlier run among them.
-    async fn adopt(&mut self, count: u64, held: &[Arc<Message>]) -> Result<Vec<Message>>;
+    /// Up to `count` messages that dead consumers left, ours of an earlier run among them; those that were to be had before an
+    /// error too.
+    async fn adopt(&mut self, count: u64, held: &[Arc<Message>], adopted: &mut Vec<Message>) -> Result<()>;
 
     /// One that failed, delivered once more; `None` if it is no longer ours.
     async fn again(&mut self, message: &Message) -> Result<Option<Message>>;
 
-    /// These are done.
-    async fn done(&mut self, messages: &[Arc<Message>]) -> Result<()>;
+    /// These are done; each leaves the list when that is accepted.
+    async fn done(&mut self, messages: &mut Vec<Arc<Message>>) -> Result<()>;
 
     /// This one died; false if it was no longer ours, and nothing is changed.
     async fn bury(&mut self, message: &Message, reason: &str, error: &str) -> Result<bool>;
 
-    /// These were not worked on, oldest first.
-    async fn give_back(&mut self, messages: &[Arc<Message>]) -> Result<()>;
+    /// These were not worked on, oldest first; each leaves the list, from its end, when that is accepted.
+    async fn give_back(&mut self, messages: &mut Vec<Arc<Message>>) -> Result<()>;
 
     /// This one was given back by its worker, to come again to us without having counted.
     async fn uncount(&mut self, message: &Message) -> Result<Message>;
 
     /// We still hold these.
     async fn keep(&mut self, held: &[Arc<Message>]) -> Result<()>;
+
+    /// Connects again, after this error. `in_hand` is all that we hold, and before all others what was under way. Gives those of them
+    /// that are ours no longer: done, or taken by somebody else. What was under way to us comes again.
+    async fn resume(&mut self, why: &Error, in_hand: &[Arc<Message>]) -> Result<Vec<Arc<Message>>>;
+
+    /// What a lost connection may cost, if anything.
+    fn risk(&self) -> Option<&'static str>;
 }
 
 /// Adds the letter and takes the original away in one step, with what is kept beside it; false if the original was no longer there to take, and then no
@@ -78,6 +90,7 @@ pub(super) async fn bury(link: &mut Link, dlq: &[u8], letter: &DeadLetter, relea
         expect_status(link, Request::new("WATCH").arg(dlq)).await?;
         match link.call(Request::new("TYPE").arg(dlq)).await? {
             Value::Status(kind) if kind == "stream" || kind == "none" => {}
+            error @ Value::Error(_) => return Err(unexpected(error)),
             other => {
                 link.call(["UNWATCH"]).await?;
                 let held = String::from_utf8_lossy(other.as_bytes().unwrap_or_default()).into_owned();
@@ -86,17 +99,10 @@ pub(super) async fn bury(link: &mut Link, dlq: &[u8], letter: &DeadLetter, relea
                     .hint("--dlq names another key"));
             }
         }
-        expect_status(link, Request::new("MULTI")).await?;
-        // What is refused here makes EXEC refuse all of it.
-        link.call(add.clone()).await?;
-        for release in releases {
-            link.call(release.clone()).await?;
-        }
-        let mut replies = match link.call(["EXEC"]).await? {
-            Value::Array(replies) => replies.into_iter(),
-            Value::Null | Value::NullArray => continue,
-            other => return Err(unexpected(other)),
-        };
+        // What is refused when it is queued makes EXEC refuse all of it.
+        let step = [add.clone()].into_iter().chain(releases.iter().cloned()).collect();
+        let Some(replies) = transact(link, step).await? else { continue };
+        let mut replies = replies.into_iter();
         let (added, released) = (replies.next(), replies.next());
         return match (added, released) {
             (Some(Value::Bulk(_)), Some(Value::Integer(1..))) => Ok(true),

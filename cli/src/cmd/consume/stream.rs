@@ -1,8 +1,11 @@
 //! A stream without a group: everything from `--from` on, then whatever comes. Reading changes nothing on the server.
+//!
+//! Where we are is kept here alone, so after a lost connection reading goes on behind the last entry that came: none is skipped and
+//! none is shown twice.
 
 use std::time::Duration;
 
-use rbq_client::{Link, Request};
+use rbq_client::{Error, Link, Request};
 use rbq_resp::Value;
 use tokio::time::Instant;
 
@@ -11,12 +14,14 @@ use super::message::{self, Message};
 use super::worker::Work;
 use super::{ConsumeArgs, Wait, home};
 use crate::cmd::produce::Kind;
+use crate::deadletter::Field;
 use crate::entries::EntryId;
 use crate::exit::Exit;
 use crate::facts::unexpected;
-use crate::failure::Result;
+use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::moment::{Position, now_ms};
+use crate::outage::{Cause, Outage, Pause};
 
 /// Entries asked for at once, unless told otherwise: a round trip a hundred is no cost, and ordinary ones take some 10 KiB.
 pub(super) const BATCH: u64 = 100;
@@ -25,7 +30,7 @@ pub(super) const BATCH: u64 = 100;
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: ConsumeArgs, mut work: Work) -> Result<Exit> {
-    let (_, mut link) = home::Home::find(&args.server, &work.key, Kind::Stream).await?;
+    let (mut home, mut link) = home::Home::find(&args.server, &work.key, Kind::Stream).await?;
     let mut interrupt = Interrupt::listen()?;
     let mut after = behind(args.from.unwrap_or(Position::Beginning), &work.key, &mut link).await?;
     let until = match args.until {
@@ -33,14 +38,26 @@ pub(super) async fn run(args: ConsumeArgs, mut work: Work) -> Result<Exit> {
         None => None,
     };
     let mut last_entry = Instant::now();
+    let mut outage = Outage::new(work.reconnect);
     'reading: while let Some(count) = work.quota.next() {
         let request = question(&work, count, &after, until.is_some(), last_entry);
-        let reply = tokio::select! {
+        let answer = tokio::select! {
             biased;
             () = interrupt.pressed() => break,
-            reply = link.call(request) => reply?,
+            answer = ask(&mut link, request) => answer,
         };
-        let entries = message::read_stream(reply)?;
+        let entries = match answer {
+            Ok(entries) => entries,
+            Err(Failure::Server(error)) if Cause::of(&error).is_some() => {
+                match again(&mut home, &work.key, error, &mut outage, &mut interrupt).await? {
+                    Some(found) => link = found,
+                    None => break,
+                }
+                last_entry = Instant::now();
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
         let Some((newest, _)) = entries.last() else {
             if is_over(&work, until, last_entry) { break } else { continue }
         };
@@ -66,6 +83,38 @@ pub(super) async fn run(args: ConsumeArgs, mut work: Work) -> Result<Exit> {
     work.writer.finish()?;
     work.quota.tell(&interrupt);
     Ok(interrupt.exit())
+}
+
+async fn ask(link: &mut Link, request: Request) -> Result<Vec<(String, Option<Vec<Field>>)>> {
+    message::read_stream(link.call(request).await?)
+}
+
+/// Connects again; `None` when we were asked to end.
+async fn again(
+    home: &mut home::Home,
+    key: &[u8],
+    mut error: Error,
+    outage: &mut Outage,
+    interrupt: &mut Interrupt,
+) -> Result<Option<Link>> {
+    loop {
+        let cause = Cause::of(&error).unwrap_or(Cause::Lost);
+        outage.begin(cause, &error).iter().for_each(|line| say(line));
+        match outage.pause(interrupt).await {
+            Pause::Over => {}
+            Pause::GivenUp => return Err(error.into()),
+            Pause::Interrupted => return Ok(None),
+        }
+        match home.find_again(&error, key, Kind::Stream).await {
+            // Told now: the next answer may be hours away, when somebody adds something.
+            Ok(link) => {
+                outage.end().into_iter().for_each(say);
+                return Ok(Some(link));
+            }
+            Err(Failure::Server(again)) if Cause::of(&again).is_some() => error = again,
+            Err(failure) => return Err(failure),
+        }
+    }
 }
 
 fn question(work: &Work, count: u64, after: &str, has_until: bool, last_entry: Instant) -> Request {

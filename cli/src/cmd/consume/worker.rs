@@ -13,6 +13,11 @@
 //! there are [`WAITING_MAX`].
 //!
 //! Without a command the work is to write the message, and it is done when stdout has accepted its bytes.
+//!
+//! A connection that is lost is made again (see [`again`]), and what was under way is asked for once more: so nothing leaves the
+//! lists here before the server has accepted it.
+
+mod again;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +26,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::exec::{self, Ending};
+use super::fates::{Fate, Fates};
 use super::message::Message;
 use super::policy::Policy;
 use super::select::Select;
@@ -29,8 +35,9 @@ use super::write::Writer;
 use super::{Quota, Wait};
 use crate::cmd::produce::Kind;
 use crate::exit::Exit;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
+use crate::outage::Outage;
 
 /// The longest wait in one question, so that a server's restart is noticed and timers are looked at.
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -48,6 +55,9 @@ const HEIR_WAIT_MAX: Duration = Duration::from_millis(500);
 const LOOK_MIN: Duration = Duration::from_millis(100);
 const LOOK_MAX: Duration = Duration::from_secs(5);
 
+/// What is said of a message that was ours when its work began, and is not any more.
+pub(super) const TAKEN_OVER: &str = "a message was taken over by somebody else while it was worked on here";
+
 /// What is done with messages.
 #[derive(Debug)]
 pub(super) struct Work {
@@ -58,6 +68,8 @@ pub(super) struct Work {
     pub(super) policy: Policy,
     pub(super) quota: Quota,
     pub(super) wait: Wait,
+    /// How long to try to reach a server that was lost.
+    pub(super) reconnect: Duration,
 }
 
 /// One ended piece of work.
@@ -70,8 +82,12 @@ struct Shift<S> {
     running: JoinSet<(Arc<Message>, Ending)>,
     /// What is in work, and so held.
     held: Vec<Arc<Message>>,
+    /// What is in work and no longer ours.
+    foreign: Vec<Arc<Message>>,
     /// What failed, and when it is due again.
     waiting: Vec<(Instant, Arc<Message>)>,
+    fates: Fates,
+    outage: Outage,
     /// Asked for and not answered.
     asked: u64,
     is_hurried: bool,
@@ -89,13 +105,17 @@ struct Shift<S> {
 pub(super) async fn run<S: Source>(source: S, work: Work) -> Result<Exit> {
     let now = Instant::now();
     let next_keep = now + work.policy.ack_wait / 3;
+    let outage = Outage::new(work.reconnect);
     let mut shift = Shift {
         source,
         work,
         interrupt: Interrupt::listen()?,
         running: JoinSet::new(),
         held: Vec::new(),
+        foreign: Vec::new(),
         waiting: Vec::new(),
+        fates: Fates::default(),
+        outage,
         asked: 0,
         is_hurried: false,
         is_stopping: false,
@@ -123,26 +143,40 @@ pub(super) async fn run<S: Source>(source: S, work: Work) -> Result<Exit> {
 impl<S: Source> Shift<S> {
     async fn run(&mut self) -> Result<()> {
         loop {
-            if !self.is_stopping {
-                self.start_what_is_due().await?;
-                self.look().await?;
-                self.ask().await?;
-            }
-            if self.asked == 0 && self.running.is_empty() && (self.is_stopping || self.has_ended()) {
-                return Ok(());
-            }
-            let next = self.next_timer();
-            tokio::select! {
-                biased;
-                () = self.interrupt.pressed(), if !self.is_stopping => self.stop().await?,
-                Some(ended) = self.running.join_next(), if !self.running.is_empty() => self.ended(ended).await?,
-                answered = self.source.answered(), if self.asked > 0 => {
-                    answered?;
-                    self.arrived().await?;
-                }
-                () = sleep_until(next) => self.keep().await?,
+            match self.turn().await {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(failure) => self.recover(failure).await?,
             }
         }
+    }
+
+    /// Does what can be done at once, then waits for whatever comes first; false at the end.
+    async fn turn(&mut self) -> Result<bool> {
+        if !self.is_stopping {
+            self.start_what_is_due().await?;
+            self.look().await?;
+        }
+        // Before anything is waited for: what was printed is acknowledged.
+        self.fates.settle(&mut self.source, &mut self.waiting).await?;
+        if !self.is_stopping {
+            self.ask().await?;
+        }
+        if self.asked == 0 && self.running.is_empty() && (self.is_stopping || self.has_ended()) {
+            return Ok(false);
+        }
+        let next = self.next_timer();
+        tokio::select! {
+            biased;
+            () = self.interrupt.pressed(), if !self.is_stopping => self.stop().await?,
+            Some(ended) = self.running.join_next(), if !self.running.is_empty() => self.ended(ended).await?,
+            answered = self.source.answered(), if self.asked > 0 => {
+                answered?;
+                self.arrived().await?;
+            }
+            () = sleep_until(next) => self.keep().await?,
+        }
+        Ok(true)
     }
 
     fn free(&self) -> u64 {
@@ -223,13 +257,25 @@ impl<S: Source> Shift<S> {
         if wanted == 0 || Instant::now() < self.next_look || self.waiting.len() >= WAITING_MAX {
             return Ok(());
         }
-        let held: Vec<_> = self.held.iter().chain(self.waiting.iter().map(|(_, message)| message)).cloned().collect();
-        let adopted = self.source.adopt(wanted, &held).await?;
-        if (adopted.len() as u64) < wanted {
+        let (mut held, mut adopted) = (self.in_hand(), Vec::new());
+        // Whoever has it now may die too; not while we still work on it.
+        held.extend(self.foreign.iter().cloned());
+        let outcome = self.source.adopt(wanted, &held, &mut adopted).await;
+        if outcome.is_ok() && (adopted.len() as u64) < wanted {
             let pause = self.work.policy.ack_wait.min(self.work.policy.recover_idle.unwrap_or(Duration::MAX)) / 2;
             self.next_look = Instant::now() + pause.clamp(LOOK_MIN, LOOK_MAX);
         }
-        self.begin(adopted).await
+        self.begin(adopted).await?;
+        outcome
+    }
+
+    /// All that is ours, and before all others what the server may have done with already.
+    fn in_hand(&self) -> Vec<Arc<Message>> {
+        let mut messages = self.fates.messages();
+        messages.extend(self.waiting.iter().map(|(_, message)| Arc::clone(message)));
+        let is_ours = |message: &&Arc<Message>| !self.foreign.iter().any(|foreign| Arc::ptr_eq(foreign, message));
+        messages.extend(self.held.iter().filter(is_ours).cloned());
+        messages
     }
 
     async fn begin(&mut self, messages: Vec<Message>) -> Result<()> {
@@ -240,20 +286,23 @@ impl<S: Source> Shift<S> {
         self.work.quota.take(messages.len());
         let messages: Vec<_> = messages.into_iter().map(Arc::new).collect();
         if self.work.worker.is_none() {
-            return self.print(&messages).await;
+            return self.print(messages).await;
         }
         if self.is_stopping {
-            return self.source.give_back(&messages).await;
+            self.fates.add(Fate::GivenBack(messages));
+            return Ok(());
         }
         let (chosen, skipped): (Vec<_>, Vec<_>) =
             messages.into_iter().partition(|message| self.work.select.passes(&self.work.key, message));
-        self.source.done(&skipped).await?;
+        if !skipped.is_empty() {
+            self.fates.add(Fate::Done(skipped));
+        }
         chosen.into_iter().for_each(|message| self.start(message));
         Ok(())
     }
 
     /// Writes messages; what stdout did not take is given back, or stays ours.
-    async fn print(&mut self, messages: &[Arc<Message>]) -> Result<()> {
+    async fn print(&mut self, mut messages: Vec<Arc<Message>>) -> Result<()> {
         for (index, message) in messages.iter().enumerate() {
             let mut written = Ok(());
             if self.work.select.passes(&self.work.key, message) {
@@ -265,14 +314,17 @@ impl<S: Source> Shift<S> {
             }
             if let Err(failure) = written {
                 if message.kind == Kind::Queue {
-                    self.source.done(&messages[..index]).await?;
-                    self.source.give_back(&messages[index..]).await?;
+                    let untaken = messages.split_off(index);
+                    self.fates.add(Fate::Done(messages));
+                    self.fates.add(Fate::GivenBack(untaken));
+                    self.fates.settle(&mut self.source, &mut self.waiting).await?;
                 }
                 return Err(failure);
             }
         }
         self.work.writer.flush()?;
-        self.source.done(messages).await
+        self.fates.add(Fate::Done(messages));
+        Ok(())
     }
 
     fn start(&mut self, message: Arc<Message>) {
@@ -287,33 +339,33 @@ impl<S: Source> Shift<S> {
     async fn ended(&mut self, ended: Ended) -> Result<()> {
         let (message, ending) = ended.map_err(|error| Failure::new(error.to_string()))?;
         self.held.retain(|held| !Arc::ptr_eq(held, &message));
+        if let Some(index) = self.foreign.iter().position(|foreign| Arc::ptr_eq(foreign, &message)) {
+            self.foreign.remove(index);
+            say(TAKEN_OVER);
+            return Ok(());
+        }
+        let policy = &self.work.policy;
+        let failures = message.delivery.saturating_sub(1) as usize;
         match ending {
-            Ending::Done => self.source.done(&[message]).await,
-            Ending::Rejected => self.source.bury(&message, "rejected", "exit 65").await.map(drop),
-            Ending::Returned if self.is_stopping => self.source.give_back(&[message]).await,
-            Ending::Returned => {
-                let message = Arc::new(self.source.uncount(&message).await?);
-                self.wait_for_next(message, 0);
-                Ok(())
+            Ending::Done => self.fates.add(Fate::Done(vec![message])),
+            Ending::Rejected => {
+                self.fates.add(Fate::Buried { message, reason: "rejected", error: "exit 65".to_owned() });
             }
-            Ending::Failed(error) if message.delivery >= self.work.policy.max_deliver => {
-                self.source.bury(&message, "max-deliver", &error).await.map(drop)
+            Ending::Returned if self.is_stopping => self.fates.add(Fate::GivenBack(vec![message])),
+            Ending::Returned => self.fates.add(Fate::Uncounted { message, due: Instant::now() + policy.pause(0) }),
+            Ending::Failed(error) if message.delivery >= policy.max_deliver => {
+                self.fates.add(Fate::Buried { message, reason: "max-deliver", error });
             }
-            Ending::Failed(_) => {
-                let failures = message.delivery.saturating_sub(1) as usize;
-                self.wait_for_next(message, failures);
-                Ok(())
-            }
+            Ending::Failed(_) => self.waiting.push((Instant::now() + policy.pause(failures), message)),
             Ending::Broken(why) => {
                 self.broken.get_or_insert(why);
-                self.source.give_back(&[message]).await?;
-                if self.is_stopping { Ok(()) } else { self.stop().await }
+                self.fates.add(Fate::GivenBack(vec![message]));
+                if !self.is_stopping {
+                    self.stop().await?;
+                }
             }
         }
-    }
-
-    fn wait_for_next(&mut self, message: Arc<Message>, failures: usize) {
-        self.waiting.push((Instant::now() + self.work.policy.pause(failures), message));
+        Ok(())
     }
 
     async fn start_what_is_due(&mut self) -> Result<()> {
@@ -321,8 +373,9 @@ impl<S: Source> Shift<S> {
         while self.free() > 0
             && let Some(index) = self.waiting.iter().position(|(due, _)| *due <= now)
         {
-            let (_, message) = self.waiting.remove(index);
-            if let Some(message) = self.source.again(&message).await? {
+            let again = self.source.again(&self.waiting[index].1).await?;
+            self.waiting.remove(index);
+            if let Some(message) = again {
                 self.last_message = now;
                 self.start(Arc::new(message));
             }
@@ -343,7 +396,7 @@ impl<S: Source> Shift<S> {
             return Ok(());
         }
         self.next_keep = now + self.work.policy.ack_wait / 3;
-        let held: Vec<_> = self.held.iter().chain(self.waiting.iter().map(|(_, message)| message)).cloned().collect();
+        let held = self.in_hand();
         self.source.keep(&held).await
     }
 }

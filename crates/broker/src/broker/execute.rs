@@ -44,7 +44,14 @@ pub(crate) enum Mode {
 
 impl Broker {
     /// Runs one request of a client, at `now`, and writes its reply to `out`.
+    ///
+    /// A client that was killed takes nothing from that moment on, though its next request may have been on its way: whoever
+    /// killed it, to take over what it held, must find all of that.
     pub fn execute(&mut self, client: ClientId, request: Request<'_>, now: Now, out: &mut Output) -> Flow {
+        if self.session(client).closing {
+            self.ran = None;
+            return Flow::Close;
+        }
         let mark = out.mark();
         self.author = Some(client);
         self.session_mut(client).active_at = now;

@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use rbq_client::{Client, Options, Request, SLOTS, Target};
+use rbq_client::{Client, Options, Request, SLOTS, Target, Value};
 
 use super::{Oracle, is_before_7};
 
@@ -32,6 +32,48 @@ impl Node {
     pub(crate) async fn text(&self, request: &[&str]) -> String {
         let value = self.client.call(Request::from(request)).await.unwrap();
         String::from_utf8_lossy(value.as_bytes().unwrap()).into_owned()
+    }
+}
+
+/// One more node, with a copy of everything that another has.
+pub(crate) async fn replica(of: &Node) -> Option<Node> {
+    let node = Node::start().await?;
+    let (port, bus) = (node.oracle.port.to_string(), node.bus_port.to_string());
+    of.client.call(["CLUSTER", "MEET", "127.0.0.1", &port, &bus]).await.unwrap();
+    let master = of.text(&["CLUSTER", "MYID"]).await;
+    // It hears of the other one by gossip, and of its data after that.
+    while node.client.call(["CLUSTER", "REPLICATE", &master]).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    while !node.text(&["INFO", "replication"]).await.contains("master_link_status:up") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Some(node)
+}
+
+/// Moves a slot with its keys from one node to another, as `redis-cli --cluster reshard` does, and tells all of it.
+pub(crate) async fn move_slot(slot: u16, from: &Node, to: &Node, all: &[Node]) {
+    let slot = slot.to_string();
+    let (from_id, to_id) = (from.text(&["CLUSTER", "MYID"]).await, to.text(&["CLUSTER", "MYID"]).await);
+    to.client.call(["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]).await.unwrap();
+    from.client.call(["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]).await.unwrap();
+    let port = to.oracle.port.to_string();
+    loop {
+        let keys = from.client.call(["CLUSTER", "GETKEYSINSLOT", &slot, "100"]).await.unwrap();
+        let Value::Array(keys) = keys else { panic!("{keys:?}") };
+        if keys.is_empty() {
+            break;
+        }
+        // One by one, so that there are moments at which some have moved and others have not. One that went meanwhile is NOKEY.
+        for key in keys {
+            let migrate =
+                Request::from(["MIGRATE", "127.0.0.1", &port]).arg(key.as_bytes().unwrap()).args(["0", "5000"]);
+            from.client.call(migrate).await.unwrap();
+        }
+    }
+    // The one that takes it first: it must not be nobody's.
+    for node in [to, from].into_iter().chain(all) {
+        node.client.call(["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]).await.unwrap();
     }
 }
 

@@ -3,22 +3,32 @@
 //! Invariant: whose attempt ended by a claim is noted in the transaction of that claim, and the note goes in the transaction that
 //! ends the message; see [`attempts`].
 
-use rbq_client::Request;
+use rbq_client::{Error, Request};
 use rbq_resp::Value;
 
-use super::super::attempts::{self, Note};
+use super::super::attempts::Note;
 use super::super::message::Message;
 use super::super::source::Source as _;
-use super::{Group, Pending, no_error};
+use super::{Group, Look, Pending, no_error};
 use crate::cmd::produce::Kind;
 use crate::deadletter::Attempt;
 use crate::facts::unexpected;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::moment::now_ms;
+use crate::servers::transact;
 
 impl Group {
+    /// How often an entry was delivered to somebody who had it: what was on its way to us when a connection was lost was not.
+    pub(super) fn heard(&self, pending: &Pending, look: &Look) -> u64 {
+        match &self.claiming {
+            Some((id, before)) if *id == pending.id => pending.deliveries.min(*before),
+            _ if matches!(look, Look::Own { is_unheard: true, .. }) => pending.deliveries.saturating_sub(1),
+            _ => pending.deliveries,
+        }
+    }
+
     /// Makes entries ours that have been idle for this long.
-    fn claim(&self, idle_ms: u64, id: &str, options: &[&str]) -> Request {
+    pub(super) fn claim(&self, idle_ms: u64, id: &str, options: &[&str]) -> Request {
         let request = Request::new("XCLAIM").arg(&self.key).arg(&self.group).arg(&self.consumer);
         request.arg(idle_ms.to_string()).arg(id).args(options)
     }
@@ -31,6 +41,13 @@ impl Group {
 
     /// Takes an entry over: delivered to us, or buried; `None` if it was buried or is not to be had.
     pub(super) async fn take_over(&mut self, pending: Pending) -> Result<Option<Message>> {
+        self.claiming = Some((pending.id.clone(), pending.deliveries));
+        let taken = self.take_over_claimed(pending).await?;
+        self.claiming = None;
+        Ok(taken)
+    }
+
+    async fn take_over_claimed(&mut self, pending: Pending) -> Result<Option<Message>> {
         let Pending { id, consumer, idle_ms, deliveries } = pending;
         let before = self.attempts.watch(&mut self.control, &id).await?;
         // What came back from the dead letters begins anew.
@@ -40,7 +57,8 @@ impl Group {
             note.deliveries = deliveries;
         }
         let is_dead = deliveries >= self.deliveries_max;
-        let options: &[&str] = if is_dead { &["JUSTID"] } else { &[] };
+        let delivery = (deliveries + 1).to_string();
+        let options: &[&str] = if is_dead { &["JUSTID"] } else { &["RETRYCOUNT", &delivery] };
         let claim = self.claim(idle_ms.min(self.ack_wait_ms), &id, options);
         let Some(claimed) = self.attempts.change(&mut self.control, claim, &id, &note).await? else {
             return Ok(None);
@@ -72,10 +90,13 @@ impl Group {
         let reply = match self.attempts.removal(ids.iter().copied()) {
             None => self.control.call(acknowledge).await?,
             Some(removal) => {
-                let step = [Request::new("MULTI"), acknowledge, removal, Request::new("EXEC")];
-                match attempts::exchange(&mut self.control, &step).await?.pop() {
-                    Some(Value::Array(replies)) => replies.into_iter().next().unwrap_or(Value::Null),
-                    other => other.unwrap_or(Value::Null),
+                match transact(&mut self.control, vec![acknowledge.clone(), removal]).await {
+                    // The right to it was taken away since we began; the message is done all the same.
+                    Err(Failure::Server(Error::Reply(reply))) if reply.code() == "NOPERM" => {
+                        self.attempts.forbid();
+                        self.control.call(acknowledge).await?
+                    }
+                    replies => replies?.and_then(|replies| replies.into_iter().next()).unwrap_or(Value::Null),
                 }
             }
         };
@@ -124,6 +145,6 @@ impl Group {
     }
 }
 
-fn is_empty(reply: &Value) -> bool {
+pub(super) fn is_empty(reply: &Value) -> bool {
     !matches!(reply, Value::Array(ids) if !ids.is_empty())
 }

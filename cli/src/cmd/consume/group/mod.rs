@@ -12,19 +12,20 @@
 //! A lease is the entry's idle time: while we work, XCLAIM … JUSTID to ourselves sets it back without counting a delivery.
 
 mod claim;
+mod resume;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rbq_client::{Link, Request};
+use rbq_client::{Error, Link, Request};
 use rbq_resp::Value;
 
-use super::attempts::Attempts;
+use super::attempts::{Attempts, NO_NOTES};
 use super::history::History;
 use super::message::{self, Message};
 use super::source::{self, Source};
-use super::{Ack, ConsumeArgs, home};
+use super::{Ack, ConsumeArgs, home, rights};
 use crate::cmd::produce::Kind;
 use crate::deadletter::{Attempt, Field, Provenance, SourceKind};
 use crate::facts::unexpected;
@@ -41,6 +42,10 @@ pub(super) struct Group {
     link: Link,
     control: Link,
     client_id: String,
+    home: home::Home,
+    presence: home::Presence,
+    /// Where it begins, if it is ours to make.
+    create: Option<String>,
     key: Vec<u8>,
     group: Vec<u8>,
     consumer: Vec<u8>,
@@ -50,13 +55,21 @@ pub(super) struct Group {
     deliveries_max: u64,
     /// Where the next look at pending entries begins: ours first, then everybody's.
     look: Look,
+    /// The entry that is being taken over, and how often it was delivered before.
+    claiming: Option<(String, u64)>,
+    /// The newest that came.
+    newest: String,
     answer: Option<Value>,
     attempts: Attempts,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Look {
-    Own(String),
+    Own {
+        from: String,
+        /// All of them were on their way to us when the connection was lost.
+        is_unheard: bool,
+    },
     All(String),
 }
 
@@ -74,16 +87,22 @@ impl Group {
         let (home, mut link) = home::Home::find(&args.server, &key, Kind::Stream).await?;
         let consumer = args.consumer_name();
         let dlq = args.policy.dead_letters(&home, &key)?;
-        home::be_alone(&mut link, &[&key, &group, &consumer], &consumer).await?;
-        let control = home.link().await?;
+        let mut control = home.link().await?;
+        let presence = home::Presence::of(&[&key, &group, &consumer], &consumer);
+        presence.announce(&mut link, &mut control).await?;
         let client_id = super::client_id(&mut link).await?;
         let attempts = Attempts::of(&home, &key, &group)?;
         let manual = args.ack == Ack::Manual;
-        let look = if manual { Look::All("-".to_owned()) } else { Look::Own("-".to_owned()) };
+        let begin = "-".to_owned();
+        let look = if manual { Look::All(begin) } else { Look::Own { from: begin, is_unheard: false } };
+        let create = args.create.then(|| args.from.map_or_else(|| "0".to_owned(), Position::given_last));
         let mut joined = Self {
             link,
             control,
             client_id,
+            home,
+            presence,
+            create,
             key,
             group,
             consumer,
@@ -92,18 +111,68 @@ impl Group {
             ack_wait_ms: args.policy.ack_wait.as_millis() as u64,
             deliveries_max: args.policy.max_deliver,
             look,
+            claiming: None,
+            newest: "0-0".to_owned(),
             answer: None,
             attempts,
         };
-        if args.create {
-            joined.create(args.from.map_or_else(|| "0".to_owned(), Position::given_last)).await?;
+        joined.check_rights().await?;
+        if let Some(behind) = joined.create.clone() {
+            joined.create_group(&behind).await?;
         }
         // Before anything is waited for, so that a group that is not there is told at once.
-        joined.pending(Request::default().args(["-", "+", "1"])).await?;
+        joined.check().await?;
+        if manual {
+            joined.newest = joined.newest_pending().await?;
+        }
         Ok(joined)
     }
 
-    async fn create(&mut self, behind: String) -> Result<()> {
+    /// Makes sure that what is taken can be finished.
+    async fn check_rights(&mut self) -> Result<()> {
+        let (key, id) = (self.key.as_slice(), "0-1");
+        let about = |command| Request::new(command).arg(key).arg(&self.group);
+        let mut work = vec![
+            Request::from(["XREADGROUP", "GROUP"])
+                .arg(&self.group)
+                .arg(&self.consumer)
+                .arg("STREAMS")
+                .arg(key)
+                .arg(">"),
+            about("XPENDING"),
+            about("XCLAIM").arg(&self.consumer).args(["0", id]),
+        ];
+        if matches!(self.ack, Ack::Auto | Ack::AfterExec) {
+            work.push(about("XACK").arg(id));
+        }
+        let work = work.into_iter().map(|request| (request, key)).collect();
+        let mut burial = rights::burial(&self.dlq);
+        burial.push((Request::new("XRANGE").arg(key).args([id, id]), key));
+        let notes = self.attempts.sample();
+        let [work, burial, notes] = rights::refused(&self.home, [work, burial, rights::noting(&notes)]).await?;
+        work.is_fatal("a group cannot be consumed without")?;
+        burial.warn(rights::NO_BURIAL);
+        if !notes.is_nothing() {
+            notes.warn(NO_NOTES);
+            self.attempts.do_without();
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the group is there.
+    async fn check(&mut self) -> Result<()> {
+        self.pending(Request::default().args(["-", "+", "1"])).await.map(drop)
+    }
+
+    /// The newest entry that anybody holds.
+    async fn newest_pending(&mut self) -> Result<String> {
+        let reply = self.control.call(Request::new("XPENDING").arg(&self.key).arg(&self.group)).await?;
+        let Value::Array(parts) = no_error(reply)? else { return Ok("0-0".to_owned()) };
+        let newest = parts.get(2).and_then(Value::as_bytes);
+        Ok(newest.map_or_else(|| "0-0".to_owned(), |id| String::from_utf8_lossy(id).into_owned()))
+    }
+
+    async fn create_group(&mut self, behind: &str) -> Result<()> {
         let request = Request::from(["XGROUP", "CREATE"]).arg(&self.key).arg(&self.group).arg(behind).arg("MKSTREAM");
         match self.control.call(request).await? {
             Value::Error(text) if !text.starts_with("BUSYGROUP") => Err(unexpected(Value::Error(text))),
@@ -133,13 +202,13 @@ impl Group {
     async fn page(&mut self) -> Result<Vec<Pending>> {
         let (count, ack_wait) = (PENDING_PAGE.to_string(), self.ack_wait_ms.to_string());
         let range = match &self.look {
-            Look::Own(from) => Request::default().args([from, "+", &count]).arg(&self.consumer),
+            Look::Own { from, .. } => Request::default().args([from, "+", &count]).arg(&self.consumer),
             Look::All(from) => Request::default().args(["IDLE", &ack_wait, from, "+", &count]),
         };
         let page = self.pending(range).await?;
         let next = (page.len() == PENDING_PAGE).then(|| format!("({}", page[PENDING_PAGE - 1].id));
         self.look = match (&self.look, next) {
-            (Look::Own(_), Some(from)) => Look::Own(from),
+            (Look::Own { is_unheard, .. }, Some(from)) => Look::Own { from, is_unheard: *is_unheard },
             (Look::All(_), Some(from)) => Look::All(from),
             (_, None) => Look::All("-".to_owned()),
         };
@@ -215,9 +284,16 @@ impl Source for Group {
     async fn take(&mut self) -> Result<Vec<Message>> {
         let entries = match self.answer.take() {
             None => return Ok(Vec::new()),
-            Some(Value::Error(text)) if text.starts_with("NOGROUP") => return Err(self.no_group()),
+            Some(Value::Error(text)) if text.starts_with("NOGROUP") => {
+                // A key that moved to another node while we waited is not there either: asked now, that node is named.
+                self.check().await?;
+                return Ok(Vec::new());
+            }
             Some(reply) => message::read_stream(reply)?,
         };
+        if let Some((id, _)) = entries.last() {
+            self.newest.clone_from(id);
+        }
         let entries = entries.into_iter().filter_map(|(id, fields)| Some((id, fields?)));
         Ok(entries.map(|(id, fields)| self.deliver(id, fields, 1, History::default())).collect())
     }
@@ -241,38 +317,48 @@ impl Source for Group {
         Ok(*all > ours)
     }
 
-    async fn adopt(&mut self, count: u64, held: &[Arc<Message>]) -> Result<Vec<Message>> {
-        let mut adopted = Vec::new();
+    async fn adopt(&mut self, count: u64, held: &[Arc<Message>], adopted: &mut Vec<Message>) -> Result<()> {
         loop {
             let begun = self.look.clone();
             let page = self.page().await?;
             let all = page.len() < PENDING_PAGE;
-            for pending in page {
-                let is_own = pending.consumer == self.consumer;
-                if held.iter().any(|message| message.id == pending.id) || (is_own && self.ack == Ack::Manual) {
+            for mut pending in page {
+                let is_others_to_acknowledge =
+                    pending.consumer == self.consumer && self.ack == Ack::Manual && matches!(begun, Look::All(_));
+                let is_held = |message: &Message| message.id == pending.id;
+                if held.iter().any(|message| is_held(message))
+                    || adopted.iter().any(is_held)
+                    || is_others_to_acknowledge
+                {
                     continue;
                 }
+                pending.deliveries = self.heard(&pending, &begun);
                 if let Some(message) = self.take_over(pending).await? {
+                    if matches!(begun, Look::Own { .. }) {
+                        self.newest.clone_from(&message.id);
+                    }
                     adopted.push(message);
                 }
                 if adopted.len() as u64 == count {
                     // The rest of the page is looked at again.
                     self.look = begun;
-                    return Ok(adopted);
+                    return Ok(());
                 }
             }
             if all && matches!(begun, Look::All(_)) {
-                return Ok(adopted);
+                return Ok(());
             }
         }
     }
 
     async fn again(&mut self, message: &Message) -> Result<Option<Message>> {
-        let Some(claimed) = self.claim_ours(message, &[]).await? else { return Ok(None) };
+        let delivery = (message.delivery + 1).to_string();
+        // The number is given, so that what is asked for twice counts once.
+        let Some(claimed) = self.claim_ours(message, &["RETRYCOUNT", &delivery]).await? else { return Ok(None) };
         self.delivered(claimed, message.delivery + 1, message.history.clone())
     }
 
-    async fn done(&mut self, messages: &[Arc<Message>]) -> Result<()> {
+    async fn done(&mut self, messages: &mut Vec<Arc<Message>>) -> Result<()> {
         // With NOACK only what was taken over is pending at all.
         let is_due = |message: &&Arc<Message>| match self.ack {
             Ack::Manual => false,
@@ -284,7 +370,7 @@ impl Source for Group {
             self.acknowledge(&ids).await?;
         }
         // Others acknowledge the rest, and the server drops what is noted of it.
-        messages.iter().for_each(|message| self.attempts.forget(&message.id));
+        messages.drain(..).for_each(|message| self.attempts.forget(&message.id));
         Ok(())
     }
 
@@ -317,15 +403,14 @@ impl Source for Group {
         Ok(is_buried)
     }
 
-    async fn give_back(&mut self, messages: &[Arc<Message>]) -> Result<()> {
-        if self.ack == Ack::None {
-            return Ok(());
-        }
+    async fn give_back(&mut self, messages: &mut Vec<Arc<Message>>) -> Result<()> {
         let idle = self.ack_wait_ms.to_string();
-        for message in messages {
+        while let Some(message) = messages.last().filter(|_| self.ack != Ack::None) {
+            let message = Arc::clone(message);
             // So idle that whoever looks next may have it at once.
-            self.take_back(message, &["IDLE", &idle]).await?;
+            self.take_back(&message, &["IDLE", &idle]).await?;
             self.attempts.forget(&message.id);
+            messages.pop();
         }
         Ok(())
     }
@@ -339,5 +424,13 @@ impl Source for Group {
             self.claim_ours(message, &["JUSTID"]).await?;
         }
         Ok(())
+    }
+
+    async fn resume(&mut self, why: &Error, in_hand: &[Arc<Message>]) -> Result<Vec<Arc<Message>>> {
+        self.resume_membership(why, in_hand).await
+    }
+
+    fn risk(&self) -> Option<&'static str> {
+        (self.ack == Ack::None).then_some("with --ack none what was on its way is lost")
     }
 }

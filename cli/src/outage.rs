@@ -1,0 +1,185 @@
+//! A server that went away: when it is tried again, for how long, and what is said of it.
+//!
+//! ```text
+//!   served ──lost──► told once ──► pause ──► try ──► pause ──► try ──► answered: told once, served
+//!                                    └── the limit has passed, or Ctrl-C
+//! ```
+//!
+//! Invariant: an outage lasts from the first thing that went wrong to the next that went right, however many connections are
+//! made and lost between them. So its limit counts from the first loss, and a server that comes and goes is told of once.
+//!
+//! A redirect is an outage too, and none to speak of: the key is served, elsewhere.
+
+use std::time::Duration;
+
+use rbq_client::{Error, ErrorReply, RedirectKind};
+use tokio::time::{Instant, sleep};
+
+use crate::duration;
+use crate::interrupt::Interrupt;
+
+/// Between two attempts: at first, and at most.
+const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// How long redirects are followed without one answer, whatever the limit: longer than any settled cluster needs.
+const REDIRECT_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// What a server answers that is there and cannot serve yet: it reads its data, is a replica now, or its cluster has not agreed on
+/// who serves the slot.
+const UNREADY: &[&str] = &["LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY"];
+
+/// Why nothing is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The connection has ended, or was not to be had.
+    Lost,
+    /// The server is there and says that it is not ready.
+    Unready,
+    /// The key is served by another node.
+    Moved,
+    /// The key is on its way to another node.
+    Moving,
+}
+
+impl Cause {
+    /// What may go by itself; `None` for what will be the same the next time.
+    pub(crate) fn of(error: &Error) -> Option<Self> {
+        match error {
+            Error::Redirect(redirect) if redirect.kind == RedirectKind::Moved => Some(Self::Moved),
+            // Nodes that send us to each other have not agreed yet.
+            Error::Redirect(_) | Error::TooManyRedirects(_) => Some(Self::Moving),
+            Error::Connect { .. } | Error::Closed(_) | Error::Handshake { .. } => Some(Self::Lost),
+            Error::Reply(reply) => Self::of_reply(reply),
+            _ => None,
+        }
+    }
+
+    fn of_reply(reply: &ErrorReply) -> Option<Self> {
+        match reply.code() {
+            // Some of the request's keys have moved on before the others; or what we waited for went while we did, and the next
+            // answer tells whether it moved, was deleted, or is a replica's now.
+            "TRYAGAIN" | "UNBLOCKED" => Some(Self::Moving),
+            code => UNREADY.contains(&code).then_some(Self::Unready),
+        }
+    }
+}
+
+/// What a pause has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pause {
+    Over,
+    /// It has been tried for long enough.
+    GivenUp,
+    /// We were asked to end.
+    Interrupted,
+}
+
+/// An outage, or none.
+#[derive(Debug)]
+pub(crate) struct Outage {
+    limit: Duration,
+    since: Option<Instant>,
+    pause: Duration,
+    is_told: bool,
+}
+
+impl Outage {
+    /// None yet; one is borne for so long.
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { limit, since: None, pause: PAUSE, is_told: false }
+    }
+
+    /// It begins, or goes on, for this reason. What is to be said, if it was not said before.
+    pub(crate) fn begin(&mut self, cause: Cause, error: &Error) -> Option<String> {
+        if self.since.is_none() {
+            self.since = Some(Instant::now());
+            // The other node can be asked at once.
+            self.pause = if cause == Cause::Moved { Duration::ZERO } else { PAUSE };
+        }
+        if self.is_told || matches!(cause, Cause::Moved | Cause::Moving) {
+            return None;
+        }
+        self.is_told = true;
+        Some(format!("{error}; trying to reach it for {}", duration::shown(self.limit)))
+    }
+
+    /// Waits until it is time for the next attempt; longer each time.
+    pub(crate) async fn pause(&mut self, interrupt: &mut Interrupt) -> Pause {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let limit = if self.is_told { self.limit } else { self.limit.max(REDIRECT_TIME_MAX) };
+        if since.elapsed() + self.pause > limit {
+            return Pause::GivenUp;
+        }
+        let was_pressed = interrupt.was_pressed();
+        tokio::select! {
+            () = interrupt.pressed(), if !was_pressed => return Pause::Interrupted,
+            () = sleep(self.pause) => {}
+        }
+        self.pause = (self.pause * 2).clamp(PAUSE, PAUSE_MAX);
+        Pause::Over
+    }
+
+    /// Something was answered. What is to be said, if it was said that the server is lost.
+    pub(crate) fn end(&mut self) -> Option<&'static str> {
+        self.since = None;
+        std::mem::take(&mut self.is_told).then_some("connected again")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_go_by_itself_is_told_from_what_stays() {
+        let of = |text: &str| Cause::of(&Error::from_error_reply(text.to_owned()));
+        for (text, expected) in [
+            ("LOADING Redis is loading the dataset in memory", Some(Cause::Unready)),
+            ("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", Some(Cause::Unready)),
+            ("CLUSTERDOWN The cluster is down", Some(Cause::Unready)),
+            ("READONLY You can't write against a read only replica.", Some(Cause::Unready)),
+            ("UNBLOCKED force unblock from blocking operation", Some(Cause::Moving)),
+            ("TRYAGAIN Multiple keys request during rehashing of slot", Some(Cause::Moving)),
+            ("MOVED 12 h:7", Some(Cause::Moved)),
+            ("ASK 12 h:7", Some(Cause::Moving)),
+            ("NOGROUP No such key", None),
+            ("NOPERM this user has no permissions", None),
+            ("ERR unknown command", None),
+        ] {
+            assert_eq!(of(text), expected, "{text}");
+        }
+        assert_eq!(Cause::of(&Error::Closed(None)), Some(Cause::Lost));
+        assert_eq!(Cause::of(&Error::Protocol("x".into())), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_told_of_once_and_its_limit_counts_from_its_beginning() {
+        let mut interrupt = Interrupt::listen().expect("signals can be listened to");
+        let mut outage = Outage::new(Duration::from_secs(3));
+        let error = Error::Closed(None);
+        let told = outage.begin(Cause::Lost, &error);
+        assert_eq!(told.as_deref(), Some("the server closed the connection; trying to reach it for 3s"));
+        let begun = Instant::now();
+        while outage.pause(&mut interrupt).await == Pause::Over {
+            assert_eq!(outage.begin(Cause::Lost, &error), None);
+        }
+        assert!((2..=3).contains(&begun.elapsed().as_secs()));
+        assert_eq!((outage.end(), outage.end()), (Some("connected again"), None));
+        // The next one has all its time.
+        assert!(outage.begin(Cause::Unready, &error).is_some());
+        assert_eq!(outage.pause(&mut interrupt).await, Pause::Over);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_redirect_is_followed_at_once_and_in_silence() {
+        let mut interrupt = Interrupt::listen().expect("signals can be listened to");
+        let mut outage = Outage::new(Duration::ZERO);
+        let error = Error::from_error_reply("MOVED 12 h:7".to_owned());
+        assert_eq!(outage.begin(Cause::Moved, &error), None);
+        let begun = Instant::now();
+        assert_eq!(outage.pause(&mut interrupt).await, Pause::Over);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert_eq!(outage.end(), None);
+    }
+}

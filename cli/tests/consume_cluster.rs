@@ -1,0 +1,132 @@
+//! `rbq consume` and `rbq produce` on a cluster whose slots move under them: redirects end nothing, lose nothing, double nothing.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+
+use rbq_client::{Request, Value};
+use rbq_resp::slot;
+use support::{cluster, rbq, run, start, text};
+
+const MESSAGES: usize = 600;
+
+fn count_lines(path: &Path) -> usize {
+    fs::read_to_string(path).map_or(0, |text| text.lines().count())
+}
+
+#[tokio::test]
+async fn a_slot_that_moves_under_producer_and_consumer_costs_nothing() {
+    let Some(nodes) = cluster::start::<3>().await else { return };
+    let url = nodes[0].oracle.url();
+    let play = |args: &[&str]| text(&run(rbq(args).env("RBQ_URL", &url), b""));
+    for (kind, more) in [("stream", &["--group", "g", "--create"][..]), ("queue", &["-q"])] {
+        let dir = tempfile::tempdir().unwrap();
+        let done = dir.path().join("done");
+        let name = format!("jobs-{kind}");
+        let exec = format!("echo $RBQ_FIELD_data >> {}", done.display());
+        let wanted = MESSAGES.to_string();
+        let work = ["--exec", &exec, "--concurrency", "4", "-n", &wanted, "-c", "ann"];
+        let consumer = start(rbq(&[&["consume", kind, &name], more, &work].concat()).env("RBQ_URL", &url));
+        let mut producer = start(rbq(&["produce", kind, &name, "--batch", "16"]).env("RBQ_URL", &url));
+        let mut stdin = producer.stdin.take().unwrap();
+        // There and back again, while a part of the messages is on its way and the rest is yet to come.
+        let owner = usize::from(slot(name.as_bytes())) * 3 / 16384;
+        let mut sent = 0;
+        for round in 0..4 {
+            let upto = MESSAGES * (round + 1) / 5;
+            while sent < upto {
+                writeln!(stdin, "m{sent}").unwrap();
+                sent += 1;
+            }
+            while count_lines(&done) < upto / 2 {
+                tokio::task::yield_now().await;
+            }
+            let (from, to) = (&nodes[(owner + round) % 3], &nodes[(owner + round + 1) % 3]);
+            cluster::move_slot(slot(name.as_bytes()), from, to, &nodes).await;
+        }
+        for number in sent..MESSAGES {
+            writeln!(stdin, "m{number}").unwrap();
+        }
+        drop(stdin);
+        let said = text(&producer.wait_with_output().unwrap());
+        assert_eq!(said, format!("exit 0\nerr| sent {MESSAGES}, acknowledged {MESSAGES}, failed 0\n"), "{kind}");
+        let said = text(&consumer.wait_with_output().unwrap());
+        assert_eq!(said, "exit 0\n", "{kind}");
+        let mut seen: Vec<String> = fs::read_to_string(&done).unwrap().lines().map(str::to_owned).collect();
+        let mut expected: Vec<String> = (0..MESSAGES).map(|number| format!("m{number}")).collect();
+        seen.sort();
+        expected.sort();
+        assert_eq!(seen, expected, "{kind}");
+        match kind {
+            "stream" => {
+                let pending = play(&["cli", "-c", "--json", "xpending", &name, "g"]);
+                assert_eq!(pending, "exit 0\nout| [0,null,null,null]\n");
+            }
+            _ => assert_eq!(play(&["cli", "-c", "exists", &format!("{{{name}}}:processing:ann")]), "exit 0\nout| 0\n"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reader_without_a_group_follows_its_stream_to_another_node() {
+    let Some(nodes) = cluster::start::<3>().await else { return };
+    let url = nodes[0].oracle.url();
+    let play = |args: &[&str]| text(&run(rbq(args).env("RBQ_URL", &url), b""));
+    let wanted = "40";
+    let reader = start(rbq(&["consume", "stream", "news", "-n", wanted]).env("RBQ_URL", &url));
+    let owner = usize::from(slot(b"news")) * 3 / 16384;
+    for round in 0..4 {
+        for number in 0..10 {
+            play(&["produce", "stream", "news", "-q", &format!("m{round}{number}")]);
+        }
+        let (from, to) = (&nodes[(owner + round) % 3], &nodes[(owner + round + 1) % 3]);
+        cluster::move_slot(slot(b"news"), from, to, &nodes).await;
+    }
+    let said = text(&reader.wait_with_output().unwrap());
+    let expected: String = (0..4).flat_map(|round| (0..10).map(move |n| format!("out| m{round}{n}\n"))).collect();
+    assert_eq!(said, format!("exit 0\n{expected}"));
+}
+
+#[tokio::test]
+async fn a_master_that_dies_is_followed_to_its_replica_though_it_was_the_one_that_was_named() {
+    let group = &["--group", "g", "--create", "-c", "ann"][..];
+    let held = [&["XPENDING", "b", "g", "-", "+", "9"][..], &["LRANGE", "{b}:processing:ann", "0", "-1"]];
+    for (kind, more, held) in
+        [("stream", group, Some(held[0])), ("queue", &["-q", "-c", "ann"], Some(held[1])), ("stream", &[], None)]
+    {
+        let Some([first, second, _third]) = cluster::start::<3>().await else { return };
+        let Some(replica) = cluster::replica(&first).await else { return };
+        let (url, other) = (first.oracle.url(), second.oracle.url());
+        // `b` is in slot 3300, the first node's.
+        let send = |url: &str, message| text(&run(rbq(&["produce", kind, "b", message]).env("RBQ_URL", url), b""));
+        let sent = "exit 0\nerr| sent 1, acknowledged 1, failed 0\n";
+        assert_eq!(send(&url, "m0"), sent);
+        let mut child = start(rbq(&[&["consume", kind, "b", "-n", "2"], more].concat()).env("RBQ_URL", &url));
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut seen = String::new();
+        stdout.read_line(&mut seen).unwrap();
+        // It is acknowledged, and the replica knows of it.
+        while let Some(held) = held
+            && first.client.call(Request::from(held)).await.unwrap() != Value::Array(vec![])
+        {}
+        first.client.call(["SET", "{b}:mark", "1"]).await.unwrap();
+        first.client.call(["WAIT", "1", "0"]).await.unwrap();
+        drop(first);
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        assert!(line.contains("trying to reach it"), "{line}");
+        replica.client.call(["CLUSTER", "FAILOVER", "TAKEOVER"]).await.unwrap();
+        let said = send(&other, "m1");
+        assert!(said.starts_with("exit 0\n") && said.ends_with("sent 1, acknowledged 1, failed 0\n"), "{said}");
+        stdout.read_line(&mut seen).unwrap();
+        assert_eq!(seen, "m0\nm1\n", "{kind}");
+        assert_eq!(text(&child.wait_with_output().unwrap()), "exit 0\n");
+        line.clear();
+        stderr.read_line(&mut line).unwrap();
+        assert_eq!(line, "connected again\n");
+    }
+}
