@@ -182,6 +182,11 @@ impl Core {
             Action::Sleep(us) => std::thread::sleep(Duration::from_micros(us)),
             Action::Snapshot => self.save(),
             Action::Backup(order) => self.back_up(&order),
+            Action::Switch(order) => {
+                let why = "there is no server: whether anything is kept is decided when the broker is opened, by `--dir`";
+                let now = self.now();
+                self.broker.finish_switch(&order, Err(why.into()), now);
+            }
             // Every change is synced before it is answered; there is no file of settings to rewrite, no buffer sized by a
             // parameter, and the system wants no memory back.
             Action::Sync | Action::ParameterChanged(_) | Action::RewriteConfig | Action::PurgeMemory => {}

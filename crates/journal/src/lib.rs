@@ -102,7 +102,7 @@ pub use error::{Fatal, Full, HINT, OpenError, SnapshotError};
 pub use fault::Faults;
 pub use journal::{Figures, Journal, Opened};
 pub use options::{
-    BATCH_BYTES_MAX, IN_FLIGHT_BYTES_MAX, Identity, Lsn, OnFatal, OnProgress, Options, Policy, SEGMENT_BYTES,
+    BATCH_BYTES_MAX, IN_FLIGHT_BYTES_MAX, Identity, Lsn, OnFatal, OnProgress, Options, Policy, Progress, SEGMENT_BYTES,
     SEGMENT_FIRST_BYTES, SEGMENTS_OF_A_SIZE, Sizes,
 };
 pub use recover::{RecoveryReport, TornTail};

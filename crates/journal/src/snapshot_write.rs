@@ -15,6 +15,7 @@ use crate::names;
 use crate::options::{Identity, Lsn};
 use crate::shared::Shared;
 use crate::snapshot::{Header, Part};
+use crate::storage::Lock;
 use crate::store::{NamedFile, Store};
 
 /// Sections are gathered up to this size before they are written.
@@ -43,6 +44,8 @@ pub struct SnapshotWriter {
     sections: u64,
     crc: u32,
     log_bytes: u64,
+    /// The directory stays locked until the file has its name or is gone.
+    _lock: Option<Arc<Lock>>,
 }
 
 impl SnapshotWriter {
@@ -58,7 +61,9 @@ impl SnapshotWriter {
         let log_bytes = shared.log_bytes.load(Ordering::Acquire);
         let header = Header { state_version: shared.options.state_version, cut, time_ms, identity }.encode();
         let created = shared.store.create(&names::snapshot_unfinished(cut));
-        let mut writer = Self { shared, file: None, cut, at: 0, buffer: Vec::new(), sections: 0, crc: 0, log_bytes };
+        let _lock = shared.catalog.lock();
+        let (at, sections, crc) = (0, 0, 0);
+        let mut writer = Self { shared, file: None, cut, at, buffer: Vec::new(), sections, crc, log_bytes, _lock };
         writer.file = Some(created?);
         writer.put(&header)?;
         Ok(writer)
@@ -117,7 +122,7 @@ impl SnapshotWriter {
         self.buffer.extend_from_slice(&footer.encode());
         self.flush()?;
         self.file.as_ref().expect("it is there until the end").sync_all()?;
-        if !self.shared.wait_synced(self.cut) {
+        if !self.shared.wait_synced(self.cut) || self.shared.has_stopped() {
             return Err(SnapshotError::Stopped);
         }
         self.publish()?;
@@ -141,6 +146,7 @@ impl SnapshotWriter {
         if !shared.options.faults.skip_dir_sync() {
             shared.store.sync_dir()?;
         }
+        // Of a log that begins anew this is the base: from here on it is the one that a start finds.
         let freed = shared.catalog.snapshot_stands(*cut);
         // The journal notes that the snapshot is there.
         shared.wake();

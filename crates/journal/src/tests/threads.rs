@@ -31,7 +31,7 @@ impl Bell {
 fn options_with(bell: &Arc<Bell>) -> Options {
     let (progress, stopped) = (Arc::clone(bell), Arc::clone(bell));
     Options {
-        progress: Arc::new(move || {
+        progress: Arc::new(move |_| {
             drop(progress.fatal.lock());
             progress.rung.notify_all();
         }),

@@ -28,13 +28,13 @@ pub(crate) fn back_up(shared: Arc<Shared>, order: BackupOrder) {
 }
 
 fn copy(shared: &Shared, order: &BackupOrder) -> Result<BackupReport> {
-    let journal = shared.gates.journal().context("nothing is kept on disk")?;
-    {
+    let journal = {
         // All that was run before is in it, the pipeline that asked for it included.
         let mut hub = shared.lock();
         let now = hub.clock.now();
         shared.keep(&mut hub, now);
-    }
+        hub.journal.clone().context("nothing is kept on disk")?
+    };
     let path = OsStr::from_bytes(&order.directory);
     let start = Instant::now();
     let directory = Directory::create(path).with_context(|| format!("cannot make `{}`", path.display()))?;
