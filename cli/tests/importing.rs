@@ -245,7 +245,7 @@ async fn a_redis_is_told_what_it_is_used_for_that_rbq_lacks() {
 
 #[tokio::test]
 async fn a_torn_log_counts_up_to_where_it_is_torn() {
-    let Some(oracle) = Oracle::start(&["--appendonly", "yes"]) else { return };
+    let Some(oracle) = Oracle::start(&["--appendonly", "yes", "--appendfsync", "always"]) else { return };
     let redis = client(&oracle).await;
     ask(&redis, &["rpush", "mail", "one"]).await;
     ask(&redis, &["rpush", "mail", "two"]).await;

@@ -124,7 +124,10 @@ async fn of_commands_we_have(redis: &Client) -> Vec<String> {
 #[tokio::test]
 async fn append_only_directories_are_imported_with_what_came_after_their_rewrite() {
     for options in [&["--aof-timestamp-enabled", "yes"][..], &["--aof-use-rdb-preamble", "no"]] {
-        let Some(oracle) = Oracle::start(&[&["--appendonly", "yes"], options].concat()) else { return };
+        let Some(oracle) = Oracle::start(&[&["--appendonly", "yes", "--appendfsync", "always"], options].concat())
+        else {
+            return;
+        };
         let redis = client(&oracle).await;
         fill(&redis).await;
         let log = directory(&redis).await.join("appendonlydir");

@@ -183,7 +183,8 @@ impl Core {
             Action::Snapshot => self.save(),
             Action::Backup(order) => self.back_up(&order),
             Action::Switch(order) => {
-                let why = "there is no server: whether anything is kept is decided when the broker is opened, by `--dir`";
+                let why =
+                    "there is no server: whether anything is kept is decided when the broker is opened, by `--dir`";
                 let now = self.now();
                 self.broker.finish_switch(&order, Err(why.into()), now);
             }

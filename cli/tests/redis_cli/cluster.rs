@@ -12,7 +12,7 @@ async fn redirects_are_followed_alike() {
     let pair = Pair::on(nodes[0].oracle.port);
     for form in [&["--no-raw"][..], &["--raw"], &["--json"], &["-3", "--csv"]] {
         for key in KEYS {
-            for command in [&["set", key, "v"][..], &["get", key], &["lpush", key, "x"], &["expire", key, "100"]] {
+            for command in [&["set", key, "v"][..], &["get", key], &["lpush", key, "x"], &["expire", key, "100000"]] {
                 pair.agree_on_what_is(&[form, &["-c"], command].concat());
                 pair.agree_on_what_is(&[form, command].concat());
             }

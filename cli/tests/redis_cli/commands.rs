@@ -1,7 +1,7 @@
 //! Commands and what they are answered by: every kind of reply, in every form, one at a time and as a script.
 
 use super::pair::Pair;
-use crate::support::Oracle;
+use crate::support::{Oracle, run};
 
 /// Fills an empty server.
 pub(crate) const SEED: &str = r#"flushall
@@ -181,6 +181,19 @@ fn a_script_on_stdin_is_answered_alike_in_every_form() {
         let script: Vec<&str> = lines.filter(|line| is_for_both(form, line)).collect();
         assert!(script.len() > 100);
         pair.agree(form, &script.join("\n"));
+    }
+}
+
+/// The comparisons leave these lines out, because any command is slow on a busy machine.
+#[test]
+fn what_took_half_a_second_is_told_in_the_same_form() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let pair = Pair::of(&oracle);
+    for mut command in [pair.redis_cli(&["--no-raw"]), pair.rbq_cli(&["--no-raw"])] {
+        let said = String::from_utf8(run(&mut command, b"debug sleep 0.6\n").stdout).unwrap();
+        let time = said.strip_prefix("OK\n(").and_then(|rest| rest.strip_suffix("s)\n"));
+        let (whole, hundredths) = time.and_then(|time| time.split_once('.')).unwrap_or_else(|| panic!("{said}"));
+        assert!(whole.parse::<u32>().is_ok() && hundredths.len() == 2, "{said}");
     }
 }
 

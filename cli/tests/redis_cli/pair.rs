@@ -72,7 +72,7 @@ impl Pair {
         let mut outputs = Vec::new();
         for mut command in [self.redis_cli(args), self.rbq_cli(args)] {
             prepare();
-            outputs.push(run(&mut command, stdin.as_bytes()));
+            outputs.push(untimed(run(&mut command, stdin.as_bytes())));
         }
         let ours = outputs.remove(1);
         self.hold(&format!("{args:?} < {stdin:?}"), &ours, &outputs[0]);
@@ -92,6 +92,18 @@ impl Drop for Pair {
         let differences = self.differences.borrow();
         assert!(differences.is_empty() || thread::panicking(), "\n{}", differences.join("\n\n"));
     }
+}
+
+/// Without the lines that tell how long a slow command took: which one was slow is up to the machine.
+fn untimed(mut output: Output) -> Output {
+    let is_time = |line: &&[u8]| {
+        let seconds = line.strip_prefix(b"(").and_then(|line| line.strip_suffix(b"s)\n"));
+        seconds
+            .is_some_and(|text| text.contains(&b'.') && text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.'))
+    };
+    output.stdout =
+        output.stdout.split_inclusive(|byte| *byte == b'\n').filter(|line| !is_time(line)).collect::<Vec<_>>().concat();
+    output
 }
 
 /// The first line that differs, with those before it.

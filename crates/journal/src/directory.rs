@@ -155,6 +155,23 @@ impl StorageFile for RealFile {
         self.0.write_all_at(bytes, offset)
     }
 
+    #[cfg(target_os = "linux")]
+    fn write_past_cache(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+        let flags = fcntl_getfl(&self.0)?;
+        // Some file systems cannot (tmpfs), and some ask for other multiples: then it is copied after all.
+        let is_direct = fcntl_setfl(&self.0, flags | OFlags::DIRECT).is_ok();
+        let written = self.0.write_all_at(bytes, offset);
+        if !is_direct {
+            return written;
+        }
+        fcntl_setfl(&self.0, flags)?;
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.write_at(offset, bytes),
+            written => written,
+        }
+    }
+
     fn allocate(&self, len: u64) -> io::Result<()> {
         match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, len) {
             Ok(()) => Ok(()),

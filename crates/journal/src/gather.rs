@@ -53,6 +53,11 @@ impl Taken {
         self.next == self.marks.len()
     }
 
+    /// How many bytes were gathered.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.marks.last().map_or(0, |mark| mark.end as u64)
+    }
+
     fn clear(&mut self) {
         if self.buffer.capacity() > BUFFER_KEPT_BYTES_MAX {
             self.buffer = Vec::new();

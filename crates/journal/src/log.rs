@@ -28,6 +28,7 @@ use crate::segment::{self, Use};
 use crate::shared::Shared;
 use crate::shelf::Spare;
 use crate::slot::{Slots, snapshot_number};
+use crate::storage::PAGE_BYTES;
 use crate::store::{NamedFile, Store};
 use crate::walk::Chain;
 
@@ -126,7 +127,7 @@ impl Log {
             self.sync()?;
             self.synced_at_ms = now_ms;
         }
-        let has_room_again = has_work && self.shared.settled(self.taken.buffer.len() as u64);
+        let has_room_again = has_work && self.shared.settled(self.taken.bytes());
         if !self.tell_if_advanced(was) && has_room_again {
             self.shared.tell();
         }
@@ -151,7 +152,7 @@ impl Log {
         if !fits || !self.write()? {
             return Ok(false);
         }
-        let has_room_again = self.shared.settled(self.taken.buffer.len() as u64);
+        let has_room_again = self.shared.settled(self.taken.bytes());
         if !self.tell_if_advanced(was) && has_room_again {
             self.shared.tell();
         }
@@ -251,10 +252,14 @@ impl Log {
                 continue;
             }
             self.fill_in_headers(end);
-            let from = self.taken.marks[self.taken.next].start;
-            let bytes = &self.taken.buffer[from..self.taken.marks[end - 1].end];
-            self.active.file.write_at(self.active.at, bytes)?;
-            let written = bytes.len() as u64;
+            let (from, to) = (self.taken.marks[self.taken.next].start, self.taken.marks[end - 1].end);
+            let written = (to - from) as u64;
+            let mut until = to;
+            if end == self.taken.marks.len() {
+                until += self.padding(written);
+                self.taken.buffer.resize(until, 0);
+            }
+            self.active.file.write_at(self.active.at, &self.taken.buffer[from..until])?;
             self.active.at += written;
             self.taken.next = end;
             self.written = self.chain.lsn - 1;
@@ -263,6 +268,14 @@ impl Log {
             self.shared.placed(written);
         }
         Ok(true)
+    }
+
+    /// Zeros up to the end of the page. A file was prepared past the page cache: the rest of a page that is written in part would
+    /// first be read from the disk.
+    fn padding(&self, written: u64) -> usize {
+        let end = self.active.at + written;
+        let padded = end.next_multiple_of(PAGE_BYTES as u64).min(self.active.capacity);
+        usize::try_from(padded - end).expect("it is less than a page")
     }
 
     /// The end of the batches that fit into the active segment.

@@ -21,16 +21,18 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::aligned::Aligned;
 use crate::error::{Full, IoFailure};
 use crate::names;
 use crate::options::{Options, SPARES_KEPT_MAX, SPARES_READY, Sizes};
 use crate::segment;
 use crate::store::{NamedFile, Store};
 
-/// Zeros are written in pieces of this size.
-const ZEROS_BYTES: usize = 1 << 20;
+/// Zeros are written in pieces of this size: the log's own writes stand behind one of them at most.
+const ZEROS_BYTES: usize = 256 << 10;
 
-/// And synced after so many bytes, so that the log's own syncs do not stand behind a whole file of zeros.
+/// And synced after so many bytes: where they do go through the page cache, the log's own syncs do not stand behind a whole file
+/// of zeros.
 const SYNC_AFTER_BYTES: u64 = 8 << 20;
 
 /// What a record does to the space it needs.
@@ -269,12 +271,13 @@ impl Shelf {
     fn make_as(&self, name: &str, capacity: u64) -> Result<Spare, IoFailure> {
         let file = self.store.create(name)?;
         file.allocate(capacity)?;
-        let zeros = vec![0; ZEROS_BYTES.min(usize::try_from(capacity).unwrap_or(ZEROS_BYTES))];
+        let zeros = Aligned::zeros(ZEROS_BYTES.min(usize::try_from(capacity).unwrap_or(ZEROS_BYTES)));
+        let zeros = zeros.all();
         let mut at = 0;
         let mut synced = 0;
         while at < capacity {
             let piece = zeros.len().min(usize::try_from(capacity - at).unwrap_or(zeros.len()));
-            file.write_at(at, &zeros[..piece])?;
+            file.write_past_cache(at, &zeros[..piece])?;
             at += piece as u64;
             if at - synced >= SYNC_AFTER_BYTES {
                 file.sync_data()?;

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::aligned::Aligned;
 use crate::error::{IoFailure, SnapshotError};
 use crate::names;
 use crate::options::{Identity, Lsn};
@@ -18,8 +19,9 @@ use crate::snapshot::{Header, Part};
 use crate::storage::Lock;
 use crate::store::{NamedFile, Store};
 
-/// Sections are gathered up to this size before they are written.
-const BUFFER_BYTES: usize = 1 << 20;
+/// Sections are written in pieces of this size, past the page cache: a snapshot is much, and copying it there would take the
+/// processor from those who are served meanwhile. The log's own writes stand behind one piece at most.
+const PIECE_BYTES: usize = 512 << 10;
 
 /// What became of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +42,7 @@ pub struct SnapshotWriter {
     file: Option<NamedFile>,
     cut: Lsn,
     at: u64,
-    buffer: Vec<u8>,
+    piece: Aligned,
     sections: u64,
     crc: u32,
     log_bytes: u64,
@@ -62,8 +64,8 @@ impl SnapshotWriter {
         let header = Header { state_version: shared.options.state_version, cut, time_ms, identity }.encode();
         let created = shared.store.create(&names::snapshot_unfinished(cut));
         let _lock = shared.catalog.lock();
-        let (at, sections, crc) = (0, 0, 0);
-        let mut writer = Self { shared, file: None, cut, at, buffer: Vec::new(), sections, crc, log_bytes, _lock };
+        let (at, piece, sections, crc) = (0, Aligned::zeros(PIECE_BYTES), 0, 0);
+        let mut writer = Self { shared, file: None, cut, at, piece, sections, crc, log_bytes, _lock };
         writer.file = Some(created?);
         writer.put(&header)?;
         Ok(writer)
@@ -86,42 +88,31 @@ impl SnapshotWriter {
         Ok(())
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+    fn put(&mut self, mut bytes: &[u8]) -> Result<(), SnapshotError> {
         self.crc = crc32c::crc32c_append(self.crc, bytes);
-        if self.buffer.len() + bytes.len() >= BUFFER_BYTES {
-            self.flush()?;
+        loop {
+            bytes = self.piece.fill(bytes);
+            if !self.piece.is_full() {
+                return Ok(());
+            }
+            self.file().write_past_cache(self.at, self.piece.all())?;
+            self.at += PIECE_BYTES as u64;
+            self.piece.clear();
         }
-        if bytes.len() >= BUFFER_BYTES {
-            self.write(bytes)?;
-        } else {
-            self.buffer.extend_from_slice(bytes);
-        }
-        Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), SnapshotError> {
-        let buffer = std::mem::take(&mut self.buffer);
-        self.write(&buffer)?;
-        self.buffer = buffer;
-        self.buffer.clear();
-        Ok(())
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        if !bytes.is_empty() {
-            self.file.as_ref().expect("it is there until the end").write_at(self.at, bytes)?;
-            self.at += bytes.len() as u64;
-        }
-        Ok(())
+    fn file(&self) -> &NamedFile {
+        self.file.as_ref().expect("it is there until the end")
     }
 
     /// Makes the snapshot durable and lets go of what it replaces. Waits until the log is durable up to the cut.
     pub fn finish(mut self) -> Result<SnapshotReport, SnapshotError> {
-        let bytes_before = self.at + self.buffer.len() as u64;
+        let bytes_before = self.at + self.piece.filled().len() as u64;
         let footer = Part::Footer { sections: self.sections, bytes_before, file_crc: self.crc };
-        self.buffer.extend_from_slice(&footer.encode());
-        self.flush()?;
-        self.file.as_ref().expect("it is there until the end").sync_all()?;
+        self.put(&footer.encode())?;
+        self.file().write_at(self.at, self.piece.filled())?;
+        self.at += self.piece.filled().len() as u64;
+        self.file().sync_all()?;
         if !self.shared.wait_synced(self.cut) || self.shared.has_stopped() {
             return Err(SnapshotError::Stopped);
         }

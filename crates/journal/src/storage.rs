@@ -9,6 +9,9 @@
 use std::any::Any;
 use std::io;
 
+/// What the page cache and disks deal in.
+pub(crate) const PAGE_BYTES: usize = 4096;
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -64,6 +67,11 @@ pub trait StorageFile: Send + Sync {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
     /// Writes all of `bytes`.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Writes all of `bytes` past the page cache, where that can be done: for much that is written once and not read soon, and would
+    /// cost the processor more to copy than the disk to take. Asks for an `offset`, a length and memory that are multiples of 4096.
+    fn write_past_cache(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.write_at(offset, bytes)
+    }
     /// Reserves blocks for the first `len` bytes and makes the file that long. It is a request to fail early: what is
     /// not written may read as anything after a crash.
     fn allocate(&self, len: u64) -> io::Result<()>;

@@ -87,6 +87,10 @@ impl NamedFile {
         self.file.write_at(offset, bytes).map_err(|source| self.failure("write", source))
     }
 
+    pub(crate) fn write_past_cache(&self, offset: u64, bytes: &[u8]) -> Outcome<()> {
+        self.file.write_past_cache(offset, bytes).map_err(|source| self.failure("write", source))
+    }
+
     pub(crate) fn allocate(&self, len: u64) -> Outcome<()> {
         self.file.allocate(len).map_err(|source| self.failure("allocate", source))
     }

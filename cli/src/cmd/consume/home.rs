@@ -18,8 +18,8 @@ use crate::open::ServerArgs;
 /// Redirects followed: a settled cluster needs one.
 const REDIRECTS_MAX: usize = 5;
 
-/// A server sees the end of a process that was killed a moment after it.
-const NAME_ATTEMPTS: usize = 10;
+/// A server sees the end of a process that was killed a moment after it, on a busy machine a long one.
+const NAME_ATTEMPTS: usize = 30;
 const NAME_PAUSE: Duration = Duration::from_millis(100);
 
 /// The node of a key.
