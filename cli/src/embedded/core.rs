@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use rbq_broker::{
     Action, BackupOrder, BackupReport, Body, Broker, ClientId, Flow, HostFacts, Letter, Now, Output, Peer, Settings,
 };
-use rbq_journal::Directory;
+use rbq_journal::Draft;
 use rbq_resp::{Progress, Request};
 use tokio::time::Instant;
 
@@ -214,9 +214,10 @@ impl Core {
 
 fn copy(store: &Store, order: &BackupOrder) -> std::result::Result<BackupReport, String> {
     use std::os::unix::ffi::OsStrExt as _;
-    let path = std::ffi::OsStr::from_bytes(&order.directory);
-    let directory = Directory::create(path).map_err(|error| format!("cannot make `{}`: {error}", path.display()))?;
+    let path = Path::new(std::ffi::OsStr::from_bytes(&order.directory));
+    let (draft, directory) = Draft::begin(path).map_err(|error| error.to_string())?;
     let copied = store.journal().backup(Arc::new(directory)).map_err(|error| error.to_string())?;
+    draft.publish().map_err(|error| error.to_string())?;
     Ok(BackupReport { position: copied.last_lsn, files: copied.files as u64, bytes: copied.bytes })
 }
 

@@ -123,10 +123,8 @@ fn resume(storage: Arc<dyn Storage>, options: Options, beginning: Beginning) -> 
     let note = slot::read(&store)?;
     let layout = survey.layout(&store, identity, options.state_version, options.faults)?;
     layout.check_snapshot(note)?;
-    let snapshot = match layout.snapshot {
-        None => None,
-        Some(cut) => Some(open_snapshot(&store, cut, identity, options.state_version)?),
-    };
+    let open = |cut| open_snapshot(&store, cut, identity, options.state_version);
+    let snapshot = layout.snapshot.map(open).transpose()?;
     let last = layout.legs.last().expect("a layout has a segment").clone();
     let mut walker = Walker::open(&store, &last.name, options.state_version, options.faults)?;
     let tail = tail::judge(&mut walker, note, options.faults)?;
@@ -143,10 +141,7 @@ fn resume(storage: Arc<dyn Storage>, options: Options, beginning: Beginning) -> 
         Some(spare) => copy_batches(&store, &last.name, spare, tail.end, chance.mark(), version, faults)?,
         None => (rewrite_in_place(&store, &mut walker, &tail)?, last.header, tail.chain),
     };
-    let mut slots = Slots::open(&store)?;
-    if slots.note.sequence < chain.sequence - 1 {
-        slots.note(chain.sequence - 1, chain.lsn - 1, layout.snapshot)?;
-    }
+    let slots = note_tail(&store, &chain, layout.snapshot)?;
 
     let snapshot_time_ms = snapshot.as_ref().map_or(0, SnapshotReader::time_ms);
     let cut = layout.cut();
@@ -169,13 +164,12 @@ fn resume(storage: Arc<dyn Storage>, options: Options, beginning: Beginning) -> 
     let (reading, ..) = catalog.read();
     let log_bytes = legs.iter().rev().skip(1).map(|leg| leg.header.capacity).sum::<u64>() + tail.end;
     let replay = Replay::new(Legs::new(&store, legs, chain, cut, version, faults), reading);
-    let start = match beginning {
+    let Start { active, chain, time_ms } = match beginning {
         Beginning::After => Start { active, chain, time_ms: report.newest_time_ms },
         Beginning::Anew { above } => {
             begin_anew(&store, &catalog, &shelf, &options, &active, chain, above, &mut chance)?
         }
     };
-    let Start { active, chain, time_ms } = start;
     let shared = Arc::new(Shared::new(store, options, shelf, catalog, chain.lsn - 1, time_ms));
     shared.log_bytes.store(log_bytes, std::sync::atomic::Ordering::Release);
     let log = Log::new(Arc::clone(&shared), slots, active, chain, chance, time_ms);
@@ -216,6 +210,15 @@ fn begin_anew(
     let Active { number, capacity, .. } = active;
     catalog.found(Entry { number, first_lsn: place.first_lsn(), capacity });
     Ok(Start { active, chain, time_ms: 0 })
+}
+
+/// What was copied is durable: it is noted, unless it was before.
+fn note_tail(store: &Store, chain: &Chain, snapshot: Option<Lsn>) -> Result<Slots, OpenError> {
+    let mut slots = Slots::open(store)?;
+    if slots.note.sequence < chain.sequence - 1 {
+        slots.note(chain.sequence - 1, chain.lsn - 1, snapshot)?;
+    }
+    Ok(slots)
 }
 
 fn entry(leg: &Leg) -> Entry {

@@ -107,6 +107,7 @@ fn persistence(hub: &Hub) -> Option<Persistence> {
         segments: figures.segments as u64,
         sync_us: hub.sync_us.unwrap_or_default(),
         is_writable: !hub.is_disk_full,
+        backup: hub.backup,
     })
 }
 

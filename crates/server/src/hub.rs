@@ -73,6 +73,8 @@ pub(crate) struct Hub {
     /// Median time of a write with its sync on the log's disk, in microseconds, where it could be measured.
     pub(crate) sync_us: Option<u64>,
     pub(crate) is_disk_full: bool,
+    /// How far the backup under way is.
+    pub(crate) backup: Option<(u64, u64)>,
 }
 
 /// What every thread of the server shares.
@@ -128,6 +130,7 @@ impl Shared {
             snapshot_bytes: 0,
             sync_us: None,
             is_disk_full: false,
+            backup: None,
         };
         Self {
             hub: Mutex::new(hub),

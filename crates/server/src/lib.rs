@@ -88,7 +88,7 @@ fn complain(error: &anyhow::Error) -> ExitCode {
             ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(USAGE))
         }
         None => {
-            eprintln_quietly(&format!("error: {error:#}"));
+            eprintln_quietly(&format!("error: {}", durable::in_full(error)));
             ExitCode::FAILURE
         }
     }

@@ -63,6 +63,8 @@ pub struct Persistence {
     pub sync_us: u64,
     /// Whether a log record could be written the last time one had to be.
     pub is_writable: bool,
+    /// Of the backup under way: the bytes that were written and verified, and how many there will be, or thereabouts.
+    pub backup: Option<(u64, u64)>,
 }
 
 /// Snapshots, as commands and INFO tell of them.

@@ -9,6 +9,7 @@ mod events;
 mod replay;
 mod saving;
 mod scanning;
+mod switch;
 mod transcripts;
 mod waking;
 

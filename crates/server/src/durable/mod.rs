@@ -35,6 +35,17 @@ fn announce(shared: &Shared, tell: impl FnOnce(&mut Hub, Now)) {
     flush.run(shared);
 }
 
+/// An error with its causes, each said once: some say theirs already.
+pub(crate) fn in_full(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// What is promised here and what it costs, in a line.
 pub(crate) fn price(settings: &Settings, sync_us: Option<u64>) -> String {
     if !settings.appendonly.0 {

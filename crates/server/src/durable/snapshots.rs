@@ -12,7 +12,7 @@ use rbq_broker::SwitchOrder;
 use rbq_broker::snapshot::Writer;
 use rbq_journal::{Journal, SnapshotReport};
 
-use super::{announce, switch};
+use super::{announce, in_full, switch};
 use crate::hub::Shared;
 
 /// The one kind of section there is.
@@ -88,7 +88,7 @@ fn take_and_tell(shared: &Shared) {
             longest_hold_us = taken.longest_hold.as_micros() as u64,
             "snapshot taken"
         ),
-        Err(error) => tracing::error!(error = format!("{error:#}"), "snapshot not taken"),
+        Err(error) => tracing::error!(error = in_full(error), "snapshot not taken"),
     }
     finish(shared, outcome);
 }
@@ -146,6 +146,9 @@ fn finish(shared: &Shared, outcome: Result<Taken>) {
         if let Ok(taken) = &outcome {
             hub.snapshot_bytes = taken.report.bytes;
         }
-        hub.broker.finish_snapshot(outcome.map(drop).map_err(|error| format!("snapshot not taken: {error:#}")), now);
+        hub.broker.finish_snapshot(
+            outcome.map(drop).map_err(|error| format!("snapshot not taken: {}", in_full(&error))),
+            now,
+        );
     });
 }

@@ -22,7 +22,7 @@ use rbq_journal::{Journal, RecoveryReport};
 
 use super::recovery::{self, Keeping};
 use super::snapshots::{self, Taken};
-use super::{announce, price};
+use super::{announce, in_full, price};
 use crate::hub::Shared;
 
 /// Does what was asked for, and tells the broker how it ended.
@@ -38,10 +38,10 @@ fn switch_on(shared: &Shared, order: &SwitchOrder) {
     match &outcome {
         Ok((taken, before)) => tell_on(shared, order, taken, before, start),
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "appendonly not switched on: in memory only, as before")
+            tracing::error!(error = in_full(error), "appendonly not switched on: in memory only, as before")
         }
     }
-    let outcome = outcome.map(drop).map_err(|error| format!("{error:#}"));
+    let outcome = outcome.map(drop).map_err(|error| in_full(&error));
     announce(shared, |hub, now| hub.broker.finish_switch(order, outcome, now));
 }
 
@@ -64,7 +64,11 @@ fn take_base(shared: &Shared, kept: Keeping) -> Result<Taken> {
         // The disk may have run full at the very end.
         hub.lost.take().map_or(Ok(taken), |why| Err(anyhow!(why)))
     });
-    outcome.inspect_err(|_| withdraw(shared, &journal))
+    outcome.map_err(|error| {
+        withdraw(shared, &journal);
+        // That the log stopped says less than why.
+        journal.fatal().map_or(error, Into::into)
+    })
 }
 
 /// A broker in memory only again.
@@ -105,10 +109,10 @@ fn switch_off(shared: &Shared, order: &SwitchOrder) {
     let outcome = leave(shared);
     match &outcome {
         Ok(_) => tracing::warn!("appendonly switched off: what changes from here on is in memory only"),
-        Err(error) => tracing::error!(error = format!("{error:#}"), "appendonly not switched off"),
+        Err(error) => tracing::error!(error = in_full(error), "appendonly not switched off"),
     }
     let upto = outcome.as_ref().ok().copied();
-    let outcome = outcome.map(drop).map_err(|error| format!("{error:#}"));
+    let outcome = outcome.map(drop).map_err(|error| in_full(&error));
     // Told before anybody is let go on: from then on answers tell of what may be lost.
     announce(shared, |hub, now| {
         hub.left = None;
