@@ -8,6 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 use rbq_resp::Value;
@@ -230,6 +231,13 @@ fn a_server_that_is_told_to_end_in_between_ends_and_leaves_a_log_that_starts() {
     assert_eq!(server.client().text("PING"), "PONG");
 }
 
+/// What was answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Event {
+    Pushed,
+    Switched,
+}
+
 /// What a client that pushes numbers knows.
 #[derive(Default)]
 struct Told(AtomicU64);
@@ -237,7 +245,7 @@ struct Told(AtomicU64);
 const WRITERS: usize = 3;
 
 /// Pushes 1, 2, 3 … onto a list until the server is gone; each that is answered counts.
-fn push_until_the_end(mut client: Client, number: usize, told: &Told) {
+fn push_until_the_end(mut client: Client, number: usize, told: &Told, events: &Sender<Event>) {
     let key = format!("list-{number}");
     for value in 1u64.. {
         let sent = client.send_if_open(&support::request(&["RPUSH", &key, &value.to_string()]));
@@ -245,6 +253,8 @@ fn push_until_the_end(mut client: Client, number: usize, told: &Told) {
             Some(Value::Integer(len)) => {
                 assert_eq!(len, i64::try_from(value).unwrap());
                 told.0.store(value, Ordering::SeqCst);
+                // Whoever counts may have counted enough.
+                let _ = events.send(Event::Pushed);
             }
             Some(other) => panic!("RPUSH is answered {}", shown(&other)),
             None => return,
@@ -262,7 +272,7 @@ struct Switched {
 }
 
 /// Switches on and off until the server is gone.
-fn switch_until_the_end(mut client: Client, told: &[Told], answers: &AtomicU64) -> Switched {
+fn switch_until_the_end(mut client: Client, told: &[Told], events: &Sender<Event>) -> Switched {
     let mut answered = 0;
     let mut told_before = Vec::new();
     loop {
@@ -277,7 +287,7 @@ fn switch_until_the_end(mut client: Client, told: &[Told], answers: &AtomicU64) 
             None => return Switched { answered, told_before },
         }
         answered += 1;
-        answers.store(answered, Ordering::SeqCst);
+        let _ = events.send(Event::Switched);
     }
 }
 
@@ -285,23 +295,23 @@ fn switch_until_the_end(mut client: Client, told: &[Told], answers: &AtomicU64) 
 fn round(dir: &TempDir, policy: &str, switches: u64, pushes: u64) {
     let server = start(dir, "no", &["--appendfsync", policy]);
     let told: Arc<[Told; WRITERS]> = Arc::default();
-    let answers = Arc::new(AtomicU64::new(0));
+    let (events, seen) = channel();
     let writers: Vec<_> = (0..WRITERS)
         .map(|number| {
-            let (client, told) = (server.client(), told.clone());
-            thread::spawn(move || push_until_the_end(client, number, &told[number]))
+            let (client, told, events) = (server.client(), told.clone(), events.clone());
+            thread::spawn(move || push_until_the_end(client, number, &told[number], &events))
         })
         .collect();
-    let (client, seen, counted) = (server.client(), told.clone(), answers.clone());
-    let switcher = thread::spawn(move || switch_until_the_end(client, seen.as_slice(), &counted));
-    while answers.load(Ordering::SeqCst) < switches {
-        thread::yield_now();
-    }
-    let all = || told.iter().map(|told| told.0.load(Ordering::SeqCst)).sum::<u64>();
-    let until = all() + pushes;
-    while all() < until {
-        thread::yield_now();
-    }
+    let (client, known) = (server.client(), told.clone());
+    let switcher = thread::spawn(move || switch_until_the_end(client, known.as_slice(), &events));
+    let wait_for = |event: Event, count: u64| {
+        let mut left = count;
+        while left > 0 {
+            left -= u64::from(seen.recv().unwrap() == event);
+        }
+    };
+    wait_for(Event::Switched, switches);
+    wait_for(Event::Pushed, pushes);
     kill(server);
     writers.into_iter().for_each(|writer| writer.join().unwrap());
     let Switched { answered, told_before } = switcher.join().unwrap();
