@@ -20,10 +20,11 @@ enum Site {
     Redis(Oracle),
 }
 
-/// Our own server, and a real redis-server where there is one.
+/// Our own server unless another was named, and a real redis-server where there is one.
 fn sites() -> Vec<Site> {
     let redis = Oracle::start(&[]).map(Site::Redis);
-    [Site::Own(Server::start())].into_iter().chain(redis).collect()
+    let own = (!oracle::is_named()).then(|| Site::Own(Server::start()));
+    own.into_iter().chain(redis).collect()
 }
 
 impl Site {
@@ -159,7 +160,8 @@ fn the_exit_code_of_the_command_decides() {
             let said = play(&[&returning, "--backoff", "1ms", "--max-deliver", "2"]);
             assert!(said.starts_with("exit 0\n") && said.contains("(rejected, delivery 1: exit 65)"), "{said}");
             assert_eq!(fs::read_to_string(&seen).unwrap(), "1\n1\n1\n");
-            assert!(site.play(&LETTERS).contains("rejected exit 65"));
+            let letters = site.play(&LETTERS);
+            assert!(letters.contains("rejected exit 65"), "{letters}");
         }
     }
 }
@@ -320,6 +322,9 @@ async fn a_cluster_is_followed_and_everything_beside_a_key_is_in_its_slot() {
     assert!(said.starts_with("exit 1\n") && said.contains("`b` is a stream"), "{said}");
     let said = play(&["consume", "queue", "none", "--dlq", "other"]);
     assert!(said.starts_with("exit 2\n") && said.contains("are in different slots"), "{said}");
+    if oracle::is_before_7() {
+        return;
+    }
     for name in ["b", "c", "d"] {
         let child = start(rbq(&["sub", "--shard", name, "-n", "1"]).env("RBQ_URL", &url));
         while play(&["pub", "--shard", name, "hi"]).contains("heard 0 times") {}

@@ -9,7 +9,7 @@ use insta::{allow_duplicates, assert_snapshot};
 use rbq_client::Value;
 use support::either::{Either, add_more, add_raw, length, list, order, orders, pending};
 use support::letters::{Letter, add};
-use support::{Oracle, ask, run, text};
+use support::{ask, cluster, run, text};
 
 #[tokio::test]
 async fn a_message_goes_back_to_the_group_that_failed_and_to_no_other() {
@@ -314,14 +314,9 @@ async fn a_step_that_was_cut_off_is_made_whole_by_whoever_resumes() {
 
 #[tokio::test]
 async fn a_token_keeps_messages_single_where_no_transaction_can() {
-    let Some(oracle) = Oracle::start(&["--cluster-enabled", "yes"]) else { return };
-    let server = Either::Redis(oracle);
+    let Some([node]) = cluster::start::<1>().await else { return };
+    let server = Either::Redis(node.oracle);
     let client = server.client().await;
-    ask(&client, "CLUSTER ADDSLOTSRANGE 0 16383").await;
-    support::until(&client, "CLUSTER INFO", |info| {
-        String::from_utf8_lossy(info.as_bytes().unwrap()).contains("cluster_state:ok")
-    })
-    .await;
     orders(&client).await;
     add(&client, "elsewhere.dlq", &[order(1), order(2)]).await;
     // The first was sent by a process that was killed before it could take the dead letter away; it has been handled since.

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use insta::assert_snapshot;
 use rbq_client::Value;
-use support::keys::{ask, directory, fill, import};
+use support::keys::{ask, directory, fill, import, log_of};
 use support::own::Server;
-use support::{Oracle, client, rbq, run, start, text};
+use support::{Oracle, client, oracle, rbq, run, start, text};
 
 #[tokio::test]
 async fn keys_that_are_there_are_kept_unless_told_otherwise() {
@@ -84,6 +84,15 @@ async fn a_rehearsal_reads_and_sends_nothing() {
     let file = directory(&redis).await.join("dump.rdb");
     let rehearse =
         |source: &str, output: &str| text(&run(&mut rbq(&["import", source, "--dry-run", "--output", output]), b""));
+    if oracle::is_before_7() {
+        for source in [file.to_str().unwrap(), &oracle.url()] {
+            let told = rehearse(source, "text");
+            assert!(told.starts_with("exit 3\nout| SKIPPED  DB  COUNT  WHY                   EXAMPLES\n"), "{told}");
+            let last = "err| would import 18 keys (3 lists, 5 streams, 10 strings); 4 skipped\n";
+            assert!(told.ends_with(last), "{told}");
+        }
+        return;
+    }
     assert_snapshot!(rehearse(file.to_str().unwrap(), "text"), @r"
     exit 3
     out| SKIPPED           DB  COUNT  WHY                   EXAMPLES
@@ -218,7 +227,28 @@ async fn a_redis_is_told_what_it_is_used_for_that_rbq_lacks() {
     fill(&redis).await;
     ask(&redis, &["eval", "return 1", "0"]).await;
     ask(&redis, &["acl", "setuser", "ann", "on"]).await;
-    assert_snapshot!(check(&["--all"]), @r"
+    let told = check(&["--all"]);
+    let gone = text(&run(&mut rbq(&["check", "compat", "redis://127.0.0.1:1"]), b""));
+    assert!(gone.starts_with("exit 3\nerr| error: could not connect"), "{gone}");
+    let json = check(&["--output", "json", "-q"]);
+    assert!(json.starts_with("exit 2\nout| [{\"level\":\"lacking\",\"area\":\""), "{json}");
+    if oracle::is_named() {
+        // Which commands are counted, and how, is each server's own.
+        for (command, advice) in [
+            ("EVAL", "atomic steps are MULTI and EXEC"),
+            ("HSET", "a string per field"),
+            ("PFADD", "leave keys of this kind"),
+            ("SADD", "leave sets in a Redis beside"),
+            ("SETBIT", "leave keys of this kind"),
+            ("ZADD", "leave sorted sets"),
+        ] {
+            let found = told.lines().find(|line| line.starts_with(&format!("out| lacking  command  {command} ")));
+            assert!(found.is_some_and(|line| line.contains(advice)), "{command}: {told}");
+        }
+        assert!(!told.contains("modules"), "{told}");
+        return;
+    }
+    assert_snapshot!(told, @r"
     exit 2
     out| LEVEL    AREA     WHAT           USED                          ADVICE
     out| lacking  command  EVAL           1 call                        atomic steps are MULTI and EXEC with WATCH
@@ -237,21 +267,28 @@ async fn a_redis_is_told_what_it_is_used_for_that_rbq_lacks() {
     out| warning  setting  users          2 users                       rbq has one user, `default`, with the password `requirepass`
     err| redis://127.0.0.1:PORT: 12 lacking, 2 warnings; 23 of 23 keys looked at
     ");
-    let gone = text(&run(&mut rbq(&["check", "compat", "redis://127.0.0.1:1"]), b""));
-    assert!(gone.starts_with("exit 3\nerr| error: could not connect"), "{gone}");
-    let json = check(&["--output", "json", "-q"]);
-    assert!(json.starts_with("exit 2\nout| [{\"level\":\"lacking\",\"area\":\""), "{json}");
 }
 
 #[tokio::test]
 async fn a_torn_log_counts_up_to_where_it_is_torn() {
-    let Some(oracle) = Oracle::start(&["--appendonly", "yes", "--appendfsync", "always"]) else { return };
+    let Some(oracle) = Oracle::start(&["--appendonly", "yes", "--appendfsync", "no"]) else { return };
     let redis = client(&oracle).await;
     ask(&redis, &["rpush", "mail", "one"]).await;
     ask(&redis, &["rpush", "mail", "two"]).await;
-    let log = directory(&redis).await.join("appendonlydir");
+    let log = log_of(&redis).await;
     drop(redis);
     let torn = tempfile::tempdir().unwrap();
+    if oracle::is_before_7() {
+        let file = torn.path().join("appendonly.aof");
+        let bytes = std::fs::read(&log).unwrap();
+        std::fs::write(&file, &bytes[..bytes.len() - 3]).unwrap();
+        assert_snapshot!(import(&Server::start(), &[file.to_str().unwrap()]), @r"
+        exit 0
+        err| warning: `SOURCE` ends in the middle of a command, at byte 57; what comes before it counts
+        err| imported 1 command
+        ");
+        return;
+    }
     for entry in std::fs::read_dir(&log).unwrap() {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), torn.path().join(entry.file_name())).unwrap();

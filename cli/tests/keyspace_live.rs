@@ -6,7 +6,6 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +14,7 @@ use expectrl::process::unix::WaitStatus;
 use expectrl::session::OsSession;
 use expectrl::{Eof, Expect, Session};
 use rbq_client::{Client, Value};
-use support::{Oracle, ask, client, play, rbq, run, start, text};
+use support::{Oracle, ask, client, cluster, play, rbq, run, start, text};
 
 fn begin(oracle: &Oracle, args: &[&str]) -> Child {
     start(rbq(args).env("RBQ_URL", oracle.url()))
@@ -288,29 +287,10 @@ async fn on_a_terminal_the_watched_lag_is_drawn_anew() {
     assert_eq!(exit_code(terminal), 130);
 }
 
-/// Two nodes that know each other and own half of the slots each.
-async fn cluster() -> Option<[Oracle; 2]> {
-    let mut nodes = Vec::new();
-    for slots in ["0 8191", "8192 16383"] {
-        let bus = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-        let oracle = Oracle::start(&["--cluster-enabled", "yes", "--cluster-port", &bus])?;
-        let control = client(&oracle).await;
-        ask(&control, &format!("cluster addslotsrange {slots}")).await;
-        nodes.push((oracle, control, bus));
-    }
-    let meet = format!("cluster meet 127.0.0.1 {} {}", nodes[1].0.port, nodes[1].2);
-    ask(&nodes[0].1, &meet).await;
-    for (_, control, _) in &nodes {
-        let is_ok = |info: &Value| String::from_utf8_lossy(info.as_bytes().unwrap()).contains("cluster_state:ok");
-        support::until(control, "cluster info", is_ok).await;
-    }
-    let mut nodes = nodes.into_iter().map(|(oracle, ..)| oracle);
-    Some([nodes.next().unwrap(), nodes.next().unwrap()])
-}
-
 #[tokio::test]
 async fn a_cluster_is_one_server_and_what_no_step_can_hold_is_refused() {
-    let Some([first, second]) = cluster().await else { return };
+    let Some(nodes) = cluster::start::<2>().await else { return };
+    let [first, second] = nodes.map(|node| node.oracle);
     // `foo` is in a slot of the second node, `bar` in one of the first.
     ask(&client(&second).await, "lpush foo one two").await;
     ask(&client(&first).await, "xadd bar 1-1 n 1").await;

@@ -7,12 +7,18 @@ use std::process::Command;
 
 use insta::assert_snapshot;
 use rbq_client::Client;
-use support::keys::{ask, client_of, directory, everything, fill, import, said, same};
+use support::keys::{ask, client_of, directory, everything, fill, import, log_of, said, same};
 use support::own::Server;
-use support::{Oracle, client, rbq, run, text};
+use support::{Oracle, client, oracle, rbq, run, text};
 
-/// Exports a server and pipes the commands into a fresh redis-server.
+/// Exports a server and pipes the commands into a fresh redis-server, or imports it there if that is too old for its commands.
 async fn piped(server: &Server) -> Vec<String> {
+    if oracle::is_before_7() {
+        let oracle = Oracle::start(&[]).unwrap();
+        let imported = text(&run(rbq(&["import", &server.url()]).env("RBQ_URL", oracle.url()), b""));
+        assert!(imported.starts_with("exit 0\n"), "{imported}");
+        return everything(&client(&oracle).await).await;
+    }
     let exported = run(&mut server.command(&["export", "-q"]), b"");
     assert_eq!(exported.status.code(), Some(0), "{exported:?}");
     let oracle = Oracle::start(&[]).unwrap();
@@ -31,15 +37,20 @@ async fn a_file_goes_into_rbq_and_comes_back_as_commands() {
     ask(&redis, &["save"]).await;
     let file = directory(&redis).await.join("dump.rdb");
     let server = Server::start();
-    assert_snapshot!(import(&server, &[file.to_str().unwrap()]), @r"
-    exit 3
-    out| SKIPPED           DB  COUNT  WHY                   EXAMPLES
-    out| function library   -      1  rbq has no functions
-    out| hash               0      1  rbq has no such type  hash
-    out| set                0      2  rbq has no such type  ints, words
-    out| zset               0      1  rbq has no such type  scores
-    err| imported 18 keys (3 lists, 5 streams, 10 strings); 5 skipped
-    ");
+    let told = import(&server, &[file.to_str().unwrap()]);
+    if oracle::is_before_7() {
+        assert!(told.ends_with("err| imported 18 keys (3 lists, 5 streams, 10 strings); 4 skipped\n"), "{told}");
+    } else {
+        assert_snapshot!(told, @r"
+        exit 3
+        out| SKIPPED           DB  COUNT  WHY                   EXAMPLES
+        out| function library   -      1  rbq has no functions
+        out| hash               0      1  rbq has no such type  hash
+        out| set                0      2  rbq has no such type  ints, words
+        out| zset               0      1  rbq has no such type  scores
+        err| imported 18 keys (3 lists, 5 streams, 10 strings); 5 skipped
+        ");
+    }
     same(&everything(&client_of(&server).await).await, &wanted);
     same(&piped(&server).await, &wanted);
 }
@@ -91,7 +102,10 @@ async fn a_part_is_exported_by_database_and_by_pattern() {
     fill(&redis).await;
     let export = |args: &[&str]| {
         let args = [&["export", "-q"], args].concat();
-        String::from_utf8(run(rbq(&args).env("RBQ_URL", oracle.url()), b"").stdout).unwrap()
+        let told = String::from_utf8(run(rbq(&args).env("RBQ_URL", oracle.url()), b"").stdout).unwrap();
+        // Before 7.0 Redis told only how long that is, which is right to a few milliseconds.
+        let late = regex::Regex::new(r"41024448\d{5}").unwrap();
+        if oracle::is_before_7() { late.replace_all(&told, "4102444800123").into_owned() } else { told }
     };
     assert_eq!(
         export(&["--db", "3"]),
@@ -123,17 +137,18 @@ async fn of_commands_we_have(redis: &Client) -> Vec<String> {
 
 #[tokio::test]
 async fn append_only_directories_are_imported_with_what_came_after_their_rewrite() {
-    for options in [&["--aof-timestamp-enabled", "yes"][..], &["--aof-use-rdb-preamble", "no"]] {
-        let Some(oracle) = Oracle::start(&[&["--appendonly", "yes", "--appendfsync", "always"], options].concat())
-        else {
+    let newer = [&["--aof-timestamp-enabled", "yes"][..], &["--aof-use-rdb-preamble", "no"]];
+    for options in newer.into_iter().skip(usize::from(oracle::is_before_7())) {
+        let Some(oracle) = Oracle::start(&[&["--appendonly", "yes", "--appendfsync", "no"], options].concat()) else {
             return;
         };
         let redis = client(&oracle).await;
         fill(&redis).await;
-        let log = directory(&redis).await.join("appendonlydir");
+        let log = log_of(&redis).await;
         let server = Server::start();
         let said = import(&server, &[log.to_str().unwrap()]);
-        for (command, count) in [("FUNCTION LOAD", 1), ("HSET", 1), ("SADD", 2), ("ZADD", 1)] {
+        let commands = [("FUNCTION LOAD", 1), ("HSET", 1), ("SADD", 2), ("ZADD", 1)];
+        for (command, count) in commands.into_iter().skip(usize::from(oracle::is_before_7())) {
             let found = said.lines().find(|line| line.contains(&format!("command {command} "))).unwrap();
             assert!(found.contains(&format!("   {count}  rbq has no such command")), "{said}");
         }

@@ -7,12 +7,14 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 
 use insta::assert_snapshot;
-use support::{Oracle, play, rbq, run, shown, start, text};
+use support::{Oracle, oracle, play, rbq, run, shown, start, text};
 
 #[test]
 fn commands_are_answered_as_on_a_terminal() {
     let Some(oracle) = Oracle::start(&[]) else { return };
-    assert_snapshot!(play(&oracle, &["repl"], "set k \"a b\"\nget k\nhset h f v\nhgetall h\n2 incr n\nnope\n\nquit\nping\n"), @r#"
+    let told = play(&oracle, &["repl"], "set k \"a b\"\nget k\nhset h f v\nhgetall h\n2 incr n\nnope\n\nquit\nping\n");
+    // Before 7.0 Redis quoted with backticks.
+    assert_snapshot!(told.replace('`', "'"), @r#"
     exit 0
     out| OK
     out| "a b"
@@ -40,7 +42,14 @@ fn commands_are_answered_as_on_a_terminal() {
 #[test]
 fn help_comes_from_the_server() {
     let Some(oracle) = Oracle::start(&[]) else { return };
-    assert_snapshot!(play(&oracle, &["repl"], "help lmove\nhelp set\nhelp xgroup create\nhelp xadd\nhelp nosuch\n"), @r#"
+    let told = play(&oracle, &["repl"], "help lmove\nhelp set\nhelp xgroup create\nhelp xadd\nhelp nosuch\n");
+    if oracle::is_named() {
+        // The words are each server's own, and ours where it has none.
+        assert!(told.starts_with("exit 0\nout| LMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT>\n"), "{told}");
+        assert!(told.contains("\nout| XADD key [NOMKSTREAM]"), "{told}");
+        return;
+    }
+    assert_snapshot!(told, @r#"
     exit 0
     out| LMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT>
     out|   Pop an element from a list, push it to another list and return it

@@ -363,7 +363,9 @@ pub fn same_resp3(ours: &Value, theirs: &Resp3) -> bool {
         (Value::Error(text), Resp3::SimpleError { data, .. }) => text == data,
         (Value::Error(text), Resp3::BlobError { data, .. }) => *text == String::from_utf8_lossy(data),
         (Value::Integer(value), Resp3::Number { data, .. }) => value == data,
-        (Value::Double(value), Resp3::Double { data, .. }) => value == data || value.is_nan() && data.is_nan(),
+        (Value::Double(number), Resp3::Double { data, .. }) => {
+            number.value() == *data || number.value().is_nan() && data.is_nan()
+        }
         (Value::Boolean(value), Resp3::Boolean { data, .. }) => value == data,
         (Value::BigNumber(digits), Resp3::BigNumber { data, .. }) => digits.as_bytes() == data,
         (Value::Bulk(bytes), Resp3::BlobString { data, .. }) => bytes == data,

@@ -4,8 +4,12 @@
 //! fails and always ends with a line per stage. A check that needs a tool which is not installed is left out and named
 //! at the end; with `CI` set that is a failure, because a check that was left out must not pass for one that
 //! succeeded.
+//!
+//! The tests of the command line are run again with each of [`OTHER_SERVERS`], by the same variable with which a person
+//! would run them with yet another.
 
 use std::env;
+use std::ffi::OsString;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -85,6 +89,13 @@ fn stages() -> Vec<Stage> {
         stages.push(stage("differential", &["xtask", "differ", "--commands", COMMANDS]));
         stages.push(stage("differential, new seed", &["xtask", "differ", "--fresh", "--commands", COMMANDS_FRESH]));
     }
+    for other in OTHER_SERVERS.iter().filter(|other| other.is_there()) {
+        let mut stage = stage(other.stage, &["test", "--workspace", "--locked"]);
+        stage.command.args(TESTS_OF_SERVERS.iter().flat_map(|test| ["--test", test]));
+        stage.command.arg("--").args(LONG_TESTS.iter().flat_map(|test| ["--skip", test]));
+        stage.command.env("RBQ_REDIS_SERVER", other.path());
+        stages.push(stage);
+    }
     if answers("cargo-deny", &["--version"]) {
         stages.push(stage("licences and advisories", &["deny", "check"]));
     }
@@ -99,6 +110,67 @@ const COMMANDS_FRESH: &str = "50000";
 
 /// How often a server is killed at work, and how often the power is cut, from the same seed on and from a new one: each policy has its turns.
 const KILLS: &str = "20";
+
+/// A server that the command line is for, beside the system's redis-server.
+struct OtherServer {
+    stage: &'static str,
+    /// Names the program.
+    variable: &'static str,
+    /// What is left out without it.
+    what: &'static str,
+}
+
+/// The oldest that the command line claims to work with, and the newest of another name.
+const OTHER_SERVERS: [OtherServer; 2] = [
+    OtherServer { stage: "command line, Redis 6.2", variable: "RBQ_REDIS_62", what: "the command line with Redis 6.2" },
+    OtherServer { stage: "command line, Valkey", variable: "RBQ_VALKEY", what: "the command line with Valkey" },
+];
+
+impl OtherServer {
+    fn path(&self) -> OsString {
+        env::var_os(self.variable).unwrap_or_default()
+    }
+
+    fn is_there(&self) -> bool {
+        Command::new(self.path()).arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+    }
+}
+
+/// The tests in which a server has a say: the client library's, those of what each subcommand is for, and the files it writes.
+const TESTS_OF_SERVERS: &[&str] = &[
+    "cluster",
+    "conversation",
+    "messages",
+    "produce",
+    "consume",
+    "consume_attempts",
+    "keyspace",
+    "keyspace_live",
+    "dlq",
+    "dlq_redrive",
+    "importing",
+    "moving",
+    "check",
+    "bench",
+    "repl",
+    "redis_cli",
+    "real_files",
+];
+
+/// Of those, what takes long and is about the command line more than about the server: hundreds of command lines one by one,
+/// messages by the ten thousand, how latency is told.
+const LONG_TESTS: &[&str] = &[
+    "one_command_at_a_time_is_answered_alike",
+    "flags_mean_the_same",
+    "passwords_work_alike",
+    "a_stream_of_requests_is_piped_alike",
+    "latency_is_told_in_the_same_words",
+    "scripts_may_repeat_quit_and_be_wrong",
+    "figures_are_written_until_ctrl_c",
+    "a_hundred_thousand_lines_pass_in_bounded_memory",
+    "a_file_that_is_sent_again_adds_what_is_new",
+    "connections_that_are_lost_cost_nothing_when_messages_have_names",
+];
 
 fn stage(name: &'static str, args: &[&str]) -> Stage {
     let mut command = workspace::cargo();
@@ -132,8 +204,13 @@ fn lacking_tools() -> Vec<(&'static str, &'static str)> {
         ),
         (answers("cargo-deny", &["--version"]), DENY, "`cargo install cargo-deny`"),
     ];
-    checks.into_iter().filter(|(there, ..)| !there).map(|(_, what, hint)| (what, hint)).collect()
+    let others = OTHER_SERVERS.iter().map(|other| (other.is_there(), other.what, OTHER_SERVER_HINT));
+    let checks = checks.into_iter().chain(others);
+    checks.filter(|(there, ..)| !there).map(|(_, what, hint)| (what, hint)).collect()
 }
+
+/// Where the other servers come from.
+const OTHER_SERVER_HINT: &str = "`eval \"$(.ci/clients)\"` fetches it and sets RBQ_REDIS_62 and RBQ_VALKEY";
 
 fn answers(program: &str, args: &[&str]) -> bool {
     let mut command = Command::new(program);
@@ -144,4 +221,22 @@ fn answers(program: &str, args: &[&str]) -> bool {
 fn shown(command: &Command) -> String {
     let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
     format!("cargo {}", args.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A name that is no test's would leave out nothing, and nobody would notice.
+    #[test]
+    fn the_long_tests_are_there() {
+        let folders = ["cli/tests", "cli/tests/redis_cli"].map(|folder| workspace::root().join(folder));
+        let files = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("the tests are there"));
+        let paths = files.map(|file| file.expect("it can be listed").path()).filter(|path| path.is_file());
+        let text: String = paths.map(|path| fs::read_to_string(path).expect("it is a source")).collect();
+        for name in LONG_TESTS {
+            assert!(text.contains(&format!("fn {name}(")), "{name}");
+        }
+    }
 }

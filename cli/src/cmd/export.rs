@@ -95,7 +95,8 @@ async fn pour(
                 if args.replace {
                     sink.put(&Request::new("DEL").arg(&key.name))?;
                 }
-                composer = Some(Composer::new(key));
+                // Whoever has no counters could not take these commands back.
+                composer = Some(Composer::new(key, source.counters()));
             }
             Found::Event(Event::KeyEnd) => {
                 if let Some(composer) = composer.take() {

@@ -65,7 +65,7 @@ fn copy(from: Arc<dyn Storage>, data: &Path) -> Result<CopyReport> {
 fn refuse_unless_empty(dir: &Path) -> Result<()> {
     let left = |entry: &io::Result<fs::DirEntry>| entry.as_ref().is_ok_and(|entry| Draft::is_partial(&entry.path()));
     let first = match fs::read_dir(dir) {
-        Ok(entries) => entries.filter(|entry| !left(entry)).next().transpose()?,
+        Ok(mut entries) => entries.find(|entry| !left(entry)).transpose()?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error.into()),
     };

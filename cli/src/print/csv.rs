@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use rbq_resp::{Value, format_double, quote};
+use rbq_resp::{Value, quote};
 
 /// One reply, without its newline.
 pub(super) fn write(value: &Value, out: &mut Vec<u8>) {
@@ -12,7 +12,7 @@ pub(super) fn write(value: &Value, out: &mut Vec<u8>) {
         Value::Status(text) => put(out, &quote(text.as_bytes())),
         Value::Integer(number) => write!(out, "{number}").expect("a vector takes every write"),
         Value::BigNumber(digits) => put(out, digits),
-        Value::Double(number) => put(out, &format_double(*number)),
+        Value::Double(number) => put(out, &number.to_string()),
         Value::Boolean(truth) => put(out, if *truth { "true" } else { "false" }),
         Value::Bulk(bytes) | Value::Verbatim { text: bytes, .. } => put(out, &quote(bytes)),
         Value::Array(values) | Value::Set(values) | Value::Push(values) => row(values.iter(), out),

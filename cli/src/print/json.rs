@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 
-use rbq_resp::{Value, format_double, quote};
+use rbq_resp::{Value, quote};
 
 /// How strings are written.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ pub(super) fn write(value: &Value, strings: Strings, out: &mut Vec<u8>) {
         Value::Status(text) => strings.write(text.as_bytes(), out),
         Value::Integer(number) => write!(out, "{number}").expect("a vector takes every write"),
         Value::BigNumber(digits) => put(out, digits),
-        Value::Double(number) => put(out, &format_double(*number)),
+        Value::Double(number) => put(out, &number.to_string()),
         Value::Boolean(truth) => put(out, if *truth { "true" } else { "false" }),
         Value::Bulk(bytes) | Value::Verbatim { text: bytes, .. } => strings.write(bytes, out),
         Value::Array(values) | Value::Set(values) | Value::Push(values) => array(values, strings, out),

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use rbq_resp::{Value, format_double};
+use rbq_resp::Value;
 
 /// One reply, without what ends it.
 pub(super) fn write(value: &Value, element_end: &[u8], out: &mut Vec<u8>) {
@@ -13,7 +13,7 @@ pub(super) fn write(value: &Value, element_end: &[u8], out: &mut Vec<u8>) {
         Value::Status(text) => put(out, format_args!("{text}")),
         Value::Integer(number) => put(out, format_args!("{number}")),
         Value::BigNumber(digits) => put(out, format_args!("{digits}")),
-        Value::Double(number) => put(out, format_args!("{}", &*format_double(*number))),
+        Value::Double(number) => put(out, format_args!("{number}")),
         Value::Boolean(truth) => put(out, format_args!("({truth})")),
         Value::Bulk(bytes) | Value::Verbatim { text: bytes, .. } => out.extend_from_slice(bytes),
         Value::Array(values) | Value::Set(values) | Value::Push(values) => {

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use rbq_resp::{Value, format_double, quote};
+use rbq_resp::{Value, quote};
 
 /// One reply, ending in a newline.
 pub(super) fn write(value: &Value, out: &mut Vec<u8>) {
@@ -16,7 +16,7 @@ fn element(value: &Value, prefix: &str, out: &mut Vec<u8>) {
         Value::Error(text) => line(out, &format!("(error) {text}")),
         Value::Integer(number) => line(out, &format!("(integer) {number}")),
         Value::BigNumber(digits) => line(out, &format!("(integer) {digits}")),
-        Value::Double(number) => line(out, &format!("(double) {}", &*format_double(*number))),
+        Value::Double(number) => line(out, &format!("(double) {number}")),
         Value::Boolean(truth) => line(out, if *truth { "(true)" } else { "(false)" }),
         Value::Null | Value::NullArray => line(out, "(nil)"),
         Value::Bulk(bytes) => line(out, &quote(bytes)),

@@ -1,6 +1,6 @@
 //! One value in one cell.
 
-use rbq_resp::{Value, format_double, quote};
+use rbq_resp::{Value, quote};
 
 use super::{Look, json};
 
@@ -9,7 +9,7 @@ pub(super) fn cell(value: &Value, look: Look) -> String {
     match value {
         Value::Null | Value::NullArray => "-".to_owned(),
         Value::Integer(number) => number.to_string(),
-        Value::Double(number) => (*format_double(*number)).to_owned(),
+        Value::Double(number) => number.to_string(),
         Value::Boolean(truth) => truth.to_string(),
         Value::BigNumber(digits) => digits.clone(),
         Value::Error(text) => text_cell(text.as_bytes(), look),

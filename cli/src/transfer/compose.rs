@@ -13,6 +13,7 @@ use rbq_client::Request;
 use rbq_rdb::{Event, Key};
 
 use super::compose_stream::StreamMaker;
+use super::counters::Counters;
 
 /// Elements and bytes of one RPUSH: a server stays at it for some microseconds.
 const ELEMENTS_MAX: usize = 128;
@@ -22,13 +23,15 @@ const ELEMENT_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Composer {
     key: Key,
+    counters: Counters,
     kind: Option<&'static str>,
     stream: Option<StreamMaker>,
 }
 
 impl Composer {
-    pub(crate) fn new(key: Key) -> Self {
-        Self { key, kind: None, stream: None }
+    /// For a server that has these counters.
+    pub(crate) fn new(key: Key, counters: Counters) -> Self {
+        Self { key, counters, kind: None, stream: None }
     }
 
     /// The name of the type, from the first piece of the value on.
@@ -42,7 +45,7 @@ impl Composer {
         match event {
             Event::String(value) => out.push(Request::from([&b"SET"[..], &self.key.name, &value])),
             Event::Elements(elements) => push_all(&self.key.name, &elements, out),
-            Event::Stream(head) => self.stream = Some(StreamMaker::new(self.key.name.clone(), head)),
+            Event::Stream(head) => self.stream = Some(StreamMaker::new(self.key.name.clone(), head, self.counters)),
             Event::Entries(entries) => {
                 let stream = self.stream.as_mut().expect("a stream's entries come after its head");
                 for entry in entries {

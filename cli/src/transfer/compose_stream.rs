@@ -14,6 +14,8 @@
 //! XCLAIM takes only entries that are there, and IDs only grow; so a placeholder has to stand in its place among the entries
 //! before anything is claimed. When it is deleted, it stays pending, as the entry did that it stands for.
 //!
+//! A server from before 7.0 has no counters (see [`Counters`]): XGROUP CREATE and XSETID then have the IDs alone.
+//!
 //! What trimming removed leaves no trace in the highest deleted ID, and XSETID cannot set that back to none. So where it is
 //! none, the placeholders are trimmed too.
 
@@ -24,6 +26,8 @@ use std::vec;
 
 use rbq_client::Request;
 use rbq_rdb::{Entry, Group, Idmp, Pending, StreamHead, StreamId};
+
+use super::counters::Counters;
 
 /// IDs in one XCLAIM, XNACK or XDEL.
 const IDS_MAX: usize = 128;
@@ -40,6 +44,7 @@ const IDMP_IDS_MAX: u64 = 100;
 pub(crate) struct StreamMaker {
     key: Rc<[u8]>,
     head: StreamHead,
+    counters: Counters,
     /// Pending IDs whose place among the entries has not come yet.
     expected: Peekable<vec::IntoIter<StreamId>>,
     placeholders: Vec<StreamId>,
@@ -47,13 +52,16 @@ pub(crate) struct StreamMaker {
 }
 
 impl StreamMaker {
-    pub(crate) fn new(key: Vec<u8>, head: StreamHead) -> Self {
+    pub(crate) fn new(key: Vec<u8>, mut head: StreamHead, counters: Counters) -> Self {
+        if counters == Counters::NotKept {
+            head.groups.iter_mut().for_each(|group| group.entries_read = None);
+        }
         let pending = head.groups.iter().flat_map(|group| &group.pending);
         let mut expected: Vec<StreamId> = pending.map(|pending| pending.id).collect();
         expected.sort_unstable();
         expected.dedup();
         let expected = expected.into_iter().peekable();
-        Self { key: key.into(), head, expected, placeholders: Vec::new(), first: None }
+        Self { key: key.into(), head, counters, expected, placeholders: Vec::new(), first: None }
     }
 
     /// The next entry.
@@ -110,6 +118,9 @@ impl StreamMaker {
     fn set_id(&self) -> Request {
         let head = &self.head;
         let set = self.request("XSETID").arg(head.last_id.to_string());
+        if self.counters == Counters::NotKept {
+            return set;
+        }
         let set = set.arg("ENTRIESADDED").arg(head.added.to_string());
         match head.max_deleted_id {
             StreamId::ZERO => set,
@@ -195,7 +206,11 @@ mod tests {
 
     /// The commands, a line each.
     fn commands(head: StreamHead, entries: &[u64]) -> String {
-        let mut composer = Composer::new(Key { db: 0, name: b"s".to_vec(), expires_ms: Some(9) });
+        commands_for(Counters::Kept, head, entries)
+    }
+
+    fn commands_for(counters: Counters, head: StreamHead, entries: &[u64]) -> String {
+        let mut composer = Composer::new(Key { db: 0, name: b"s".to_vec(), expires_ms: Some(9) }, counters);
         let mut requests = Vec::new();
         composer.add(Event::Stream(head), &mut requests);
         let entry = |ms: &u64| Entry { id: id(*ms), fields: vec![b"f".to_vec(), b"v".to_vec()] };
@@ -278,6 +293,28 @@ mod tests {
         XADD s 0-1 _rbq.placeholder ''
         XTRIM s MAXLEN = 0
         XSETID s 0-0 ENTRIESADDED 0
+        PEXPIREAT s 9
+        ");
+    }
+
+    #[test]
+    fn a_server_without_counters_is_told_the_ids_alone() {
+        let head = StreamHead {
+            last_id: id(3),
+            added: 3,
+            max_deleted_id: id(1),
+            groups: vec![group(vec![pending(1, Some(0), 70, 1)])],
+            ..StreamHead::default()
+        };
+        insta::assert_snapshot!(commands_for(Counters::NotKept, head, &[3]), @r"
+        XADD s 1-0 _rbq.placeholder ''
+        XADD s 3-0 f v
+        XGROUP CREATE s g 5-0
+        XGROUP CREATECONSUMER s g ann
+        XGROUP CREATECONSUMER s g bob
+        XCLAIM s g ann 0 1-0 TIME 70 RETRYCOUNT 1 FORCE JUSTID
+        XDEL s 1-0
+        XSETID s 3-0
         PEXPIREAT s 9
         ");
     }

@@ -16,6 +16,7 @@ use std::collections::{HashSet, VecDeque};
 use rbq_client::{Client, Error, Options, Pending, Request, ScanLimits, Target, Value};
 use rbq_rdb::{Event, Key, Payload, Problem, StreamHead};
 
+use super::counters::Counters;
 use super::expiry::Expiry;
 use super::read_plain::{self, Plain};
 use super::read_stream::StreamReader;
@@ -57,6 +58,7 @@ pub(crate) struct Live {
     selection: Selection,
     depth: Depth,
     has_dump: bool,
+    counters: Counters,
     expiry: Expiry,
     dbs: VecDeque<u32>,
     db: u32,
@@ -105,11 +107,13 @@ impl Live {
         let (client, _) = Client::connect(target, &options).await?;
         let (dbs, total) = databases(&client, db).await?;
         let [has_dump, has_time] = knows(&client, ["DUMP", "PEXPIRETIME"]).await?;
+        let counters = Counters::of(&client).await?;
         Ok(Self {
             client,
             selection,
             depth,
             has_dump,
+            counters,
             expiry: if has_time { Expiry::At } else { Expiry::In },
             dbs: dbs.into(),
             db: 0,
@@ -122,6 +126,11 @@ impl Live {
             scanned: 0,
             total,
         })
+    }
+
+    /// What it counts of a stream.
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters
     }
 
     pub(crate) fn done_keys(&self) -> u64 {

@@ -10,6 +10,7 @@
 
 pub(crate) mod compose;
 mod compose_stream;
+pub(crate) mod counters;
 mod expiry;
 pub(crate) mod files;
 pub(crate) mod known;

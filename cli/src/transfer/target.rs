@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use rbq_client::{Client, Error, Options, Pending, Request, Target as Address, Value};
 
+use super::counters::Counters;
 use super::tally::{Tally, Why};
 use crate::failure::{Failure, Result};
 
@@ -22,6 +23,7 @@ const FATAL: &[&str] = &["OOM", "MISCONF", "READONLY", "NOAUTH", "NOPERM", "LOAD
 #[derive(Debug)]
 pub(crate) struct Target {
     client: Client,
+    counters: Counters,
     db: Option<u32>,
     ahead: VecDeque<Ahead>,
 }
@@ -62,7 +64,13 @@ impl Target {
         // Databases are chosen as keys come.
         let address = Address { db: 0, ..address.clone() };
         let (client, _) = Client::connect(&address, &Options::default()).await?;
-        Ok(Self { client, db: None, ahead: VecDeque::new() })
+        let counters = Counters::of(&client).await?;
+        Ok(Self { client, counters, db: None, ahead: VecDeque::new() })
+    }
+
+    /// What it counts of a stream.
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters
     }
 
     pub(crate) fn client(&self) -> &Client {

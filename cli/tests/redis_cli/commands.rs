@@ -15,7 +15,7 @@ rpush long 1 2 3 4 5 6 7 8 9 10 11 12
 hset hash f v g "" "a b" 2
 sadd set only
 sadd ints 1 2 3
-zadd zset 1.5 a 2 b inf c -inf d
+zadd zset 1.5 a 2 b inf c -inf d .1 e
 xadd stream 1-1 a 1 b 2
 xadd stream 2-1 c "x y"
 xgroup create stream g 0
@@ -53,6 +53,7 @@ sismember set only
 zrange zset 0 -1 withscores
 zscore zset a
 zscore zset c
+zscore zset e
 zscore zset nope
 xrange stream - +
 xrange stream - + count 1

@@ -3,12 +3,14 @@
 use super::pair::Pair;
 use crate::support::{Certificates, Oracle};
 
-const USER: [&str; 13] = [
+const USER: [&str; 14] = [
     "--user",
     "ann",
     "on",
     ">open",
     "~mine:*",
+    // Before 7.0 all channels were open at first.
+    "resetchannels",
     "&news",
     "+@all",
     "-@dangerous",

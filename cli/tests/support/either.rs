@@ -7,7 +7,7 @@ use rbq_client::{Client, Options, Value};
 
 use super::letters::Letter;
 use super::own::Server;
-use super::{Oracle, ask, rbq, run, start, text};
+use super::{Oracle, ask, oracle, rbq, run, start, text};
 
 /// Both kinds of server.
 pub(crate) enum Either {
@@ -16,8 +16,10 @@ pub(crate) enum Either {
 }
 
 impl Either {
+    /// Our own is left out where another server was named: nothing new would come of it.
     pub(crate) fn both() -> Vec<Self> {
-        Oracle::start(&[]).map(Self::Redis).into_iter().chain([Self::Rbq(Server::start())]).collect()
+        let own = (!oracle::is_named()).then(|| Self::Rbq(Server::start()));
+        Oracle::start(&[]).map(Self::Redis).into_iter().chain(own).collect()
     }
 
     pub(crate) fn url(&self) -> String {

@@ -1,11 +1,12 @@
 //! Keys to be moved, and all that a server says of its keys.
 
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rbq_client::{Client, Options, Request, Value};
 
 use super::own::Server;
-use super::{run, text};
+use super::{oracle, run, text};
 
 #[path = "../../../crates/rdb/tests/scene/lines.rs"]
 mod scene;
@@ -28,7 +29,8 @@ pub(crate) async fn ask(client: &Client, words: &[&str]) -> Value {
 
 /// The scene, and values of many nodes.
 pub(crate) async fn fill(client: &Client) {
-    for line in scene::SCENE.lines() {
+    let is_known = |line: &&str| !(oracle::is_before_7() && line.starts_with("function "));
+    for line in scene::SCENE.lines().filter(is_known) {
         let words: Vec<String> = line.split(' ').map(|word| word.replace("\\x20", " ").replace("\\n", "\n")).collect();
         client.call(Request::from(&words)).await.unwrap_or_else(|error| panic!("{line}: {error}"));
     }
@@ -53,13 +55,18 @@ pub(crate) async fn fill(client: &Client) {
 const NOT_COMPARED: &[&str] =
     &["radix-tree-keys", "radix-tree-nodes", "seen-time", "active-time", "lag", "nacked-count", "idle", "inactive"];
 
+/// What Redis has kept of a stream and a group since 7.0.
+const NOT_COMPARED_BEFORE_7: &[&str] =
+    &["max-deleted-entry-id", "entries-added", "recorded-first-entry-id", "entries-read"];
+
 pub(crate) fn said(value: &Value, out: &mut String) {
     match value {
         Value::Map(pairs) => {
             for (name, value) in pairs {
                 let name = String::from_utf8_lossy(name.as_bytes().unwrap()).into_owned();
                 let is_idempotent = ["idmp-", "pids-", "iids-"].iter().any(|start| name.starts_with(start));
-                if !is_idempotent && !NOT_COMPARED.contains(&name.as_str()) {
+                let is_newer = oracle::is_before_7() && NOT_COMPARED_BEFORE_7.contains(&name.as_str());
+                if !is_idempotent && !is_newer && !NOT_COMPARED.contains(&name.as_str()) {
                     out.push_str(&format!("{name}="));
                     said(value, out);
                     out.push('\n');
@@ -71,6 +78,23 @@ pub(crate) fn said(value: &Value, out: &mut String) {
         Value::Integer(number) => out.push_str(&format!("{number} ")),
         other => out.push_str(&format!("{other:?} ")),
     }
+}
+
+/// When a key expires. Before 7.0 Redis told only how long that is, which is right to a few milliseconds: in tens of seconds.
+async fn expiry(client: &Client, name: &str) -> Value {
+    if !oracle::is_before_7() {
+        return ask(client, &["pexpiretime", name]).await;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    match ask(client, &["pttl", name]).await {
+        Value::Integer(left @ 0..) => Value::Integer((i64::try_from(now).unwrap() + left + 5_000) / 10_000),
+        never => never,
+    }
+}
+
+/// The file or the directory in which a server logs its commands.
+pub(crate) async fn log_of(client: &Client) -> PathBuf {
+    directory(client).await.join(if oracle::is_before_7() { "appendonly.aof" } else { "appendonlydir" })
 }
 
 /// Everything in a server of the types that both have.
@@ -89,7 +113,7 @@ pub(crate) async fn everything(client: &Client) -> Vec<String> {
                 _ => continue,
             };
             let mut text = format!("{db} {name} ");
-            said(&ask(client, &["pexpiretime", &name]).await, &mut text);
+            said(&expiry(client, &name).await, &mut text);
             said(&value, &mut text);
             if kind.as_bytes() == Some(b"stream") {
                 let Value::Array(groups) = ask(client, &["xinfo", "groups", &name]).await else { panic!("no array") };

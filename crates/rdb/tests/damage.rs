@@ -44,7 +44,7 @@ fn read_payload(bytes: Vec<u8>) {
 async fn a_file_cut_anywhere_is_told() {
     let Some(oracle) = Oracle::start(&[]) else { return };
     let client = client(&oracle).await;
-    for line in scene::SCENE.lines() {
+    for line in scene::lines() {
         scene::ask(&client, line).await;
     }
     let bytes = saved(&client).await;
@@ -58,7 +58,7 @@ async fn a_file_cut_anywhere_is_told() {
 async fn a_file_with_a_bit_turned_is_told() {
     let Some(oracle) = Oracle::start(&["--stream-node-max-entries", "3"]) else { return };
     let client = client(&oracle).await;
-    for line in scene::SCENE.lines() {
+    for line in scene::lines() {
         scene::ask(&client, line).await;
     }
     let mut bytes = saved(&client).await;

@@ -14,7 +14,65 @@
 //! The digits may differ in one number of a thousand: Redis finds them by Grisu2, which then has one digit too many.
 
 use std::fmt::{self, Write as _};
+use std::num::ParseFloatError;
 use std::ops::Deref;
+use std::str::FromStr;
+
+/// A number with a fraction as a reply has it: its value, and the text that the server gave it.
+///
+/// The same number is written in different ways: Redis before 7.2 and some still say `0.10000000000000001` where others say
+/// `0.1`. Who shows a reply shows what it says. Two are equal if their values are.
+#[derive(Clone)]
+pub struct Double {
+    value: f64,
+    /// None where it is the text of [`format_double`].
+    text: Option<Box<str>>,
+}
+
+impl Double {
+    /// The number.
+    #[must_use]
+    pub fn value(&self) -> f64 {
+        self.value
+    }
+}
+
+impl FromStr for Double {
+    type Err = ParseFloatError;
+
+    fn from_str(text: &str) -> Result<Self, ParseFloatError> {
+        let value: f64 = text.parse()?;
+        let is_ours = &*format_double(value) == text;
+        Ok(Self { value, text: (!is_ours).then(|| text.into()) })
+    }
+}
+
+impl From<f64> for Double {
+    fn from(value: f64) -> Self {
+        Self { value, text: None }
+    }
+}
+
+impl PartialEq for Double {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl fmt::Display for Double {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.text {
+            Some(text) => f.write_str(text),
+            None => f.write_str(&format_double(self.value)),
+        }
+    }
+}
+
+impl fmt::Debug for Double {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.value, f)
+    }
+}
 
 /// The text of a double, without allocation.
 #[derive(Clone, Copy)]
@@ -116,6 +174,16 @@ fn lay_out(first: &str, rest: &str, exponent: i32, text: &mut DoubleText) -> fmt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_double_is_shown_as_it_was_written_and_compared_by_its_value() {
+        for text in ["0.1", "0.10000000000000001", "3", "3.0", "1e3", "inf", "nan"] {
+            assert_eq!(text.parse::<Double>().expect("a number").to_string(), text);
+        }
+        assert_eq!("0.10000000000000001".parse(), Ok(Double::from(0.1)));
+        assert_eq!(Double::from(0.1).to_string(), "0.1");
+        "0,1".parse::<Double>().expect_err("no number");
+    }
 
     #[test]
     fn doubles_are_laid_out_as_redis_lays_them_out() {

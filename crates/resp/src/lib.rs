@@ -62,7 +62,7 @@ mod value_decoder;
 
 pub use batch::Batch;
 pub use decoder::Decoder;
-pub use double::format_double;
+pub use double::{Double, format_double};
 pub use encoder::Encoder;
 pub use frame_error::FrameError;
 pub use limits::{BIG_BULK_BYTES, Limits, ScanLimits, Stage};

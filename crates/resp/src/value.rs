@@ -10,6 +10,7 @@
 
 use bytes::Bytes;
 
+use crate::double::Double;
 use crate::sink::Sink;
 
 /// One element of a reply, in the terms of RESP3; what RESP2 has is a part of that.
@@ -36,7 +37,7 @@ pub enum Value {
     /// `>`: a message that answers no request.
     Push(Vec<Value>),
     /// `,`: a number with a fraction.
-    Double(f64),
+    Double(Double),
     /// `#`: true or false.
     Boolean(bool),
     /// `(`: an integer of any length, as its decimal digits.
@@ -70,7 +71,7 @@ impl Value {
                     value.write_to(sink);
                 }
             }
-            Value::Double(value) => sink.double(*value),
+            Value::Double(number) => sink.double(number.value()),
             Value::Boolean(value) => sink.boolean(*value),
             Value::BigNumber(digits) => sink.big_number(digits),
             Value::Verbatim { format, text } => sink.verbatim(format, text),

@@ -57,7 +57,9 @@ fn scalar() -> impl Strategy<Value = Value> {
         integer().prop_map(Value::Integer),
         bytes().prop_map(Value::Bulk),
         Just(Value::Null),
-        any::<f64>().prop_filter("equals itself", |value| !value.is_nan()).prop_map(Value::Double),
+        any::<f64>()
+            .prop_filter("equals itself", |value| !value.is_nan())
+            .prop_map(|value| Value::Double(value.into())),
         any::<bool>().prop_map(Value::Boolean),
         "-?[1-9][0-9]{0,40}".prop_map(Value::BigNumber),
         ("txt|mkd", bytes()).prop_map(|(format, text)| Value::Verbatim { format, text }),
@@ -116,7 +118,7 @@ fn fallen_back(value: &Value) -> Value {
         Value::Map(pairs) => {
             Value::Array(pairs.iter().flat_map(|(key, value)| [fallen_back(key), fallen_back(value)]).collect())
         }
-        Value::Double(value) => Value::Bulk(Bytes::from(rbq_resp::format_double(*value).to_string())),
+        Value::Double(value) => Value::Bulk(Bytes::from(value.to_string())),
         Value::Boolean(value) => Value::Integer(i64::from(*value)),
         Value::BigNumber(digits) => Value::Bulk(Bytes::from(digits.clone())),
         Value::Verbatim { text, .. } => Value::Bulk(text.clone()),
@@ -201,7 +203,7 @@ fn resp3_frame(value: &Value) -> Resp3 {
         Value::Integer(value) => Resp3::Number { data: *value, attributes },
         Value::Bulk(bytes) => Resp3::BlobString { data: bytes.to_vec(), attributes },
         Value::Null | Value::NullArray => Resp3::Null,
-        Value::Double(value) => Resp3::Double { data: *value, attributes },
+        Value::Double(value) => Resp3::Double { data: value.value(), attributes },
         Value::Boolean(value) => Resp3::Boolean { data: *value, attributes },
         Value::BigNumber(digits) => Resp3::BigNumber { data: digits.clone().into_bytes(), attributes },
         Value::Verbatim { format, text } => {

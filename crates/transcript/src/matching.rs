@@ -148,7 +148,7 @@ impl Bindings {
 /// Equality as a transcript means it: any two NaNs are the same.
 fn is_same(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Double(a), Value::Double(b)) if a.is_nan() => b.is_nan(),
+        (Value::Double(a), Value::Double(b)) if a.value().is_nan() => b.value().is_nan(),
         _ => a == b,
     }
 }

@@ -161,8 +161,8 @@ fn integer(cursor: &mut Cursor<'_>) -> Result<i64, Problem> {
 fn double(cursor: &mut Cursor<'_>) -> Result<Pattern, Problem> {
     cursor.bump();
     let text = cursor.take_while(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-    let number = text.parse().map_err(|_| format!("not a double: `{text}`"))?;
-    Ok(Pattern::Exact(Value::Double(number)))
+    let number: f64 = text.parse().map_err(|_| format!("not a double: `{text}`"))?;
+    Ok(Pattern::Exact(Value::Double(number.into())))
 }
 
 fn boolean(cursor: &mut Cursor<'_>) -> Result<Pattern, Problem> {

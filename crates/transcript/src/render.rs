@@ -52,7 +52,7 @@ fn flat(value: &Value, place: Place) -> String {
         Value::NullArray => "nil[]".into(),
         Value::Boolean(true) => "#t".into(),
         Value::Boolean(false) => "#f".into(),
-        Value::Double(number) => format!(",{}", double(*number)),
+        Value::Double(number) => format!(",{}", double(number.value())),
         Value::BigNumber(digits) => format!("({digits}"),
         Value::Verbatim { format, text } => format!("={format}:{}", quote(text)),
         Value::Array(items) => format!("[{}]", flat_items(items)),
@@ -167,7 +167,9 @@ mod tests {
         values.extend([0, -7, i64::MIN, i64::MAX].map(Value::Integer));
         values.extend(["OK", "", "a, b", " x", "\"q\"", "7"].map(|text| Value::Status(text.into())));
         values.extend(["ERR a, b: [c] \"d\"", "", "5 sharp", "ERR x"].map(|text| Value::Error(text.into())));
-        values.extend([0.5, -0.0, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(Value::Double));
+        values.extend(
+            [0.5, -0.0, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(|number| Value::Double(number.into())),
+        );
         values.extend([Value::Null, Value::NullArray, Value::Boolean(true), Value::Boolean(false)]);
         values.push(Value::BigNumber("-123456789012345678901234567890".into()));
         values.push(Value::Verbatim { format: "txt".into(), text: "two\nlines".into() });

@@ -132,11 +132,14 @@ async fn commands(client: &Client, findings: &mut Vec<Finding>) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }
-    // Since 7.0 the server itself says what each is for.
-    let docs = client.call(Request::from(["COMMAND", "DOCS"]).args(names)).await.unwrap_or(Value::Null);
-    for (name, count) in &calls {
+    // Since 7.0 the server itself says what each is for; before, the categories of its users say it.
+    let docs = client.call(Request::from(["COMMAND", "DOCS"]).args(&names)).await.unwrap_or(Value::Null);
+    let infos = client.call(Request::from(["COMMAND", "INFO"]).args(&names)).await.unwrap_or(Value::Null);
+    let infos = elements(&infos).unwrap_or_default();
+    for (index, (name, count)) in calls.iter().enumerate() {
         let base = name.split('|').next().unwrap_or(name).to_lowercase();
-        let group = member(&docs, &base).and_then(|doc| bytes(doc, "group")).unwrap_or_default();
+        let told = member(&docs, &base).and_then(|doc| bytes(doc, "group"));
+        let group = told.or_else(|| category(infos.get(index)?)).unwrap_or_default();
         let (level, advice) = advice_for(&base, group);
         findings.push(Finding {
             level,
@@ -149,6 +152,16 @@ async fn commands(client: &Client, findings: &mut Vec<Finding>) -> Result<()> {
     Ok(())
 }
 
+/// What a command is for, by the categories in the reply of COMMAND INFO: the one that is a group's name.
+fn category(info: &Value) -> Option<&[u8]> {
+    let categories = elements(elements(info)?.get(CATEGORIES)?)?;
+    let names = categories.iter().filter_map(|category| category.as_bytes()?.strip_prefix(b"@"));
+    names.filter(|name| advice_for("", name).1 != advice_for("", b"").1).last()
+}
+
+/// Where the categories are in what COMMAND INFO says of a command.
+const CATEGORIES: usize = 6;
+
 /// How much a command matters, and what to do without it.
 fn advice_for(name: &str, group: &[u8]) -> (Level, &'static str) {
     match (name, group) {
@@ -159,12 +172,12 @@ fn advice_for(name: &str, group: &[u8]) -> (Level, &'static str) {
         (_, b"set") => {
             (Level::Lacking, "leave sets in a Redis beside; to drop duplicates, SET key value NX EX seconds")
         }
-        (_, b"sorted-set" | b"sorted_set") => {
+        (_, b"sorted-set" | b"sorted_set" | b"sortedset") => {
             (Level::Lacking, "leave sorted sets in a Redis beside; a schedule can be kept by its application")
         }
         (_, b"scripting") => (Level::Lacking, "atomic steps are MULTI and EXEC with WATCH"),
         (_, b"cluster") => (Level::Warning, "rbq is one process: no slots to ask about"),
-        (_, b"server" | b"connection") => (Level::Warning, "an operator's command: see docs/differences.md"),
+        (_, b"server" | b"connection" | b"admin") => (Level::Warning, "an operator's command: see docs/differences.md"),
         (_, b"bitmap" | b"geo" | b"hyperloglog" | b"module" | b"vector_set" | b"array" | b"json") => {
             (Level::Lacking, "leave keys of this kind in a Redis beside")
         }
@@ -201,7 +214,7 @@ async fn settings(client: &Client, findings: &mut Vec<Finding>) -> Result<()> {
         let advice = "rbq has no functions: do their work in the client";
         find(Level::Lacking, "functions", format!("{functions} libraries"), advice);
     }
-    let modules = listed(client, &["MODULE", "LIST"]).await;
+    let modules = modules(client).await;
     if modules > 0 {
         let advice = "rbq loads no modules: leave what needs them in a Redis beside";
         find(Level::Lacking, "modules", format!("{modules} loaded"), advice);
@@ -279,6 +292,13 @@ async fn info(client: &Client, section: &str) -> Result<BTreeMap<String, String>
     let text = String::from_utf8_lossy(reply.as_bytes().unwrap_or_default()).into_owned();
     let lines = text.lines().filter_map(|line| line.split_once(':'));
     Ok(lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+/// How many modules are loaded, except for the one that is Valkey's Lua: that is always there, and its scripts are counted.
+async fn modules(client: &Client) -> usize {
+    let Ok(reply) = client.call(["MODULE", "LIST"]).await else { return 0 };
+    let loaded = elements(&reply).unwrap_or_default();
+    loaded.iter().filter(|module| bytes(module, "name") != Some(b"lua")).count()
 }
 
 /// How many things a command lists; none where the server does not know it or does not let us.

@@ -13,7 +13,7 @@ use crate::cmd::keyspace::work::counted;
 use crate::consent::{Answer, ConsentArgs, Plan};
 use crate::entries::EntryId;
 use crate::exit::Exit;
-use crate::failure::{Result, say};
+use crate::failure::{Failure, Result, say};
 use crate::moment::Position;
 use crate::open::ServerArgs;
 use crate::servers::Servers;
@@ -75,6 +75,10 @@ pub(super) async fn seek(args: SeekArgs) -> Result<Exit> {
 pub(super) async fn set(args: SetArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;
     let group = args.name.find(&mut servers).await?;
+    if args.entries_read.is_some() && !group.keeps_entries_read {
+        return Err(Failure::new("this server does not keep how many entries a group has read")
+            .hint("leave out --entries-read; the lag is counted where the server does not tell it"));
+    }
     let name = args.name.shown();
     let id = args.last_id.unwrap_or(group.last);
     let mut plan = Plan::new(format!("set {name}"));

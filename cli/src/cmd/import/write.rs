@@ -106,7 +106,7 @@ async fn begin(key: Key, target: &mut Target, plan: &Plan, tally: &mut Tally) ->
     if plan.existing == Existing::Replace {
         target.send(Request::new("UNLINK").arg(&key.name), &about, tally).await?;
     }
-    Ok(Some(Passing { composer: Composer::new(key), about }))
+    Ok(Some(Passing { composer: Composer::new(key, target.counters()), about }))
 }
 
 fn about_command(known: &Known, db: u32, args: &[Vec<u8>]) -> Subject {

@@ -32,6 +32,8 @@ pub(crate) struct Group {
     /// The newest entry that it was given.
     pub(crate) last: EntryId,
     pub(crate) entries_read: Option<u64>,
+    /// Whether the server keeps that at all (Redis 7 and rbq), though it may not know it of this group.
+    pub(crate) keeps_entries_read: bool,
     told_lag: Option<u64>,
 }
 
@@ -65,6 +67,7 @@ impl Group {
             pending: facts.number("pending").unwrap_or(0),
             last: facts.parsed("last-delivered-id")?,
             entries_read: facts.number("entries-read"),
+            keeps_entries_read: facts.value("entries-read").is_some(),
             told_lag: facts.number("lag"),
         })
     }

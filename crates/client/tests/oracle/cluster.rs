@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rbq_client::{Client, Options, Request, SLOTS, Target};
 
-use super::Oracle;
+use super::{Oracle, is_before_7};
 
 /// One node, and a connection to it.
 pub(crate) struct Node {
@@ -17,8 +17,13 @@ pub(crate) struct Node {
 
 impl Node {
     async fn start() -> Option<Self> {
-        let bus_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let oracle = Oracle::start(&["--cluster-enabled", "yes", "--cluster-port", &bus_port.to_string()])?;
+        let free_port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // Until 7.0 it could not be chosen.
+        let chosen = (!is_before_7()).then(free_port);
+        let options = chosen.map(|port| ["--cluster-port".to_owned(), port.to_string()]);
+        let options = ["--cluster-enabled", "yes"].into_iter().chain(options.iter().flatten().map(String::as_str));
+        let oracle = Oracle::start(&options.collect::<Vec<_>>())?;
+        let bus_port = chosen.unwrap_or(oracle.port + 10_000);
         let (client, _) = Client::connect(&Target::tcp("127.0.0.1", oracle.port), &Options::default()).await.unwrap();
         Some(Self { oracle, client, bus_port })
     }
@@ -36,10 +41,10 @@ pub(crate) async fn start<const N: usize>() -> Option<[Node; N]> {
     for _ in 0..N {
         nodes.push(Node::start().await?);
     }
-    let share = |index: usize| (usize::from(SLOTS) * index / N).to_string();
+    let share = |index: usize| usize::from(SLOTS) * index / N;
     for (index, node) in nodes.iter().enumerate() {
-        let last = (usize::from(SLOTS) * (index + 1) / N - 1).to_string();
-        node.client.call(["CLUSTER", "ADDSLOTSRANGE", &share(index), &last]).await.unwrap();
+        let slots = (share(index)..share(index + 1)).map(|slot| slot.to_string());
+        node.client.call(Request::from(["CLUSTER", "ADDSLOTS"]).args(slots)).await.unwrap();
         // Nodes that agree on an epoch would argue about it for seconds.
         node.client.call(["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()]).await.unwrap();
         let (port, bus) = (node.oracle.port.to_string(), node.bus_port.to_string());

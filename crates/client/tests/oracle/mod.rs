@@ -1,12 +1,18 @@
-//! A real `redis-server` of one's own: on a free port and a Unix socket, in a directory that goes with it.
+//! A real server of one's own: on a free port and a Unix socket, in a directory that goes with it.
+//!
+//! It is `redis-server`, or the program that `RBQ_REDIS_SERVER` names: an older one, a newer one, Valkey. So the same tests
+//! are run with each, and what they hold is what all these servers have in common.
 //!
 //! Where there is none, a test says so loudly and passes, so that one can work without it; where `CI` is set it fails.
 #![allow(dead_code, clippy::print_stderr, clippy::unwrap_used)]
 
+use std::env;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
@@ -42,10 +48,11 @@ impl Oracle {
                 Started::Ready(oracle) => return Some(oracle),
                 // Somebody took the port between our looking and the server's.
                 Started::PortTaken => {}
-                Started::NotInstalled => return skipped(),
+                Started::NotInstalled => return skipped("is not installed"),
+                Started::WithoutTls => return skipped("was built without TLS"),
             }
         }
-        panic!("no redis-server came up on any of 8 free ports");
+        panic!("no {} came up on any of 8 free ports", program().display());
     }
 
     /// The path of its Unix socket.
@@ -61,34 +68,76 @@ impl Oracle {
     fn try_start(listen: &str, options: &[&str]) -> Started {
         let dir = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = Command::new("redis-server");
+        let mut command = Command::new(program());
         command.args(["--port", "0", listen, &port.to_string(), "--bind", "127.0.0.1", "--unixsocket", "redis.sock"]);
-        command.args(["--save", "", "--appendonly", "no", "--enable-debug-command", "yes"]).args(options);
-        command.current_dir(dir.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let Ok(mut child) = command.spawn() else {
+        command.args(["--save", "", "--appendonly", "no"]);
+        if !is_before_7() {
+            command.args(["--enable-debug-command", "yes"]);
+        }
+        command.args(options);
+        // What it cannot be set to it says on stderr, everything else on stdout.
+        let (log, writer) = std::io::pipe().unwrap();
+        command.current_dir(dir.path()).stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
+        let spawned = command.spawn();
+        // Its ends of the pipe are in here, and the log ends only when they are closed.
+        drop(command);
+        let Ok(mut child) = spawned else {
             return Started::NotInstalled;
         };
-        let log = BufReader::new(child.stdout.take().unwrap());
+        let mut is_without_tls = false;
         // The server says when it is ready; the log ends when it could not start.
-        for line in log.lines().map_while(Result::ok) {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
             if line.contains("Ready to accept connections") {
                 return Started::Ready(Self { child, dir, port });
             }
+            is_without_tls |= line.contains("Failed finding TLS support") || line.contains("'tls-port");
         }
         child.wait().unwrap();
-        Started::PortTaken
+        if is_without_tls { Started::WithoutTls } else { Started::PortTaken }
     }
+}
+
+/// What is started.
+fn program() -> OsString {
+    env::var_os("RBQ_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+}
+
+/// Whether it is another than the system's `redis-server`.
+pub(crate) fn is_named() -> bool {
+    env::var_os("RBQ_REDIS_SERVER").is_some()
+}
+
+/// What the program calls itself: `redis 6.2.14`, from `Redis server v=6.2.14 sha=…`.
+pub(crate) fn called() -> &'static str {
+    static ANSWER: OnceLock<String> = OnceLock::new();
+    ANSWER.get_or_init(|| {
+        // One that is not there is told of when it is started.
+        let Ok(output) = Command::new(program()).arg("--version").output() else { return "none 7".to_owned() };
+        let told = String::from_utf8_lossy(&output.stdout).to_lowercase();
+        let (name, rest) = told.split_once(" server v=").unwrap();
+        format!("{name} {}", rest.split(' ').next().unwrap())
+    })
+}
+
+/// Whether its options, commands and replies are those of before Redis 7.0.
+pub(crate) fn is_before_7() -> bool {
+    let version = called().split(' ').nth(1).unwrap();
+    version.split('.').next().unwrap().parse::<u32>().unwrap() < 7
 }
 
 enum Started {
     Ready(Oracle),
     PortTaken,
     NotInstalled,
+    WithoutTls,
 }
 
-fn skipped() -> Option<Oracle> {
-    assert!(std::env::var_os("CI").is_none(), "redis-server is not installed, and CI must not skip this test");
-    eprintln!("\n*** SKIPPED: redis-server is not installed; this test proved nothing ***\n");
+/// A program that was named is as it is: there may be none of it with TLS.
+fn skipped(why: &str) -> Option<Oracle> {
+    let may_lack = is_named() && why.contains("TLS");
+    let program = program().display().to_string();
+    assert!(env::var_os("CI").is_none() || may_lack, "`{program}` {why}, and CI must not skip this test");
+    eprintln!("\n*** SKIPPED: `{program}` {why}; this test proved nothing ***\n");
     None
 }
 
