@@ -371,7 +371,7 @@ fn a_backup_is_refused_with_its_reason() {
     fs::write(&file, "").unwrap();
     assert_snapshot!(shown(&dir, &server.play(&["backup", file.to_str().unwrap()], "")), @r"
     exit 1
-    err| error: ERR backup not made: cannot make `DIR/file`: File exists (os error 17)
+    err| error: ERR backup not made: cannot create `.` in `DIR/file`: Not a directory (os error 20)
     ");
 }
 
@@ -423,4 +423,85 @@ fn damage_to_what_nobody_needs_is_told_and_harms_no_start() {
     err| a start would accept it: what is damaged is not needed
     ");
     Server::start(dir.path()).stop();
+}
+
+/// So many megabytes that copying them takes its time.
+const MUCH_MB: usize = 40;
+
+/// What can be interrupted may be done before; then it is tried again.
+const ATTEMPTS_MAX: usize = 50;
+
+/// A server with so much in it, and a snapshot of it.
+fn filled(dir: &Path) -> Server {
+    let server = Server::start(dir);
+    let element = "x".repeat(1 << 20);
+    let pushes: String = (0..MUCH_MB).map(|_| format!("rpush mail {element}\n")).collect();
+    assert!(server.play(&["cli"], &(pushes + "save\n")).starts_with("exit 0"));
+    server
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn a_backup_that_is_interrupted_ends_with_130_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = filled(dir.path());
+    for number in 0.. {
+        assert!(number < ATTEMPTS_MAX, "no backup was ever interrupted");
+        let copy = dir.path().join(format!("copy-{number}"));
+        let partial = copy.with_extension("partial");
+        let backup = start(&mut server.command(&["backup", copy.to_str().unwrap()]));
+        while !partial.exists() && !copy.exists() {
+            std::thread::yield_now();
+        }
+        signal(&backup, "INT");
+        let said = shown(&dir, &text(&backup.wait_with_output().unwrap()));
+        // The server looks whether anybody waits whenever it has copied a piece.
+        while partial.exists() {
+            std::thread::yield_now();
+        }
+        if copy.exists() {
+            continue;
+        }
+        let expected = format!(
+            "exit 130\nerr| interrupted: the server gives the backup up, and nothing of it stays in `DIR/copy-{number}`\n"
+        );
+        assert_eq!(said, expected);
+        return;
+    }
+}
+
+#[test]
+fn a_restore_that_is_killed_leaves_nothing_that_a_server_takes_for_data_and_the_next_one_cleans_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = filled(dir.path());
+    let copy = dir.path().join("copy");
+    assert!(server.play(&["backup", copy.to_str().unwrap()], "").starts_with("exit 0"));
+    server.stop();
+    for number in 0.. {
+        assert!(number < ATTEMPTS_MAX, "no restore was ever interrupted");
+        let target = dir.path().join(format!("target-{number}"));
+        let (whole, partial) = (target.join("rbq-data"), target.join("rbq-data.partial"));
+        let args = ["restore", copy.to_str().unwrap(), target.to_str().unwrap()];
+        let mut restore = start(&mut rbq(&args));
+        while !partial.exists() && !whole.exists() {
+            std::thread::yield_now();
+        }
+        restore.kill().unwrap();
+        restore.wait().unwrap();
+        if whole.exists() {
+            continue;
+        }
+        assert_snapshot!(tool(&dir, &["restore", partial.to_str().unwrap(), "elsewhere"]).replace(&format!("target-{number}"), "target"), @r"
+        exit 1
+        err| error: `DIR/target/rbq-data.partial` is what an interrupted backup or restore left
+        err| hint: the next one to the same place removes it; restore from a whole one
+        ");
+        assert!(tool(&dir, &args).starts_with("exit 0"));
+        assert!(whole.exists() && !partial.exists());
+        assert_eq!(Server::start(&target).play(&["cli", "llen", "mail"], ""), format!("exit 0\nout| {MUCH_MB}\n"));
+        return;
+    }
 }

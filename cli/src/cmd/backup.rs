@@ -2,10 +2,14 @@
 //!
 //! The server writes it, so the directory is on the server's machine; a relative one is taken from where the caller is,
 //! which is the same machine as long as the server lets the caller do this at all.
+//!
+//! The server gives it up when we go, and only a whole one gets the name that was asked for. So whatever ends us, nothing that
+//! looks like a backup is left.
 
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{self, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use rbq_client::{Error, Request};
@@ -13,7 +17,12 @@ use rbq_resp::Value;
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
+use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
+use crate::progress::Progress;
+
+/// How often the server is asked how far it is: as often as it looks itself, or nearly.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Copy what a running server keeps on disk into an empty directory
 #[derive(Debug, Clone, Args)]
@@ -21,7 +30,7 @@ use crate::open::ServerArgs;
 pub(crate) struct BackupArgs {
     /// Where to: a directory that is empty or not there yet
     dir: PathBuf,
-    /// No summary on stderr
+    /// No progress and no summary on stderr
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
@@ -36,7 +45,16 @@ pub(crate) async fn run(args: BackupArgs) -> Result<Exit> {
     let shown = directory.display().to_string();
     let (client, _) = args.server.client().await?;
     let request = Request::new("RBQ").arg("BACKUP").arg(directory.into_os_string().into_vec());
-    match client.call(request).await? {
+    let mut interrupt = Interrupt::listen()?;
+    let reply = tokio::select! {
+        reply = client.call(request) => reply?,
+        () = interrupt.pressed() => {
+            say(&format!("interrupted: the server gives the backup up, and nothing of it stays in `{shown}`"));
+            return Ok(interrupt.exit());
+        }
+        never = show_progress(&args) => never,
+    };
+    match reply {
         Value::Error(text) if text.starts_with("ERR unknown command") => {
             Err(Failure::from(Error::from_error_reply(text))
                 .hint("only rbq makes backups this way: is this another server?"))
@@ -51,6 +69,35 @@ pub(crate) async fn run(args: BackupArgs) -> Result<Exit> {
             }
             Ok(Exit::Done)
         }
+    }
+}
+
+/// Shows how far the server is, as it tells on a connection of its own, for as long as it is waited for.
+async fn show_progress(args: &BackupArgs) -> Value {
+    if !args.quiet {
+        tokio::time::sleep(LOOK_EVERY).await;
+        // Who is not told how far it is waits all the same.
+        let _ = follow(&args.server).await;
+    }
+    std::future::pending().await
+}
+
+async fn follow(server: &ServerArgs) -> Result<()> {
+    let (client, _) = server.client().await?;
+    let mut progress: Option<(Progress, u64)> = None;
+    loop {
+        let Value::Bulk(info) = client.call(Request::new("INFO").arg("persistence")).await? else { return Ok(()) };
+        let info = String::from_utf8_lossy(&info).into_owned();
+        let told = |name: &str| {
+            info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.trim().parse::<u64>().ok())
+        };
+        if let (Some(done), Some(total)) = (told("rbq_backup_bytes"), told("rbq_backup_bytes_total")) {
+            let (bar, shown) =
+                progress.get_or_insert_with(|| (Progress::start("bytes copied and verified", Some(total)), 0));
+            bar.add(done.saturating_sub(*shown));
+            *shown = done.max(*shown);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use rbq_broker::{
     Action, BackupOrder, BackupReport, Body, Broker, ClientId, Flow, HostFacts, Letter, Now, Output, Peer, Settings,
 };
-use rbq_journal::Directory;
+use rbq_journal::Draft;
 use rbq_resp::{Progress, Request};
 use tokio::time::Instant;
 
@@ -182,6 +182,12 @@ impl Core {
             Action::Sleep(us) => std::thread::sleep(Duration::from_micros(us)),
             Action::Snapshot => self.save(),
             Action::Backup(order) => self.back_up(&order),
+            Action::Switch(order) => {
+                let why =
+                    "there is no server: whether anything is kept is decided when the broker is opened, by `--dir`";
+                let now = self.now();
+                self.broker.finish_switch(&order, Err(why.into()), now);
+            }
             // Every change is synced before it is answered; there is no file of settings to rewrite, no buffer sized by a
             // parameter, and the system wants no memory back.
             Action::Sync | Action::ParameterChanged(_) | Action::RewriteConfig | Action::PurgeMemory => {}
@@ -208,9 +214,10 @@ impl Core {
 
 fn copy(store: &Store, order: &BackupOrder) -> std::result::Result<BackupReport, String> {
     use std::os::unix::ffi::OsStrExt as _;
-    let path = std::ffi::OsStr::from_bytes(&order.directory);
-    let directory = Directory::create(path).map_err(|error| format!("cannot make `{}`: {error}", path.display()))?;
+    let path = Path::new(std::ffi::OsStr::from_bytes(&order.directory));
+    let (draft, directory) = Draft::begin(path).map_err(|error| error.to_string())?;
     let copied = store.journal().backup(Arc::new(directory)).map_err(|error| error.to_string())?;
+    draft.publish().map_err(|error| error.to_string())?;
     Ok(BackupReport { position: copied.last_lsn, files: copied.files as u64, bytes: copied.bytes })
 }
 

@@ -49,7 +49,7 @@ pub mod waiters;
 
 pub use broker::{
     Action, BackupOrder, BackupReport, Broker, DiskRoom, Flow, HostFacts, Persistence, ReplayError, SPEAKS_HTTP,
-    Snapshots,
+    Snapshots, SwitchOrder,
 };
 pub use mail::{Letter, Mail};
 pub use output::{Body, Gate, Output};

@@ -10,6 +10,16 @@
 //! A position counts holds, not records: the driver takes all that a hold logged at its end and keeps it as one piece,
 //! so it becomes safe at once, and one position for it is as exact as can be. With the log off nothing is encoded and
 //! every gate is open.
+//!
+//! ```text
+//!   off ──enable_quietly──► quiet ──close_gates──► on ──leave──► leaving ──disable──► off
+//!    └──────────────────────enable (a start)────────┘
+//! ```
+//! In between the log is on for the one side and off for the other: *quiet*, what changes is kept and nobody waits for it, as
+//! it counts only with the base that is being written; *leaving*, nothing is kept any more, and everybody waits until what was
+//! kept is complete. So nobody is ever told, while the log is said to be on, of what is not in it.
+//!
+//! Positions never go back, over all of that: a gate of the past is open for good.
 
 use std::hash::BuildHasher;
 
@@ -27,10 +37,23 @@ const BUCKETS: usize = 1 << 16;
 /// A record buffer above this size is given back once it was taken.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 
+/// Which gates answers stand behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gating {
+    /// None.
+    Open,
+    /// Those of the positions that they may tell of.
+    Exact,
+    /// All behind the one of the end.
+    Last,
+}
+
 /// The encoder of records.
 #[derive(Debug)]
 pub struct OpLog {
-    enabled: bool,
+    /// Whether records are kept.
+    encodes: bool,
+    gating: Gating,
     /// Records since the driver last took them.
     records: Vec<u8>,
     /// The position of what was taken last.
@@ -48,7 +71,8 @@ impl OpLog {
     /// A log that keeps nothing until it is switched on.
     pub fn new(seed: u64) -> Self {
         Self {
-            enabled: false,
+            encodes: false,
+            gating: Gating::Open,
             records: Vec::new(),
             taken: 0,
             newest: Vec::new(),
@@ -62,14 +86,48 @@ impl OpLog {
 
     /// Starts keeping records; the next hold's are at the position after `taken`.
     pub fn enable(&mut self, taken: u64) {
-        self.enabled = true;
+        self.enable_quietly(taken);
+        self.close_gates();
+    }
+
+    /// The same, with every gate open until they are [closed](Self::close_gates).
+    pub fn enable_quietly(&mut self, taken: u64) {
+        debug_assert!(taken >= self.taken, "positions never go back");
+        self.encodes = true;
         self.taken = taken;
         self.newest = vec![0; BUCKETS];
     }
 
-    /// Whether records are kept.
+    /// From here on answers wait for what they may tell of.
+    pub fn close_gates(&mut self) {
+        self.gating = Gating::Exact;
+    }
+
+    /// Keeps no more records. All answers from here on stand behind the position that is returned, which no record has.
+    pub fn leave(&mut self) -> u64 {
+        debug_assert!(self.records.is_empty(), "what was logged was handed over");
+        self.encodes = false;
+        self.gating = Gating::Last;
+        self.taken += 1;
+        self.taken
+    }
+
+    /// Keeps no more records, and all gates are open. What was not handed over is forgotten.
+    pub fn disable(&mut self) {
+        self.encodes = false;
+        self.gating = Gating::Open;
+        self.records.clear();
+        self.newest = Vec::new();
+    }
+
+    /// Whether answers wait for what is kept.
     pub fn is_enabled(&self) -> bool {
-        self.enabled
+        self.gating != Gating::Open
+    }
+
+    /// The newest position there ever was.
+    pub fn newest(&self) -> u64 {
+        self.taken
     }
 
     /// Hands what this hold logged to `keep`, if it logged anything: with its position, which `keep` answers too.
@@ -86,17 +144,17 @@ impl OpLog {
 
     /// The position of the newest thing logged, under way or not.
     pub fn position(&self) -> Gate {
-        match (self.enabled, self.records.is_empty() && self.ops_len == 0) {
-            (false, _) => Gate::OPEN,
-            (true, true) => Gate(self.taken),
-            (true, false) => Gate(self.taken + 1),
+        match (self.gating, self.records.is_empty() && self.ops_len == 0) {
+            (Gating::Open, _) => Gate::OPEN,
+            (Gating::Exact | Gating::Last, true) => Gate(self.taken),
+            (Gating::Exact | Gating::Last, false) => Gate(self.taken + 1),
         }
     }
 
     /// Adds an op that changed something to the record under way.
     #[inline]
     pub fn add(&mut self, stamp: Stamp, op: &Op<'_>) {
-        if self.enabled {
+        if self.encodes {
             self.encode(stamp, op);
         }
     }
@@ -141,10 +199,11 @@ impl OpLog {
 
     /// The newest position that may have changed this key.
     pub fn gate(&self, db: u8, key: &[u8]) -> Gate {
-        if !self.enabled {
-            return Gate::OPEN;
+        match self.gating {
+            Gating::Exact => Gate(self.newest[bucket(&self.hasher, db, key)]),
+            Gating::Open => Gate::OPEN,
+            Gating::Last => Gate(self.taken),
         }
-        Gate(self.newest[bucket(&self.hasher, db, key)])
     }
 }
 

@@ -136,8 +136,8 @@ settings! {
     "enable-debug-command" enable_debug_command: Access = "no", Start;
     /// Free large values on another thread when DEL removes them. rbq always does.
     "lazyfree-lazy-user-del" lazyfree_lazy_user_del: Flag = "yes", Live;
-    /// Keep durable state on disk, in `appenddirname` under `dir`; `no` for a broker in memory only. Decided at the
-    /// start: CONFIG SET takes no other value than the present one.
+    /// Keep durable state on disk, in `appenddirname` under `dir`; `no` for a broker in memory only. CONFIG SET is answered
+    /// once it holds: `yes` when what is in memory is on disk, in the place of whatever was there before.
     "appendonly" appendonly: Flag = "yes", Live;
     /// When a write is answered: `always`, once it is synced (a power cut loses nothing that was answered); `everysec`, once
     /// it is written, synced every second; `no`, once it is written, synced when the system likes.

@@ -32,6 +32,8 @@ struct Inner {
     /// The newest durable snapshot's cut, and snapshots older than it that are still there.
     snapshot: Option<Lsn>,
     old_snapshots: Vec<Lsn>,
+    /// The segment that a log begins anew with, until its base stands.
+    founding: Option<u64>,
 }
 
 /// The segments of the log.
@@ -39,9 +41,9 @@ pub(crate) struct Catalog {
     store: Store,
     shelf: Arc<Shelf>,
     inner: Mutex<Inner>,
-    /// Here, because whoever may still rename or remove a file holds the catalog: a snapshot that outlives its journal
-    /// must not meet another process in the directory.
-    _lock: Lock,
+    /// Whoever may still rename or remove a file holds it too: a snapshot that outlives its journal must not meet another
+    /// process in the directory.
+    lock: Mutex<Option<Arc<Lock>>>,
 }
 
 impl Catalog {
@@ -57,9 +59,42 @@ impl Catalog {
         Arc::new(Self {
             store,
             shelf,
-            inner: Mutex::new(Inner { segments, readers: 0, snapshot, old_snapshots }),
-            _lock: lock,
+            inner: Mutex::new(Inner { segments, readers: 0, snapshot, old_snapshots, founding: None }),
+            lock: Mutex::new(Some(Arc::new(lock))),
         })
+    }
+
+    /// The lock on the directory, for as long as its holder lives; none once it was let go of.
+    pub(crate) fn lock(&self) -> Option<Arc<Lock>> {
+        self.lock.lock().clone()
+    }
+
+    /// Lets go of the lock: the journal has ended. Whoever still reads or writes holds it until then.
+    pub(crate) fn unlock(&self) {
+        *self.lock.lock() = None;
+    }
+
+    /// Begins anew with this segment.
+    pub(crate) fn found(&self, entry: Entry) {
+        self.inner.lock().founding = Some(entry.number);
+        self.push(entry);
+    }
+
+    /// Whether the log begins anew, and its base does not stand yet.
+    pub(crate) fn is_founding(&self) -> bool {
+        self.inner.lock().founding.is_some()
+    }
+
+    /// Takes back what was begun anew, durably, the newest segment first: what is left in between must never look like a
+    /// log with a gap.
+    pub(crate) fn unfound(&self) -> Result<(), IoFailure> {
+        let taken_back: Vec<u64> = {
+            let mut inner = self.inner.lock();
+            let Some(first) = inner.founding.take() else { return Ok(()) };
+            let at = inner.segments.iter().position(|entry| entry.number == first).unwrap_or(inner.segments.len());
+            inner.segments.drain(at..).map(|entry| entry.number).rev().collect()
+        };
+        remove_unfounded(&self.store, &taken_back)
     }
 
     pub(crate) fn push(&self, entry: Entry) {
@@ -81,13 +116,14 @@ impl Catalog {
     pub(crate) fn read(self: &Arc<Self>) -> (Reading, Option<Lsn>, Vec<Entry>) {
         let mut inner = self.inner.lock();
         inner.readers += 1;
-        (Reading(Arc::clone(self)), inner.snapshot, inner.segments.clone())
+        (Reading { catalog: Arc::clone(self), _lock: self.lock() }, inner.snapshot, inner.segments.clone())
     }
 
     /// Notes that a snapshot is durable, and lets go of what only it made superfluous.
     pub(crate) fn snapshot_stands(&self, cut: Lsn) -> Result<(), IoFailure> {
         {
             let mut inner = self.inner.lock();
+            inner.founding = None;
             let other = inner.snapshot.replace(cut);
             if let Some(other) = other {
                 inner.snapshot = Some(other.max(cut));
@@ -138,18 +174,35 @@ impl Catalog {
 }
 
 /// Somebody reads segments or a snapshot: they stay.
-pub(crate) struct Reading(Arc<Catalog>);
+pub(crate) struct Reading {
+    catalog: Arc<Catalog>,
+    _lock: Option<Arc<Lock>>,
+}
 
 impl Drop for Reading {
     fn drop(&mut self) {
         let is_last = {
-            let mut inner = self.0.inner.lock();
+            let mut inner = self.catalog.inner.lock();
             inner.readers -= 1;
             inner.readers == 0 && inner.snapshot.is_some()
         };
         if is_last {
             // What cannot be removed now stays until the next start: it harms nobody.
-            let _ = self.0.let_go();
+            let _ = self.catalog.let_go();
         }
     }
+}
+
+/// Removes segments of a log that was to begin anew, the newest first. The first one goes when the others are gone for
+/// good: it alone says that they do not belong to what is before them.
+pub(crate) fn remove_unfounded(store: &Store, newest_first: &[u64]) -> Result<(), IoFailure> {
+    let Some((first, others)) = newest_first.split_last() else { return Ok(()) };
+    for number in others {
+        store.remove(&names::segment(*number))?;
+    }
+    if !others.is_empty() {
+        store.sync_dir()?;
+    }
+    store.remove(&names::segment(*first))?;
+    store.sync_dir()
 }

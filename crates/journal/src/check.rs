@@ -7,7 +7,7 @@ use crate::error::OpenError;
 use crate::fault::Faults;
 use crate::identity;
 use crate::names::{self, Name};
-use crate::segment;
+use crate::segment::{self, Use};
 use crate::slot;
 use crate::snapshot_read::SnapshotReader;
 use crate::storage::{Access, Storage};
@@ -84,7 +84,8 @@ fn look(store: &Store, name: &str) -> Result<String, OpenError> {
         }
         Name::Durable => {
             let note = slot::read(store)?;
-            format!("everything up to batch {}, record {} was safe", note.sequence, note.lsn)
+            let left = if note.left_s > 0 { ", when it was left" } else { "" };
+            format!("everything up to batch {}, record {} was safe{left}", note.sequence, note.lsn)
         }
         Name::Segment(_) => look_at_segment(store, name)?,
         Name::Spare(_) => match spare_capacity(store, name)? {
@@ -124,5 +125,6 @@ fn look_at_segment(store: &Store, name: &str) -> Result<String, OpenError> {
     } else {
         format!("records {first} to {last}")
     };
-    Ok(format!("{records} in {batches} batches, up to byte {}{end}", walker.at))
+    let founding = if walker.header.used == Use::Founding { "begins anew: " } else { "" };
+    Ok(format!("{founding}{records} in {batches} batches, up to byte {}{end}", walker.at))
 }

@@ -15,8 +15,8 @@ use parking_lot::Mutex;
 use crate::copy::{CopyReport, backup};
 use crate::error::{Fatal, Full, OpenError, SnapshotError};
 use crate::log::{Log, Turn};
-use crate::options::{Identity, Lsn, Options, Policy, RETRY_EVERY_MS};
-use crate::recover::{Recovered, RecoveryReport, recover};
+use crate::options::{Identity, Lsn, Options, Policy, Progress, RETRY_EVERY_MS};
+use crate::recover::{Recovered, RecoveryReport, found, recover};
 use crate::replay::Replay;
 use crate::shared::{Shared, Stop};
 use crate::shelf::{Prepared, Purpose};
@@ -64,7 +64,8 @@ pub struct Figures {
 
 /// A write-ahead log. See the crate's documentation for what it promises.
 ///
-/// The directory stays locked until the handle, its replay and its snapshot writers are all dropped.
+/// The directory stays locked until the journal has ended, or its handle was dropped, and its replay and its snapshot writers
+/// are dropped too.
 ///
 /// Dropping it stops at once, as if the process had been killed: what was not told to be written may be lost. Use
 /// [`close`](Self::close) to end in order.
@@ -78,7 +79,11 @@ pub struct Journal {
 impl Journal {
     /// Opens the journal in a directory, or makes one.
     pub fn open(storage: Arc<dyn Storage>, options: Options) -> Result<Opened, OpenError> {
-        let Recovered { shared, log, snapshot, replay, report } = recover(storage, options)?;
+        Self::run(recover(storage, options)?)
+    }
+
+    fn run(recovered: Recovered) -> Result<Opened, OpenError> {
+        let Recovered { shared, log, snapshot, replay, report } = recovered;
         let mut threads = Vec::new();
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let spawned = Builder::new().name(name.into()).spawn(run);
@@ -98,6 +103,33 @@ impl Journal {
         }
         let journal = Self { shared, log, identity: report.identity, threads: Mutex::new(threads) };
         Ok(Opened { journal, snapshot, records: replay, report })
+    }
+
+    /// Opens the directory for a log that begins anew: with what the caller has in memory, not with what is kept there. The
+    /// first record gets a number above `above`, and above every one that is there.
+    ///
+    /// What is there stays the journal until the base does its part: a snapshot with [`appended`](Self::appended) as it is
+    /// now for its cut. A crash before that leaves the old journal as it was; with the base the new one stands, and the old
+    /// one's files go. Until then nothing is noted, and what stops the journal is no reason for `fatal`: the base cannot be
+    /// finished then. [`give_up`](Self::give_up) leaves the old journal as it was, too.
+    pub fn found(storage: Arc<dyn Storage>, options: Options, above: Lsn) -> Result<(Self, RecoveryReport), OpenError> {
+        let recovered = found(storage, options, above)?;
+        let report = recovered.report.clone();
+        Ok((Self::run(recovered)?.journal, report))
+    }
+
+    /// True until the base of a log that [begins anew](Self::found) stands.
+    #[must_use]
+    pub fn is_founding(&self) -> bool {
+        self.shared.catalog.is_founding()
+    }
+
+    /// Ends a log that was to begin anew, and removes what there is of it.
+    pub fn give_up(&self) -> Result<(), Fatal> {
+        self.end(Stop::Abandon);
+        let removed = self.shared.catalog.unfound();
+        self.shared.catalog.unlock();
+        Ok(removed?)
     }
 
     /// Adds a record and returns its number. It copies the record and returns: it never waits for the disk and never
@@ -126,6 +158,10 @@ impl Journal {
         }
         // Whoever has it may have taken what there was before ours came. The journal's thread looks again before it sleeps.
         let Some(mut log) = self.log.try_lock() else { return self.shared.rouse() };
+        if self.shared.has_stopped() {
+            // Whoever drives it has yet to hear of the end, and the file may be somebody else's by now.
+            return;
+        }
         match log.write_only(self.shared.elapsed_ms()) {
             Ok(true) => {}
             Ok(false) => self.shared.rouse(),
@@ -175,10 +211,13 @@ impl Journal {
     /// The newest record that clients may be told of under the present policy.
     #[must_use]
     pub fn open_upto(&self) -> Lsn {
-        match self.policy() {
-            Policy::Always => self.synced(),
-            Policy::EverySec | Policy::No => self.written(),
-        }
+        self.shared.open_upto()
+    }
+
+    /// What the progress callback would tell now.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.shared.progress()
     }
 
     /// The present policy.
@@ -187,7 +226,7 @@ impl Journal {
         self.shared.policy()
     }
 
-    /// Changes the policy, for what is waiting too. Returns the newest record there is: under [`Policy::Always`] all up
+    /// Changes the policy. What was appended under [`Policy::Always`] is still answered once it is synced. Returns the newest record there is: under [`Policy::Always`] all up
     /// to it is being synced, and is when [`synced`](Self::synced) has reached it.
     pub fn set_policy(&self, policy: Policy) -> Lsn {
         self.shared.set_policy(policy);
@@ -277,8 +316,29 @@ impl Journal {
 
     /// The same where others hold the journal too: what they append from here on is not kept.
     pub fn finish(&self) -> Result<(), Fatal> {
-        self.end(Stop::Finish);
+        if self.is_founding() {
+            return self.give_up();
+        }
+        self.end_in_order(Stop::Finish)
+    }
+
+    /// The same for whoever goes on without the journal from this Unix second on: the next start is told so, as what it
+    /// finds is not the newest that there was.
+    pub fn leave(&self, at_s: u32) -> Result<(), Fatal> {
+        self.end_in_order(Stop::Leave { at_s })
+    }
+
+    fn end_in_order(&self, how: Stop) -> Result<(), Fatal> {
+        self.end(how);
+        self.shared.catalog.unlock();
         self.shared.fatal().map_or(Ok(()), Err)
+    }
+
+    /// Notes on the disk what is durable, without waiting for silence: the snapshot that was finished last cannot be taken
+    /// away unnoticed from then on.
+    pub fn note(&self) -> Result<(), Fatal> {
+        let noted = self.log.lock().note();
+        noted.inspect_err(|fatal| self.shared.has_ended(Some(fatal)))
     }
 
     fn end(&self, how: Stop) {
@@ -338,6 +398,7 @@ fn write_log(shared: &Shared, log: &Mutex<Log>) {
             },
             Ok(Turn::Idle { again_in_ms }) => match shared.stop_wanted() {
                 Some(Stop::Finish) => break log.lock().finish(),
+                Some(Stop::Leave { at_s }) => break log.lock().leave(at_s),
                 _ => shared.sleep(again_in_ms),
             },
         }

@@ -62,6 +62,7 @@ mod chance;
 mod check;
 mod copy;
 mod directory;
+mod draft;
 mod dump;
 mod error;
 mod fault;
@@ -70,6 +71,7 @@ mod gather;
 mod identity;
 mod journal;
 mod log;
+mod metered;
 mod names;
 mod options;
 mod recover;
@@ -97,13 +99,15 @@ pub use batch::FORMAT_VERSION;
 pub use check::{CheckReport, FileReport, check};
 pub use copy::{CopyReport, restore};
 pub use directory::Directory;
+pub use draft::Draft;
 pub use dump::{Dumped, dump};
 pub use error::{Fatal, Full, HINT, OpenError, SnapshotError};
 #[doc(hidden)]
 pub use fault::Faults;
 pub use journal::{Figures, Journal, Opened};
+pub use metered::{Metered, OnBytes};
 pub use options::{
-    BATCH_BYTES_MAX, IN_FLIGHT_BYTES_MAX, Identity, Lsn, OnFatal, OnProgress, Options, Policy, SEGMENT_BYTES,
+    BATCH_BYTES_MAX, IN_FLIGHT_BYTES_MAX, Identity, Lsn, OnFatal, OnProgress, Options, Policy, Progress, SEGMENT_BYTES,
     SEGMENT_FIRST_BYTES, SEGMENTS_OF_A_SIZE, Sizes,
 };
 pub use recover::{RecoveryReport, TornTail};

@@ -204,19 +204,36 @@ impl Log {
 
     /// Syncs what is written and notes it: the last act before the end.
     pub(crate) fn finish(&mut self) -> Result<(), Fatal> {
+        self.sync_all()?;
+        if self.has_unnoted() { self.note() } else { Ok(()) }
+    }
+
+    /// The same where whoever appended goes on without the log, from this Unix second on.
+    pub(crate) fn leave(&mut self, at_s: u32) -> Result<(), Fatal> {
+        self.sync_all()?;
+        let snapshot = self.shared.catalog.snapshot();
+        Ok(self.slots.leave(self.durable_sequence, self.synced, snapshot, at_s)?)
+    }
+
+    fn sync_all(&mut self) -> Result<(), Fatal> {
         if self.has_unsynced() {
             self.sync()?;
             self.shared.publish(self.written, self.synced);
         }
-        if self.has_unnoted() { self.note() } else { Ok(()) }
+        Ok(())
     }
 
     fn has_unnoted(&self) -> bool {
+        if self.shared.catalog.is_founding() {
+            // What is noted must be there, and none of this is, should the base never come to be.
+            return false;
+        }
         let snapshot = snapshot_number(self.shared.catalog.snapshot());
         self.durable_sequence > self.slots.note.sequence || snapshot > self.slots.note.snapshot
     }
 
-    fn note(&mut self) -> Result<(), Fatal> {
+    /// Notes what is durable.
+    pub(crate) fn note(&mut self) -> Result<(), Fatal> {
         let snapshot = self.shared.catalog.snapshot();
         if self.shared.options.faults.note_unsynced() {
             return Ok(self.slots.note(self.chain.sequence - 1, self.written, snapshot)?);
@@ -309,7 +326,8 @@ impl Log {
         }
         let Some(spare) = self.shared.shelf.take() else { return Ok(false) };
         let number = self.active.number + 1;
-        let place = Place { number, epoch: self.chance.mark(), chain: self.chain, time_ms: self.time_ms };
+        let place =
+            Place { used: Use::Log, number, epoch: self.chance.mark(), chain: self.chain, time_ms: self.time_ms };
         let shared = &self.shared;
         self.active = begin(&shared.store, shared.shelf.template(), shared.options.faults, spare, place)?;
         let first_lsn = place.first_lsn();
@@ -322,6 +340,7 @@ impl Log {
 /// A segment's place in the log.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
+    pub used: Use,
     pub number: u64,
     pub epoch: u64,
     pub chain: Chain,
@@ -329,14 +348,14 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    fn first_lsn(&self) -> Lsn {
+    pub(crate) fn first_lsn(&self) -> Lsn {
         self.chain.lsn + u64::from(self.chain.mid_record)
     }
 
     /// The header of a segment at this place in a file of this size.
     pub(crate) fn header(&self, template: &segment::Header, capacity: u64) -> segment::Header {
         segment::Header {
-            used: Use::Log,
+            used: self.used,
             number: self.number,
             epoch: self.epoch,
             capacity,

@@ -116,8 +116,20 @@ impl Default for Sizes {
     }
 }
 
-/// Called on one of the journal's threads when something advanced.
-pub type OnProgress = Arc<dyn Fn() + Send + Sync>;
+/// How far a journal is, for whoever holds answers back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The newest record that clients may be told of under the present policy.
+    pub open_upto: Lsn,
+    /// The newest record that survives a power cut.
+    pub synced: Lsn,
+    /// See [`crate::Journal::is_congested`].
+    pub is_congested: bool,
+}
+
+/// Called on one of the journal's threads when something advanced. Two threads may call it at a time, and what one tells may
+/// be older than what the other told before.
+pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// Called once, on one of the journal's threads, when the journal stopped for good.
 pub type OnFatal = Arc<dyn Fn(&Fatal) + Send + Sync>;
@@ -154,7 +166,7 @@ impl Options {
             state_version,
             identity,
             sizes: Sizes::default(),
-            progress: Arc::new(|| {}),
+            progress: Arc::new(|_| {}),
             fatal: Arc::new(|_| {}),
             seed: std::hash::RandomState::new().build_hasher().finish(),
             faults: Faults::default(),

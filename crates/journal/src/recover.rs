@@ -15,7 +15,7 @@
 use std::sync::Arc;
 
 use crate::batch::HEADER_BYTES;
-use crate::catalog::{Catalog, Entry};
+use crate::catalog::{Catalog, Entry, remove_unfounded};
 use crate::chance::Chance;
 use crate::error::{IoFailure, OpenError};
 use crate::fault::Faults;
@@ -24,7 +24,7 @@ use crate::log::{Active, Log, Place, begin};
 use crate::names;
 use crate::options::{Identity, Lsn, Options};
 use crate::replay::{Legs, Replay};
-use crate::segment;
+use crate::segment::{self, Use};
 use crate::shared::Shared;
 use crate::shelf::{Prepared, Purpose, Shelf, Spare};
 use crate::slot::{self, Slots};
@@ -53,6 +53,10 @@ pub struct RecoveryReport {
     pub newest_time_ms: u64,
     /// What a crash left unfinished, and was cut.
     pub torn: Option<TornTail>,
+    /// True when a log that was to begin anew over this one was removed: a crash came before its base stood.
+    pub was_unfounded: bool,
+    /// When whoever wrote this log went on without it, in Unix seconds; see [`crate::Journal::leave`].
+    pub left_s: Option<u32>,
 }
 
 /// What a crash left unfinished at the end of the log: it was never acknowledged under [`crate::Policy::Always`].
@@ -87,6 +91,24 @@ pub(crate) fn lock(store: &Store) -> Result<Lock, OpenError> {
 }
 
 pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Recovered, OpenError> {
+    resume(storage, options, Beginning::After)
+}
+
+/// The same for a log that begins anew over what is there; its first record has a number of at least two more than `above`.
+pub(crate) fn found(storage: Arc<dyn Storage>, options: Options, above: Lsn) -> Result<Recovered, OpenError> {
+    resume(storage, options, Beginning::Anew { above })
+}
+
+/// Where the log goes on.
+#[derive(Clone, Copy)]
+enum Beginning {
+    /// After its last record.
+    After,
+    /// In a segment of its own, which does not count before there is a snapshot of the state that it begins with.
+    Anew { above: Lsn },
+}
+
+fn resume(storage: Arc<dyn Storage>, options: Options, beginning: Beginning) -> Result<Recovered, OpenError> {
     let store = Store(storage);
     let lock = lock(&store)?;
     let mut chance = Chance::new(options.seed);
@@ -101,10 +123,8 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
     let note = slot::read(&store)?;
     let layout = survey.layout(&store, identity, options.state_version, options.faults)?;
     layout.check_snapshot(note)?;
-    let snapshot = match layout.snapshot {
-        None => None,
-        Some(cut) => Some(open_snapshot(&store, cut, identity, options.state_version)?),
-    };
+    let open = |cut| open_snapshot(&store, cut, identity, options.state_version);
+    let snapshot = layout.snapshot.map(open).transpose()?;
     let last = layout.legs.last().expect("a layout has a segment").clone();
     let mut walker = Walker::open(&store, &last.name, options.state_version, options.faults)?;
     let tail = tail::judge(&mut walker, note, options.faults)?;
@@ -112,6 +132,7 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
 
     // From here on the directory is changed.
     remove_unfinished(&store, &survey.unfinished)?;
+    remove_unfounded(&store, &layout.unfounded)?;
     let shelf = fill_shelf(&store, &survey, &options, identity)?;
     let torn = keep_torn(&store, &mut walker, &tail)?;
     let (version, faults) = (options.state_version, options.faults);
@@ -120,10 +141,7 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
         Some(spare) => copy_batches(&store, &last.name, spare, tail.end, chance.mark(), version, faults)?,
         None => (rewrite_in_place(&store, &mut walker, &tail)?, last.header, tail.chain),
     };
-    let mut slots = Slots::open(&store)?;
-    if slots.note.sequence < chain.sequence - 1 {
-        slots.note(chain.sequence - 1, chain.lsn - 1, layout.snapshot)?;
-    }
+    let slots = note_tail(&store, &chain, layout.snapshot)?;
 
     let snapshot_time_ms = snapshot.as_ref().map_or(0, SnapshotReader::time_ms);
     let cut = layout.cut();
@@ -137,21 +155,70 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
         segments: legs.len(),
         newest_time_ms: tail.time_ms.max(snapshot_time_ms),
         torn,
+        was_unfounded: !layout.unfounded.is_empty(),
+        left_s: Some(note.left_s).filter(|left_s| *left_s > 0 && note.sequence == chain.sequence - 1),
     };
     let old = layout.old_segments.iter().map(|&number| Entry { number, first_lsn: 0, capacity: 0 });
     let entries = old.chain(legs.iter().map(entry)).collect();
     let catalog = Catalog::new(store.clone(), Arc::clone(&shelf), entries, layout.snapshot, layout.old_snapshots, lock);
     let (reading, ..) = catalog.read();
     let log_bytes = legs.iter().rev().skip(1).map(|leg| leg.header.capacity).sum::<u64>() + tail.end;
-    let (state_version, faults) = (options.state_version, options.faults);
-    let shared = Arc::new(Shared::new(store.clone(), options, shelf, catalog, report.last_lsn, report.newest_time_ms));
+    let replay = Replay::new(Legs::new(&store, legs, chain, cut, version, faults), reading);
+    let Start { active, chain, time_ms } = match beginning {
+        Beginning::After => Start { active, chain, time_ms: report.newest_time_ms },
+        Beginning::Anew { above } => {
+            begin_anew(&store, &catalog, &shelf, &options, &active, chain, above, &mut chance)?
+        }
+    };
+    let shared = Arc::new(Shared::new(store, options, shelf, catalog, chain.lsn - 1, time_ms));
     shared.log_bytes.store(log_bytes, std::sync::atomic::Ordering::Release);
-    let log = Log::new(Arc::clone(&shared), slots, active, chain, chance, report.newest_time_ms);
-    let replay = Replay::new(Legs::new(&store, legs, chain, cut, state_version, faults), reading);
+    let log = Log::new(Arc::clone(&shared), slots, active, chain, chance, time_ms);
     // The first adds should not have to wait; the rest is prepared in the background. On a full disk this comes to
     // nothing, and a broker starts that can be drained.
     while shared.shelf.room(Purpose::Add) == 0 && shared.shelf.prepare() == Prepared::Made {}
     Ok(Recovered { shared, log, snapshot, replay, report })
+}
+
+/// Where the log goes on.
+struct Start {
+    active: Active,
+    chain: Chain,
+    time_ms: u64,
+}
+
+/// Begins a segment that has nothing to do with those before it. The number that is left out between the two belongs to the
+/// base: no snapshot of the older log can have it.
+#[allow(clippy::too_many_arguments)] // the parts of a journal that is about to be put together
+fn begin_anew(
+    store: &Store,
+    catalog: &Catalog,
+    shelf: &Shelf,
+    options: &Options,
+    old: &Active,
+    chain: Chain,
+    above: Lsn,
+    chance: &mut Chance,
+) -> Result<Start, OpenError> {
+    let base = (chain.lsn - 1).max(above) + 1;
+    let chain = Chain { lsn: base + 1, mid_record: false, ..chain };
+    let spare = match shelf.take_of(0) {
+        Some(spare) => spare,
+        None => shelf.make(options.sizes.segment_first_bytes)?,
+    };
+    let place = Place { used: Use::Founding, number: old.number + 1, epoch: chance.mark(), chain, time_ms: 0 };
+    let active = begin(store, shelf.template(), options.faults, spare, place)?;
+    let Active { number, capacity, .. } = active;
+    catalog.found(Entry { number, first_lsn: place.first_lsn(), capacity });
+    Ok(Start { active, chain, time_ms: 0 })
+}
+
+/// What was copied is durable: it is noted, unless it was before.
+fn note_tail(store: &Store, chain: &Chain, snapshot: Option<Lsn>) -> Result<Slots, OpenError> {
+    let mut slots = Slots::open(store)?;
+    if slots.note.sequence < chain.sequence - 1 {
+        slots.note(chain.sequence - 1, chain.lsn - 1, snapshot)?;
+    }
+    Ok(slots)
 }
 
 fn entry(leg: &Leg) -> Entry {
@@ -189,7 +256,7 @@ fn initialise(store: &Store, survey: &Survey, options: &Options, chance: &mut Ch
         None => shelf.make(options.sizes.segment_first_bytes)?,
     };
     let chain = Chain { sequence: 1, lsn: 1, crc_before: 0, mid_record: false };
-    let place = Place { number: 1, epoch: chance.mark(), chain, time_ms: 0 };
+    let place = Place { used: Use::Log, number: 1, epoch: chance.mark(), chain, time_ms: 0 };
     begin(store, shelf.template(), options.faults, spare, place)?;
     Ok(())
 }

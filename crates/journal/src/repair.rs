@@ -17,7 +17,7 @@ use crate::log::{Place, begin};
 use crate::names;
 use crate::options::{Identity, Lsn};
 use crate::recover::{copy_batches, lock};
-use crate::segment;
+use crate::segment::{self, Use};
 use crate::shelf::Spare;
 use crate::slot::{self, Note, Slots, snapshot_number};
 use crate::snapshot_read::SnapshotReader;
@@ -202,6 +202,12 @@ impl Plan {
             let is_ours = |header: &segment::Header| header.identity == self.identity && header.number == number;
             headers.push((number, header.ok().filter(is_ours)));
         }
+        let is_unfounded = |header: &segment::Header| header.used == Use::Founding && header.first_lsn > cut + 1;
+        let unfounded = headers.iter().position(|(_, header)| header.as_ref().is_some_and(is_unfounded));
+        for (number, header) in headers.drain(unfounded.unwrap_or(headers.len())..) {
+            let why = "it was to begin a log anew, and the state that it begins with is not there".into();
+            self.aside(names::segment(number), header.map(|header| header.first_lsn), why)?;
+        }
         let begins = |header: &Option<segment::Header>| header.is_some_and(|header| header.first_lsn <= cut + 1);
         let Some(start) = headers.iter().rposition(|(_, header)| begins(header)) else {
             return if snapshot.is_none() { Ok(None) } else { self.begin_anew(&headers, 0, cut).map(Some) };
@@ -300,7 +306,8 @@ impl Plan {
                 Step::Begin { number, chain } => {
                     let template = segment::Header::blank(0, self.identity);
                     let file = store.create(&names::spare(0))?;
-                    let place = Place { number: *number, epoch: chance.mark(), chain: *chain, time_ms: 0 };
+                    let used = Use::Log;
+                    let place = Place { used, number: *number, epoch: chance.mark(), chain: *chain, time_ms: 0 };
                     let spare = Spare { file, capacity: segment::HEADER_BYTES };
                     begin(store, &template, Faults::default(), spare, place)?;
                 }

@@ -31,6 +31,27 @@ pub(crate) enum Use {
     Spare,
     /// Part of the log.
     Log,
+    /// The first one of a log that begins anew over an older one: nothing from here on counts before there is a snapshot of
+    /// the state that it begins with.
+    Founding,
+}
+
+impl Use {
+    fn number(self) -> u32 {
+        match self {
+            Self::Spare => 0,
+            Self::Log => 1,
+            Self::Founding => 2,
+        }
+    }
+
+    fn of(number: u32) -> Self {
+        match number {
+            0 => Self::Spare,
+            2 => Self::Founding,
+            _ => Self::Log,
+        }
+    }
 }
 
 /// A segment's header.
@@ -80,7 +101,7 @@ impl Header {
         let mut bytes = vec![0; LEN];
         let mut put = Put::new(&mut bytes);
         put.bytes(&MAGIC).u32(FORMAT_VERSION).u32(self.state_version);
-        put.u32(u32::from(self.used == Use::Log)).u32(self.crc_before);
+        put.u32(self.used.number()).u32(self.crc_before);
         put.u64(self.number).u64(self.epoch).u64(self.capacity);
         put.u64(self.first_lsn).u64(self.next_lsn).u64(self.first_sequence).u64(self.time_ms);
         put.u128(self.identity.cluster).u128(self.identity.node);
@@ -111,7 +132,7 @@ impl Header {
         }
         let (used, crc_before) = (take.u32(), take.u32());
         Ok(Self {
-            used: if used == 0 { Use::Spare } else { Use::Log },
+            used: Use::of(used),
             state_version,
             crc_before,
             number: take.u64(),
@@ -150,6 +171,8 @@ mod tests {
     fn a_header_comes_back_as_it_was_written() {
         assert_eq!(Header::decode("x", &header().encode()).unwrap(), header());
         assert!(header().mid_record());
+        let founding = Header { used: Use::Founding, ..header() };
+        assert_eq!(Header::decode("x", &founding.encode()).unwrap(), founding);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use crate::catalog::Catalog;
 use crate::error::{Fatal, Full};
 use crate::gather::{self, Gather, Taken};
-use crate::options::{Lsn, Options, Policy};
+use crate::options::{Lsn, Options, Policy, Progress};
 use crate::shelf::{Purpose, Shelf};
 use crate::store::Store;
 
@@ -40,6 +40,8 @@ struct Inbox {
 pub(crate) enum Stop {
     /// When all is written and synced.
     Finish,
+    /// Then, and with a note that whoever appended goes on without it from this Unix second on.
+    Leave { at_s: u32 },
     /// At once, as if the process had been killed.
     Abandon,
 }
@@ -59,6 +61,8 @@ pub(crate) struct Shared {
     written: AtomicU64,
     synced: AtomicU64,
     sync_wanted: AtomicU64,
+    /// What was appended up to here is answered once it is synced, whatever the policy is by now.
+    strict_upto: AtomicU64,
     /// Bytes of batches that have no place in a segment yet.
     unwritten: AtomicU64,
     /// Bytes of batches in memory.
@@ -104,6 +108,7 @@ impl Shared {
             written: AtomicU64::new(last_lsn),
             synced: AtomicU64::new(last_lsn),
             sync_wanted: AtomicU64::new(0),
+            strict_upto: AtomicU64::new(0),
             unwritten: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             was_congested: AtomicBool::new(false),
@@ -178,6 +183,17 @@ impl Shared {
         self.synced.load(Ordering::Acquire)
     }
 
+    /// The newest record that clients may be told of.
+    pub(crate) fn open_upto(&self) -> Lsn {
+        let (policy, synced) = (self.policy(), self.synced());
+        let is_strict = policy == Policy::Always || synced < self.strict_upto.load(Ordering::Acquire);
+        if is_strict { synced } else { self.written() }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        Progress { open_upto: self.open_upto(), synced: self.synced(), is_congested: self.is_congested() }
+    }
+
     pub(crate) fn in_flight(&self) -> u64 {
         self.in_flight.load(Ordering::Acquire)
     }
@@ -200,7 +216,11 @@ impl Shared {
         Policy::from_u8(self.policy.load(Ordering::Acquire))
     }
 
+    /// Whoever waits for a sync goes on waiting for one: it was promised when their records were appended.
     pub(crate) fn set_policy(&self, policy: Policy) {
+        if self.policy() == Policy::Always && policy != Policy::Always {
+            self.strict_upto.store(self.request_sync(), Ordering::Release);
+        }
         self.policy.store(policy as u8, Ordering::Release);
         self.wake();
     }
@@ -263,7 +283,7 @@ impl Shared {
     pub(crate) fn tell(&self) {
         drop(self.advance.lock());
         self.advanced.notify_all();
-        (self.options.progress)();
+        (self.options.progress)(self.progress());
     }
 
     pub(crate) fn wake(&self) {
@@ -324,10 +344,11 @@ impl Shared {
             self.fatal.lock().get_or_insert_with(|| fatal.clone());
         }
         self.has_stopped.store(true, Ordering::Release);
-        self.shelf.wake();
+        self.shelf.stop();
         drop(self.advance.lock());
         self.advanced.notify_all();
-        if let Some(fatal) = fatal {
+        // Of a log whose base does not stand nobody was told anything: whoever writes the base hears of it.
+        if let Some(fatal) = fatal.filter(|_| !self.catalog.is_founding()) {
             (self.options.fatal)(fatal);
         }
     }

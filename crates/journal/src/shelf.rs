@@ -14,8 +14,9 @@
 //! still have room to be logged, and it is they who can make space again.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -80,6 +81,8 @@ pub(crate) struct Shelf {
     changed: Condvar,
     room_all: AtomicU64,
     room_add: AtomicU64,
+    /// Nobody waits for what is being prepared any more.
+    has_stopped: AtomicBool,
 }
 
 /// What became of an attempt to prepare a file.
@@ -104,6 +107,7 @@ impl Shelf {
             changed: Condvar::new(),
             room_all: AtomicU64::new(0),
             room_add: AtomicU64::new(0),
+            has_stopped: AtomicBool::new(false),
         })
     }
 
@@ -278,6 +282,10 @@ impl Shelf {
             if at - synced >= SYNC_AFTER_BYTES {
                 file.sync_data()?;
                 synced = at;
+                if self.has_stopped.load(Ordering::Acquire) {
+                    // What is there of it is not a spare: it has no header.
+                    return Err(file.failure("prepare", io::ErrorKind::Interrupted.into()));
+                }
             }
         }
         file.sync_all()?;
@@ -303,6 +311,12 @@ impl Shelf {
         if inner.ready.is_empty() && !stop() {
             self.changed.wait_for(&mut inner, Duration::from_millis(ms));
         }
+    }
+
+    /// The journal has ended.
+    pub(crate) fn stop(&self) {
+        self.has_stopped.store(true, Ordering::Release);
+        self.wake();
     }
 
     pub(crate) fn wake(&self) {

@@ -28,6 +28,8 @@ pub(crate) struct Note {
     /// The newest snapshot that was there: one more than its cut, 0 for none. The log alone does not tell when a
     /// snapshot of the state before its first record is gone.
     pub snapshot: u64,
+    /// When whoever wrote the log went on without it, in Unix seconds; 0 while it did not.
+    pub left_s: u32,
 }
 
 /// The open file.
@@ -57,7 +59,22 @@ impl Slots {
     /// Notes that everything up to this batch and record is durable, durably.
     pub(crate) fn note(&mut self, sequence: u64, lsn: Lsn, snapshot: Option<Lsn>) -> Result<(), IoFailure> {
         let snapshot = snapshot_number(snapshot);
-        let note = Note { generation: self.note.generation + 1, sequence, lsn, snapshot };
+        self.write(Note { generation: self.note.generation + 1, sequence, lsn, snapshot, left_s: 0 })
+    }
+
+    /// The same for a log that is complete, and that whoever wrote it goes on without from this Unix second on.
+    pub(crate) fn leave(
+        &mut self,
+        sequence: u64,
+        lsn: Lsn,
+        snapshot: Option<Lsn>,
+        left_s: u32,
+    ) -> Result<(), IoFailure> {
+        let snapshot = snapshot_number(snapshot);
+        self.write(Note { generation: self.note.generation + 1, sequence, lsn, snapshot, left_s })
+    }
+
+    fn write(&mut self, note: Note) -> Result<(), IoFailure> {
         self.file.write_at(place(note.generation), &encode(&note))?;
         self.file.sync_data()?;
         self.note = note;
@@ -96,7 +113,7 @@ fn encode(note: &Note) -> Vec<u8> {
     let mut put = Put::new(&mut bytes);
     put.bytes(&MAGIC)
         .u32(FORMAT_VERSION)
-        .u32(0)
+        .u32(note.left_s)
         .u64(note.generation)
         .u64(note.sequence)
         .u64(note.lsn)
@@ -112,9 +129,9 @@ fn decode(bytes: &[u8]) -> Result<Option<Note>, OpenError> {
         return Ok(None);
     }
     let mut take = Take::new(&bytes[8..]);
-    let (format, _) = (take.u32(), take.u32());
+    let (format, left_s) = (take.u32(), take.u32());
     if format > FORMAT_VERSION {
         return Err(OpenError::Newer { file: DURABLE.into(), what: "format", found: format, known: FORMAT_VERSION });
     }
-    Ok(Some(Note { generation: take.u64(), sequence: take.u64(), lsn: take.u64(), snapshot: take.u64() }))
+    Ok(Some(Note { generation: take.u64(), sequence: take.u64(), lsn: take.u64(), snapshot: take.u64(), left_s }))
 }

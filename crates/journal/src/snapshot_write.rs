@@ -16,6 +16,7 @@ use crate::names;
 use crate::options::{Identity, Lsn};
 use crate::shared::Shared;
 use crate::snapshot::{Header, Part};
+use crate::storage::Lock;
 use crate::store::{NamedFile, Store};
 
 /// Sections are written in pieces of this size, past the page cache: a snapshot is much, and copying it there would take the
@@ -45,6 +46,8 @@ pub struct SnapshotWriter {
     sections: u64,
     crc: u32,
     log_bytes: u64,
+    /// The directory stays locked until the file has its name or is gone.
+    _lock: Option<Arc<Lock>>,
 }
 
 impl SnapshotWriter {
@@ -60,8 +63,9 @@ impl SnapshotWriter {
         let log_bytes = shared.log_bytes.load(Ordering::Acquire);
         let header = Header { state_version: shared.options.state_version, cut, time_ms, identity }.encode();
         let created = shared.store.create(&names::snapshot_unfinished(cut));
-        let mut writer =
-            Self { shared, file: None, cut, at: 0, piece: Aligned::zeros(PIECE_BYTES), sections: 0, crc: 0, log_bytes };
+        let _lock = shared.catalog.lock();
+        let (at, piece, sections, crc) = (0, Aligned::zeros(PIECE_BYTES), 0, 0);
+        let mut writer = Self { shared, file: None, cut, at, piece, sections, crc, log_bytes, _lock };
         writer.file = Some(created?);
         writer.put(&header)?;
         Ok(writer)
@@ -109,7 +113,7 @@ impl SnapshotWriter {
         self.file().write_at(self.at, self.piece.filled())?;
         self.at += self.piece.filled().len() as u64;
         self.file().sync_all()?;
-        if !self.shared.wait_synced(self.cut) {
+        if !self.shared.wait_synced(self.cut) || self.shared.has_stopped() {
             return Err(SnapshotError::Stopped);
         }
         self.publish()?;
@@ -133,6 +137,7 @@ impl SnapshotWriter {
         if !shared.options.faults.skip_dir_sync() {
             shared.store.sync_dir()?;
         }
+        // Of a log that begins anew this is the base: from here on it is the one that a start finds.
         let freed = shared.catalog.snapshot_stands(*cut);
         // The journal notes that the snapshot is there.
         shared.wake();

@@ -71,7 +71,7 @@ impl Store {
 }
 
 impl NamedFile {
-    fn failure(&self, action: &'static str, source: std::io::Error) -> IoFailure {
+    pub(crate) fn failure(&self, action: &'static str, source: std::io::Error) -> IoFailure {
         IoFailure { directory: self.place.place(), file: self.name.clone(), action, source }
     }
 

@@ -8,6 +8,15 @@
 //!   segment-6  31..55      the last one that begins at or before record 41: from here on none may be missing
 //!   segment-7  56..
 //! ```
+//!
+//! A log that begins anew over an older one (`found`) does so in a segment that says so, with a number that the older one
+//! cannot have reached before it. With the snapshot of what was there before that number, the base, the older log is merely
+//! old; without it the new one never was, and the older one is the journal.
+//!
+//! ```text
+//!   segment-6  31..55   segment-7  founding, 57..        snapshot-…0056 is there: the journal begins with it
+//!                                                        it is not:               the journal ends with record 55
+//! ```
 
 use std::sync::Arc;
 
@@ -52,6 +61,8 @@ pub(crate) struct Layout {
     /// Segments that nobody needs.
     pub old_segments: Vec<u64>,
     pub old_snapshots: Vec<Lsn>,
+    /// Segments of a log that was to begin anew over this one, and whose base never came to be, the newest first.
+    pub unfounded: Vec<u64>,
 }
 
 /// Whether a journal is in there, sound or not. Of a directory that holds none the tools would say that everything in it
@@ -111,6 +122,7 @@ impl Survey {
         let snapshot = self.snapshots.last().copied();
         let cut = snapshot.unwrap_or_default();
         let mut legs: Vec<Leg> = Vec::new();
+        let mut unfounded = Vec::new();
         let mut old_segments = self.segments.clone();
         while let Some(number) = old_segments.pop() {
             let leg = leg(store, number, identity, state_version, faults)?;
@@ -118,6 +130,14 @@ impl Survey {
                 follows(&leg, next)?;
             }
             let is_first = leg.header.first_lsn <= cut + 1;
+            if leg.header.used == Use::Founding && !is_first {
+                if old_segments.is_empty() {
+                    // Nothing is left of what was there before, so the base was there, and was removed later.
+                    return Err(nothing_before(&leg, cut));
+                }
+                unfounded.extend(legs.drain(..).map(|leg| leg.header.number).chain([number]));
+                continue;
+            }
             legs.push(leg);
             if is_first {
                 break;
@@ -129,7 +149,7 @@ impl Survey {
         match legs.first() {
             None => Err(missing(&names::segment(1), "there is no segment", "the log was removed")),
             Some(leg) if leg.header.first_lsn > cut + 1 => Err(nothing_before(leg, cut)),
-            Some(_) => Ok(Layout { snapshot, legs, old_segments, old_snapshots }),
+            Some(_) => Ok(Layout { snapshot, legs, old_segments, old_snapshots, unfounded }),
         }
     }
 }
@@ -168,7 +188,7 @@ fn nothing_before(leg: &Leg, cut: Lsn) -> OpenError {
 fn leg(store: &Store, number: u64, identity: Identity, state_version: u32, faults: Faults) -> Result<Leg, OpenError> {
     let name = names::segment(number);
     let header = Walker::open(store, &name, state_version, faults)?.header;
-    if header.used != Use::Log || header.number != number {
+    if header.used == Use::Spare || header.number != number {
         let what = format!("its header says that it is segment {}", header.number);
         return Err(missing(&name, what, "it was renamed or copied over another one"));
     }

@@ -195,7 +195,7 @@ fn a_stricter_policy_syncs_what_was_only_written() {
     let dir = TempDir::new().unwrap();
     let advanced = Arc::new((Mutex::new(()), Condvar::new()));
     let seen = Arc::clone(&advanced);
-    let progress = Arc::new(move || {
+    let progress = Arc::new(move |_| {
         drop(seen.0.lock());
         seen.1.notify_all();
     });

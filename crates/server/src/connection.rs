@@ -258,10 +258,6 @@ impl Connection {
     fn run_batch(&mut self) -> bool {
         let shared = self.shared.clone();
         shared.measure_if_needed(self.batch.bytes() as u64);
-        if shared.gates.journal().is_some_and(|journal| journal.is_congested()) {
-            shared.gates.hold_back(&self.conn);
-            return false;
-        }
         let mut hub = shared.lock();
         if !shared.has_room(&mut hub, self.batch.bytes()) {
             drop(hub);

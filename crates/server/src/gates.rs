@@ -10,15 +10,19 @@
 //!
 //! Invariant: whoever is in a line is woken once its gate is open. The journal notes how far it is before it looks at a
 //! line, and whoever lines up looks again afterwards, so one of both sees the other.
+//!
+//! Positions only grow, from one journal to the next too, and a gate that was open once is open for good: so what two threads
+//! tell at a time, or a journal that has ended meanwhile, can be told in any order. Without a journal nothing is at a position
+//! that is not safe.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use rbq_broker::Gate;
-use rbq_journal::Journal;
+use rbq_journal::{Journal, Progress};
 
 use crate::hub::{Conn, Shared};
 
@@ -31,7 +35,10 @@ struct Line {
 
 /// How far the log is, and the lines.
 pub(crate) struct Gates {
-    journal: OnceLock<Arc<Journal>>,
+    /// The journal that is to be driven, if something is kept.
+    driven: Mutex<Option<Arc<Journal>>>,
+    /// How often that was another one.
+    changes: AtomicU64,
     /// Up to where it is safe, as the policy means it.
     safe: AtomicU64,
     synced: AtomicU64,
@@ -44,24 +51,33 @@ impl Gates {
     /// Gates that are all open, until there is a journal.
     pub(crate) fn new(io_threads: usize) -> Self {
         Self {
-            journal: OnceLock::new(),
-            safe: AtomicU64::new(u64::MAX),
-            synced: AtomicU64::new(u64::MAX),
+            driven: Mutex::default(),
+            changes: AtomicU64::new(0),
+            safe: AtomicU64::new(0),
+            synced: AtomicU64::new(0),
             lines: (0..io_threads).map(|_| Mutex::default()).collect(),
             held_back: Mutex::default(),
         }
     }
 
-    /// From here on gates wait for this journal.
+    /// From here on this journal is driven. Nothing was appended to it yet.
     pub(crate) fn guard(&self, journal: Arc<Journal>) {
-        let _ = self.journal.set(journal);
-        self.advance();
+        let progress = journal.progress();
+        self.set_driven(Some(journal));
+        self.advance(progress);
     }
 
-    /// The journal, if something is kept.
-    #[inline]
-    pub(crate) fn journal(&self) -> Option<&Arc<Journal>> {
-        self.journal.get()
+    /// No journal is driven any more, and whoever waits for a position up to `upto` waits no longer.
+    pub(crate) fn open(&self, upto: u64) {
+        self.set_driven(None);
+        // Each gatekeeper lets go of the journal when it is woken.
+        (0..self.lines.len()).for_each(|io_thread| self.drive_after_hold(io_thread));
+        self.advance(Progress { open_upto: upto, synced: upto, is_congested: false });
+    }
+
+    fn set_driven(&self, journal: Option<Arc<Journal>>) {
+        *self.driven.lock() = journal;
+        self.changes.fetch_add(1, Ordering::Release);
     }
 
     /// Whether this gate is open.
@@ -71,10 +87,9 @@ impl Gates {
     }
 
     /// The journal has come further, or has room again, or its policy was changed.
-    pub(crate) fn advance(&self) {
-        let Some(journal) = self.journal.get() else { return };
-        self.synced.store(journal.synced(), Ordering::Release);
-        self.safe.store(journal.open_upto(), Ordering::Release);
+    pub(crate) fn advance(&self, progress: Progress) {
+        raise(&self.synced, progress.synced);
+        raise(&self.safe, progress.open_upto);
         for line in &self.lines {
             let mut line = line.lock();
             if line.waiting.front().is_some_and(|(gate, _)| self.is_open(*gate))
@@ -83,7 +98,7 @@ impl Gates {
                 gatekeeper.wake();
             }
         }
-        if !journal.is_congested() {
+        if !progress.is_congested {
             self.release_held_back();
         }
     }
@@ -102,9 +117,6 @@ impl Gates {
     /// Sees to it that what a hold of this I/O thread logged is written: by the thread's gatekeeper, whose turn comes when all
     /// connections that are ready now have had theirs, so that one write, and one sync where there is one, serves them all.
     pub(crate) fn drive_after_hold(&self, io_thread: usize) {
-        if self.journal.get().is_none() {
-            return;
-        }
         if let Some(gatekeeper) = self.lines[io_thread].lock().gatekeeper.take() {
             gatekeeper.wake();
         }
@@ -112,7 +124,8 @@ impl Gates {
 
     /// The same outside of an I/O thread's turn.
     pub(crate) fn drive(&self) {
-        if let Some(journal) = self.journal.get() {
+        let driven = self.driven.lock().clone();
+        if let Some(journal) = driven {
             journal.drive();
         }
     }
@@ -120,7 +133,7 @@ impl Gates {
     /// Nudges this connection once there is room.
     pub(crate) fn hold_back(&self, conn: &Arc<Conn>) {
         self.held_back.lock().push(conn.clone());
-        if self.journal.get().is_none_or(|journal| !journal.is_congested()) {
+        if self.driven.lock().as_ref().is_none_or(|journal| !journal.is_congested()) {
             self.release_held_back();
         }
     }
@@ -134,8 +147,16 @@ impl Gates {
         }
     }
 
-    fn poll_open(&self, io_thread: usize, cx: &Context<'_>, open: &mut Vec<Arc<Conn>>) -> Poll<()> {
-        self.drive();
+    fn poll_open(&self, keeper: &mut Keeper, cx: &Context<'_>, open: &mut Vec<Arc<Conn>>) -> Poll<()> {
+        let changes = self.changes.load(Ordering::Acquire);
+        if keeper.changes != changes {
+            keeper.changes = changes;
+            keeper.driven.clone_from(&self.driven.lock());
+        }
+        if let Some(journal) = &keeper.driven {
+            journal.drive();
+        }
+        let io_thread = keeper.io_thread;
         let mut line = self.lines[io_thread].lock();
         while line.waiting.front().is_some_and(|(gate, _)| self.is_open(*gate)) {
             open.extend(line.waiting.pop_front().map(|(_, conn)| conn));
@@ -148,11 +169,26 @@ impl Gates {
     }
 }
 
+/// Who lets an I/O thread's connections go on. It knows the journal, so that driving it takes no lock.
+struct Keeper {
+    io_thread: usize,
+    driven: Option<Arc<Journal>>,
+    /// As of which change.
+    changes: u64,
+}
+
+fn raise(position: &AtomicU64, to: u64) {
+    if position.load(Ordering::Acquire) < to {
+        position.fetch_max(to, Ordering::AcqRel);
+    }
+}
+
 /// Lets the connections of an I/O thread go on, for ever.
 pub(crate) async fn keep(shared: Arc<Shared>, io_thread: usize) {
     let mut open = Vec::new();
+    let mut keeper = Keeper { io_thread, driven: None, changes: 0 };
     loop {
-        std::future::poll_fn(|cx| shared.gates.poll_open(io_thread, cx, &mut open)).await;
+        std::future::poll_fn(|cx| shared.gates.poll_open(&mut keeper, cx, &mut open)).await;
         for conn in open.drain(..) {
             let mut outbox = conn.outbox.lock();
             outbox.gated = false;

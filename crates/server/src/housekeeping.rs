@@ -47,10 +47,10 @@ pub(crate) async fn run_timer(shared: Arc<Shared>) {
 }
 
 /// Measures the process, follows the system's clock and looks after clients, `hz` times a second.
-pub(crate) async fn run_measurements(shared: Arc<Shared>, fixed: HostFacts, sync_us: u64) {
+pub(crate) async fn run_measurements(shared: Arc<Shared>, fixed: HostFacts) {
     let mut seconds = 0;
     loop {
-        let hz = measure(&shared, &fixed, sync_us);
+        let hz = measure(&shared, &fixed);
         hold_to_limit(&shared);
         let second = shared.lock().clock.now().monotonic_us / 1_000_000;
         if second != seconds {
@@ -61,7 +61,7 @@ pub(crate) async fn run_measurements(shared: Arc<Shared>, fixed: HostFacts, sync
     }
 }
 
-fn measure(shared: &Shared, fixed: &HostFacts, sync_us: u64) -> u64 {
+fn measure(shared: &Shared, fixed: &HostFacts) -> u64 {
     let memory = memory::measure();
     let (cpu_user_us, cpu_system_us) = memory::cpu_us();
     let memory_resident = match memory.resident {
@@ -75,7 +75,7 @@ fn measure(shared: &Shared, fixed: &HostFacts, sync_us: u64) -> u64 {
         cpu_user_us,
         cpu_system_us,
         client_buffers: shared.client_buffers.load(Ordering::Relaxed).max(0) as u64,
-        persistence: persistence(shared, &hub, sync_us),
+        persistence: persistence(&hub),
         info: lock_info(&hub),
         ..fixed.clone()
     };
@@ -94,8 +94,8 @@ fn measure(shared: &Shared, fixed: &HostFacts, sync_us: u64) -> u64 {
     hub.broker.settings.hz.0.max(1) as u64
 }
 
-fn persistence(shared: &Shared, hub: &Hub, sync_us: u64) -> Option<Persistence> {
-    let figures = shared.gates.journal()?.figures();
+fn persistence(hub: &Hub) -> Option<Persistence> {
+    let figures = hub.journal.as_ref()?.figures();
     Some(Persistence {
         log_bytes: figures.log_bytes_since_snapshot,
         snapshot_bytes: hub.snapshot_bytes,
@@ -105,14 +105,15 @@ fn persistence(shared: &Shared, hub: &Hub, sync_us: u64) -> Option<Persistence> 
         syncs: figures.syncs,
         in_flight_bytes: figures.in_flight_bytes,
         segments: figures.segments as u64,
-        sync_us,
+        sync_us: hub.sync_us.unwrap_or_default(),
         is_writable: !hub.is_disk_full,
+        backup: hub.backup,
     })
 }
 
 /// The log must not grow without bound, nor the time of the next start with it.
 fn want_snapshot_if_due(shared: &Shared, hub: &mut Hub) {
-    let Some(journal) = shared.gates.journal() else { return };
+    let Some(journal) = &hub.journal else { return };
     let settings = &hub.broker.settings;
     let percentage = settings.auto_aof_rewrite_percentage.0 as u64;
     let log_bytes = journal.figures().log_bytes_since_snapshot;
@@ -242,7 +243,11 @@ pub(crate) async fn run_chores(shared: Arc<Shared>, file: Option<PathBuf>) {
                 Action::Backup(order) => durable::back_up(shared.clone(), order),
                 Action::RewriteConfig => rewrite_config(&shared, file.as_deref()),
                 // Done already, by the thread that ran the command.
-                Action::ParameterChanged(_) | Action::Sleep(_) | Action::Sync | Action::Snapshot => {}
+                Action::ParameterChanged(_)
+                | Action::Sleep(_)
+                | Action::Sync
+                | Action::Snapshot
+                | Action::Switch(_) => {}
             }
         }
         let garbage = shared.lock().broker.take_garbage();

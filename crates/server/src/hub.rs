@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use rbq_broker::{Action, Broker, ClientId, DiskRoom, Gate, Letter, Now};
-use rbq_journal::{Full, Purpose};
+use rbq_journal::{Full, Journal, Purpose};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::durable::{self, Snapshots};
+use crate::durable::{self, Home, Keeping, Snapshots};
 use crate::flusher;
 use crate::gates::Gates;
 use crate::histogram::Histogram;
@@ -62,9 +62,19 @@ pub(crate) struct Hub {
     pub(crate) armed_us: u64,
     pub(crate) waits: Histogram,
     pub(crate) holds: Histogram,
+    /// What is kept goes there, if anything is.
+    pub(crate) journal: Option<Arc<Journal>>,
+    /// A journal that is being completed: nothing more goes there.
+    pub(crate) left: Option<Arc<Journal>>,
+    /// Why a journal that was begun is no longer [kept](Self::journal) before it counted.
+    pub(crate) lost: Option<String>,
     /// Bytes of the newest snapshot.
     pub(crate) snapshot_bytes: u64,
+    /// Median time of a write with its sync on the log's disk, in microseconds, where it could be measured.
+    pub(crate) sync_us: Option<u64>,
     pub(crate) is_disk_full: bool,
+    /// How far the backup under way is.
+    pub(crate) backup: Option<(u64, u64)>,
 }
 
 /// What every thread of the server shares.
@@ -85,6 +95,7 @@ pub(crate) struct Shared {
     pub(crate) limits: limits::Shared,
     pub(crate) gates: Arc<Gates>,
     pub(crate) snapshots: Snapshots,
+    pub(crate) home: Home,
 }
 
 /// Whether a hold logged anything.
@@ -103,7 +114,7 @@ pub(crate) struct Flush {
 }
 
 impl Shared {
-    pub(crate) fn new(broker: Broker, clock: Clock, gates: Arc<Gates>, snapshots: Snapshots) -> Self {
+    pub(crate) fn new(broker: Broker, clock: Clock, gates: Arc<Gates>, snapshots: Snapshots, home: Home) -> Self {
         let limits = limits::Shared::of(&broker.settings);
         let hub = Hub {
             broker,
@@ -113,8 +124,13 @@ impl Shared {
             armed_us: u64::MAX,
             waits: Histogram::default(),
             holds: Histogram::default(),
+            journal: None,
+            left: None,
+            lost: None,
             snapshot_bytes: 0,
+            sync_us: None,
             is_disk_full: false,
+            backup: None,
         };
         Self {
             hub: Mutex::new(hub),
@@ -128,6 +144,7 @@ impl Shared {
             limits,
             gates,
             snapshots,
+            home,
         }
     }
 
@@ -158,8 +175,9 @@ impl Shared {
     /// other as holds do; afterwards the journal has to be [driven](Gates::drive).
     pub(crate) fn keep(&self, hub: &mut Hub, now: Now) -> Kept {
         let mut kept = Kept::Nothing;
-        if let Some(journal) = self.gates.journal() {
-            hub.broker.log().hand_over(|records| {
+        let Hub { broker, journal, .. } = hub;
+        if let Some(journal) = journal {
+            broker.log().hand_over(|records| {
                 kept = Kept::Something;
                 journal.append_quietly(records, now.unix_ms())
             });
@@ -170,7 +188,10 @@ impl Shared {
     /// Whether requests of so many bytes may run now, as far as the log's disk is concerned; tells the broker when it is full,
     /// and when it no longer is.
     pub(crate) fn has_room(&self, hub: &mut Hub, request_bytes: usize) -> bool {
-        let Some(journal) = self.gates.journal() else { return true };
+        let Some(journal) = &hub.journal else { return true };
+        if journal.is_congested() {
+            return false;
+        }
         match journal.admit(request_bytes as u64 + OP_BYTES_MAX, Purpose::Add) {
             Ok(()) => {
                 if hub.is_disk_full {
@@ -181,6 +202,11 @@ impl Shared {
                 true
             }
             Err(Full::Preparing { .. }) => false,
+            Err(full @ Full::Disk { .. }) if journal.is_founding() => {
+                // So far it is a broker in memory only, and that one goes on.
+                hub.lose_journal(full.to_string());
+                true
+            }
             Err(full @ Full::Disk { .. }) => {
                 if !hub.is_disk_full {
                     hub.is_disk_full = true;
@@ -246,16 +272,17 @@ impl Shared {
                 // DEBUG SLEEP is asked for to see what a server looks like that does nothing: nobody gets the lock.
                 Action::Sleep(us) => std::thread::sleep(Duration::from_micros(*us)),
                 Action::Sync => {
-                    if let Some(journal) = self.gates.journal() {
+                    if let Some(journal) = &hub.journal {
                         journal.request_sync();
                     }
                 }
                 Action::Snapshot => self.snapshots.want(),
+                Action::Switch(order) => self.snapshots.switch(order.clone()),
                 // In force before CONFIG SET is answered.
                 Action::ParameterChanged(parameter) => {
-                    if let Some(journal) = self.gates.journal().filter(|_| parameter.name == "appendfsync") {
+                    if let Some(journal) = hub.journal.as_ref().filter(|_| parameter.name == "appendfsync") {
                         journal.set_policy(durable::policy(hub.broker.settings.appendfsync));
-                        self.gates.advance();
+                        self.gates.advance(journal.progress());
                     }
                     self.limits.load(&hub.broker.settings);
                     if parameter.name == "loglevel" {
@@ -271,6 +298,22 @@ impl Shared {
 }
 
 impl Hub {
+    /// What is logged from here on goes to this journal.
+    pub(crate) fn keep_in(&mut self, kept: Keeping) {
+        self.journal = Some(kept.journal);
+        self.snapshot_bytes = kept.snapshot_bytes;
+        self.sync_us = kept.sync_us;
+        self.lost = None;
+    }
+
+    /// Nothing more goes to the journal, and nobody waits for it: it did not count yet.
+    pub(crate) fn lose_journal(&mut self, why: String) {
+        self.journal = None;
+        self.lost = Some(why);
+        self.broker.log().disable();
+        self.broker.end_snapshot();
+    }
+
     /// Notes when the timer has to tick next; whether that is earlier than it knew.
     pub(crate) fn arm(&mut self, now: Now) -> bool {
         let due_us = self.broker.next_tick_us(now).unwrap_or(u64::MAX);

@@ -43,6 +43,7 @@ use rbq_journal::{Directory, Storage};
 
 use crate::clock::Clock;
 pub use crate::config::{Config, command};
+use crate::durable::Home;
 pub use crate::durable::{Recovered, lone};
 use crate::gates::Gates;
 use crate::hub::Shared;
@@ -87,7 +88,7 @@ fn complain(error: &anyhow::Error) -> ExitCode {
             ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(USAGE))
         }
         None => {
-            eprintln_quietly(&format!("error: {error:#}"));
+            eprintln_quietly(&format!("error: {}", durable::in_full(error)));
             ExitCode::FAILURE
         }
     }
@@ -105,20 +106,21 @@ pub fn run(config: Config) -> Result<()> {
 }
 
 /// The same with the log on a storage of the caller's: for a program that embeds the server and has its own idea of a disk,
-/// and for tests that need one that loses what was not synced. `open` is called once, with the path of the data
-/// directory, and makes the directory if it is not there; never when nothing is kept.
+/// and for tests that need one that loses what was not synced. `open` is called with the path of the data directory
+/// whenever something begins to be kept, at the start or later, and makes the directory if it is not there.
 pub fn run_with_storage<F>(config: Config, open: F) -> Result<()>
 where
-    F: FnOnce(&Path) -> std::io::Result<Arc<dyn Storage>>,
+    F: Fn(&Path) -> std::io::Result<Arc<dyn Storage>> + Send + Sync + 'static,
 {
     logs::start(&config.settings);
     std::env::set_current_dir(&config.settings.dir.0)
         .with_context(|| format!("cannot change to `dir` {}", config.settings.dir.0))?;
+    let home = Home::new(&config.settings, open)?;
     let listeners = Listeners::bind(&config.settings)?;
     let count = io_threads(&config);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
-    runtime.block_on(serve(config, listeners, count, open))
+    runtime.block_on(serve(config, listeners, count, home))
 }
 
 fn io_threads(config: &Config) -> usize {
@@ -129,26 +131,23 @@ fn io_threads(config: &Config) -> usize {
     }
 }
 
-async fn serve<F>(config: Config, listeners: Listeners, io_threads: usize, open: F) -> Result<()>
-where
-    F: FnOnce(&Path) -> std::io::Result<Arc<dyn Storage>>,
-{
+async fn serve(config: Config, listeners: Listeners, io_threads: usize, home: Home) -> Result<()> {
     let clock = Clock::new();
     let fixed = facts::fixed(&config, io_threads);
     let seed = facts::seed();
     let mut broker = Broker::new(config.settings.clone(), seed, clock.now());
     let gates = Arc::new(Gates::new(io_threads));
     let kept = match config.settings.appendonly.0 {
-        true => Some(durable::open(&config.settings, open, &mut broker, &gates)?),
+        true => Some(durable::open(&config.settings, &home, &mut broker, &gates)?),
         false => None,
     };
     let (snapshots, wishes) = durable::Snapshots::new();
-    let shared = Arc::new(Shared::new(broker, clock, gates, snapshots));
-    if let Some(kept) = &kept {
-        shared.lock().snapshot_bytes = kept.snapshot_bytes;
-        durable::start(shared.clone(), kept.journal.clone(), wishes)?;
+    let shared = Arc::new(Shared::new(broker, clock, gates, snapshots, home));
+    let sync_us = kept.as_ref().and_then(|kept| kept.sync_us);
+    if let Some(kept) = kept {
+        shared.lock().keep_in(kept);
     }
-    let sync_us = kept.as_ref().map_or(0, |kept| kept.sync_us);
+    durable::start(shared.clone(), wishes)?;
     raise_file_limit(&config);
     let threads = Arc::new(Threads::start(io_threads, &shared)?);
     let names = listeners.names();
@@ -162,7 +161,7 @@ where
         tokio::spawn(listen::accept_unix(listener, path, shared.clone(), threads.clone()));
     }
     tokio::spawn(housekeeping::run_timer(shared.clone()));
-    tokio::spawn(housekeeping::run_measurements(shared.clone(), fixed, sync_us));
+    tokio::spawn(housekeeping::run_measurements(shared.clone(), fixed));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         process = std::process::id(),
@@ -176,8 +175,12 @@ where
     let why = wait_for_the_end(&shared, &config).await?;
     tracing::info!(why, "shutting down");
     housekeeping::stop(&shared).await;
-    if let Some(kept) = kept {
-        kept.journal.finish().context("the log could not be completed")?;
+    let (journal, left) = {
+        let mut hub = shared.lock();
+        (hub.journal.take(), hub.left.take())
+    };
+    for journal in [journal, left].into_iter().flatten() {
+        journal.finish().context("the log could not be completed")?;
     }
     if let Some(path) = unix_path {
         let _ = std::fs::remove_file(path);

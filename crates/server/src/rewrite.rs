@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use rbq_broker::Settings;
 use rbq_broker::settings::PARAMETERS;
-use toml_edit::{DocumentMut, value};
+use toml_edit::{DocumentMut, Item, Value};
 
 /// Writes `settings` into `path`.
 pub(crate) fn rewrite(path: &Path, settings: &Settings) -> Result<()> {
@@ -31,16 +31,23 @@ fn rewritten(text: &str, settings: &Settings) -> Result<String> {
         let mut filed = defaults.clone();
         let is_named = document.contains_key(parameter.name);
         if let Some(item) = document.get(parameter.name) {
-            let written = item.as_str().map_or_else(|| item.to_string().trim().to_owned(), str::to_owned);
-            let written = match written.as_str() {
-                "true" => "yes",
-                "false" => "no",
-                other => other,
+            // By its value: what `to_string` gives has the comment behind it, too.
+            let written = match (item.as_str(), item.as_bool(), item.as_integer()) {
+                (Some(text), ..) => text.to_owned(),
+                (_, Some(true), _) => "yes".into(),
+                (_, Some(false), _) => "no".into(),
+                (.., Some(number)) => number.to_string(),
+                _ => item.to_string().trim().to_owned(),
             };
-            let _ = (parameter.set)(&mut filed, written);
+            let _ = (parameter.set)(&mut filed, &written);
         }
         if shown != (parameter.show)(&filed) || (is_named && document[parameter.name].is_none()) {
-            document[parameter.name] = shown.parse::<i64>().map_or_else(|_| value(shown), value);
+            let mut new = shown.parse::<i64>().map_or_else(|_| Value::from(shown), Value::from);
+            if let Some(old) = document.get(parameter.name).and_then(Item::as_value) {
+                // The comment behind it.
+                *new.decor_mut() = old.decor().clone();
+            }
+            document[parameter.name] = Item::Value(new);
         }
     }
     Ok(document.to_string())
@@ -57,8 +64,14 @@ mod tests {
             let parameter = Settings::parameter(name).expect("it is a parameter");
             (parameter.set)(&mut settings, value).expect("it is allowed");
         }
-        let text = "# how many\nmaxclients = 5\nmaxmemory = \"1gb\" # enough\n";
+        let text = "# how many\nmaxclients = 5 # so many\nmaxmemory = \"1gb\" # enough\nappendonly = true # safe\n";
         let new = rewritten(text, &settings).expect("the file is TOML");
-        assert_eq!(new, "# how many\nmaxclients = 7\nmaxmemory = \"1gb\" # enough\ntimeout = 30\n");
+        assert_eq!(
+            new,
+            "# how many\nmaxclients = 7 # so many\nmaxmemory = \"1gb\" # enough\nappendonly = true # safe\ntimeout = 30\n"
+        );
+        settings.appendonly.0 = false;
+        let new = rewritten(text, &settings).expect("the file is TOML");
+        assert!(new.contains("\nappendonly = \"no\" # safe\n"), "{new}");
     }
 }

@@ -1,7 +1,7 @@
-//! A real file system that runs full under a real server.
+//! A real file system that runs full, or becomes read-only, under a real server.
 //!
-//! It is a small tmpfs, which only root may mount; without it the test says so and shows nothing. A simulated full disk is in
-//! the journal's own tests, at every operation.
+//! It is a small tmpfs, which only root may mount; without it the tests say so and show nothing. A simulated disk with either is
+//! in the journal's own tests, at every operation.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
@@ -13,7 +13,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::Server;
+use crate::support::{Client, Server};
 
 /// Three prepared segments and some more.
 const DISK: &str = "size=96m";
@@ -96,4 +96,34 @@ fn a_full_disk_refuses_adds_keeps_what_was_answered_drains_and_serves_again_with
     fs::remove_file(&ballast).unwrap();
     let answer = client.until("RPUSH queue x", |answer| !answer.starts_with("-MISCONF"));
     assert_eq!(answer, kept.to_string());
+}
+
+#[test]
+fn on_a_full_disk_appendonly_is_not_switched_on_and_the_broker_goes_on_in_memory() {
+    let Some(disk) = Disk::mount() else { return };
+    let ballast = disk.path().join("ballast");
+    let dir = disk.path().to_str().unwrap();
+    let server = Server::start(&["--appendonly", "no", "--dir", dir]);
+    let mut client = server.client();
+    let element = "x".repeat(1_000_000);
+    let add = |client: &mut Client| client.text(&format!("RPUSH queue {element}"));
+    for number in 1..=70 {
+        assert_eq!(add(&mut client), number.to_string());
+    }
+    // No room for the files of a log; then for these, and not for the base.
+    for ballast_bytes in [90 << 20, 0] {
+        fs::write(&ballast, vec![1; ballast_bytes]).unwrap();
+        let refusal = client.text("CONFIG SET appendonly yes");
+        assert!(refusal.starts_with("-ERR CONFIG SET failed"), "{refusal}");
+        assert!(refusal.to_lowercase().contains("no space left on device"), "{refusal}");
+        assert_eq!(client.text("CONFIG GET appendonly"), "appendonly,no");
+        assert!(add(&mut client).parse::<u64>().is_ok(), "in memory there is room");
+    }
+    assert_eq!(client.text("LTRIM queue 0 1"), "OK");
+    assert_eq!(client.text("CONFIG SET appendonly yes"), "OK");
+    drop(client);
+    let mut server = server;
+    server.signal("KILL");
+    server.wait();
+    assert_eq!(start(&disk).client().text("LLEN queue"), "2");
 }

@@ -30,5 +30,5 @@ pub struct Options {
 pub fn run(options: Options) -> Result<()> {
     let name = OsString::from("rbq-server");
     let config = Config::from_args("rbq-server", [name].into_iter().chain(options.args))?;
-    rbq_server::run_with_storage(config, |path| Ok(Arc::new(PageCache::open(path, options.seed, options.steps)?)))
+    rbq_server::run_with_storage(config, move |path| Ok(Arc::new(PageCache::open(path, options.seed, options.steps)?)))
 }

@@ -15,12 +15,15 @@ use crate::output::Output;
 pub(super) struct CheckArgs {
     /// The data directory
     dir: PathBuf,
+    /// No progress on stderr
+    #[arg(short, long)]
+    quiet: bool,
 }
 
 pub(super) fn run(args: &CheckArgs) -> Result<Exit> {
     let directory = super::open(&args.dir)?;
     super::warn_if_in_use(&directory)?;
-    let report = check(directory)?;
+    let report = check(super::watched(directory, "bytes read", args.quiet)?)?;
     list(&report)?;
     if let Some((file, offset, bytes, why)) = &report.torn {
         say(&format!(

@@ -7,14 +7,16 @@ mod dump;
 mod repair;
 mod text;
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, Subcommand};
-use rbq_journal::{Directory, LockError, OpenError, is_journal};
+use rbq_journal::{Directory, LockError, Metered, OpenError, Storage, is_journal};
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
+use crate::progress::Progress;
 
 /// Look at, or repair, what a server keeps on disk
 #[derive(Debug, Clone, Args)]
@@ -53,6 +55,28 @@ pub(super) fn open(path: &Path) -> Result<Arc<Directory>> {
     let failure = Failure::new(format!("there is no journal in `{}`", path.display()));
     let below: PathBuf = path.join(DATA);
     if below.is_dir() { Err(failure.hint(format!("did you mean `{}`?", below.display()))) } else { Err(failure) }
+}
+
+/// The same directory, with progress for what is read of it: nearly all of it twice, on its own and as a part of the whole.
+pub(super) fn watched(directory: Arc<Directory>, label: &str, quiet: bool) -> Result<Arc<dyn Storage>> {
+    if quiet {
+        return Ok(directory);
+    }
+    let mut total = 0;
+    for entry in fs::read_dir(directory.path())? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if ["segment-", "snapshot-"].iter().any(|kind| name.to_string_lossy().starts_with(kind)) {
+            // One that is gone meanwhile is not read either.
+            total += entry.metadata().map_or(0, |metadata| metadata.len());
+        }
+    }
+    let progress = Mutex::new(Progress::start(label, Some(2 * total)));
+    let add = move |bytes| {
+        progress.lock().unwrap_or_else(PoisonError::into_inner).add(bytes);
+        Ok(())
+    };
+    Ok(Arc::new(Metered::new(directory, Arc::new(add))))
 }
 
 /// Which process has the directory open; none if nobody.

@@ -35,11 +35,16 @@ impl Broker {
         self.ask(Action::Backup(BackupOrder { directory: directory.to_vec(), client, ticket }));
     }
 
+    /// Whether whoever asked for this backup still waits for it.
+    pub fn is_backup_wanted(&self, order: &BackupOrder) -> bool {
+        let waits = |session: &Session| session.parked.as_ref().is_some_and(|parked| parked.ticket == order.ticket);
+        self.find_session(order.client.id).is_some_and(waits)
+    }
+
     /// Takes note that the backup that was asked for is complete, or why there is none, and answers who waits for it.
     pub fn finish_backup(&mut self, order: &BackupOrder, outcome: &Result<BackupReport, String>) {
         self.is_backing_up = false;
-        let waits = |session: &Session| session.parked.as_ref().is_some_and(|parked| parked.ticket == order.ticket);
-        if !self.find_session(order.client.id).is_some_and(waits) {
+        if !self.is_backup_wanted(order) {
             return;
         }
         self.end_wait(order.client, |_, reply| match outcome {

@@ -1,6 +1,6 @@
 //! What the broker is told of the machine, and what it asks of its driver.
 
-use super::BackupOrder;
+use super::{BackupOrder, SwitchOrder};
 use crate::settings::Parameter;
 
 /// Figures that only the driver can know, as of its last report: for INFO, and for judging `maxmemory`.
@@ -63,6 +63,8 @@ pub struct Persistence {
     pub sync_us: u64,
     /// Whether a log record could be written the last time one had to be.
     pub is_writable: bool,
+    /// Of the backup under way: the bytes that were written and verified, and how many there will be, or thereabouts.
+    pub backup: Option<(u64, u64)>,
 }
 
 /// Snapshots, as commands and INFO tell of them.
@@ -102,6 +104,8 @@ pub enum Action {
     Snapshot,
     /// RBQ BACKUP: copy what is kept on disk.
     Backup(BackupOrder),
+    /// CONFIG SET appendonly: begin to keep what changes, or end it.
+    Switch(Box<SwitchOrder>),
     /// WAITAOF and a stricter `appendfsync`: sync what was logged so far.
     Sync,
     /// A parameter was changed by CONFIG SET.

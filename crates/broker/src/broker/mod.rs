@@ -23,6 +23,7 @@ mod publish;
 mod saving;
 mod settle;
 mod submit;
+mod switch;
 mod tick;
 mod transaction;
 mod turn;
@@ -38,6 +39,7 @@ pub use host::{Action, DiskRoom, HostFacts, Persistence, Snapshots};
 use rbq_pubsub::PubSub;
 pub use saving::ReplayError;
 use slab::Slab;
+pub use switch::SwitchOrder;
 pub use turn::Turn;
 pub use view::View;
 
@@ -94,6 +96,7 @@ pub struct Broker {
     pub(crate) facts: HostFacts,
     pub(crate) snapshots: Snapshots,
     pub(crate) is_backing_up: bool,
+    pub(crate) is_switching: bool,
     pub(crate) disk_room: DiskRoom,
     pub(crate) started: Now,
     pub(crate) random: u64,
@@ -138,6 +141,7 @@ impl Broker {
             facts: HostFacts::default(),
             snapshots: Snapshots { last_good_s: now.unix_us / 1_000_000, ..Snapshots::default() },
             is_backing_up: false,
+            is_switching: false,
             disk_room: DiskRoom::default(),
             started: now,
             random: seed | 1,

@@ -145,7 +145,7 @@ impl Broker {
     }
 
     /// Ends a parked client's wait with this answer.
-    fn unpark(&mut self, client: ClientId, mut out: Output) {
+    pub(super) fn unpark(&mut self, client: ClientId, mut out: Output) {
         if let Some(parked) = self.session_mut(client).parked.take() {
             self.waiters.leave(client, &parked);
         }

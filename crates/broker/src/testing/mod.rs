@@ -10,6 +10,7 @@ mod killed;
 mod replay;
 mod saving;
 mod scanning;
+mod switch;
 mod transcripts;
 mod waking;
 

@@ -6,6 +6,7 @@
 
 mod crashes;
 mod flips;
+mod founding;
 mod full;
 mod mutants;
 mod refusals;

@@ -9,6 +9,7 @@ use super::world::options;
 use crate::error::Fatal;
 use crate::journal::Journal;
 use crate::options::{Options, Policy, Sizes};
+use crate::recover::{Recovered, recover};
 use crate::shelf::Purpose;
 use crate::sim::{Image, Op, SimStorage};
 
@@ -31,7 +32,7 @@ impl Bell {
 fn options_with(bell: &Arc<Bell>) -> Options {
     let (progress, stopped) = (Arc::clone(bell), Arc::clone(bell));
     Options {
-        progress: Arc::new(move || {
+        progress: Arc::new(move |_| {
             drop(progress.fatal.lock());
             progress.rung.notify_all();
         }),
@@ -166,4 +167,18 @@ fn a_snapshot_writer_keeps_the_directory_locked() {
     assert!(Journal::open(Arc::new(disk.clone()), options(2, None)).is_err());
     drop(writer);
     open(&disk, options(2, None));
+}
+
+#[test]
+fn who_waits_for_a_sync_gets_one_under_a_looser_policy_too() {
+    let Recovered { shared, mut log, .. } = recover(Arc::new(SimStorage::new()), options(4, None)).unwrap();
+    shared.append(b"promised a sync");
+    shared.set_policy(Policy::No);
+    assert!(log.write_only(1).unwrap());
+    assert_eq!((shared.written(), shared.open_upto()), (1, 0));
+    log.turn(2).unwrap();
+    assert_eq!(shared.open_upto(), 1);
+    shared.append(b"promised none");
+    assert!(log.write_only(3).unwrap());
+    assert_eq!((shared.synced(), shared.open_upto()), (1, 2));
 }

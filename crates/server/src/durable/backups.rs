@@ -1,18 +1,21 @@
 //! Backups, each on a thread that lives as long as it takes.
 //!
 //! The broker is held for a moment at the beginning and at the end. What the copy reads in between stays where it is: the
-//! journal lets no file go while somebody reads.
+//! journal lets no file go while somebody reads. The copy gets its name when it is whole, and is given up when whoever asked
+//! for it goes.
 
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use rbq_broker::{BackupOrder, BackupReport};
-use rbq_journal::Directory;
+use rbq_journal::{Draft, Metered, OnBytes};
 
-use super::announce;
+use super::{announce, in_full};
 use crate::hub::Shared;
 
 /// Begins a backup; the broker is told how it ended.
@@ -27,18 +30,22 @@ pub(crate) fn back_up(shared: Arc<Shared>, order: BackupOrder) {
     }
 }
 
-fn copy(shared: &Shared, order: &BackupOrder) -> Result<BackupReport> {
-    let journal = shared.gates.journal().context("nothing is kept on disk")?;
-    {
+fn copy(shared: &Arc<Shared>, order: &BackupOrder) -> Result<BackupReport> {
+    let start = Instant::now();
+    let journal = {
         // All that was run before is in it, the pipeline that asked for it included.
         let mut hub = shared.lock();
         let now = hub.clock.now();
         shared.keep(&mut hub, now);
-    }
-    let path = OsStr::from_bytes(&order.directory);
-    let start = Instant::now();
-    let directory = Directory::create(path).with_context(|| format!("cannot make `{}`", path.display()))?;
-    let copied = journal.backup(Arc::new(directory))?;
+        let journal = hub.journal.clone().context("nothing is kept on disk")?;
+        // A snapshot is read again once it is written.
+        hub.backup = Some((0, 2 * hub.snapshot_bytes + journal.figures().log_bytes_since_snapshot));
+        journal
+    };
+    let path = Path::new(OsStr::from_bytes(&order.directory));
+    let (draft, directory) = Draft::begin(path)?;
+    let copied = journal.backup(Arc::new(Metered::new(Arc::new(directory), meter(shared, order))))?;
+    draft.publish()?;
     tracing::info!(
         directory = %path.display(),
         position = copied.last_lsn,
@@ -49,10 +56,28 @@ fn copy(shared: &Shared, order: &BackupOrder) -> Result<BackupReport> {
     Ok(BackupReport { position: copied.last_lsn, files: copied.files as u64, bytes: copied.bytes })
 }
 
+/// Counts what is done, and ends the work when nobody waits for it any more.
+fn meter(shared: &Arc<Shared>, order: &BackupOrder) -> OnBytes {
+    let (shared, order) = (shared.clone(), order.clone());
+    Arc::new(move |bytes| {
+        let mut hub = shared.lock();
+        if let Some((done, _)) = &mut hub.backup {
+            *done += bytes;
+        }
+        match hub.broker.is_backup_wanted(&order) {
+            true => Ok(()),
+            false => Err(io::Error::other("whoever asked for it no longer waits")),
+        }
+    })
+}
+
 fn finish(shared: &Shared, order: &BackupOrder, outcome: Result<BackupReport>) {
     let outcome = outcome.map_err(|error| {
-        tracing::error!(error = format!("{error:#}"), "backup not made");
-        format!("backup not made: {error:#}")
+        tracing::error!(error = in_full(&error), "backup not made");
+        format!("backup not made: {}", in_full(&error))
     });
-    announce(shared, |hub, _| hub.broker.finish_backup(order, &outcome));
+    announce(shared, |hub, _| {
+        hub.backup = None;
+        hub.broker.finish_backup(order, &outcome);
+    });
 }

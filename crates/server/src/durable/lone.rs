@@ -27,7 +27,7 @@ pub fn open(
     let cannot = || format!("cannot make the data directory `{}`", path.display());
     std::fs::create_dir_all(&settings.dir.0).with_context(cannot)?;
     let storage = Directory::create(&path).with_context(cannot)?;
-    let mut options = recovery::options(settings, progress);
+    let mut options = recovery::options(settings, move |_| progress());
     options.fatal = Arc::new(|fatal| {
         // There may be no log to tell it to: whoever is at the terminal is to know.
         crate::eprintln_quietly(&format!("error: the log can no longer be written: {fatal}"));

@@ -1,17 +1,21 @@
-//! What is kept on disk: opened and read back at the start, measured, and saved as snapshots.
+//! What is kept on disk: opened and read back at the start, measured, saved as snapshots, and begun and ended while the
+//! service goes on.
 
 mod backups;
+mod home;
 pub mod lone;
 mod recovery;
 mod snapshots;
+mod switch;
 mod sync_price;
 
 pub(crate) use backups::back_up;
+pub(crate) use home::Home;
 pub use recovery::Recovered;
-pub(crate) use recovery::{open, policy};
+pub(crate) use recovery::{Keeping, open, policy};
 pub(crate) use snapshots::{Snapshots, start};
 
-use rbq_broker::settings::AppendFsync;
+use rbq_broker::settings::{AppendFsync, Setting as _};
 use rbq_broker::{Now, Settings};
 
 use crate::hub::{Flush, Hub, Shared};
@@ -31,11 +35,25 @@ fn announce(shared: &Shared, tell: impl FnOnce(&mut Hub, Now)) {
     flush.run(shared);
 }
 
+/// An error with its causes, each said once: some say theirs already.
+pub(crate) fn in_full(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// What is promised here and what it costs, in a line.
-pub(crate) fn price(settings: &Settings, sync_us: u64) -> String {
+pub(crate) fn price(settings: &Settings, sync_us: Option<u64>) -> String {
     if !settings.appendonly.0 {
         return "none: everything is in memory only".into();
     }
+    let Some(sync_us) = sync_us else {
+        return format!("{} (what a sync takes here could not be measured)", settings.appendfsync.show());
+    };
     let ms = sync_us as f64 / 1000.0;
     let rate = 1_000_000 / sync_us.max(1);
     match settings.appendfsync {

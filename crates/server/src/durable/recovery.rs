@@ -7,8 +7,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, anyhow, bail};
 use rbq_broker::settings::AppendFsync;
 use rbq_broker::{Broker, Settings};
-use rbq_journal::{Identity, Journal, OpenError, Opened, Options, Policy, RecoveryReport, Storage};
+use rbq_journal::{Identity, Journal, OpenError, Opened, Options, Policy, Progress, RecoveryReport, Storage};
 
+use super::home::{Home, Place};
 use super::sync_price;
 use crate::facts;
 use crate::gates::Gates;
@@ -21,33 +22,48 @@ const STATE_VERSION: u32 = 1;
 const AHEAD_MS_MAX: u64 = 3_600_000;
 
 /// What a start found, for whoever is to know.
-pub(crate) struct Kept {
+pub(crate) struct Keeping {
     pub(crate) journal: Arc<Journal>,
-    /// Median time of a write with its sync, in microseconds.
-    pub(crate) sync_us: u64,
+    /// Median time of a write with its sync, in microseconds, where it could be measured.
+    pub(crate) sync_us: Option<u64>,
     /// Bytes of the snapshot that was read.
     pub(crate) snapshot_bytes: u64,
 }
 
-/// Opens the data directory through `open` and fills `broker`, which is empty, with what is in it.
-pub(crate) fn open<F>(settings: &Settings, open: F, broker: &mut Broker, gates: &Arc<Gates>) -> Result<Kept>
-where
-    F: FnOnce(&Path) -> std::io::Result<Arc<dyn Storage>>,
-{
-    let path = Path::new(&settings.appenddirname.0);
-    let shown = Path::new(&settings.dir.0).join(path);
-    let shown = shown.display();
-    let storage = open(path).with_context(|| format!("cannot make the data directory {shown}"))?;
-    let sync_us = sync_price::measure(path).with_context(|| format!("cannot write to {shown}"))?;
+/// Opens the data directory and fills `broker`, which is empty, with what is in it.
+pub(crate) fn open(settings: &Settings, home: &Home, broker: &mut Broker, gates: &Arc<Gates>) -> Result<Keeping> {
+    let Place { path, storage } = home.open(settings)?;
     let start = Instant::now();
     let progress = gates.clone();
-    let options = options(settings, move || progress.advance());
-    let Recovered { journal, snapshot_bytes, report, ops } =
-        recover(settings, storage, broker, options).map_err(|error| with_hint(error, &shown.to_string()))?;
+    let options = options(settings, move |progressed| progress.advance(progressed));
+    let recovered = recover(settings, storage, broker, options);
+    let Recovered { journal, snapshot_bytes, report, ops } = recovered.map_err(|error| with_hint(error, &path))?;
     tell(&report, ops, start);
     let journal = Arc::new(journal);
     gates.guard(journal.clone());
-    Ok(Kept { journal, sync_us, snapshot_bytes })
+    Ok(Keeping { journal, sync_us: price_at(&path), snapshot_bytes })
+}
+
+/// Opens the data directory for a log that begins anew with what is in memory, at a position after `above`. What was there
+/// comes with the journal: it is there until the new log's base stands.
+pub(super) fn found(
+    settings: &Settings,
+    home: &Home,
+    above: u64,
+    gates: &Arc<Gates>,
+) -> Result<(Keeping, RecoveryReport)> {
+    let Place { path, storage } = home.open(settings)?;
+    let progress = gates.clone();
+    let options = options(settings, move |progressed| progress.advance(progressed));
+    let founded = Journal::found(storage, options, above).map_err(|error| with_hint(error.into(), &path));
+    let (journal, report) = founded?;
+    Ok((Keeping { journal: Arc::new(journal), sync_us: price_at(&path), snapshot_bytes: 0 }, report))
+}
+
+/// What a sync costs in a directory that is ours. Not to know it is no reason to serve nobody: the disk may be full.
+fn price_at(path: &Path) -> Option<u64> {
+    let measured = sync_price::measure(path);
+    measured.inspect_err(|error| tracing::warn!(%error, "what a sync takes here could not be measured")).ok()
 }
 
 /// What was kept, and what goes on from there.
@@ -95,7 +111,8 @@ pub(crate) fn recover(
     Ok(Recovered { journal, snapshot_bytes, report, ops })
 }
 
-fn with_hint(error: anyhow::Error, shown: &str) -> anyhow::Error {
+fn with_hint(error: anyhow::Error, path: &Path) -> anyhow::Error {
+    let shown = path.display();
     match error.downcast_ref() {
         Some(OpenError::InUse { .. }) => anyhow!("{error}\nhint: stop it, or give this server a `--dir` of its own"),
         Some(_) => error,
@@ -104,7 +121,7 @@ fn with_hint(error: anyhow::Error, shown: &str) -> anyhow::Error {
 }
 
 /// How the journal is opened: it calls `progress` whenever it got further.
-pub(crate) fn options(settings: &Settings, progress: impl Fn() + Send + Sync + 'static) -> Options {
+pub(crate) fn options(settings: &Settings, progress: impl Fn(Progress) + Send + Sync + 'static) -> Options {
     let unguessable = || (u128::from(facts::seed()) << 64) | u128::from(facts::seed());
     let identity = Identity { cluster: unguessable(), node: unguessable() };
     let mut options = Options::new(STATE_VERSION, identity);
@@ -151,6 +168,19 @@ fn tell(report: &RecoveryReport, ops: u64, start: Instant) {
             bytes = torn.bytes,
             kept_as = torn.kept_as.as_deref().unwrap_or("nothing: it was empty"),
             "the log ended in a record that was never completed, and so never acknowledged: cut"
+        );
+    }
+    if report.was_unfounded {
+        tracing::warn!(
+            "appendonly was being switched on when the server ended, and what was in memory then is gone: this is what was \
+             kept before"
+        );
+    }
+    if let Some(left_s) = report.left_s {
+        tracing::warn!(
+            left_unix_s = left_s,
+            minutes_ago = (now_ms() / 1000).saturating_sub(u64::from(left_s)) / 60,
+            "this log was left when appendonly was switched off: what the server did after that is not in it"
         );
     }
     if report.is_new {

@@ -1,95 +1,126 @@
-//! The thread that takes snapshots.
+//! The thread that takes snapshots, and that begins and ends the log: one of these at a time.
 //!
 //! It holds the broker for a moment to begin, and for each slice of images; it encodes and writes between the holds. So the
 //! service goes on, and at most a slice is in memory twice.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
+use rbq_broker::SwitchOrder;
 use rbq_broker::snapshot::Writer;
 use rbq_journal::{Journal, SnapshotReport};
 
-use super::announce;
+use super::{announce, in_full, switch};
 use crate::hub::Shared;
 
 /// The one kind of section there is.
 pub(super) const SECTION: u32 = 1;
 
+/// The broker asks for one snapshot and one switch at a time.
+const WISHES_MAX: usize = 2;
+
+/// What the thread is to do.
+pub(crate) enum Wish {
+    Snapshot,
+    Switch(Box<SwitchOrder>),
+}
+
 /// A snapshot that came to be.
-struct Taken {
-    report: SnapshotReport,
+pub(super) struct Taken {
+    pub(super) report: SnapshotReport,
     /// The longest that the broker was held for it: what the service noticed of it.
-    longest_hold: Duration,
+    pub(super) longest_hold: Duration,
 }
 
 /// A handle on the thread.
 pub(crate) struct Snapshots {
-    wanted: SyncSender<()>,
+    wanted: SyncSender<Wish>,
 }
 
 impl Snapshots {
     /// A thread that has yet to be started, and its end of the line.
-    pub(crate) fn new() -> (Self, Receiver<()>) {
-        let (wanted, wishes) = sync_channel(1);
+    pub(crate) fn new() -> (Self, Receiver<Wish>) {
+        let (wanted, wishes) = sync_channel(WISHES_MAX);
         (Self { wanted }, wishes)
     }
 
-    /// Asks for a snapshot. One wish that waits is as good as two.
+    /// Asks for a snapshot.
     pub(crate) fn want(&self) {
-        match self.wanted.try_send(()) {
-            Ok(()) | Err(TrySendError::Full(())) => {}
-            Err(TrySendError::Disconnected(())) => tracing::error!("nobody takes snapshots any more"),
+        self.send(Wish::Snapshot);
+    }
+
+    /// Asks for a switch.
+    pub(crate) fn switch(&self, order: Box<SwitchOrder>) {
+        self.send(Wish::Switch(order));
+    }
+
+    fn send(&self, wish: Wish) {
+        if self.wanted.try_send(wish).is_err() {
+            tracing::error!("nobody takes snapshots any more");
         }
     }
 }
 
 /// Starts the thread.
-pub(crate) fn start(shared: Arc<Shared>, journal: Arc<Journal>, wishes: Receiver<()>) -> Result<()> {
+pub(crate) fn start(shared: Arc<Shared>, wishes: Receiver<Wish>) -> Result<()> {
     let run = move || {
-        while wishes.recv().is_ok() {
-            let start = Instant::now();
-            let outcome = take(&shared, &journal);
-            match &outcome {
-                Ok(taken) => tracing::info!(
-                    position = taken.report.cut,
-                    bytes = taken.report.bytes,
-                    ms = start.elapsed().as_millis() as u64,
-                    longest_hold_us = taken.longest_hold.as_micros() as u64,
-                    "snapshot taken"
-                ),
-                Err(error) => tracing::error!(error = format!("{error:#}"), "snapshot not taken"),
+        while let Ok(wish) = wishes.recv() {
+            match wish {
+                Wish::Snapshot => take_and_tell(&shared),
+                Wish::Switch(order) => switch::switch(&shared, &order),
             }
-            finish(&shared, outcome);
         }
     };
     std::thread::Builder::new().name("snapshot".into()).spawn(run).context("cannot start the snapshot thread")?;
     Ok(())
 }
 
-fn take(shared: &Shared, journal: &Journal) -> Result<Taken> {
-    let (encoder, cut, time_ms) = {
+fn take_and_tell(shared: &Shared) {
+    let start = Instant::now();
+    let outcome = take(shared);
+    match &outcome {
+        Ok(taken) => tracing::info!(
+            position = taken.report.cut,
+            bytes = taken.report.bytes,
+            ms = start.elapsed().as_millis() as u64,
+            longest_hold_us = taken.longest_hold.as_micros() as u64,
+            "snapshot taken"
+        ),
+        Err(error) => tracing::error!(error = in_full(error), "snapshot not taken"),
+    }
+    finish(shared, outcome);
+}
+
+fn take(shared: &Shared) -> Result<Taken> {
+    let (journal, encoder, cut, time_ms) = {
         let mut hub = shared.lock();
         let now = hub.clock.now();
         shared.keep(&mut hub, now);
+        let journal = hub.journal.clone().context("appendonly was switched off meanwhile")?;
+        let cut = journal.appended();
         // The snapshot waits for all of it to be synced, which drives the journal.
-        (hub.broker.begin_snapshot(), journal.appended(), now.unix_ms())
+        (journal, hub.broker.begin_snapshot(), cut, now.unix_ms())
     };
-    let outcome = write(shared, journal, encoder, cut, time_ms);
+    let outcome = write(shared, &journal, encoder, cut, time_ms);
     if outcome.is_err() {
         shared.lock().broker.end_snapshot();
     }
     outcome
 }
 
-fn write(shared: &Shared, journal: &Journal, mut encoder: Writer, cut: u64, time_ms: u64) -> Result<Taken> {
+/// Writes the snapshot that was begun.
+pub(super) fn write(shared: &Shared, journal: &Journal, mut encoder: Writer, cut: u64, time_ms: u64) -> Result<Taken> {
     let mut file = journal.begin_snapshot(cut, time_ms)?;
     let mut images = Vec::new();
     let mut longest_hold = Duration::ZERO;
     loop {
         let is_more = {
             let mut hub = shared.lock();
+            if let Some(why) = hub.lost.take() {
+                return Err(anyhow!(why));
+            }
             let start = Instant::now();
             let is_more = hub.broker.snapshot_slice(&mut images);
             shared.hand_over_chores(&mut hub);
@@ -115,6 +146,9 @@ fn finish(shared: &Shared, outcome: Result<Taken>) {
         if let Ok(taken) = &outcome {
             hub.snapshot_bytes = taken.report.bytes;
         }
-        hub.broker.finish_snapshot(outcome.map(drop).map_err(|error| format!("snapshot not taken: {error:#}")), now);
+        hub.broker.finish_snapshot(
+            outcome.map(drop).map_err(|error| format!("snapshot not taken: {}", in_full(&error))),
+            now,
+        );
     });
 }

@@ -31,8 +31,13 @@ pub(super) const COMMAND: Command = Command {
         let mut settings = turn.broker.settings.clone();
         for change in &changes {
             change.apply(&mut settings)?;
-            if change.parameter.name == "appendonly" && settings.appendonly != turn.broker.settings.appendonly {
-                return Err(change.refused("rbq decides at its start whether it keeps anything on disk"));
+        }
+        if let Some(switch) = changes.iter().find(|change| change.parameter.name == "appendonly") {
+            if turn.broker.is_switching {
+                return Err(switch.refused("it is being changed already"));
+            }
+            if settings.appendonly != turn.broker.settings.appendonly {
+                return begin_switch(turn, &changes, switch, settings);
             }
         }
         turn.broker.settings = settings;
@@ -44,6 +49,23 @@ pub(super) const COMMAND: Command = Command {
     }),
     ..ADMIN
 };
+
+/// Parks the client until the driver has begun, or ended, to keep what changes. Nothing of it holds before.
+fn begin_switch(
+    turn: &mut Turn<'_>,
+    changes: &[Change<'_>],
+    switch: &Change<'_>,
+    settings: Settings,
+) -> Result<(), Error> {
+    if turn.in_exec() {
+        return Err(switch.refused("it takes its time, so it cannot be changed inside a transaction"));
+    }
+    let text = |change: &Change<'_>| String::from_utf8_lossy(change.value).into_owned();
+    let changes = changes.iter().map(|change| (change.parameter, text(change))).collect();
+    let ticket = turn.park_until_done();
+    turn.broker.want_switch(turn.client, ticket, settings, changes);
+    Ok(())
+}
 
 /// One parameter, as it was named, and its new value.
 struct Change<'a> {

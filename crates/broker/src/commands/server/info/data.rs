@@ -47,6 +47,11 @@ pub(super) fn persistence(lines: &mut Lines, broker: &Broker, now: Now) {
     lines.field("rbq_log_syncs", kept.syncs);
     lines.field("rbq_log_segments", kept.segments);
     lines.field("rbq_sync_usec", kept.sync_us);
+    lines.field("rbq_backup_in_progress", u8::from(kept.backup.is_some()));
+    if let Some((done, total)) = kept.backup {
+        lines.field("rbq_backup_bytes", done);
+        lines.field("rbq_backup_bytes_total", total);
+    }
 }
 
 pub(super) fn replication(lines: &mut Lines, broker: &Broker, _: Now) {

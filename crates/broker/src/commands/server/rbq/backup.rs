@@ -1,5 +1,7 @@
 //! `RBQ BACKUP directory`: a verified copy of all that is kept on disk, made while the service goes on.
 //!
+//! It is given up when its client goes: whoever breaks it off wants nothing of it.
+//!
 //! It has the server write files where the client says, so it is for clients on the server's own machine, who could
 //! as well be asked to copy files themselves. A setting that is off by default would leave a backup out of reach just
 //! where it was not thought of.

@@ -1,0 +1,296 @@
+//! A log that begins anew over an older one: at whatever operation the power is cut, a start finds one of the two, whole, and
+//! never a mixture.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::world::options;
+use crate::chance::Chance;
+use crate::error::{Fatal, OpenError};
+use crate::log::{Log, Turn};
+use crate::options::{Identity, Lsn};
+use crate::recover::{Recovered, RecoveryReport, found, recover};
+use crate::shared::Shared;
+use crate::shelf::{Prepared, Purpose};
+use crate::sim::{Image, SimStorage};
+use crate::snapshot_write::SnapshotWriter;
+
+const IDENTITY: Identity = Identity { cluster: 1, node: 2 };
+const BASE: &[u8] = b"what was in memory when the log began anew";
+
+/// What a start must find.
+#[derive(Clone, Default)]
+struct Expected {
+    old: Vec<Vec<u8>>,
+    new: Vec<Vec<u8>>,
+    /// The base was said to stand: the new log it is.
+    stands: bool,
+    /// It was given up: the old one.
+    is_given_up: bool,
+    life: Option<Arc<Shared>>,
+    base: Lsn,
+}
+
+fn record(chance: &mut Chance, mark: u8) -> Vec<u8> {
+    vec![mark; usize::try_from(1 + chance.below(900)).expect("it is small")]
+}
+
+/// Appends what there is room for.
+fn append(shared: &Shared, chance: &mut Chance, mark: u8, count: u64, into: &mut Vec<Vec<u8>>) {
+    for _ in 0..count {
+        let record = record(chance, mark);
+        while shared.admit(record.len() as u64, Purpose::Add).is_err() {
+            if shared.shelf.prepare() != Prepared::Made {
+                return;
+            }
+        }
+        into.push(record.clone());
+        shared.append(&record);
+    }
+}
+
+fn settle(log: &mut Log, shared: &Shared) -> Result<(), Fatal> {
+    let mut now_ms = 0;
+    while shared.synced() < shared.appended() {
+        now_ms += 1;
+        if log.turn(now_ms)? == Turn::NeedsSegment && shared.shelf.prepare() == Prepared::Refused {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Two thirds of the old logs have a snapshot of their own, some of the very last record.
+fn old_log(storage: &SimStorage, chance: &mut Chance) -> Vec<Vec<u8>> {
+    let Recovered { shared, mut log, .. } = recover(Arc::new(storage.clone()), options(chance.next(), None)).unwrap();
+    let mut old = Vec::new();
+    let count = chance.below(30);
+    append(&shared, chance, b'o', count, &mut old);
+    settle(&mut log, &shared).unwrap();
+    if !chance.once_in(3) {
+        let mut writer = SnapshotWriter::begin(Arc::clone(&shared), IDENTITY, shared.appended(), 1).unwrap();
+        writer.section(1, &[b'o'; 10]).unwrap();
+        writer.finish().unwrap();
+        let count = chance.below(10);
+        append(&shared, chance, b'o', count, &mut old);
+        settle(&mut log, &shared).unwrap();
+    }
+    if chance.once_in(2) {
+        log.finish().unwrap()
+    } else {
+        log.leave(9).unwrap()
+    }
+    old
+}
+
+/// Begins anew, takes the base beside appends, and goes on.
+fn begin_anew(
+    storage: &SimStorage,
+    chance: &mut Chance,
+    expected: &Mutex<Expected>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let started = found(Arc::new(storage.clone()), options(chance.next(), None), chance.below(50))?;
+    let Recovered { shared, mut log, .. } = started;
+    {
+        let mut expected = expected.lock();
+        expected.life = Some(Arc::clone(&shared));
+        expected.base = shared.appended();
+    }
+    let mut writer = SnapshotWriter::begin(Arc::clone(&shared), IDENTITY, shared.appended(), 1)?;
+    writer.section(1, BASE)?;
+    let mut now_ms = 0;
+    for _ in 0..chance.below(12) {
+        // Appended before it is expected: a crash in between finds it, or not.
+        let mut new = Vec::new();
+        let count = chance.below(6);
+        append(&shared, chance, b'n', count, &mut new);
+        expected.lock().new.extend(new);
+        writer.section(2, &record(chance, b's'))?;
+        now_ms += 1 + 600 * chance.below(2);
+        if log.turn(now_ms)? == Turn::NeedsSegment {
+            shared.shelf.prepare();
+        }
+    }
+    if chance.once_in(4) {
+        writer.abort();
+        expected.lock().is_given_up = true;
+        shared.catalog.unfound().map_err(Fatal::from)?;
+        return Ok(());
+    }
+    writer.finish()?;
+    log.note()?;
+    expected.lock().stands = true;
+    let mut new = Vec::new();
+    append(&shared, chance, b'n', 5, &mut new);
+    expected.lock().new.extend(new);
+    settle(&mut log, &shared)?;
+    Ok(log.finish()?)
+}
+
+/// What a start finds: whether it is the new log, and its records.
+fn read(storage: &SimStorage, seed: u64) -> Result<(bool, Vec<Vec<u8>>, Recovered), OpenError> {
+    let mut recovered = recover(Arc::new(storage.clone()), options(seed, None))?;
+    let mut records = Vec::new();
+    let mut is_new = false;
+    if let Some(mut snapshot) = recovered.snapshot.take() {
+        let first = snapshot.next()?.expect("a snapshot has a section");
+        is_new = first.bytes == BASE;
+        while snapshot.next()?.is_some() {}
+    }
+    for record in &mut recovered.replay {
+        records.push(record?.1.to_vec());
+    }
+    Ok((is_new, records, recovered))
+}
+
+fn check(image: Image, expected: &Expected, chance: &mut Chance) -> Result<(), String> {
+    let storage = SimStorage::of(image);
+    let (is_new, records, recovered) = read(&storage, chance.next()).map_err(|error| format!("refused: {error}"))?;
+    if is_new {
+        let synced = expected.life.as_ref().map_or(0, |life| life.synced()).saturating_sub(expected.base);
+        if expected.is_given_up {
+            return Err("what was given up came back".into());
+        }
+        let is_prefix = expected.new.len() >= records.len() && expected.new[..records.len()] == records[..];
+        // What is appended and not yet in the list may be there too.
+        let has_more = records.len() > expected.new.len() && records[..expected.new.len()] == expected.new[..];
+        if (records.len() as u64) < synced || !(is_prefix || has_more) {
+            return Err(format!("{} records of the new log, {synced} were synced", records.len()));
+        }
+    } else {
+        if expected.stands {
+            return Err("the base stood, and the old log came back".into());
+        }
+        if !expected.old.ends_with(&records) {
+            return Err(format!("{} records of {} of the old log came back", records.len(), expected.old.len()));
+        }
+    }
+    go_on(&storage, is_new, records, recovered, chance)
+}
+
+/// Whichever it was, it goes on: far enough to use names that the other log had.
+fn go_on(
+    storage: &SimStorage,
+    is_new: bool,
+    mut records: Vec<Vec<u8>>,
+    recovered: Recovered,
+    chance: &mut Chance,
+) -> Result<(), String> {
+    let Recovered { shared, mut log, .. } = recovered;
+    append(&shared, chance, b'l', 20, &mut records);
+    settle(&mut log, &shared).map_err(|fatal| fatal.to_string())?;
+    let storage = SimStorage::of(storage.image().after_power_cut(chance.next()));
+    let again = read(&storage, chance.next()).map_err(|error| format!("refused later: {error}"))?;
+    if (again.0, &again.1) == (is_new, &records) { Ok(()) } else { Err("it went on as something else".into()) }
+}
+
+/// One scenario with a look at what each operation's crash leaves; how many those were.
+fn scenario(seed: u64, error: Option<(u64, ErrorKind)>) -> (u64, Vec<String>) {
+    let mut chance = Chance::new(seed);
+    let storage = SimStorage::new();
+    let expected = Arc::new(Mutex::new(Expected { old: old_log(&storage, &mut chance), ..Expected::default() }));
+    let wrong: Arc<Mutex<Vec<String>>> = Arc::default();
+    let crashes = Arc::new(AtomicU64::new(0));
+    let (seen, told, count) = (Arc::clone(&expected), Arc::clone(&wrong), Arc::clone(&crashes));
+    let before = storage.ops();
+    if let Some((at, kind)) = error {
+        storage.inject(before + at, kind);
+    } else {
+        storage.observe(Some(Arc::new(move |image: &Image, op| {
+            let number = count.fetch_add(1, Ordering::Relaxed);
+            let expected = seen.lock().clone();
+            let mut chance = Chance::new(seed.wrapping_mul(7919) ^ number);
+            let left = if chance.once_in(3) { image.after_kill() } else { image.after_power_cut(chance.next()) };
+            if let Err(what) = check(left, &expected, &mut chance) {
+                told.lock().push(format!("seed {seed}, operation {number}, {op:?}: {what}"));
+            }
+        })));
+    }
+    let outcome = begin_anew(&storage, &mut chance, &expected);
+    storage.observe(None);
+    let mut wrong = std::mem::take(&mut *wrong.lock());
+    if let (Err(why), None) = (&outcome, error) {
+        wrong.push(format!("seed {seed}: {why}"));
+    }
+    let expected = expected.lock().clone();
+    let what = check(storage.image().after_power_cut(seed), &expected, &mut chance);
+    wrong.extend(what.err().map(|what| format!("seed {seed}, {error:?}, at the end: {what}")));
+    (if error.is_some() { storage.ops() - before } else { crashes.load(Ordering::Relaxed) }, wrong)
+}
+
+#[test]
+fn whatever_moment_the_power_is_cut_one_of_both_logs_comes_back_whole() {
+    let mut crashes = 0;
+    for seed in 0..60 {
+        let (seen, wrong) = scenario(seed, None);
+        assert!(
+            wrong.is_empty(),
+            "{} findings, the first ones:\n{}",
+            wrong.len(),
+            wrong[..wrong.len().min(5)].join("\n")
+        );
+        crashes += seen;
+    }
+    assert!(crashes > 3_000, "{crashes}");
+}
+
+#[test]
+fn whichever_operation_fails_one_of_both_logs_comes_back_whole() {
+    for seed in 0..6 {
+        for kind in [ErrorKind::Other, ErrorKind::StorageFull, ErrorKind::ReadOnlyFilesystem] {
+            let mut at = 0;
+            loop {
+                let (ops, wrong) = scenario(seed, Some((at, kind)));
+                assert!(wrong.is_empty(), "{wrong:?}");
+                if ops <= at {
+                    break;
+                }
+                at += 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_start_tells_of_what_was_left_and_of_what_never_came_to_be() {
+    let storage = SimStorage::new();
+    let report = |storage: &SimStorage| -> RecoveryReport { read(storage, 5).unwrap().2.report };
+    let Recovered { mut log, shared, .. } = recover(Arc::new(storage.clone()), options(1, None)).unwrap();
+    shared.append(b"old");
+    settle(&mut log, &shared).unwrap();
+    log.leave(77).unwrap();
+    drop((log, shared));
+    assert_eq!(report(&storage).left_s, Some(77));
+    assert_eq!(report(&storage).left_s, Some(77), "as long as nothing was added to it");
+
+    drop(found(Arc::new(storage.clone()), options(2, None), 0).unwrap());
+    let undone = report(&storage);
+    assert_eq!((undone.was_unfounded, undone.left_s, undone.last_lsn), (true, Some(77), 1));
+    assert!(!report(&storage).was_unfounded);
+
+    let Recovered { mut log, shared, .. } = recover(Arc::new(storage.clone()), options(3, None)).unwrap();
+    shared.append(b"more");
+    settle(&mut log, &shared).unwrap();
+    drop((log, shared));
+    assert_eq!(report(&storage).left_s, None, "what was added is newer than that");
+}
+
+#[test]
+fn a_base_that_is_taken_away_later_is_missed() {
+    let storage = SimStorage::new();
+    let mut chance = Chance::new(3);
+    let expected = Mutex::new(Expected::default());
+    drop(old_log(&storage, &mut chance));
+    while !expected.lock().stands {
+        begin_anew(&storage, &mut chance, &expected).unwrap();
+        expected.lock().life = None;
+    }
+    let names = crate::store::Store(Arc::new(storage.clone())).list().unwrap();
+    let base = names.iter().find(|name| name.starts_with("snapshot-")).unwrap();
+    crate::storage::Storage::remove(&storage, base).unwrap();
+    let error = read(&storage, 1).err().unwrap().to_string();
+    assert!(error.contains("are missing") || error.contains("the file is missing"), "{error}");
+}

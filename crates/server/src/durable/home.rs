@@ -1,0 +1,51 @@
+//! Where the data directory is, and how it is opened: at the start, and whenever `appendonly` is switched on later.
+//!
+//! The path is made absolute at the start. The server works in `dir` from then on, and CONFIG SET may name another `dir`, which
+//! is used when the directory is opened next.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use rbq_broker::Settings;
+use rbq_journal::Storage;
+
+type Open = dyn Fn(&Path) -> io::Result<Arc<dyn Storage>> + Send + Sync;
+
+/// The way to the data directory.
+pub(crate) struct Home {
+    /// Where the server works.
+    work: PathBuf,
+    /// The `dir` that this is.
+    dir: String,
+    open: Box<Open>,
+}
+
+/// The data directory, opened.
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    pub(super) storage: Arc<dyn Storage>,
+}
+
+impl Home {
+    /// Of a server that works in the `dir` of these settings already.
+    pub(crate) fn new<F>(settings: &Settings, open: F) -> Result<Self>
+    where
+        F: Fn(&Path) -> io::Result<Arc<dyn Storage>> + Send + Sync + 'static,
+    {
+        let work = std::env::current_dir().context("the working directory is gone")?;
+        Ok(Self { work, dir: settings.dir.0.clone(), open: Box::new(open) })
+    }
+
+    pub(super) fn open(&self, settings: &Settings) -> Result<Place> {
+        let dir = &settings.dir.0;
+        let above = if *dir == self.dir { self.work.clone() } else { self.work.join(dir) };
+        let shown = || format!("cannot make the data directory `{}` in `{dir}`", settings.appenddirname.0);
+        // A `dir` that is not there is a mistake, as at the start; only the data directory below is made.
+        std::fs::metadata(&above).with_context(shown)?;
+        let path = above.join(&settings.appenddirname.0);
+        let storage = (self.open)(&path).with_context(shown)?;
+        Ok(Place { path, storage })
+    }
+}
