@@ -37,11 +37,11 @@ fn run(broker: &mut Broker, client: ClientId, command: &str) -> (Flow, String, G
 
 fn order(broker: &mut Broker, client: ClientId, command: &str) -> Box<SwitchOrder> {
     assert_eq!(run(broker, client, command).0, Flow::Park);
-    let orders = broker.take_actions().into_iter().filter_map(|action| match action {
+    let mut orders = broker.take_actions().into_iter().filter_map(|action| match action {
         Action::Switch(order) => Some(order),
         _ => None,
     });
-    orders.last().expect("a switch was asked for")
+    orders.next_back().expect("a switch was asked for")
 }
 
 fn heard(broker: &mut Broker, client: ClientId) -> Option<(String, Gate)> {
