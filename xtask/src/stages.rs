@@ -5,7 +5,7 @@
 //! at the end; with `CI` set that is a failure, because a check that was left out must not pass for one that
 //! succeeded.
 //!
-//! The tests of the command line are run again with each of [`OTHER_SERVERS`], by the same variable with which a person
+//! The tests of the command line are run again with each of the servers named below, by the same variable with which a person
 //! would run them with yet another.
 
 use std::env;
