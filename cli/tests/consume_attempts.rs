@@ -141,11 +141,9 @@ async fn a_user_without_the_right_to_notes_consumes_without() {
     let control = site.client().await;
     let url = site.url().replace("redis://", "redis://ann:secret@");
     let notes = r#"on "jobs:rbq:attempts:g:*": dead letters will name the last consumer alone; `ACL SETUSER name "#;
-    for (rights, refused) in [
-        ("~jobs ~jobs.dlq +@all", "WATCH and GET and SET and DEL"),
-        ("~* +@all -del", "DEL"),
-        ("~* +@all -multi", "MULTI"),
-    ] {
+    for (rights, refused) in
+        [("~jobs ~jobs.dlq +@all", "GET and SET and DEL"), ("~* +@all -del", "DEL"), ("~* +@all -multi", "MULTI")]
+    {
         ask(&control, "FLUSHALL").await;
         ask(&control, &format!("ACL SETUSER ann reset on >secret {rights}")).await;
         play(&site, &["produce", "stream", "jobs", "-q", "good"]);
@@ -166,7 +164,7 @@ async fn a_user_without_the_right_to_notes_consumes_without() {
         let begin = [&args[..], &["--url", url.as_str()]].concat();
         // Long enough in work for its lease to be extended, which is when a note would be written.
         let work = ["-n", "1", "--exec", "sleep 0.2"];
-        let said = play(&site, &[&begin[..], &work].concat());
+        let said = but_watch(&play(&site, &[&begin[..], &work].concat()));
         assert!(said.starts_with("exit 0\n"), "{rights}: {said}");
         assert!(said.contains(&format!("this user may not use {refused} {notes}+{}", first_of(refused))), "{said}");
         let pending = play(&site, &["cli", "--json", "xpending", "jobs", "g"]);
@@ -178,6 +176,11 @@ async fn a_user_without_the_right_to_notes_consumes_without() {
             assert!(said.starts_with("exit 0\n") && said.contains("(max-deliver, delivery 3)"), "{rights}: {said}");
         }
     }
+}
+
+/// Servers differ in whether a user may watch a key that is not theirs.
+fn but_watch(said: &str) -> String {
+    said.replace("WATCH and ", "").replace("+watch ", "")
 }
 
 fn first_of(commands: &str) -> String {
@@ -219,8 +222,8 @@ async fn a_user_who_could_not_finish_a_message_is_given_none() {
     }
     // It can work, and says what it cannot do before it comes to that.
     ask(&control, "ACL SETUSER ann reset on >secret ~jobs ~jobs:* +@all").await;
-    let said = play(&site, &group);
-    let expected = "exit 0\nout| one\nerr| this user may not use WATCH and TYPE and XADD and XDEL on \"jobs.dlq\": a message that \
-        has to become a dead letter will end this consumer; `ACL SETUSER name +watch +type +xadd +xdel ~jobs.dlq` grants it\n";
+    let said = but_watch(&play(&site, &group));
+    let expected = "exit 0\nout| one\nerr| this user may not use TYPE and XADD and XDEL on \"jobs.dlq\": a message that \
+        has to become a dead letter will end this consumer; `ACL SETUSER name +type +xadd +xdel ~jobs.dlq` grants it\n";
     assert_eq!(said, expected);
 }

@@ -8,6 +8,8 @@
 //! | 126, 127  | given back, and the consumer ends: the shell found no such command, which is no message's fault |
 //! | otherwise | failed: delivered again, and past `--max-deliver` a dead letter |
 //!
+//! The last line that it says on stderr goes into the dead letter, behind how it ended.
+//!
 //! The child has a process group of its own, so that Ctrl-C on a terminal reaches us and lets it finish.
 
 use std::ffi::OsString;
@@ -22,6 +24,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::last_words::LastWords;
 use super::message::Message;
 
 /// Fields in the environment, all together: systems refuse a process with more than some 2 MiB, and one variable above 128 KiB.
@@ -45,7 +48,8 @@ pub(super) struct Worker {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ending {
     Done,
-    Rejected,
+    /// It is a dead letter now: why.
+    Rejected(String),
     Returned,
     Failed(String),
     /// Nothing can be worked on: why.
@@ -54,12 +58,17 @@ pub(super) enum Ending {
 
 impl Worker {
     pub(super) async fn work(self: Arc<Self>, message: Arc<Message>) -> Ending {
-        let mut child = match self.command(&message).spawn() {
-            Ok(child) => child,
+        let started = LastWords::listen().and_then(|(words, into)| {
+            // The command is dropped with its end of the pipe: the child alone has one.
+            let child = self.command(&message).stderr(into).spawn()?;
+            Ok((child, words))
+        });
+        let (mut child, mut words) = match started {
+            Ok(started) => started,
             Err(error) => return Ending::Broken(format!("cannot start `sh`: {error}")),
         };
         let group = child.id().and_then(|id| Pid::from_raw(id as i32));
-        let running = feed(&mut child, &message);
+        let running = attend(&mut child, &message, &mut words);
         let status = match self.limit {
             None => running.await,
             Some(limit) => match timeout(limit, running).await {
@@ -70,12 +79,13 @@ impl Worker {
                         let _ = kill_process_group(group, Signal::KILL);
                     }
                     let _ = child.wait().await;
-                    return Ending::Failed(format!("no end within {}", crate::duration::shown(limit)));
+                    let how = format!("no end within {}", crate::duration::shown(limit));
+                    return Ending::Failed(with(how, &words.finish()));
                 }
             },
         };
         match status {
-            Ok(status) => ending(status),
+            Ok(status) => ending(status, &words.finish()),
             Err(error) => Ending::Failed(error.to_string()),
         }
     }
@@ -102,8 +112,8 @@ impl Worker {
     }
 }
 
-/// The message goes in while the command runs; one that ends without reading it has seen enough.
-async fn feed(child: &mut Child, message: &Message) -> std::io::Result<ExitStatus> {
+/// The message goes in, and what is said comes out, while the command runs; one that ends without reading has seen enough.
+async fn attend(child: &mut Child, message: &Message, words: &mut LastWords) -> std::io::Result<ExitStatus> {
     let stdin = child.stdin.take();
     let writing = async {
         if let Some(mut stdin) = stdin {
@@ -115,17 +125,23 @@ async fn feed(child: &mut Child, message: &Message) -> std::io::Result<ExitStatu
     tokio::select! {
         status = child.wait() => status,
         () = writing => unreachable!("it never ends"),
+        () = words.follow() => unreachable!("it never ends"),
     }
 }
 
-fn ending(status: ExitStatus) -> Ending {
+/// How it ended, and the last that it said.
+fn with(how: String, said: &str) -> String {
+    if said.is_empty() { how } else { format!("{how}: {said}") }
+}
+
+fn ending(status: ExitStatus, said: &str) -> Ending {
     match status.code() {
         Some(0) => Ending::Done,
-        Some(REJECTED) => Ending::Rejected,
+        Some(code @ REJECTED) => Ending::Rejected(with(format!("exit {code}"), said)),
         Some(RETURNED) => Ending::Returned,
         Some(code @ (126 | 127)) => Ending::Broken(format!("the command cannot be run (exit {code})")),
-        Some(code) => Ending::Failed(format!("exit {code}")),
-        None => Ending::Failed(format!("signal {}", status.signal().unwrap_or_default())),
+        Some(code) => Ending::Failed(with(format!("exit {code}"), said)),
+        None => Ending::Failed(with(format!("signal {}", status.signal().unwrap_or_default()), said)),
     }
 }
 
@@ -151,7 +167,9 @@ mod tests {
         let message = Arc::new(message);
         for (command, expected) in [
             ("true", Ending::Done),
-            ("exit 65", Ending::Rejected),
+            ("exit 65", Ending::Rejected("exit 65".into())),
+            ("echo no such customer >&2; exit 65", Ending::Rejected("exit 65: no such customer".into())),
+            ("echo first >&2; printf last >&2; exit 3", Ending::Failed("exit 3: last".into())),
             ("exit 75", Ending::Returned),
             ("exit 3", Ending::Failed("exit 3".into())),
             ("kill -9 $$", Ending::Failed("signal 9".into())),
@@ -164,5 +182,17 @@ mod tests {
         }
         let slow = worker("sleep 600", Some(Duration::from_millis(20)));
         assert_eq!(slow.work(message).await, Ending::Failed("no end within 20ms".into()));
+    }
+
+    #[tokio::test]
+    async fn what_a_command_leaves_running_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("pid");
+        let command = format!("echo why >&2; sleep 600 >/dev/null & echo $! > {}; exit 1", file.display());
+        let ending = worker(&command, None).work(Arc::new(Message::of_queue("m".into(), 7))).await;
+        let left = std::fs::read_to_string(file).unwrap().trim().parse().unwrap();
+        // It is still there: nobody waited for it.
+        rustix::process::kill_process(Pid::from_raw(left).unwrap(), Signal::KILL).unwrap();
+        assert_eq!(ending, Ending::Failed("exit 1: why".into()));
     }
 }

@@ -18,6 +18,7 @@ mod format;
 mod group;
 mod history;
 mod home;
+mod last_words;
 mod message;
 mod notes;
 mod policy;

@@ -348,8 +348,8 @@ impl<S: Source> Shift<S> {
         let failures = message.delivery.saturating_sub(1) as usize;
         match ending {
             Ending::Done => self.fates.add(Fate::Done(vec![message])),
-            Ending::Rejected => {
-                self.fates.add(Fate::Buried { message, reason: "rejected", error: "exit 65".to_owned() });
+            Ending::Rejected(error) => {
+                self.fates.add(Fate::Buried { message, reason: "rejected", error });
             }
             Ending::Returned if self.is_stopping => self.fates.add(Fate::GivenBack(vec![message])),
             Ending::Returned => self.fates.add(Fate::Uncounted { message, due: Instant::now() + policy.pause(0) }),
