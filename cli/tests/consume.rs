@@ -10,49 +10,10 @@ use std::path::Path;
 use std::process::{Child, Command};
 
 use insta::{allow_duplicates, assert_snapshot};
-use rbq_client::{Client, Options, Value};
+use rbq_client::Value;
+use support::either::Either;
 use support::own::Server;
-use support::{Oracle, ask, oracle, rbq, run, start, text, until};
-
-/// A server of either kind.
-enum Site {
-    Own(Server),
-    Redis(Oracle),
-}
-
-/// Our own server unless another was named, and a real redis-server where there is one.
-fn sites() -> Vec<Site> {
-    let redis = Oracle::start(&[]).map(Site::Redis);
-    let own = (!oracle::is_named()).then(|| Site::Own(Server::start()));
-    own.into_iter().chain(redis).collect()
-}
-
-impl Site {
-    fn url(&self) -> String {
-        match self {
-            Self::Own(server) => server.url(),
-            Self::Redis(oracle) => oracle.url(),
-        }
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = rbq(args);
-        command.env("RBQ_URL", self.url());
-        command
-    }
-
-    fn play(&self, args: &[&str]) -> String {
-        text(&run(&mut self.command(args), b""))
-    }
-
-    fn start(&self, args: &[&str]) -> Child {
-        start(&mut self.command(args))
-    }
-
-    async fn control(&self) -> Client {
-        Client::connect(&self.url().parse().unwrap(), &Options::default()).await.unwrap().0
-    }
-}
+use support::{ask, oracle, rbq, run, start, text, until};
 
 fn end(child: Child) -> String {
     text(&child.wait_with_output().unwrap())
@@ -89,7 +50,7 @@ const LETTERS: [&str; 6] = [
 
 #[test]
 fn what_fails_too_often_becomes_a_dead_letter() {
-    for site in sites() {
+    for site in Either::both() {
         site.play(&["produce", "stream", "jobs", "-q", "good", "bad", "late"]);
         let work =
             ["--exec", "grep -q bad && kill -9 $$; true", "--max-deliver", "3", "--backoff", "1ms,2ms", "-c", "ann"];
@@ -109,7 +70,7 @@ fn what_fails_too_often_becomes_a_dead_letter() {
 
 #[test]
 fn what_kills_its_consumer_each_time_becomes_a_dead_letter() {
-    for site in sites() {
+    for site in Either::both() {
         site.play(&["produce", "stream", "jobs", "-q", "bad"]);
         site.play(&["produce", "queue", "tasks", "-q", "bad"]);
         let work = ["--exec", "kill -9 $PPID", "--max-deliver", "3", "--consumer", "ann"];
@@ -145,7 +106,7 @@ fn what_kills_its_consumer_each_time_becomes_a_dead_letter() {
 
 #[test]
 fn the_exit_code_of_the_command_decides() {
-    for site in sites() {
+    for site in Either::both() {
         for kind in [&GROUP[..], &QUEUE] {
             let play = |work: &[&str]| site.play(&[kind, &["--exec"], work].concat());
             site.play(&["cli", "del", "jobs", "jobs.dlq"]);
@@ -169,8 +130,8 @@ fn the_exit_code_of_the_command_decides() {
 #[tokio::test]
 async fn a_killed_consumer_loses_nothing() {
     const MESSAGES: usize = 200;
-    for site in sites() {
-        let control = site.control().await;
+    for site in Either::both() {
+        let control = site.client().await;
         let all: Vec<String> = (0..MESSAGES).map(|number| format!("m{number}")).collect();
         let messages: Vec<&str> = all.iter().map(String::as_str).collect();
         for (kind, args) in [("stream", &GROUP[..6]), ("queue", &QUEUE[..3])] {
@@ -204,8 +165,8 @@ fn count_lines(path: &Path) -> usize {
 
 #[tokio::test]
 async fn what_a_dead_consumer_holds_goes_to_a_living_one() {
-    for site in sites() {
-        let control = site.control().await;
+    for site in Either::both() {
+        let control = site.client().await;
         site.play(&["produce", "stream", "jobs", "-q", "one"]);
         ask(&control, "xgroup create jobs g 0").await;
         ask(&control, "xreadgroup group g dead streams jobs >").await;
@@ -223,8 +184,8 @@ async fn what_a_dead_consumer_holds_goes_to_a_living_one() {
 
 #[tokio::test]
 async fn a_message_in_work_stays_ours_and_is_finished_after_sigterm() {
-    for site in sites() {
-        let control = site.control().await;
+    for site in Either::both() {
+        let control = site.client().await;
         site.play(&["produce", "stream", "jobs", "-q", "slow"]);
         let dir = tempfile::tempdir().unwrap();
         let (begun, gate) = (dir.path().join("begun"), dir.path().join("gate"));
@@ -256,8 +217,8 @@ async fn a_message_in_work_stays_ours_and_is_finished_after_sigterm() {
 
 #[tokio::test]
 async fn two_consumers_that_decide_at_once_bury_a_message_once() {
-    for site in sites() {
-        let control = site.control().await;
+    for site in Either::both() {
+        let control = site.client().await;
         let messages: Vec<String> = (0..150).map(|number| number.to_string()).collect();
         let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
         site.play(&[&["produce", "stream", "jobs", "-q"][..], &messages].concat());
@@ -284,8 +245,8 @@ async fn two_consumers_that_decide_at_once_bury_a_message_once() {
 
 #[tokio::test]
 async fn a_name_has_one_consumer() {
-    for site in sites() {
-        let control = site.control().await;
+    for site in Either::both() {
+        let control = site.client().await;
         let child = site.start(&["consume", "queue", "jobs", "-c", "ann"]);
         until(&control, "client list", |list| String::from_utf8_lossy(list.as_bytes().unwrap()).contains("cmd=blmove"))
             .await;
@@ -334,7 +295,7 @@ async fn a_cluster_is_followed_and_everything_beside_a_key_is_in_its_slot() {
 
 #[test]
 fn acknowledging_is_as_it_was_chosen() {
-    for site in sites() {
+    for site in Either::both() {
         site.play(&["produce", "stream", "jobs", "-q", "1", "2"]);
         let pending = || site.play(&["cli", "xpending", "jobs", "g", "-", "+", "9"]).matches("ann").count();
         let ann = [&GROUP[..], &["-c", "ann", "--ack"]].concat();
@@ -356,7 +317,7 @@ fn acknowledging_is_as_it_was_chosen() {
 
 #[test]
 fn messages_are_shown_as_they_were_asked_for() {
-    for site in sites() {
+    for site in Either::both() {
         for (id, value) in [("1-1", "one"), ("2-1", r#"{"n":2}"#), ("3-1", "three")] {
             site.play(&["produce", "stream", "s", "-q", "--id", id, value]);
         }
@@ -413,7 +374,7 @@ fn messages_are_shown_as_they_were_asked_for() {
 
 #[test]
 fn what_makes_no_sense_is_told() {
-    let site = Site::Own(Server::start());
+    let site = Either::Rbq(Server::start());
     site.play(&["produce", "queue", "jobs", "-q", "x"]);
     let consume = |args: &[&str]| site.play(&[&["consume"], args].concat());
     assert_snapshot!(consume(&["stream", "jobs"]), @r"

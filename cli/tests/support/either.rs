@@ -1,4 +1,4 @@
-//! Both kinds of server, and the scene that tests of dead letters are played on.
+//! Both kinds of server, `rbq` on them, and the scene that tests of dead letters are played on.
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::process::{Child, Command};
@@ -39,9 +39,18 @@ impl Either {
         command
     }
 
+    /// Runs `rbq` and shows it.
+    pub(crate) fn play(&self, args: &[&str]) -> String {
+        text(&run(&mut self.command(args), b""))
+    }
+
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        start(&mut self.command(args))
+    }
+
     /// Runs `rbq dlq …` and shows it, with words for what is different every time.
     pub(crate) fn dlq(&self, args: &[&str]) -> String {
-        self.shown(&text(&run(&mut self.command(&[&["dlq"], args].concat()), b"")))
+        self.shown(&self.play(&[&["dlq"], args].concat()))
     }
 
     pub(crate) fn shown(&self, text: &str) -> String {
@@ -58,7 +67,7 @@ impl Either {
     }
 
     pub(crate) fn begin(&self, args: &[&str]) -> Child {
-        start(&mut self.command(&[&["dlq"], args].concat()))
+        self.start(&[&["dlq"], args].concat())
     }
 }
 
