@@ -93,7 +93,7 @@ impl Failure {
     /// Whether the server, or the way to it, is what failed, and not what it was asked.
     pub(crate) fn is_the_servers(&self) -> bool {
         match self {
-            Self::Server(error) => error.ends_connection() || matches!(error, Error::Timeout(_)) || is_loading(error),
+            Self::Server(error) => error.ends_connection() || matches!(error, Error::Timeout(_)) || is_not_ready(error),
             Self::Told(_) | Self::ClosedPipe => false,
         }
     }
@@ -158,8 +158,8 @@ fn told(error: &Error) -> Told {
 }
 
 /// Whether the server is not ready to answer anybody.
-fn is_loading(error: &Error) -> bool {
-    matches!(error, Error::Reply(reply) if reply.code() == "LOADING")
+fn is_not_ready(error: &Error) -> bool {
+    matches!(error, Error::Reply(reply) if ["LOADING", "MASTERDOWN", "CLUSTERDOWN"].contains(&reply.code()))
 }
 
 /// Whether a server started on this machine would be found there.
