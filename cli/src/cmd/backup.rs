@@ -47,29 +47,31 @@ pub(crate) async fn run(args: BackupArgs) -> Result<Exit> {
     let request = Request::new("RBQ").arg("BACKUP").arg(directory.into_os_string().into_vec());
     let mut interrupt = Interrupt::listen()?;
     let reply = tokio::select! {
-        reply = client.call(request) => reply?,
+        reply = client.call(request) => reply.map_err(refused)?,
         () = interrupt.pressed() => {
             say(&format!("interrupted: the server gives the backup up, and nothing of it stays in `{shown}`"));
             return Ok(interrupt.exit());
         }
         never = show_progress(&args) => never,
     };
-    match reply {
-        Value::Error(text) if text.starts_with("ERR unknown command") => {
-            Err(Failure::from(Error::from_error_reply(text))
-                .hint("only rbq makes backups this way: is this another server?"))
-        }
-        Value::Error(text) => Err(Error::from_error_reply(text).into()),
-        reply => {
-            if !args.quiet {
-                let [position, files, bytes] = ["position", "files", "bytes"].map(|name| figure(&reply, name));
-                say(&format!(
-                    "backup of everything up to position {position} in `{shown}`: {files} files, {bytes} bytes"
-                ));
-            }
-            Ok(Exit::Done)
-        }
+    if !args.quiet {
+        let [position, files, bytes] = ["position", "files", "bytes"].map(|name| figure(&reply, name));
+        say(&format!("backup of everything up to position {position} in `{shown}`: {files} files, {bytes} bytes"));
     }
+    Ok(Exit::Done)
+}
+
+fn refused(error: Error) -> Failure {
+    let hint = match &error {
+        Error::Reply(reply) if reply.text().starts_with("ERR unknown command") => {
+            "only rbq makes backups this way: is this another server?"
+        }
+        Error::Reply(reply) if reply.text().contains(" is not empty: ") => {
+            "name a directory that is empty or not there yet"
+        }
+        _ => return error.into(),
+    };
+    Failure::from(error).hint(hint)
 }
 
 /// Shows how far the server is, as it tells on a connection of its own, for as long as it is waited for.
