@@ -156,11 +156,7 @@ impl Gates {
 
     /// Ready when something was logged in this turn, or there is somebody to let go on.
     fn poll_news(&self, keeper: &mut Keeper, cx: &Context<'_>) -> Poll<()> {
-        let changes = self.changes.load(Ordering::Acquire);
-        if keeper.changes != changes {
-            keeper.changes = changes;
-            keeper.driven.clone_from(&self.driven.lock());
-        }
+        keeper.look_up(self);
         let mut line = self.lines[keeper.io_thread].lock();
         self.take_open(&mut line, &mut keeper.open);
         if keeper.open.is_empty() && !turn::has_logged() {
@@ -187,6 +183,14 @@ struct Keeper {
 }
 
 impl Keeper {
+    fn look_up(&mut self, gates: &Gates) {
+        let changes = gates.changes.load(Ordering::Acquire);
+        if self.changes != changes {
+            self.changes = changes;
+            self.driven.clone_from(&gates.driven.lock());
+        }
+    }
+
     fn let_go_on(&mut self, shared: &Shared) {
         for conn in self.open.drain(..) {
             let mut outbox = conn.outbox.lock();
@@ -195,7 +199,9 @@ impl Keeper {
         }
     }
 
-    fn drive(&self) {
+    fn drive(&mut self, gates: &Gates) {
+        // What was logged last may have gone to another one than when the turn began.
+        self.look_up(gates);
         let Some(journal) = &self.driven else { return };
         if turn::may_stay() { journal.drive_and_stay() } else { journal.drive() }
     }
@@ -217,7 +223,7 @@ pub(crate) async fn keep(shared: Arc<Shared>, io_thread: usize) {
             // Meanwhile others may have seen to it that somebody can go on, who is not to wait for this turn's sync too.
             shared.gates.take_open(&mut shared.gates.lines[io_thread].lock(), &mut keeper.open);
             keeper.let_go_on(&shared);
-            keeper.drive();
+            keeper.drive(&shared.gates);
         }
     }
 }
