@@ -12,7 +12,7 @@ use rbq_resp::slot;
 use support::cluster::{self, Node};
 use support::keys::{ask, client_of, everything, fill, import, same};
 use support::own::Server;
-use support::{Oracle, client, oracle, rbq, run, text};
+use support::{Oracle, client, oracle, rbq, run, start, text, until};
 
 /// Imports into a node's cluster, and shows what is said.
 fn import_into(node: &Node, args: &[&str]) -> String {
@@ -99,6 +99,37 @@ async fn a_slot_on_its_way_is_followed_by_an_import_and_refused_by_what_reads() 
         let expected = format!("exit {code}\nerr| error: a slot of the cluster is being moved from or to ");
         assert!(refused.starts_with(&expected), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn commands_that_were_sent_to_a_node_whose_slot_went_arrive_in_their_order() {
+    let Some(nodes) = cluster::start::<2>().await else { return };
+    let source = Oracle::start(&[]).unwrap();
+    let redis = client(&source).await;
+    for number in 0..1_000 {
+        ask(&redis, &["rpush", "bar", &number.to_string()]).await;
+        ask(&redis, &["xadd", "log:{bar}", &format!("{}-0", number + 1), "n", "1"]).await;
+    }
+    let wanted = ask(&redis, &["lrange", "bar", "0", "-1"]).await;
+    ask(&nodes[0].client, &["client", "pause", "100000", "write"]).await;
+    let import = start(rbq(&["import", &source.url()]).env("RBQ_URL", nodes[0].oracle.url()));
+    // It has sent what it may send ahead, and waits; meanwhile the slot changes hands.
+    until(&nodes[0].client, "info clients", |info| {
+        String::from_utf8_lossy(info.as_bytes().unwrap()).contains("blocked_clients:1")
+    })
+    .await;
+    let (number, heir) = (slot(b"bar"), nodes[1].text(&["CLUSTER", "MYID"]).await);
+    ask(&nodes[1].client, &["CLUSTER", "SETSLOT", &number.to_string(), "NODE", &heir]).await;
+    // The one that is paused is told by the other, whose word counts more.
+    while !nodes[0].text(&["CLUSTER", "NODES"]).await.contains(&format!("0-{} {}-", number - 1, number + 1)) {
+        tokio::task::yield_now().await;
+    }
+    ask(&nodes[0].client, &["client", "unpause"]).await;
+    let said = text(&import.wait_with_output().unwrap());
+    assert!(said.starts_with("exit 0\n") && said.ends_with("err| imported 2 keys (1 list, 1 stream)\n"), "{said}");
+    assert_eq!(keys_of(&nodes).await, [0, 2]);
+    assert_eq!(ask(&nodes[1].client, &["lrange", "bar", "0", "-1"]).await, wanted);
+    assert_eq!(ask(&nodes[1].client, &["xlen", "log:{bar}"]).await, Value::Integer(1_000));
 }
 
 #[tokio::test]
