@@ -348,6 +348,7 @@ fn a_backup_made_under_writes_has_all_that_was_there_before_and_is_a_server_agai
     let again = server.play(&["backup", copy.to_str().unwrap()], "");
     assert!(again.starts_with("exit 1\nerr| error: ERR backup not made: the directory `"), "{again}");
     assert!(again.contains("is not empty"), "{again}");
+    assert!(again.ends_with("err| hint: name a directory that is empty or not there yet\n"), "{again}");
     server.stop();
 
     let home = tempfile::tempdir().unwrap();

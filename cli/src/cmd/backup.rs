@@ -62,16 +62,12 @@ pub(crate) async fn run(args: BackupArgs) -> Result<Exit> {
 }
 
 fn refused(error: Error) -> Failure {
-    let hint = match &error {
-        Error::Reply(reply) if reply.text().starts_with("ERR unknown command") => {
-            "only rbq makes backups this way: is this another server?"
-        }
+    match &error {
         Error::Reply(reply) if reply.text().contains(" is not empty: ") => {
-            "name a directory that is empty or not there yet"
+            Failure::from(error).hint("name a directory that is empty or not there yet")
         }
-        _ => return error.into(),
-    };
-    Failure::from(error).hint(hint)
+        _ => error.into(),
+    }
 }
 
 /// Shows how far the server is, as it tells on a connection of its own, for as long as it is waited for.
