@@ -93,7 +93,7 @@ impl Failure {
     /// Whether the server, or the way to it, is what failed, and not what it was asked.
     pub(crate) fn is_the_servers(&self) -> bool {
         match self {
-            Self::Server(error) => error.ends_connection() || matches!(error, Error::Timeout(_)) || is_loading(error),
+            Self::Server(error) => error.ends_connection() || matches!(error, Error::Timeout(_)) || is_not_ready(error),
             Self::Told(_) | Self::ClosedPipe => false,
         }
     }
@@ -140,7 +140,8 @@ fn told(error: &Error) -> Told {
         }
         Error::Auth(_) => Told { exit: Exit::Unreachable, ..Told::new("the server refused the user or the password") }
             .hint("check --url, RBQ_URL and REDISCLI_AUTH; `%40` stands for an `@` in a password"),
-        Error::Tls(error) => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) },
+        // A file of ours, or a name: no server was asked yet.
+        Error::Tls(error) => Told::new(error.to_string()),
         Error::Untrusted { .. } => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) }
             .hint("--tls-ca names the authority to trust, --tls-server-name the name in the certificate"),
         Error::Reply(reply) if reply.text().starts_with("ERR unknown command 'RBQ'") => {
@@ -158,8 +159,8 @@ fn told(error: &Error) -> Told {
 }
 
 /// Whether the server is not ready to answer anybody.
-fn is_loading(error: &Error) -> bool {
-    matches!(error, Error::Reply(reply) if reply.code() == "LOADING")
+fn is_not_ready(error: &Error) -> bool {
+    matches!(error, Error::Reply(reply) if ["LOADING", "MASTERDOWN", "CLUSTERDOWN"].contains(&reply.code()))
 }
 
 /// Whether a server started on this machine would be found there.
@@ -184,10 +185,6 @@ impl From<OpenError> for Failure {
         match error {
             OpenError::Corrupt { file, offset, what, meaning, hint } => {
                 Self::new(format!("`{file}` is damaged at byte {offset}: {what}; {meaning}")).hint(hint)
-            }
-            OpenError::Io { directory, file, action, source } => {
-                let what = if file == "." { directory } else { format!("{file}` in `{directory}") };
-                Self::new(format!("cannot {action} `{what}`: {}", spoken(&source)))
             }
             other => Self::new(other.to_string()),
         }

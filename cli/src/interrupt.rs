@@ -51,4 +51,16 @@ impl Interrupt {
     pub(crate) fn exit(&self) -> Exit {
         self.asked.borrow().unwrap_or(Exit::Done)
     }
+
+    /// One that was pressed before the work began.
+    #[cfg(test)]
+    pub(crate) fn already(exit: Exit) -> Self {
+        Self { asked: watch::channel(Some(exit)).1 }
+    }
+
+    /// One that nobody presses.
+    #[cfg(test)]
+    pub(crate) fn never() -> Self {
+        Self { asked: watch::channel(None).1 }
+    }
 }

@@ -5,7 +5,7 @@
 use std::io::{self, IsTerminal, Stdout, Write};
 
 /// Flushed at the latest when this much is waiting.
-const BUFFER_BYTES: usize = 64 * 1024;
+pub(crate) const BUFFER_BYTES: usize = 64 * 1024;
 
 /// A buffered stdout. What was not flushed when it is dropped is lost on purpose: it was never promised to anybody.
 #[derive(Debug)]

@@ -17,13 +17,16 @@ const REDIRECTS_MAX: usize = 5;
 /// Requests sent before their replies are read: enough that round trips do not count, and bounded for either side's buffers.
 const PIPELINE_MAX: usize = 512;
 
+/// The first and the last slot of a range, and the node that serves them.
+pub(crate) type Range = (u16, u16, Endpoint);
+
 /// All connections.
 #[derive(Debug)]
 pub(crate) struct Servers {
     target: Target,
     links: Vec<(Endpoint, Link)>,
     /// Which node serves which slots; empty on a single server.
-    ranges: Vec<(u16, u16, Endpoint)>,
+    ranges: Vec<Range>,
 }
 
 /// Looking at a key does not make it younger: `consume --recover-idle` tells by its idle time that nobody works on it. Servers before
@@ -74,16 +77,7 @@ impl Servers {
 
     /// Every node that serves slots.
     pub(crate) fn nodes(&self) -> Vec<Endpoint> {
-        if !self.is_cluster() {
-            return vec![self.links[0].0.clone()];
-        }
-        let mut nodes: Vec<Endpoint> = Vec::new();
-        for (_, _, endpoint) in &self.ranges {
-            if !nodes.contains(endpoint) {
-                nodes.push(endpoint.clone());
-            }
-        }
-        nodes
+        if self.is_cluster() { masters(&self.ranges) } else { vec![self.links[0].0.clone()] }
     }
 
     /// The connection to a node.
@@ -249,12 +243,23 @@ pub(crate) async fn transact(link: &mut Link, commands: Vec<Request>) -> Result<
     }
 }
 
+/// Every node that serves slots, in the order of the ranges.
+pub(crate) fn masters(ranges: &[Range]) -> Vec<Endpoint> {
+    let mut nodes: Vec<Endpoint> = Vec::new();
+    for (_, _, endpoint) in ranges {
+        if !nodes.contains(endpoint) {
+            nodes.push(endpoint.clone());
+        }
+    }
+    nodes
+}
+
 /// The reply of `CLUSTER SLOTS`: `[first, last, [host, port, …], replicas…]` for each range.
-fn ranges(reply: Value, target: &Target) -> Option<Vec<(u16, u16, Endpoint)>> {
+pub(crate) fn ranges(reply: Value, target: &Target) -> Option<Vec<Range>> {
     array(reply).into_iter().map(|range| range_of(range, target)).collect()
 }
 
-fn range_of(range: Value, target: &Target) -> Option<(u16, u16, Endpoint)> {
+fn range_of(range: Value, target: &Target) -> Option<Range> {
     let parts = array(range);
     let small = |value: &Value| number(value).and_then(|number| u16::try_from(number).ok());
     let node = array(parts.get(2)?.clone());

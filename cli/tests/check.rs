@@ -6,8 +6,9 @@ mod support;
 use std::process::Stdio;
 
 use insta::assert_snapshot;
+use support::letters::Letter;
 use support::own::Server;
-use support::{Oracle, ask, client, oracle, play, rbq, run, start};
+use support::{Oracle, ask, client, cluster, either, oracle, play, rbq, run, start};
 
 /// Between what and what a figure stands that differs from run to run.
 const UNSTEADY: &[(&str, &str)] = &[
@@ -181,4 +182,109 @@ fn a_script_waits_until_the_server_is_ready() {
     let output = waiting.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     drop(server);
+}
+
+#[tokio::test]
+async fn a_cluster_is_as_well_as_each_of_its_nodes() {
+    let Some([first, second, third]) = cluster::start::<3>().await else { return };
+    let check = |oracle: &Oracle, args: &[&str]| play(oracle, &[&["check"], args].concat(), "");
+    let well = check(&first.oracle, &["--wait", "1h"]);
+    let expected = format!("exit 0\nout| RBQ OK - {}, a cluster of 3 masters, answers in ", oracle::called());
+    assert!(well.starts_with(&expected), "{well}");
+    let memory = check(&first.oracle, &["--warn-memory", "1kb"]);
+    assert_eq!(memory.matches(" (warning above 1.0 KiB)").count(), 3, "{memory}");
+    // A message on a node that was not named counts as well: `foo` is in a slot of the last one.
+    ask(&third.client, "lpush foo one").await;
+    assert!(check(&first.oracle, &["--warn-length", "0"]).starts_with("exit 1\n"));
+    let gone = format!("could not connect to 127.0.0.1:{}: connection refused", third.oracle.port);
+    drop(third);
+    let down = check(&first.oracle, &[]);
+    assert!(down.starts_with("exit 2\nout| RBQ CRITICAL - ") && down.contains(&gone), "{down}");
+    // The others notice it in their own time, which would be a quarter of a minute.
+    for node in [&first, &second] {
+        ask(&node.client, "config set cluster-node-timeout 500").await;
+    }
+    support::until(&first.client, "cluster info", |info| {
+        String::from_utf8_lossy(info.as_bytes().unwrap()).contains("cluster_state:fail")
+    })
+    .await;
+    for args in [&[][..], &["--wait", "100ms"]] {
+        let down = check(&first.oracle, args);
+        assert!(down.starts_with("exit 2\n") && down.contains("127.0.0.1:PORT: the cluster is down; "), "{down}");
+        assert!(down.contains(&gone), "{down}");
+    }
+    // What a threshold judges cannot be had, and that is nothing good either.
+    let down = check(&first.oracle, &["--warn-length", "0"]);
+    assert_eq!(down.matches("could not connect").count(), 1, "{down}");
+}
+
+#[tokio::test]
+async fn dead_letters_are_found_as_their_listing_finds_them() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    either::add_more(&control, "graveyard", "1-0", &either::order(1)).await;
+    let said = play(&oracle, &["check", "--crit-dead", "0"], "");
+    let expected = "exit 2\nout| RBQ CRITICAL - the number of dead letters in `graveyard` is 1 (critical above 0) |";
+    assert!(said.starts_with(expected), "{said}");
+    assert!(
+        play(&oracle, &["check", "--key", "orders", "--dlq", "graveyard", "--crit-dead", "0"], "")
+            .contains("the number of dead letters in `graveyard` is 1")
+    );
+    ask(&control, "del graveyard").await;
+    // The worst of them: those that were sent back too often.
+    either::add_more(&control, "orders.dlq.quarantine", "1-0", &either::order(1)).await;
+    for args in [&["check", "--crit-dead", "0"][..], &["check", "--key", "orders", "--crit-dead", "0"]] {
+        let said = play(&oracle, args, "");
+        let expected = "exit 2\nout| RBQ CRITICAL - the number of dead letters in `orders.dlq.quarantine` is 1";
+        assert!(said.starts_with(expected), "{said}");
+    }
+    // A stream by whose name alone it may hold dead letters can have a group that works on it.
+    let letter = Letter::of_queue("jobs", b"one");
+    either::add_more(&control, "dead:jobs", "1-0", &letter).await;
+    ask(&control, "xgroup create dead:jobs mourners 0").await;
+    assert!(play(&oracle, &["check", "--warn-lag", "0"], "").contains("the lag of `dead:jobs/mourners` is 1"));
+}
+
+#[tokio::test]
+async fn a_threshold_that_fits_no_key_is_unknown() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    ask(&control, "xadd orders 1-1 a 1").await;
+    ask(&control, "xgroup create orders billing 0").await;
+    ask(&control, "lpush jobs 1").await;
+    let check = |args: &[&str]| {
+        let said = play(&oracle, &[&["check"], args].concat(), "");
+        said.split(" | ").next().unwrap().to_owned()
+    };
+    let stream = "`orders` is a stream, and length is a queue's: --warn-lag and --warn-age judge it";
+    assert_eq!(check(&["-k", "orders", "--warn-length", "9"]), format!("exit 3\nout| RBQ UNKNOWN - {stream}"));
+    let queue = "`jobs` is a queue, and lag and age are a group's: --warn-length judges it";
+    for threshold in ["--warn-lag", "--crit-lag"] {
+        assert_eq!(check(&["-k", "jobs", threshold, "9"]), format!("exit 3\nout| RBQ UNKNOWN - {queue}"));
+    }
+    assert_eq!(check(&["-k", "jobs", "--crit-age", "9d"]), format!("exit 3\nout| RBQ UNKNOWN - {queue}"));
+    // With a key of each kind each has its own, and a threshold that finds none is a mistake.
+    let both = ["--warn-length", "9", "--warn-lag", "9"];
+    assert!(check(&[&["-k", "jobs", "-k", "orders"], &both[..]].concat()).starts_with("exit 0\n"));
+    assert!(check(&[&["-k", "jobs"], &both[..]].concat()).ends_with("judges streams, and --key names none"));
+    assert!(check(&[&["-k", "orders"], &both[..]].concat()).ends_with("judges queues, and --key names none"));
+    // Dead letters are beside either.
+    assert!(check(&["-k", "jobs", "-k", "orders", "--warn-dead", "9"]).starts_with("exit 0\n"));
+    let named = check(&["--dlq", "jobs", "--warn-dead", "9"]);
+    assert_eq!(named, "exit 3\nout| RBQ UNKNOWN - `jobs` is a queue, and dead letters are in a stream");
+}
+
+#[test]
+fn a_check_that_is_ended_by_a_signal_is_unknown() {
+    // Somebody who takes a connection and says nothing: then whoever made it listens to signals already.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", silent.local_addr().unwrap());
+    for signal in ["-TERM", "-INT"] {
+        let check = start(rbq(&["check", "--timeout", "1h", "--url", &url]).stdin(Stdio::null()));
+        let (_connection, _) = silent.accept().unwrap();
+        let pid = check.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        let output = check.wait_with_output().unwrap();
+        assert_eq!(support::text(&output), "exit 3\nout| RBQ UNKNOWN - interrupted before it was found out\n");
+    }
 }

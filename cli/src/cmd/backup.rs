@@ -47,28 +47,26 @@ pub(crate) async fn run(args: BackupArgs) -> Result<Exit> {
     let request = Request::new("RBQ").arg("BACKUP").arg(directory.into_os_string().into_vec());
     let mut interrupt = Interrupt::listen()?;
     let reply = tokio::select! {
-        reply = client.call(request) => reply?,
+        reply = client.call(request) => reply.map_err(refused)?,
         () = interrupt.pressed() => {
             say(&format!("interrupted: the server gives the backup up, and nothing of it stays in `{shown}`"));
             return Ok(interrupt.exit());
         }
         never = show_progress(&args) => never,
     };
-    match reply {
-        Value::Error(text) if text.starts_with("ERR unknown command") => {
-            Err(Failure::from(Error::from_error_reply(text))
-                .hint("only rbq makes backups this way: is this another server?"))
+    if !args.quiet {
+        let [position, files, bytes] = ["position", "files", "bytes"].map(|name| figure(&reply, name));
+        say(&format!("backup of everything up to position {position} in `{shown}`: {files} files, {bytes} bytes"));
+    }
+    Ok(Exit::Done)
+}
+
+fn refused(error: Error) -> Failure {
+    match &error {
+        Error::Reply(reply) if reply.text().contains(" is not empty: ") => {
+            Failure::from(error).hint("name a directory that is empty or not there yet")
         }
-        Value::Error(text) => Err(Error::from_error_reply(text).into()),
-        reply => {
-            if !args.quiet {
-                let [position, files, bytes] = ["position", "files", "bytes"].map(|name| figure(&reply, name));
-                say(&format!(
-                    "backup of everything up to position {position} in `{shown}`: {files} files, {bytes} bytes"
-                ));
-            }
-            Ok(Exit::Done)
-        }
+        _ => error.into(),
     }
 }
 

@@ -3,21 +3,23 @@
 //! Each key is as it was at one moment (where the server has no DUMP, a long stream's entries are an exception, see
 //! [`read_stream`](crate::transfer)); two keys may be of different moments. A snapshot of everything at one moment is what
 //! `rbq backup` makes.
+//!
+//! A key counts as exported once the system has taken all of its commands: what a full disk cut off is not told as done.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rbq_client::{Request, reason};
+use rbq_client::Request;
 use rbq_rdb::Event;
 use rbq_resp::encode_request;
 
 use crate::exit::Exit;
-use crate::failure::{Failure, Result, say};
+use crate::failure::{Failure, Result, say, spoken};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
-use crate::output::Output;
+use crate::output::{BUFFER_BYTES, Output};
 use crate::progress::Progress;
 use crate::transfer::Found;
 use crate::transfer::compose::Composer;
@@ -61,8 +63,15 @@ pub(crate) async fn run(args: ExportArgs) -> Result<Exit> {
         return written.map(|()| Exit::Done);
     }
     if !args.quiet {
-        let how = if written.is_err() || interrupt.was_pressed() { "exported so far" } else { "exported" };
-        say(&format!("{how} {}", tally.summary()));
+        match sink.failed {
+            true => {
+                say(&format!("read {}, and the first {} are whole {}", tally.summary(), sink.whole_keys, sink.place()))
+            }
+            false if written.is_err() || interrupt.was_pressed() => {
+                say(&format!("exported so far {}", tally.summary()))
+            }
+            false => say(&format!("exported {}", tally.summary())),
+        }
         tally.say();
     }
     written?;
@@ -104,6 +113,7 @@ async fn pour(
                     for request in composer.end() {
                         sink.put(&request)?;
                     }
+                    sink.begun_keys += 1;
                 }
             }
             Found::Event(Event::Other { key, kind }) => tally.skip(kind, Some(key.db), Why::NoSuchType, &key.name),
@@ -127,49 +137,99 @@ async fn pour(
     Ok(())
 }
 
-/// Where the commands go.
+/// Where the commands go, and how many keys are whole there.
 #[derive(Debug)]
-enum Sink {
+struct Sink {
+    to: To,
+    /// All of whose commands were put.
+    begun_keys: u64,
+    /// All of whose commands were taken.
+    whole_keys: u64,
+    /// Whether something was not taken.
+    failed: bool,
+}
+
+#[derive(Debug)]
+enum To {
     Stdout(Output),
-    File(BufWriter<File>),
+    File { file: File, path: PathBuf, buffer: Vec<u8> },
 }
 
 impl Sink {
     fn open(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path else { return Ok(Self::Stdout(Output::new())) };
-        let shown = path.display();
-        match File::create_new(path) {
-            Ok(file) => Ok(Self::File(BufWriter::new(file))),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(Failure::new(format!("`{shown}` is there already")).hint("an export makes a file of its own"))
-            }
-            Err(error) => Err(Failure::new(format!("cannot make `{shown}`: {}", reason(&error).to_lowercase()))),
-        }
+        let to = match path {
+            None => To::Stdout(Output::new()),
+            Some(path) => To::create(path)?,
+        };
+        Ok(Self { to, begun_keys: 0, whole_keys: 0, failed: false })
     }
 
     fn put(&mut self, request: &Request) -> Result<()> {
-        match self {
-            Self::Stdout(output) => {
-                encode_request(request.iter(), output.buffer());
-                output.relieve()?;
-            }
-            Self::File(file) => {
-                let mut bytes = Vec::new();
-                encode_request(request.iter(), &mut bytes);
-                file.write_all(&bytes)?;
-            }
-        }
+        let buffer = self.to.buffer();
+        encode_request(request.iter(), buffer);
+        if buffer.len() < BUFFER_BYTES { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let flushed = self.to.flush();
+        self.taken(flushed)?;
+        self.whole_keys = self.begun_keys;
         Ok(())
     }
 
     fn end(&mut self) -> Result<()> {
+        self.flush()?;
+        let To::File { file, .. } = &self.to else { return Ok(()) };
+        let synced = file.sync_all();
+        self.taken(synced).inspect_err(|_| self.whole_keys = 0)
+    }
+
+    fn taken(&mut self, done: io::Result<()>) -> Result<()> {
+        done.map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
+            _ => {
+                self.failed = true;
+                Failure::new(format!("cannot write all of the export {}: {}", self.place(), spoken(&error)))
+                    .hint("what is there ends in the middle; export it again where there is room")
+            }
+        })
+    }
+
+    fn place(&self) -> String {
+        match &self.to {
+            To::Stdout(_) => "on stdout".to_owned(),
+            To::File { path, .. } => format!("in `{}`", path.display()),
+        }
+    }
+}
+
+impl To {
+    fn create(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        match File::create_new(path) {
+            Ok(file) => Ok(Self::File { file, path: path.to_owned(), buffer: Vec::new() }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(Failure::new(format!("`{shown}` is there already")).hint("an export makes a file of its own"))
+            }
+            Err(error) => Err(Failure::new(format!("cannot make `{shown}`: {}", spoken(&error)))),
+        }
+    }
+
+    fn buffer(&mut self) -> &mut Vec<u8> {
         match self {
-            Self::Stdout(output) => output.flush()?,
-            Self::File(file) => {
-                file.flush()?;
-                file.get_ref().sync_all()?;
+            Self::Stdout(output) => output.buffer(),
+            Self::File { buffer, .. } => buffer,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(output) => output.flush(),
+            Self::File { file, buffer, .. } => {
+                file.write_all(buffer)?;
+                buffer.clear();
+                Ok(())
             }
         }
-        Ok(())
     }
 }

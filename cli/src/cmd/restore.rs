@@ -1,7 +1,7 @@
 //! `rbq restore`: makes a server's data directory of a backup, or of another data directory that nobody has open.
 //!
 //! Every byte is verified before the first is written. The copy gets the name that a server looks for when it is whole: one that
-//! was interrupted is called `rbq-data.partial`, and the next attempt removes it.
+//! was interrupted is called `rbq-data.partial` and is removed; what a SIGKILL leaves of it, the next attempt removes.
 
 use std::fs;
 use std::io;
@@ -12,8 +12,10 @@ use clap::Args;
 use rbq_journal::{CopyReport, Draft, OpenError, Storage, restore};
 
 use crate::cmd::journal;
+use crate::cmd::journal::watch::{Ended, Watch};
 use crate::exit::Exit;
-use crate::failure::{Failure, Result, say};
+use crate::failure::{Failure, Result, say, spoken};
+use crate::interrupt::Interrupt;
 
 /// Make a server's directory of a backup
 #[derive(Debug, Clone, Args)]
@@ -28,7 +30,11 @@ pub(crate) struct RestoreArgs {
     quiet: bool,
 }
 
-pub(crate) fn run(args: &RestoreArgs) -> Result<Exit> {
+pub(crate) async fn run(args: RestoreArgs) -> Result<Exit> {
+    restore_to(args, Interrupt::listen()?).await
+}
+
+async fn restore_to(args: RestoreArgs, interrupt: Interrupt) -> Result<Exit> {
     if Draft::is_partial(&args.from) {
         return Err(Failure::new(format!("`{}` is what an interrupted backup or restore left", args.from.display()))
             .hint("the next one to the same place removes it; restore from a whole one"));
@@ -40,13 +46,23 @@ pub(crate) fn run(args: &RestoreArgs) -> Result<Exit> {
     }
     refuse_unless_empty(&args.dir)?;
     let was_there = args.dir.exists();
-    let data = args.dir.join(journal::DATA);
-    let copied = copy(journal::watched(from, "bytes verified and copied", args.quiet)?, &data).inspect_err(|_| {
-        if !was_there {
-            let _ = fs::remove_dir(&args.dir);
+    let (data, quiet, watch) = (args.dir.join(journal::DATA), args.quiet, Watch::default());
+    let work = move |watch: Watch| copy(watch.over(from, "bytes verified and copied", quiet)?, &data);
+    let ended = watch.work(interrupt, work).await;
+    if !was_there && !matches!(ended, Ok(Ended::Whole(_))) {
+        let _ = fs::remove_dir(&args.dir);
+    }
+    let CopyReport { last_lsn, files, bytes, .. } = match ended? {
+        Ended::Whole(copied) => copied,
+        Ended::Interrupted(exit) => {
+            let (far, dir) = (watch.how_far(), args.dir.display());
+            say(&match first_of(&args.dir, |_| true)? {
+                None => format!("interrupted after {far}: nothing was restored, and nothing of it stays in `{dir}`"),
+                Some(left) => format!("interrupted after {far}: nothing was restored, but `{left}` stays in `{dir}`"),
+            });
+            return Ok(exit);
         }
-    })?;
-    let CopyReport { last_lsn, files, bytes, .. } = copied;
+    };
     if args.quiet {
         return Ok(Exit::Done);
     }
@@ -63,17 +79,51 @@ fn copy(from: Arc<dyn Storage>, data: &Path) -> Result<CopyReport> {
 }
 
 fn refuse_unless_empty(dir: &Path) -> Result<()> {
-    let left = |entry: &io::Result<fs::DirEntry>| entry.as_ref().is_ok_and(|entry| Draft::is_partial(&entry.path()));
-    let first = match fs::read_dir(dir) {
-        Ok(mut entries) => entries.find(|entry| !left(entry)).transpose()?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error.into()),
-    };
-    match first {
+    match first_of(dir, |path| !Draft::is_partial(path))? {
         None => Ok(()),
-        Some(entry) => {
-            let directory = dir.display().to_string();
-            Err(OpenError::NotEmpty { directory, file: entry.file_name().to_string_lossy().into_owned() }.into())
+        Some(file) => {
+            let refusal = OpenError::NotEmpty { directory: dir.display().to_string(), file };
+            Err(Failure::from(refusal).hint("name a directory that is empty or not there yet"))
         }
+    }
+}
+
+/// The name of something in a directory, if there is anything of the kind.
+fn first_of(dir: &Path, is_wanted: impl Fn(&Path) -> bool) -> Result<Option<String>> {
+    let first = match fs::read_dir(dir) {
+        Ok(mut entries) => entries.find(|entry| entry.as_ref().map_or(true, |entry| is_wanted(&entry.path()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(Failure::new(format!("cannot read `{}`: {}", dir.display(), spoken(&error)))),
+    };
+    Ok(first.transpose()?.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use rbq_journal::{Directory, Identity, Journal, Options};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_restore_that_is_interrupted_leaves_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let (from, dir) = (home.path().join("backup"), home.path().join("new"));
+        let directory = Arc::new(Directory::create(&from).unwrap());
+        let opened = Journal::open(directory, Options::new(1, Identity { cluster: 1, node: 2 })).unwrap();
+        assert_eq!(opened.records.count(), 0);
+        opened.journal.append(b"one");
+        opened.journal.close().unwrap();
+        let args = |quiet| RestoreArgs { from: from.clone(), dir: dir.clone(), quiet };
+        let exit = restore_to(args(false), Interrupt::already(Exit::Interrupted)).await.unwrap();
+        assert_eq!(exit, Exit::Interrupted);
+        assert!(!dir.exists());
+        // One that was there stays, empty.
+        fs::create_dir(&dir).unwrap();
+        let exit = restore_to(args(true), Interrupt::already(Exit::Terminated)).await.unwrap();
+        assert_eq!(exit, Exit::Terminated);
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+        assert_eq!(restore_to(args(true), Interrupt::never()).await.unwrap(), Exit::Done);
+        assert!(dir.join(journal::DATA).exists());
     }
 }

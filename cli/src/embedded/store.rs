@@ -65,7 +65,7 @@ impl Store {
         let Recovered { journal, snapshot_bytes, report, .. } = opened?;
         if let Some(torn) = &report.torn {
             say(&format!(
-                "note: an end that was never acknowledged was cut off `{}` ({} bytes)",
+                "note: an end that is not whole was cut off `{}` ({} bytes): never completed, or damaged afterwards",
                 torn.file, torn.bytes
             ));
         }

@@ -1,23 +1,27 @@
 //! A server at work as a source: SCAN finds the keys, one transaction a key reads it.
 //!
 //! ```text
-//!   SELECT db ─► SCAN ─► TYPE, all of a page together ─┬─ string, list, stream ─► MULTI DUMP PEXPIRETIME EXEC ─► pieces
-//!                                                      └─ any other type ─► told, not read
+//!   node ─► SELECT db ─► SCAN ─► TYPE, all of a page together ─┬─ string, list, stream ─► MULTI DUMP PEXPIRETIME EXEC ─► pieces
+//!                                                               └─ any other type ─► told, not read
 //! ```
 //!
 //! Each key is as it was at one moment; between two keys the server goes on. Keys that were there all the time are told
 //! exactly once: SCAN may name a key twice, so fingerprints of all keys are kept. Where there is no DUMP, the key is read with
 //! commands of its type.
 //!
+//! Of a cluster every master is read, one after the other. A slot that moves meanwhile could take keys from a node that is
+//! still to be read to one that was: then the work ends with an error, and is never told to be whole.
+//!
 //! At most [`DUMPS_MAX`] payloads are on their way at once.
 
 use std::collections::{HashSet, VecDeque};
 
-use rbq_client::{Client, Error, Options, Pending, Request, ScanLimits, Target, Value};
+use rbq_client::{Client, Endpoint, Error, Options, Pending, Request, ScanLimits, Target, Value};
 use rbq_rdb::{Event, Key, Payload, Problem, StreamHead};
 
 use super::counters::Counters;
 use super::expiry::Expiry;
+use super::nodes::{Nodes, databases};
 use super::read_plain::{self, Plain};
 use super::read_stream::StreamReader;
 use super::reply::{elements, unexpected};
@@ -54,6 +58,12 @@ pub(crate) enum Depth {
 /// A server being read.
 #[derive(Debug)]
 pub(crate) struct Live {
+    nodes: Nodes,
+    /// Which slots each node had at the start.
+    layout: Vec<String>,
+    /// Nodes to be read yet.
+    left: VecDeque<Endpoint>,
+    /// The node that is read.
     client: Client,
     selection: Selection,
     depth: Depth,
@@ -104,18 +114,25 @@ impl Live {
         // The database in the URL says which one is meant.
         let db = selection.db.or(Some(target.db).filter(|db| *db != 0));
         let options = Options { reply_limits, ..Options::default() };
-        let (client, _) = Client::connect(target, &options).await?;
-        let (dbs, total) = databases(&client, db).await?;
-        let [has_dump, has_time] = knows(&client, ["DUMP", "PEXPIRETIME"]).await?;
-        let counters = Counters::of(&client).await?;
+        let mut nodes = Nodes::connect(target, options).await?;
+        let layout = nodes.layout().await?;
+        let left: VecDeque<Endpoint> = nodes.endpoints().into();
+        let mut total = 0;
+        for endpoint in &left {
+            total += databases(&nodes.at(endpoint).await?, db).await?.1;
+        }
+        let counters = Counters::of(nodes.seed()).await?;
         Ok(Self {
-            client,
-            selection,
+            client: nodes.seed().clone(),
+            nodes,
+            layout,
+            left,
+            selection: Selection { db, ..selection },
             depth,
-            has_dump,
+            has_dump: false,
             counters,
-            expiry: if has_time { Expiry::At } else { Expiry::In },
-            dbs: dbs.into(),
+            expiry: Expiry::In,
+            dbs: VecDeque::new(),
             db: 0,
             cursor: None,
             names: VecDeque::new(),
@@ -126,6 +143,10 @@ impl Live {
             scanned: 0,
             total,
         })
+    }
+
+    pub(crate) fn nodes(&self) -> &Nodes {
+        &self.nodes
     }
 
     /// What it counts of a stream.
@@ -143,6 +164,14 @@ impl Live {
 
     /// The next piece.
     pub(crate) async fn next(&mut self) -> Result<Option<Found>> {
+        match self.step().await {
+            // The key's slot has left the node that named it.
+            Err(Failure::Server(Error::Redirect(_))) => Err(self.moved()),
+            told => told,
+        }
+    }
+
+    async fn step(&mut self) -> Result<Option<Found>> {
         loop {
             if let Some(found) = self.ready.pop_front() {
                 return Ok(Some(found));
@@ -161,10 +190,39 @@ impl Live {
                 self.client.call(["SELECT", &db.to_string()]).await?;
                 self.db = db;
                 self.cursor = Some(b"0".to_vec());
+            } else if let Some(endpoint) = self.left.pop_front() {
+                self.turn_to(&endpoint).await?;
             } else {
-                return Ok(None);
+                return self.end().await.map(|()| None);
             }
         }
+    }
+
+    /// Everything was read: whether that is all there was.
+    async fn end(&mut self) -> Result<()> {
+        match self.nodes.layout().await {
+            Ok(layout) if layout == self.layout => Ok(()),
+            Err(failure @ Failure::Server(_)) => Err(failure),
+            Ok(_) | Err(_) => Err(self.moved()),
+        }
+    }
+
+    async fn turn_to(&mut self, endpoint: &Endpoint) -> Result<()> {
+        self.client = self.nodes.at(endpoint).await?;
+        let [has_dump, has_time] = knows(&self.client, ["DUMP", "PEXPIRETIME"]).await?;
+        self.has_dump = has_dump;
+        self.expiry = if has_time { Expiry::At } else { Expiry::In };
+        self.dbs = databases(&self.client, self.selection.db).await?.0.into();
+        Ok(())
+    }
+
+    fn moved(&self) -> Failure {
+        let text = "slots of the cluster moved while its keys were read: some may be missing";
+        let failure = match self.depth {
+            Depth::Names => Failure::new(text),
+            Depth::Values => Failure::partly(text),
+        };
+        failure.hint("run it again when no slot moves")
     }
 
     /// The next page of keys, and their types.
@@ -319,26 +377,6 @@ fn known_type(name: &[u8]) -> &'static str {
     }
 }
 
-/// The databases with keys in them, and how many keys those are.
-async fn databases(client: &Client, only: Option<u32>) -> Result<(Vec<u32>, u64)> {
-    let reply = client.call(["INFO", "keyspace"]).await?;
-    let text = String::from_utf8_lossy(reply.as_bytes().unwrap_or_default()).into_owned();
-    let mut dbs = Vec::new();
-    let mut total = 0;
-    for line in text.lines() {
-        let Some((db, facts)) = line.strip_prefix("db").and_then(|rest| rest.split_once(':')) else { continue };
-        let keys: Option<u64> =
-            facts.split(',').find_map(|fact| fact.strip_prefix("keys=")).and_then(|keys| keys.parse().ok());
-        if let (Ok(db), Some(keys)) = (db.parse(), keys)
-            && only.is_none_or(|only| only == db)
-        {
-            dbs.push(db);
-            total += keys;
-        }
-    }
-    Ok((dbs, total))
-}
-
 /// Which of these commands the server has. One that will not say is taken to have none of them.
 async fn knows<const N: usize>(client: &Client, names: [&str; N]) -> Result<[bool; N]> {
     let reply = match client.call(Request::from(["COMMAND", "INFO"]).args(names)).await {
@@ -348,9 +386,4 @@ async fn knows<const N: usize>(client: &Client, names: [&str; N]) -> Result<[boo
     };
     let known = elements(&reply).unwrap_or_default();
     Ok(std::array::from_fn(|index| known.get(index).is_some_and(|info| elements(info).is_some())))
-}
-
-/// Whether a server has any key at all.
-pub(crate) async fn is_empty(client: &Client) -> Result<bool> {
-    Ok(databases(client, None).await?.0.is_empty())
 }

@@ -5,6 +5,8 @@
 //!   redis://…  ─► live ─► typed ──────┴─► Found ─► compose ──────┴─► RESP        bytes for redis-cli --pipe
 //! ```
 //!
+//! A server may be a cluster, on either side: [`nodes`] has a connection to each of its masters.
+//!
 //! A source tells keys in pieces, whatever it is; [`compose`] alone knows which commands make a value. So what an import
 //! restores and what an export writes cannot differ.
 
@@ -15,6 +17,7 @@ mod expiry;
 pub(crate) mod files;
 pub(crate) mod known;
 pub(crate) mod live;
+pub(crate) mod nodes;
 mod read_plain;
 mod read_stream;
 pub(crate) mod reply;

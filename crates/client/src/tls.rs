@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_native_certs::{CertificateResult, load_certs_from_paths, load_native_certs};
+use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths, load_native_certs};
 
 use crate::Endpoint;
+use crate::error::reason;
 
 /// How to speak TLS with a server.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -136,7 +137,7 @@ fn roots(trust: &Trust) -> Result<RootCertStore, TlsError> {
     // A system's store may hold a few that are too old to be understood: the others are as good as before.
     let (usable, _) = roots.add_parsable_certificates(certs);
     if usable == 0 {
-        let why = errors.first().map_or_else(|| "no certificate there".to_owned(), ToString::to_string);
+        let why = errors.first().map_or_else(|| "no certificate there".to_owned(), unread);
         return Err(TlsError::Trust { path: path.cloned(), why });
     }
     Ok(roots)
@@ -148,13 +149,29 @@ fn load(identity: &Identity) -> Result<(Chain, PrivateKeyDer<'static>), TlsError
     let Identity { certificate: path, key } = identity;
     let wrong = |why: String| TlsError::Certificate { path: path.clone(), why };
     let chain = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Chain, _>>);
-    let chain = chain.map_err(|error| wrong(error.to_string()))?;
+    let chain = chain.map_err(|error| wrong(in_pem(&error)))?;
     if chain.is_empty() {
         return Err(wrong("no certificate there".to_owned()));
     }
-    let key = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| TlsError::Key { path: key.clone(), why: error.to_string() })?;
+    let key =
+        PrivateKeyDer::from_pem_file(key).map_err(|error| TlsError::Key { path: key.clone(), why: in_pem(&error) })?;
     Ok((chain, key))
+}
+
+/// What is wrong with a file of certificates, which the error around it names already.
+fn unread(error: &rustls_native_certs::Error) -> String {
+    match &error.kind {
+        ErrorKind::Io { inner, .. } => reason(inner).to_lowercase(),
+        ErrorKind::Pem(error) => in_pem(error),
+        _ => error.to_string(),
+    }
+}
+
+fn in_pem(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => reason(error).to_lowercase(),
+        other => other.to_string(),
+    }
 }
 
 /// Believes every certificate. The handshake's signatures are still checked, so that what is spoken is TLS.

@@ -58,7 +58,7 @@ pub enum OpenError {
         file: String,
     },
     /// The file system refused.
-    #[error("cannot {action} `{file}` in `{directory}`: {source}")]
+    #[error("cannot {action} {}: {}", place(directory, file), said(source))]
     Io {
         /// The directory.
         directory: String,
@@ -69,6 +69,22 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// A file in its directory, or the directory itself.
+fn place(directory: &str, file: &str) -> String {
+    if file == "." { format!("`{directory}`") } else { format!("`{file}` in `{directory}`") }
+}
+
+/// What the system said, as part of a sentence: `not a directory`, without the error's number.
+fn said(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.rfind(" (os error ").map_or(text.as_str(), |at| &text[..at]);
+    let mut letters = text.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(letters).collect(),
+        _ => text.to_owned(),
+    }
 }
 
 fn pid_of(pid: Option<u32>) -> String {
@@ -132,7 +148,7 @@ pub enum SnapshotError {
     #[error("the journal has stopped")]
     Stopped,
     /// The file system refused.
-    #[error("cannot {action} `{file}` in `{directory}`: {source}")]
+    #[error("cannot {action} {}: {}", place(directory, file), said(source))]
     Io {
         /// The directory.
         directory: String,

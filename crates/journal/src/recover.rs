@@ -51,7 +51,7 @@ pub struct RecoveryReport {
     pub segments: usize,
     /// The newest wall clock in the log and the snapshot, in ms, as callers gave it.
     pub newest_time_ms: u64,
-    /// What a crash left unfinished, and was cut.
+    /// What was not whole at the end, and was cut.
     pub torn: Option<TornTail>,
     /// True when a log that was to begin anew over this one was removed: a crash came before its base stood.
     pub was_unfounded: bool,
@@ -59,7 +59,8 @@ pub struct RecoveryReport {
     pub left_s: Option<u32>,
 }
 
-/// What a crash left unfinished at the end of the log: it was never acknowledged under [`crate::Policy::Always`].
+/// An end of the log that is not whole, and for which nothing newer vouches: either a crash left it unfinished, and then it was
+/// never acknowledged under [`crate::Policy::Always`]; or it was whole once and was damaged afterwards. The bytes do not tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TornTail {
     /// The segment.

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A crash leaves unsynced blocks in any state and any order, so something whole after something broken proves
-//! nothing by itself. What a later batch, or the note in `durable`, vouches for is another matter: that was safe once,
+//! nothing by itself. The same holds for a last batch that was whole and was damaged afterwards, before anything newer could
+//! vouch for it: it looks like one that never was. What a later batch, or the note in `durable`, vouches for is another matter: that was safe once,
 //! and somebody may have been told. Then nothing is served until a person has decided.
 
 use crate::error::OpenError;

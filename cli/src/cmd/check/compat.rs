@@ -2,6 +2,7 @@
 //!
 //! Three places are looked at: the commands that were called (INFO commandstats), the types of the keys, and what is set or
 //! loaded: eviction, modules, functions, scripts, users, replicas, cluster. Nothing is changed, and a value is never read.
+//! Of a cluster every master is asked, and what several of them say is one finding.
 //!
 //! Commands count from the server's start or from its last CONFIG RESETSTAT; a job that runs once a month may not be in
 //! them.
@@ -19,6 +20,7 @@ use crate::records::{Cell, Column, OutputArgs, column};
 use crate::transfer::Found;
 use crate::transfer::known::Known;
 use crate::transfer::live::{Depth, Live, Selection};
+use crate::transfer::nodes::Nodes;
 use crate::transfer::reply::{bytes, elements, member};
 use crate::transfer::tally::shown;
 
@@ -77,10 +79,18 @@ struct Finding {
 }
 
 pub(crate) async fn run(args: CompatArgs) -> Result<Exit> {
-    let (client, _) = Client::connect(&args.server, &Options::default()).await?;
+    let mut nodes = Nodes::connect(&args.server, Options::default()).await?;
+    let mut clients = Vec::new();
+    for endpoint in nodes.endpoints() {
+        clients.push(nodes.at(&endpoint).await?);
+    }
     let mut findings = Vec::new();
-    commands(&client, &mut findings).await?;
-    settings(&client, &mut findings).await?;
+    commands(&clients, &mut findings).await?;
+    for client in &clients {
+        let mut of_node = Vec::new();
+        settings(client, &mut of_node).await?;
+        of_node.into_iter().for_each(|finding| join(finding, &mut findings));
+    }
     let looked = keys(&args, &mut findings).await?;
     findings.sort_by_key(|finding| finding.level);
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
@@ -116,22 +126,31 @@ impl Finding {
     }
 }
 
+/// Adds what a node says to what the nodes before it said.
+fn join(finding: Finding, findings: &mut Vec<Finding>) {
+    let known = findings.iter_mut().find(|known| (known.area, &known.what) == (finding.area, &finding.what));
+    match known {
+        Some(known) if known.used.split(", ").any(|used| used == finding.used) => {}
+        Some(known) => known.used = format!("{}, {}", known.used, finding.used),
+        None => findings.push(finding),
+    }
+}
+
 /// Commands that were called and that rbq has not.
-async fn commands(client: &Client, findings: &mut Vec<Finding>) -> Result<()> {
+async fn commands(clients: &[Client], findings: &mut Vec<Finding>) -> Result<()> {
     let known = Known::new();
-    let stats = info(client, "commandstats").await?;
     let mut calls: BTreeMap<String, u64> = BTreeMap::new();
-    for (name, facts) in &stats {
-        let Some(name) = name.strip_prefix("cmdstat_") else { continue };
-        let count = facts.split(',').find_map(|fact| fact.strip_prefix("calls=")?.parse().ok()).unwrap_or(0);
-        if count > 0 && !known.has_name(name) {
-            calls.insert(name.to_uppercase(), count);
+    for client in clients {
+        for (name, facts) in &info(client, "commandstats").await? {
+            let Some(name) = name.strip_prefix("cmdstat_") else { continue };
+            let count = facts.split(',').find_map(|fact| fact.strip_prefix("calls=")?.parse().ok()).unwrap_or(0);
+            if count > 0 && !known.has_name(name) {
+                *calls.entry(name.to_uppercase()).or_default() += count;
+            }
         }
     }
     let names: Vec<&str> = calls.keys().map(|name| name.split('|').next().unwrap_or(name)).collect();
-    if names.is_empty() {
-        return Ok(());
-    }
+    let (false, Some(client)) = (names.is_empty(), clients.first()) else { return Ok(()) };
     // Since 7.0 the server itself says what each is for; before, the categories of its users say it.
     let docs = client.call(Request::from(["COMMAND", "DOCS"]).args(&names)).await.unwrap_or(Value::Null);
     let infos = client.call(Request::from(["COMMAND", "INFO"]).args(&names)).await.unwrap_or(Value::Null);
@@ -203,7 +222,12 @@ async fn settings(client: &Client, findings: &mut Vec<Finding>) -> Result<()> {
         find(Level::Warning, "replication", used, "rbq is one process; `rbq backup` copies it while it serves");
     }
     if number("cluster_enabled") == 1 {
-        find(Level::Warning, "cluster", "on".into(), "rbq is one process with 16 databases; import each node");
+        find(
+            Level::Warning,
+            "cluster",
+            "on".into(),
+            "rbq is one process with 16 databases; an import reads every node",
+        );
     }
     if number("number_of_cached_scripts") > 0 {
         let used = format!("{} cached", number("number_of_cached_scripts"));

@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 
 use crate::exit::Health;
+use crate::failure::Failure;
 
 /// From which value on something is worth a warning, and from which it is critical.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,6 +63,19 @@ impl Finding {
     /// Something without a number.
     pub(super) fn plain(health: Health, text: impl Into<String>) -> Self {
         Self { health, text: text.into(), figure: None }
+    }
+
+    /// Something that could not be looked at: critical if the server is to blame, and unknown otherwise.
+    pub(super) fn failed(failure: &Failure) -> Self {
+        let health = if failure.is_the_servers() { Health::Critical } else { Health::Unknown };
+        Self::plain(health, failure.message())
+    }
+
+    /// The same, said of one of several servers.
+    pub(super) fn of_node(self, node: &str) -> Self {
+        let text = if self.text.contains(node) { self.text } else { format!("{node}: {}", self.text) };
+        let label = |figure: Figure| Figure { label: format!("{} {node}", figure.label), ..figure };
+        Self { text, figure: self.figure.map(label), ..self }
     }
 
     /// A number, judged; `shown` is how a person reads it and its bounds.

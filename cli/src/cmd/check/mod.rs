@@ -1,9 +1,11 @@
 //! `rbq check`: is the server ready, and is it well? For scripts that wait and for monitoring that asks.
 //!
 //! It alone has the exit codes of Nagios plugins (0 ok, 1 warning, 2 critical, 3 unknown), and one line on stdout that such
-//! systems read. Whatever cannot be found out is unknown and never ok; a server that cannot be reached is critical.
+//! systems read. Whatever cannot be found out is unknown and never ok; a server that cannot be reached is critical, and so is
+//! one of a cluster's.
 
 mod backlog;
+mod cluster;
 mod compat;
 mod health;
 mod size;
@@ -22,6 +24,7 @@ use self::size::Size;
 use crate::duration;
 use crate::exit::{Exit, Health};
 use crate::failure::{Failure, Result};
+use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
 use crate::output::Output;
 use crate::records::{Cell, Form, OutputArgs, column};
@@ -34,12 +37,14 @@ const ATTEMPT_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Prints one line as Nagios plugins do, and ends as they do: 0 ok, 1 warning, 2 critical, 3 unknown.\n\n\
-Without thresholds it tells whether the server answers and keeps what it should keep. A threshold\n\
-on lag, age, length or dead letters looks at the keys that --key names, and without any at every\n\
-stream, or for length at every queue. Age is how old the oldest entry is that a group has not\n\
-acknowledged. Dead letters are those in KEY.dlq, and in what --dlq names.\n\n\
+Without thresholds it tells whether the server, or every master of a cluster, answers and keeps\n\
+what it should keep. A threshold on lag, age, length or dead letters looks at the keys that --key\n\
+names, and without any at every stream, or for length at every queue. Age is how old the oldest\n\
+entry is that a group has not acknowledged. Dead letters are those that `rbq dlq ls` finds; with\n\
+--key those in KEY.dlq, in what --dlq names, and in their quarantines.\n\n\
 A queue that is not there is empty. A stream that --key names and that is not there, or has no\n\
-group, is unknown to a threshold on lag or age.")]
+group, is unknown to a threshold on lag or age. So is a key to which no threshold fits: lag and\n\
+age are a stream's, length is a queue's.")]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct CheckArgs {
     #[command(subcommand)]
@@ -150,7 +155,7 @@ impl ThresholdArgs {
 pub(crate) async fn run(args: CheckArgs) -> Result<Exit> {
     match args.command {
         None => health(&args.health).await,
-        Some(Command::Compat(args)) => match compat::run(*args).await {
+        Some(Command::Compat(args)) => match unless_interrupted(compat::run(*args)).await {
             Err(Failure::ClosedPipe) => Err(Failure::ClosedPipe),
             Err(failure) => {
                 let _ = failure.report();
@@ -161,14 +166,20 @@ pub(crate) async fn run(args: CheckArgs) -> Result<Exit> {
     }
 }
 
+/// Ctrl-C and SIGTERM leave it unknown: 130 and 143 are no codes of a plugin.
+async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut interrupt = Interrupt::listen()?;
+    tokio::select! {
+        done = work => done,
+        () = interrupt.pressed() => Err(Failure::new("interrupted before it was found out")),
+    }
+}
+
 async fn health(args: &HealthArgs) -> Result<Exit> {
-    let (findings, well) = match examine(args).await {
+    let (findings, well) = match unless_interrupted(examine(args)).await {
         Ok(examined) => examined,
         Err(Failure::ClosedPipe) => return Err(Failure::ClosedPipe),
-        Err(failure) => {
-            let health = if failure.is_the_servers() { Health::Critical } else { Health::Unknown };
-            (vec![Finding::plain(health, failure.message())], String::new())
-        }
+        Err(failure) => (vec![Finding::failed(&failure)], String::new()),
     };
     let health = worst(&findings);
     write(args.output, health, &sentence(&findings, &well), &findings)?;
@@ -177,17 +188,25 @@ async fn health(args: &HealthArgs) -> Result<Exit> {
 
 /// All findings, and a sentence for the case that nothing is wrong.
 async fn examine(args: &HealthArgs) -> Result<(Vec<Finding>, String)> {
-    let (mut link, answered_in) = ready(args).await?;
+    let (link, answered_in) = ready(args).await?;
     let look = async {
         let mut findings = Vec::new();
-        let server = vitals::look(&mut link, args, answered_in, &mut findings).await?;
-        let backlog = if args.looks_at_keys() {
-            let mut servers = Servers::over(args.server.target()?, link).await?;
-            backlog::look(&mut servers, args, &mut findings).await?
-        } else {
-            String::new()
+        let mut servers = Servers::over(args.server.target()?, link).await?;
+        let mut text = match &servers.nodes()[..] {
+            _ if servers.is_cluster() => cluster::look(&mut servers, args, &mut findings).await,
+            [server, ..] => {
+                let link = servers.at(server.clone()).await?;
+                vitals::look(link, args, answered_in, &mut findings).await?.text()
+            }
+            [] => String::new(),
         };
-        Ok((findings, format!("{server}{backlog}")))
+        if args.looks_at_keys() {
+            match backlog::look(&mut servers, args, &mut findings).await {
+                Ok(backlog) => text.push_str(&backlog),
+                Err(failure) => note(Finding::failed(&failure), &mut findings),
+            }
+        }
+        Ok((findings, text))
     };
     match timeout(args.timeout, look).await {
         Ok(found) => found,
@@ -195,7 +214,15 @@ async fn examine(args: &HealthArgs) -> Result<(Vec<Finding>, String)> {
     }
 }
 
-/// A connection over which the server has answered that it is there, and how long that took.
+/// Adds a finding, unless it was said already: a node that is down is met more than once.
+fn note(finding: Finding, findings: &mut Vec<Finding>) {
+    if findings.iter().all(|known| known.text != finding.text) {
+        findings.push(finding);
+    }
+}
+
+/// A connection over which the server has answered that it is there, and how long that took. Who waits, waits for a cluster
+/// to be up as well; if it is not up in time, that is for the findings to tell.
 async fn ready(args: &HealthArgs) -> Result<(Link, Duration)> {
     let target = args.server.target()?;
     let deadline = Instant::now() + args.wait.unwrap_or_default();
@@ -207,17 +234,22 @@ async fn ready(args: &HealthArgs) -> Result<(Link, Duration)> {
             let asked = Instant::now();
             match link.call(["PING"]).await? {
                 Value::Error(text) => Err(Error::from_error_reply(text)),
-                _ => Ok((link, asked.elapsed())),
+                _ => {
+                    let answered_in = asked.elapsed();
+                    let is_up = args.wait.is_none() || !cluster::is_down(&mut link).await?;
+                    Ok((link, answered_in, is_up))
+                }
             }
         };
-        let error = match timeout(patience, attempt).await {
-            Ok(Ok(ready)) => return Ok(ready),
-            Ok(Err(error)) => error,
-            Err(_) => Error::Timeout(patience),
-        };
-        // Waiting does not make a password right.
-        if matches!(error, Error::Auth(_)) || Instant::now() + ATTEMPT_EVERY >= deadline {
-            return Err(error.into());
+        let is_last = Instant::now() + ATTEMPT_EVERY >= deadline;
+        match timeout(patience, attempt).await {
+            Ok(Ok((link, answered_in, is_up))) if is_up || is_last => return Ok((link, answered_in)),
+            Ok(Ok(_)) => {}
+            // Waiting does not make a password right.
+            Ok(Err(error)) if is_last || matches!(error, Error::Auth(_)) => return Err(error.into()),
+            Ok(Err(_)) => {}
+            Err(_) if is_last => return Err(Error::Timeout(patience).into()),
+            Err(_) => {}
         }
         sleep(ATTEMPT_EVERY).await;
     }

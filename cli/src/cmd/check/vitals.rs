@@ -6,27 +6,43 @@ use std::time::Duration;
 use rbq_client::Link;
 use rbq_resp::Value;
 
-use super::HealthArgs;
 use super::health::{Bounds, Finding};
+use super::{HealthArgs, cluster};
 use crate::duration;
 use crate::exit::Health;
 use crate::failure::Result;
 use crate::records;
 
-/// Adds the findings; gives a sentence for the case that all is well.
+/// What is said of a server that is well.
+#[derive(Debug)]
+pub(super) struct Vitals {
+    /// `redis 7.0.15`.
+    pub(super) server: String,
+    pub(super) answered_in: Duration,
+    pub(super) used_bytes: Option<f64>,
+}
+
+impl Vitals {
+    pub(super) fn text(&self) -> String {
+        let used = self.used_bytes.map_or_else(String::new, |bytes| format!(", memory {}", size(bytes)));
+        format!("{} answers in {:.2}ms{used}", self.server, self.answered_in.as_secs_f64() * 1e3)
+    }
+}
+
+/// Adds the findings about one server.
 pub(super) async fn look(
     link: &mut Link,
     args: &HealthArgs,
     answered_in: Duration,
     findings: &mut Vec<Finding>,
-) -> Result<String> {
+) -> Result<Vitals> {
     let seconds = answered_in.as_secs_f64();
     let shown = |seconds: f64| duration::shown(Duration::from_secs_f64(seconds));
     findings.push(Finding::figure("the answer's time", "time", (seconds, "s"), Bounds::default(), shown));
     let info = match link.call(["INFO"]).await? {
         Value::Error(text) => {
             findings.push(Finding::plain(Health::Unknown, format!("INFO is refused: {text}")));
-            return Ok("the server answers".to_owned());
+            return Ok(Vitals { server: "the server".to_owned(), answered_in, used_bytes: None });
         }
         value => fields(&String::from_utf8_lossy(value.as_bytes().unwrap_or_default())),
     };
@@ -35,8 +51,10 @@ pub(super) async fn look(
     memory(&info, args, findings);
     journal(&info, findings);
     unsynced(&info, args.thresholds.unsynced(), findings);
-    let used = number(&info, "used_memory").map_or_else(String::new, |bytes| format!(", memory {}", size(bytes)));
-    Ok(format!("{server} answers in {:.2}ms{used}", seconds * 1e3))
+    if info.get("cluster_enabled").is_some_and(|enabled| enabled == "1") {
+        cluster::state(link, findings).await?;
+    }
+    Ok(Vitals { server, answered_in, used_bytes: number(&info, "used_memory") })
 }
 
 fn memory(info: &HashMap<String, String>, args: &HealthArgs, findings: &mut Vec<Finding>) {
@@ -93,16 +111,16 @@ fn unsynced(info: &HashMap<String, String>, bounds: Bounds<u64>, findings: &mut 
     }
 }
 
-fn fields(info: &str) -> HashMap<String, String> {
+pub(super) fn fields(info: &str) -> HashMap<String, String> {
     let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim_end().to_owned()));
     info.lines().filter_map(pair).collect()
 }
 
-fn number(info: &HashMap<String, String>, field: &str) -> Option<f64> {
+pub(super) fn number(info: &HashMap<String, String>, field: &str) -> Option<f64> {
     info.get(field)?.parse().ok()
 }
 
-fn size(bytes: f64) -> String {
+pub(super) fn size(bytes: f64) -> String {
     records::size(bytes as u64)
 }
 

@@ -8,7 +8,7 @@ mod entries;
 mod export;
 mod find;
 mod grep;
-mod keys;
+pub(crate) mod keys;
 mod letters;
 mod ls;
 mod purge;

@@ -29,7 +29,7 @@ use crate::progress::Progress;
 use crate::records::OutputArgs;
 use crate::transfer::Source;
 use crate::transfer::files::Files;
-use crate::transfer::live::{Depth, Live, Selection, is_empty};
+use crate::transfer::live::{Depth, Live, Selection};
 use crate::transfer::tally::{Tally, shown};
 use crate::transfer::target::Target;
 
@@ -87,7 +87,7 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
     if let Origin::Server(source) = &origin
         && source.endpoint == address.endpoint
     {
-        return Err(Failure::usage("the source is the target").hint("--url names the target"));
+        return Err(onto_itself());
     }
     if existing == Existing::Replace {
         let plan = Plan::new(format!("import `{}`, overwriting keys of the same names", args.source));
@@ -97,13 +97,13 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
     }
     let interrupt = Interrupt::listen()?;
     let mut target = Target::open(&address).await?;
-    let is_fresh = is_empty(target.client()).await?;
+    let is_fresh = target.is_empty().await?;
     let found = match (&origin, is_fresh || existing == Existing::Replace) {
         // Nothing to look for, and nothing to check.
         (Origin::Server(_), true) => Survey::default(),
         (_, nothing_to_find) => {
+            let mut source = origin.open_beside(&target, Depth::Names).await?;
             let look = (!nothing_to_find).then_some(&mut target);
-            let mut source = origin.open(Depth::Names).await?;
             let progress = args.progress("checked", &source);
             survey(&mut source, look, progress, &interrupt).await?
         }
@@ -112,8 +112,8 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
         say("nothing was imported");
         return Ok(interrupt.exit());
     }
-    found.allows(existing, is_fresh)?;
-    let mut source = origin.open(Depth::Values).await?;
+    found.allows(existing, is_fresh, &target)?;
+    let mut source = origin.open_beside(&target, Depth::Values).await?;
     let mut tally = Tally::default();
     let plan = write::Plan { existing, present: found.present, interrupt: interrupt.clone() };
     let progress = args.progress("imported", &source);
@@ -170,11 +170,28 @@ impl Origin {
             Self::Server(address) => Source::Live(Box::new(Live::open(address, Selection::default(), depth).await?)),
         })
     }
+
+    /// The same, unless it is the target: two nodes of a cluster are one server.
+    async fn open_beside(&self, target: &Target, depth: Depth) -> Result<Source> {
+        match self.open(depth).await? {
+            Source::Live(live) if live.nodes().overlap(target.nodes()) => Err(onto_itself()),
+            source => Ok(source),
+        }
+    }
+}
+
+fn onto_itself() -> Failure {
+    Failure::usage("the source is the target").hint("--url names the target")
 }
 
 impl Survey {
     /// Whether the import may begin.
-    fn allows(&self, existing: Existing, is_fresh: bool) -> Result<()> {
+    fn allows(&self, existing: Existing, is_fresh: bool, target: &Target) -> Result<()> {
+        if self.has_commands && target.nodes().is_cluster() {
+            let text =
+                "the source is a log of commands, and the target is a cluster: one command may touch several nodes";
+            return Err(Failure::new(text).hint("import it into a single server, and that server into the cluster"));
+        }
         if self.has_commands && !is_fresh {
             return Err(Failure::new("the source is a log of commands, and the target is not empty")
                 .hint("import it into an empty server; an RDB file can be imported beside other keys"));

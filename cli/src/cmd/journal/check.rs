@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 use rbq_journal::{CheckReport, OpenError, check};
 
+use super::watch::{Ended, Watch};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
+use crate::interrupt::Interrupt;
 use crate::output::Output;
 
 /// Read every file and tell what is wrong; exit code 1 if anything is
@@ -20,15 +22,23 @@ pub(super) struct CheckArgs {
     quiet: bool,
 }
 
-pub(super) fn run(args: &CheckArgs) -> Result<Exit> {
+pub(super) async fn run(args: CheckArgs) -> Result<Exit> {
     let directory = super::open(&args.dir)?;
     super::warn_if_in_use(&directory)?;
-    let report = check(super::watched(directory, "bytes read", args.quiet)?)?;
+    let (watch, quiet) = (Watch::default(), args.quiet);
+    let work = move |watch: Watch| Ok(check(watch.over(directory, "bytes read", quiet)?)?);
+    let report = match watch.work(Interrupt::listen()?, work).await? {
+        Ended::Whole(report) => report,
+        Ended::Interrupted(exit) => {
+            say(&format!("interrupted after {}: whether it is sound is not known", watch.how_far()));
+            return Ok(exit);
+        }
+    };
     list(&report)?;
     if let Some((file, offset, bytes, why)) = &report.torn {
         say(&format!(
-            "`{file}`: {bytes} bytes from byte {offset} on were never completed ({why}); the next start cuts them and \
-             keeps them aside"
+            "`{file}`: {bytes} bytes from byte {offset} on are not whole ({why}): they were never completed, or were damaged \
+             afterwards, and nothing newer tells which; the next start cuts them and keeps them aside"
         ));
     }
     let is_damaged = report.files.iter().any(|file| file.damage.is_some());
@@ -38,7 +48,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit> {
             Ok(Exit::Failed)
         }
         None => {
-            say("sound: a start accepts it");
+            let what = if report.torn.is_some() { "sound up to there" } else { "sound" };
+            say(&format!("{what}: a start accepts it"));
             Ok(Exit::Done)
         }
         Some(refusal) => {

@@ -6,17 +6,17 @@ mod check;
 mod dump;
 mod repair;
 mod text;
+pub(super) mod watch;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use rbq_journal::{Directory, LockError, Metered, OpenError, Storage, is_journal};
+use rbq_journal::{Directory, LockError, OpenError, is_journal};
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
-use crate::progress::Progress;
 
 /// Look at, or repair, what a server keeps on disk
 #[derive(Debug, Clone, Args)]
@@ -33,9 +33,9 @@ enum Command {
     Repair(repair::RepairArgs),
 }
 
-pub(crate) fn run(args: JournalArgs) -> Result<Exit> {
+pub(crate) async fn run(args: JournalArgs) -> Result<Exit> {
     match args.command {
-        Command::Check(args) => check::run(&args),
+        Command::Check(args) => check::run(args).await,
         Command::Dump(args) => dump::run(&args),
         Command::Repair(args) => repair::run(&args),
     }
@@ -57,11 +57,8 @@ pub(super) fn open(path: &Path) -> Result<Arc<Directory>> {
     if below.is_dir() { Err(failure.hint(format!("did you mean `{}`?", below.display()))) } else { Err(failure) }
 }
 
-/// The same directory, with progress for what is read of it: nearly all of it twice, on its own and as a part of the whole.
-pub(super) fn watched(directory: Arc<Directory>, label: &str, quiet: bool) -> Result<Arc<dyn Storage>> {
-    if quiet {
-        return Ok(directory);
-    }
+/// How much of a directory is log and snapshots.
+fn stored_bytes(directory: &Directory) -> Result<u64> {
     let mut total = 0;
     for entry in fs::read_dir(directory.path())? {
         let entry = entry?;
@@ -71,12 +68,7 @@ pub(super) fn watched(directory: Arc<Directory>, label: &str, quiet: bool) -> Re
             total += entry.metadata().map_or(0, |metadata| metadata.len());
         }
     }
-    let progress = Mutex::new(Progress::start(label, Some(2 * total)));
-    let add = move |bytes| {
-        progress.lock().unwrap_or_else(PoisonError::into_inner).add(bytes);
-        Ok(())
-    };
-    Ok(Arc::new(Metered::new(directory, Arc::new(add))))
+    Ok(total)
 }
 
 /// Which process has the directory open; none if nobody.

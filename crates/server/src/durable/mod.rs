@@ -35,11 +35,12 @@ fn announce(shared: &Shared, tell: impl FnOnce(&mut Hub, Now)) {
     flush.run(shared);
 }
 
-/// An error with its causes, each said once: some say theirs already.
+/// An error with its causes, each said once: some say theirs already, as a part of their own sentence.
 pub(crate) fn in_full(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
+        let words = cause.split(" (os error ").next().unwrap_or(&cause);
+        if !text.to_lowercase().contains(&words.to_lowercase()) {
             text = format!("{text}: {cause}");
         }
     }

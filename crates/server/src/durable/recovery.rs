@@ -167,7 +167,7 @@ fn tell(report: &RecoveryReport, ops: u64, start: Instant) {
             offset = torn.offset,
             bytes = torn.bytes,
             kept_as = torn.kept_as.as_deref().unwrap_or("nothing: it was empty"),
-            "the log ended in a record that was never completed, and so never acknowledged: cut"
+            "the log's end is not whole: it was never completed, or was damaged afterwards, and nothing newer tells which: cut"
         );
     }
     if report.was_unfounded {
