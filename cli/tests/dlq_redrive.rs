@@ -9,7 +9,7 @@ use insta::{allow_duplicates, assert_snapshot};
 use rbq_client::Value;
 use support::either::{Either, add_more, add_raw, length, list, order, orders, pending};
 use support::letters::{Letter, add};
-use support::{ask, cluster, run, text};
+use support::{Oracle, ask, cluster, run, text};
 
 #[tokio::test]
 async fn a_message_goes_back_to_the_group_that_failed_and_to_no_other() {
@@ -113,13 +113,20 @@ async fn what_needs_more_is_listed_and_skipped_until_it_is_asked_for() {
         assert_eq!(pending(&client, "orders", "billing").await, [("2-0".to_owned(), 0)]);
         assert_eq!(length(&client, "orders.dlq").await, 5);
         allow_duplicates! {
-        assert_snapshot!(server.dlq(&["redrive", "orders", "--yes", "--append", "--map", "lost=found"]), @r"
+        // Nobody reads what goes to a name with a slip in it.
+        assert_snapshot!(server.dlq(&["redrive", "orders", "--dry-run", "--source", "lost", "--map", "lost=fuond"]), @r"
+        exit 0
+        err| plan: re-drive 0 messages of `orders.dlq` on URL
+        err|   from 1: lost/g, max-deliver
+        err|   skip 1: there is no `fuond` (--create makes it)
+        ");
+        assert_snapshot!(server.dlq(&["redrive", "orders", "--yes", "--append", "--map", "lost=found", "--create"]), @r"
         exit 3
         err| plan: re-drive 3 messages of `orders.dlq` on URL
         err|   from 1: lost/g, max-deliver
         err|   from 2: orders/billing, max-deliver
         err|   from 1: orders/gone, max-deliver
-        err|   send 1: a new entry of `found`, which every group of it sees
+        err|   send 1: a new entry of `found`, which is made for it and has no groups
         err|   send 2: a new entry of `orders`, which every group of it sees
         err|   skip 1: not in the form of a dead letter
         err|   skip 1: the group is gone (--to, --map or --all-groups)
@@ -382,5 +389,113 @@ async fn every_message_has_its_line_in_the_audit_file() {
         assert_eq!(told, [("1-0", "redriven"), ("2-0", "skipped")]);
         assert_eq!((&lines[0]["to"], &lines[0]["to_group"]), (&"orders".into(), &"billing".into()));
         assert_eq!(lines[0]["hash"], lines[0]["sent_hash"]);
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_is_not_there_is_named_in_the_plan_and_made_when_asked() {
+    for server in Either::both() {
+        let client = server.client().await;
+        add(&client, "jobs.dlq", &[Letter::of_queue("jobs", b"one")]).await;
+        allow_duplicates! {
+        assert_snapshot!(server.dlq(&["redrive", "jobs", "--to", "jbos", "--yes"]), @r"
+        exit 3
+        err| plan: re-drive 0 messages of `jobs.dlq` on URL
+        err|   from 1: jobs, max-deliver
+        err|   skip 1: there is no `jbos` (--create makes it)
+        ");
+        assert_snapshot!(server.dlq(&["redrive", "jobs", "--to", "later", "--create", "--dry-run"]), @r"
+        exit 0
+        err| plan: re-drive 1 message of `jobs.dlq` on URL
+        err|   from 1: jobs, max-deliver
+        err|   send 1: to queue `later`, which is not there yet
+        err|   order lost: 1 message behind newer ones
+        err| dry run: nothing was changed
+        ");
+        // Its own queue is empty, and no other name.
+        assert_snapshot!(server.dlq(&["redrive", "jobs", "--to", "jobs", "--yes", "-q"]), @r"
+        exit 0
+        err| plan: re-drive 1 message of `jobs.dlq` on URL
+        err|   from 1: jobs, max-deliver
+        err|   send 1: to the tail of queue `jobs`
+        err|   order lost: 1 message behind newer ones
+        err| job JOB; if it is interrupted: rbq dlq redrive jobs.dlq --resume JOB --yes
+        ");
+        assert_snapshot!(server.dlq(&["redrive", "jobs", "--resume", "nonesuch", "--yes"]), @r"
+        exit 1
+        err| error: there is no unfinished job on `jobs.dlq`: nonesuch is done, or was given up
+        err| hint: `rbq dlq ls` shows the jobs that are not finished; without --resume a new one begins
+        ");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_printed_command_has_no_password_and_runs_as_printed() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let client = support::client(&oracle).await;
+    ask(&client, "ACL SETUSER ann on >s3cret ~* &* +@all").await;
+    let letters: Vec<Letter> = (0..40).map(|n| Letter::of_queue("jobs", format!("{n}").as_bytes())).collect();
+    add(&client, "jobs.dlq", &letters).await;
+    let url = format!("redis://ann:s3cret@127.0.0.1:{}", oracle.port);
+    let args = ["dlq", "redrive", "jobs", "--yes", "--rate", "4", "--limit", "40", "--url", &url];
+    let mut child = support::start(&mut support::rbq(&args));
+    support::until(&client, "LLEN jobs", |length| *length != Value::Integer(0)).await;
+    child.kill().unwrap();
+    let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    assert!(!said.contains("s3cret"), "{said}");
+    let printed = said.lines().find_map(|line| line.split_once("if it is interrupted: rbq ")).unwrap().1;
+    assert!(printed.ends_with(&format!(" --url redis://ann:@127.0.0.1:{} --yes", oracle.port)), "{said}");
+    assert!(said.contains("\n  the password is left out there, and is read from REDISCLI_AUTH; "), "{said}");
+    // The rate need not be waited for here.
+    let raw = ask(&client, "GET jobs.dlq:redrive").await;
+    let faster = String::from_utf8_lossy(raw.as_bytes().unwrap()).replace("\"rate\":4", "\"rate\":null");
+    client.call(["SET", "jobs.dlq:redrive", &faster]).await.unwrap();
+    let words: Vec<&str> = printed.split(' ').collect();
+    let resumed = run(support::rbq(&words).env("REDISCLI_AUTH", "s3cret"), b"");
+    assert_eq!(resumed.status.code(), Some(0), "{resumed:?}");
+    assert!(!String::from_utf8_lossy(&resumed.stderr).contains("password"), "{resumed:?}");
+    assert_eq!(ask(&client, "LLEN jobs").await, Value::Integer(40));
+}
+
+#[tokio::test]
+async fn a_server_that_is_lost_half_way_leaves_a_count_and_the_way_to_go_on() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let client = support::client(&oracle).await;
+    let letters: Vec<Letter> = (0..40).map(|n| Letter::of_queue("jobs", format!("{n}").as_bytes())).collect();
+    add(&client, "jobs.dlq", &letters).await;
+    let mut command = support::rbq(&["dlq", "redrive", "jobs", "--yes", "--rate", "4", "--reconnect", "0s"]);
+    let child = support::start(command.env("RBQ_URL", oracle.url()));
+    // A step is only begun when the one before it is known to have been made.
+    support::until(&client, "LLEN jobs", |length| matches!(length, Value::Integer(2..))).await;
+    drop(oracle);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    let told = regex::Regex::new(r"(?m)^re-driven [1-9]\d*, quarantined 0, put back 0, skipped 0$").unwrap();
+    assert!(told.is_match(&said), "{said}");
+    assert!(said.contains("hint: `rbq dlq redrive jobs.dlq --resume "), "{said}");
+}
+
+#[tokio::test]
+async fn a_re_drive_goes_on_over_a_connection_that_was_lost() {
+    for server in Either::both() {
+        let client = server.client().await;
+        let letters: Vec<Letter> = (0..40).map(|n| Letter::of_queue("jobs", format!("{n}").as_bytes())).collect();
+        add(&client, "jobs.dlq", &letters).await;
+        let child = server.begin(&["redrive", "jobs", "--yes", "--rate", "20", "--batch", "1"]);
+        for arrived in [0, 5, 10] {
+            let wanted = |length: &Value| matches!(length, Value::Integer(length) if *length > arrived);
+            support::until(&client, "LLEN jobs", wanted).await;
+            ask(&client, "CLIENT KILL TYPE normal SKIPME yes").await;
+        }
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(said.contains("trying to reach it for 30s\n") && said.contains("connected again\n"), "{said}");
+        assert!(said.contains("re-driven 40, quarantined 0"), "{said}");
+        let mut arrived: Vec<i32> = list(&client, "jobs").await.split(' ').map(|n| n.parse().unwrap()).collect();
+        arrived.sort_unstable();
+        assert_eq!(arrived, (0..40).collect::<Vec<_>>());
     }
 }

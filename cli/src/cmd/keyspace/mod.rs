@@ -5,5 +5,6 @@ pub(crate) mod find;
 pub(crate) mod groups;
 pub(crate) mod kind;
 pub(crate) mod messages;
+pub(crate) mod own;
 pub(crate) mod purge;
 pub(crate) mod work;

@@ -41,7 +41,12 @@ pub(super) async fn run(args: InfoArgs) -> Result<Exit> {
     for name in [[key.as_slice(), b".dlq"].concat(), [b"{", key.as_slice(), b"}.dlq"].concat()] {
         dead += number(&servers.look(&name, Request::new("XLEN").arg(&name)).await?).unwrap_or(0);
     }
-    let id = |name| Cell::maybe(figures.facts.parsed::<EntryId>(name), |id| Cell::word(id.to_string()));
+    // No entry has this ID: where a server gives it, nothing was given or deleted yet.
+    let none = EntryId { ms: 0, seq: 0 };
+    let id = |name| {
+        let id = figures.facts.parsed::<EntryId>(name).filter(|id| *id != none);
+        Cell::maybe(id, |id| Cell::word(id.to_string()))
+    };
     let of = |id: Option<EntryId>| Cell::maybe(id, |id| Cell::word(id.to_string()));
     let age = |id: Option<EntryId>| Cell::maybe(id.and_then(|id| id.age_ms(now_ms)), Cell::span_ms);
     args.output.one(vec![
