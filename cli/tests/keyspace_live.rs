@@ -52,9 +52,9 @@ async fn a_queues_tail_shows_what_arrives_and_takes_nothing() {
     );
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     ask(&control, "lpush jobs one two").await;
-    assert_eq!([line(&mut stdout), line(&mut stdout)], [r#"{"message":"one"}"#, r#"{"message":"two"}"#]);
+    assert_eq!([line(&mut stdout), line(&mut stdout)], [r#"{"payload":"one"}"#, r#"{"payload":"two"}"#]);
     ask(&control, "lpush jobs three").await;
-    assert_eq!(line(&mut stdout), r#"{"message":"three"}"#);
+    assert_eq!(line(&mut stdout), r#"{"payload":"three"}"#);
     assert_eq!(ask(&control, "llen jobs").await, Value::Integer(3));
     assert_eq!(ended(&mut child), 130);
 }
@@ -65,7 +65,7 @@ async fn who_looks_makes_no_key_younger() {
     let (control, _) = Client::connect(&server.url().parse().unwrap(), &Options::default()).await.unwrap();
     ask(&control, "lpush jobs one").await;
     let mut child = start(&mut server.command(&["queue", "tail", "jobs", "-f", "-o", "jsonl"]));
-    assert_eq!(line(&mut BufReader::new(child.stdout.take().unwrap())), r#"{"message":"one"}"#);
+    assert_eq!(line(&mut BufReader::new(child.stdout.take().unwrap())), r#"{"payload":"one"}"#);
     let list = ask(&control, "client list").await;
     let list = String::from_utf8_lossy(list.as_bytes().unwrap()).into_owned();
     assert!(list.contains(" flags=UT "), "{list}");
