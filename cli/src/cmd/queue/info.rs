@@ -5,6 +5,7 @@ use rbq_client::Request;
 use rbq_resp::Value;
 
 use super::{QueueName, hand};
+use crate::cmd::keyspace::dead;
 use crate::exit::Exit;
 use crate::facts::{number, text};
 use crate::failure::Result;
@@ -36,26 +37,16 @@ pub(super) async fn run(args: InfoArgs) -> Result<Exit> {
         told => Some(text(&told)),
     };
     let expires_ms = number(&servers.look(&key, about(&["PTTL"])).await?);
-    let dead = dead(&mut servers, &key).await?;
+    let dead = dead::by_name(&mut servers, &key).await?;
     args.output.one(vec![
         (column("key", "key"), Cell::bytes(&key)),
         (column("length", "length"), Cell::maybe(length, Cell::number)),
         (column("in_hand", "in hand"), Cell::number(hand.messages)),
         (column("consumers", "consumers with something in hand"), Cell::number(hand.consumers)),
-        (column("dead", "dead letters"), Cell::number(dead)),
+        (column("dead", "dead letters"), dead),
         (column("memory_bytes", "memory"), Cell::maybe(memory, Cell::size_bytes)),
         (column("encoding", "encoding"), Cell::maybe(encoding, Cell::word)),
         (column("expires_in_ms", "expires in"), Cell::maybe(expires_ms, Cell::span_ms)),
     ])?;
     Ok(Exit::Done)
-}
-
-/// What stands in its dead-letter stream.
-async fn dead(servers: &mut Servers, key: &[u8]) -> Result<u64> {
-    let mut dead = 0;
-    for name in [[key, b".dlq"].concat(), [b"{", key, b"}.dlq"].concat()] {
-        let length = servers.look(&name, Request::new("XLEN").arg(&name)).await?;
-        dead += number(&length).unwrap_or(0);
-    }
-    Ok(dead)
 }
