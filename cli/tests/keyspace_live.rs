@@ -310,9 +310,13 @@ async fn a_cluster_is_one_server_and_what_no_step_can_hold_is_refused() {
     ask(&client(&first).await, "xadd bar 1-1 n 1").await;
     ask(&client(&first).await, "xgroup create bar g 0").await;
     ask(&client(&first).await, "lpush {bar}:jobs three").await;
+    // In hand of a queue whose name has no hash tag, and of one that has.
+    ask(&client(&second).await, "lpush {foo}:processing:ann four").await;
+    ask(&client(&first).await, "lpush {bar}:jobs:processing:ann five six").await;
     for seed in [&first, &second] {
         let told = play(seed, &["queue", "ls", "-o", "raw"], "");
-        assert!(told.contains("out| foo\t2\t") && told.contains("out| {bar}:jobs\t1\t"), "{told}");
+        assert!(told.contains("out| foo\t2\t1\t1\t") && told.contains("out| {bar}:jobs\t1\t2\t1\t"), "{told}");
+        assert_eq!(told.lines().count(), 3, "{told}");
         assert!(play(seed, &["group", "lag", "-o", "raw"], "").contains("out| bar\tg\t1\tyes\t0"));
         assert_eq!(play(seed, &["stream", "peek", "bar", "-o", "raw"], ""), "exit 0\nout| 1-1\t1\n");
     }
