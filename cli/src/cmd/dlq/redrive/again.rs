@@ -6,7 +6,6 @@
 use super::engine::{End, Engine};
 use super::job::Spec;
 use super::ledger::Ledger;
-use super::undo;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
@@ -52,7 +51,6 @@ async fn take_up(engine: &mut Engine<'_>, spec: &Spec, server: &ServerArgs) -> R
     *engine.elsewhere = Servers::connect(server).await?;
     let keys = engine.keys.clone();
     engine.at = spec.keep_turn(engine.servers, &keys, &engine.at.owner).await?;
-    undo::recover(engine.servers, &keys, &mut engine.at).await?;
     engine.ledger = Ledger::read(engine.servers, &keys, &spec.job).await?;
     engine.walk.cursor = engine.at.cursor;
     Ok(())

@@ -254,7 +254,10 @@ async fn redrive(
     let mut interrupt = Interrupt::listen()?;
     let audit = Audit::open(args.run.audit.as_deref(), &spec.job)?;
     let owner = random_word();
-    let mut at = match args.run.resume {
+    // Before the job begins: from then on what is lost is gone on with.
+    let has_xnack = knows_xnack(servers, &keys).await?;
+    let elsewhere = &mut Servers::connect(&args.server).await?;
+    let at = match args.run.resume {
         Some(_) => spec.take_over(servers, &keys, &owner).await?,
         None => spec.begin(servers, &keys, place, &owner).await?,
     };
@@ -263,10 +266,6 @@ async fn redrive(
     if let Some(advice) = args.server.password_left_out() {
         say(&format!("  {advice}"));
     }
-    undo::recover(servers, &keys, &mut at).await?;
-    let has_xnack = knows_xnack(servers, &keys).await?;
-    let mut elsewhere = Servers::connect(&args.server).await?;
-    let elsewhere = &mut elsewhere;
     let mut engine =
         Engine::new(&spec, Parts { servers, elsewhere, keys, rules, matcher, ledger, at, audit, has_xnack });
     let label = format!("re-driving {}", place.name());
