@@ -52,7 +52,10 @@ pub(super) async fn of(servers: &mut Servers, key: &[u8]) -> Result<Hand> {
 /// Of the server.
 pub(super) async fn all(servers: &mut Servers, pattern: &[u8]) -> Result<BTreeMap<Vec<u8>, Hand>> {
     let mut lists = Vec::new();
-    for lists_of in in_hand_of(pattern) {
+    let [plain, tagged] = in_hand_of(pattern);
+    // Each pattern is a walk over all keys, and braces are put around names on a cluster alone.
+    let tagged = (servers.is_cluster() && pattern != b"*").then_some(tagged);
+    for lists_of in [Some(plain), tagged].into_iter().flatten() {
         lists.extend(search(servers, Kind::Queue, Some(&lists_of), LISTS_MAX).await?.keys);
     }
     lists.sort();
