@@ -17,6 +17,7 @@ use clap::Args;
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
+use crate::interrupt::while_asking;
 use crate::open::ServerArgs;
 
 /// The options of a command that destroys or moves.
@@ -99,7 +100,7 @@ enum Step<'a> {
 
 impl ConsentArgs {
     /// Shows the plan and asks. Blocks while a person thinks, so it comes before
-    /// [`Interrupt::listen`](crate::interrupt::Interrupt::listen): until then Ctrl-C is an answer too.
+    /// [`Interrupt::listen`](crate::interrupt::Interrupt::listen): until then Ctrl-C is an answer too, a no.
     ///
     /// # Errors
     /// Nobody can be asked, and the command line does not agree either.
@@ -176,8 +177,12 @@ impl ConsentArgs {
     }
 }
 
-/// Asks on stderr, which is the conversation; stdout may lead into a file.
+/// Asks on stderr, which is the conversation; stdout may lead into a file. Ctrl-C is a no.
 fn prompt(question: &str) -> Result<String> {
+    while_asking(|| read_answer(question))?
+}
+
+fn read_answer(question: &str) -> Result<String> {
     write!(io::stderr(), "{question}")?;
     let mut answer = String::new();
     if io::stdin().lock().read_line(&mut answer)? == 0 {

@@ -1,12 +1,78 @@
 //! Ctrl-C or SIGTERM, once: finish the message in hand, then leave. Twice: leave at once.
+//!
+//! While a person is asked, nothing is in hand: then it is an answer, "no" ([`while_asking`]).
 
 use std::process;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::exit::Exit;
-use crate::failure::Result;
+use crate::failure::{Result, say};
+
+/// Whose the signals are, once somebody was asked.
+static HANDS: AtomicU8 = AtomicU8::new(ASKING);
+
+/// A question stands: nothing was changed.
+const ASKING: u8 = 0;
+/// It was answered, and there is nothing yet that would have to be finished.
+const ANSWERED: u8 = 1;
+/// There is: [`Interrupt`] sees to it.
+const AT_WORK: u8 = 2;
+
+/// Runs what asks a person something and blocks until it is answered. Ctrl-C and SIGTERM end the process meanwhile, and say that
+/// nothing was changed; between the answer and [`Interrupt::listen`] they simply end it.
+///
+/// A thread of its own waits for them, because the one that asks is held up by the person.
+pub(crate) fn while_asking<T>(ask: impl FnOnce() -> T) -> Result<T> {
+    if HANDS.load(Ordering::SeqCst) == AT_WORK {
+        return Ok(ask());
+    }
+    HANDS.store(ASKING, Ordering::SeqCst);
+    let (ready, is_ready) = mpsc::channel();
+    thread::Builder::new().name("question".to_owned()).spawn(move || wait_for_no(&ready))?;
+    // An error is a thread that could not listen: then the signals end the process, as they do without us.
+    let _ = is_ready.recv();
+    let answer = ask();
+    let _ = HANDS.compare_exchange(ASKING, ANSWERED, Ordering::SeqCst, Ordering::SeqCst);
+    Ok(answer)
+}
+
+fn wait_for_no(ready: &mpsc::Sender<()>) {
+    let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
+    runtime.block_on(async {
+        let (Ok(mut interrupts), Ok(mut terminations)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return;
+        };
+        if ready.send(()).is_err() {
+            return;
+        }
+        let exit = asked_to_end(&mut interrupts, &mut terminations).await;
+        match HANDS.load(Ordering::SeqCst) {
+            AT_WORK => return,
+            ASKING => {
+                // The cursor stands behind the question.
+                say("");
+                say("nothing was changed");
+            }
+            _ => {}
+        }
+        process::exit(exit.code().into());
+    });
+}
+
+async fn asked_to_end(interrupts: &mut Signal, terminations: &mut Signal) -> Exit {
+    tokio::select! {
+        _ = interrupts.recv() => Exit::Interrupted,
+        _ = terminations.recv() => Exit::Terminated,
+    }
+}
 
 /// Tells whether we were asked to end, and how; cheap to clone.
 #[derive(Debug, Clone)]
@@ -21,12 +87,10 @@ impl Interrupt {
         let mut interrupts = signal(SignalKind::interrupt())?;
         let mut terminations = signal(SignalKind::terminate())?;
         let (ask, asked) = watch::channel(None);
+        HANDS.store(AT_WORK, Ordering::SeqCst);
         tokio::spawn(async move {
             loop {
-                let exit = tokio::select! {
-                    _ = interrupts.recv() => Exit::Interrupted,
-                    _ = terminations.recv() => Exit::Terminated,
-                };
+                let exit = asked_to_end(&mut interrupts, &mut terminations).await;
                 if ask.send_replace(Some(exit)).is_some() {
                     process::exit(exit.code().into());
                 }

@@ -61,6 +61,28 @@ impl std::fmt::Display for Server {
     }
 }
 
+/// The URL as it can be given again: behind a user stands a colon, because a name alone is a password.
+fn without_password(url: &Target) -> String {
+    let text = url.to_string();
+    match url.credentials.as_ref().and_then(|credentials| credentials.user.as_ref()) {
+        Some(user) => text.replacen(&format!("{user}@"), &format!("{}:@", percent(user)), 1),
+        None => text,
+    }
+}
+
+/// A user's name as a URL has it.
+fn percent(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(byte.into());
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
 fn parse_url(url: &str) -> std::result::Result<Target, TargetError> {
     url.parse()
 }
@@ -78,8 +100,14 @@ impl ServerArgs {
         };
         let mut server = named.unwrap_or_default();
         self.tls.apply(&mut server.target);
-        if server.target.credentials.is_none() {
-            server.target.credentials = environment_password().map(|password| Credentials { user: None, password });
+        // A user without a password (`redis://ann:@host`) has it there too.
+        let user = match &server.target.credentials {
+            None => Some(None),
+            Some(Credentials { user: user @ Some(_), password }) if password.is_empty() => Some(user.clone()),
+            Some(_) => None,
+        };
+        if let Some((user, password)) = user.zip(environment_password()) {
+            server.target.credentials = Some(Credentials { user, password });
         }
         Ok(server)
     }
@@ -87,9 +115,20 @@ impl ServerArgs {
     /// The words that name the server, as they were given, for a command that goes on with this one's work. A password is left
     /// out: it would be on the screen, and in `REDISCLI_AUTH` it counts all the same.
     pub(crate) fn words(&self) -> Vec<String> {
-        let url = self.url.iter().flat_map(|url| ["--url".to_owned(), url.to_string()]);
+        let url = self.url.iter().flat_map(|url| ["--url".to_owned(), without_password(url)]);
         let context = self.context.iter().flat_map(|name| ["--context".to_owned(), name.clone()]);
         url.chain(context).chain(self.tls.words()).collect()
+    }
+
+    /// What to do so that [`words`](Self::words) lead there again, where they leave out a password.
+    pub(crate) fn password_left_out(&self) -> Option<String> {
+        let password = self.url.as_ref()?.credentials.as_ref().map(|credentials| credentials.password.as_str());
+        let is_elsewhere = environment_password().as_deref() == password;
+        (password.is_some_and(|password| !password.is_empty()) && !is_elsewhere).then(|| {
+            format!(
+                "the password is left out there, and is read from {PASSWORD_VARIABLE}; a URL in {URL_VARIABLE} or a context keeps it"
+            )
+        })
     }
 
     /// Where that server is.

@@ -20,7 +20,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::Value as Json;
 
 use crate::duration;
-use crate::failure::Result;
+use crate::failure::{Result, say};
 use crate::output::Output;
 use crate::print::message;
 
@@ -30,6 +30,9 @@ const BLOCK_ROWS_MAX: usize = 1000;
 
 /// Of one value on a screen: some screens full. A table has to be held and measured as a whole, and nobody reads more.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
+
+/// What people are shown of what is not known.
+const UNKNOWN: &str = "-";
 
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -158,7 +161,12 @@ impl Cell {
 
     /// Not known, or not there: `-` for people, `null` in JSON, nothing in raw.
     pub(crate) fn none() -> Self {
-        Self { json: Json::Null, text: "-".to_owned(), raw: Vec::new(), align: Align::Right }
+        Self { json: Json::Null, text: UNKNOWN.to_owned(), raw: Vec::new(), align: Align::Right }
+    }
+
+    /// Whether people are told that it is not known, or not there.
+    fn is_unknown(&self) -> bool {
+        self.raw.is_empty() && self.text == UNKNOWN
     }
 
     /// The same shown to people as this.
@@ -187,7 +195,7 @@ impl OutputArgs {
     pub(crate) fn records(self, columns: &'static [Column]) -> Records {
         let out = Output::new();
         let bold = if out.is_terminal() && wants_colour() { Style::new().bold() } else { Style::new() };
-        Records { form: self.output, columns, out, rows: Vec::new(), are_blocks: false, begun: false, bold }
+        Records { form: self.output, columns, out, rows: Vec::new(), are_blocks: false, begun: false, count: 0, bold }
     }
 
     /// Begins to write records that people read one by one: lines of `title  value`, without what is not known, and an empty line
@@ -227,6 +235,7 @@ pub(crate) struct Records {
     are_blocks: bool,
     /// Whether something stands on stdout already: a head, or the array's first element.
     begun: bool,
+    count: u64,
     bold: Style,
 }
 
@@ -237,6 +246,7 @@ impl Records {
     /// Of stdout.
     pub(crate) fn add(&mut self, cells: Vec<Cell>) -> Result<()> {
         debug_assert_eq!(cells.len(), self.columns.len(), "a record has a cell for every column");
+        self.count += 1;
         match self.form {
             Form::Text if self.are_blocks => self.block(cells),
             Form::Text => {
@@ -279,6 +289,17 @@ impl Records {
         self.flush()
     }
 
+    /// The same for a listing, which says on stderr when there is nothing in it: "no queues".
+    ///
+    /// # Errors
+    /// Of stdout.
+    pub(crate) fn finish_or_say(self, nothing: &str) -> Result<()> {
+        if self.count == 0 {
+            say(nothing);
+        }
+        self.finish()
+    }
+
     fn object(&mut self, cells: Vec<Cell>) {
         let members = self.columns.iter().zip(cells).map(|(column, cell)| (column.name, cell.json));
         message::object(members, self.out.buffer());
@@ -287,7 +308,7 @@ impl Records {
     fn block(&mut self, cells: Vec<Cell>) {
         let mut table = plain_table();
         for (column, cell) in self.columns.iter().zip(cells) {
-            if !column.title.is_empty() && cell != Cell::none() {
+            if !column.title.is_empty() && !cell.is_unknown() {
                 table.add_row([column.title.to_owned(), cut(cell.text)]);
             }
         }

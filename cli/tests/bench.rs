@@ -137,6 +137,58 @@ async fn what_a_killed_measurement_leaves_goes_by_itself() {
     }
 }
 
+#[tokio::test]
+async fn a_list_that_was_left_without_an_expiry_gets_one_from_the_next_measurement() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    for line in ["lpush rbq:bench:queue:left a", "lpush jobs b"] {
+        ask(&control, line).await;
+    }
+    assert!(play(&oracle, &["bench", "latency", "-n", "1", "-q"], "").starts_with("exit 0\n"));
+    let Value::Integer(left_ms) = ask(&control, "pttl rbq:bench:queue:left").await else { panic!() };
+    assert!((1..=600_000).contains(&left_ms), "{left_ms}");
+    assert_eq!(ask(&control, "pttl jobs").await, Value::Integer(-1));
+}
+
+#[tokio::test]
+async fn a_lost_connection_ends_a_measurement_with_what_it_had() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    for workload in ["stream", "group", "pubsub", "queue", "latency"] {
+        ask(&control, "config resetstat").await;
+        let child = endless_at(&oracle, workload, "20000");
+        let command = match workload {
+            "pubsub" => "publish",
+            "queue" => "lpush",
+            "latency" => "ping",
+            _ => "xadd",
+        };
+        // No more than 1024 are ever unanswered.
+        until(&control, "info commandstats", |told| calls(told, command) > 2000).await;
+        ask(&control, "client kill type normal skipme yes").await;
+        ask(&control, "client kill type pubsub").await;
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{workload} {output:?}");
+        assert!(
+            said.contains("error: ") && said.contains("hint: the figures are of what was measured until then\n"),
+            "{said}"
+        );
+        let report = measured(&output);
+        assert!(report["sent"].as_u64().unwrap() > 0 && report["acknowledged_p50_us"].as_u64().is_some(), "{report}");
+        assert!(report.get("lost").is_none_or(Json::is_null), "{report}");
+        assert_eq!(ask(&control, "dbsize").await, Value::Integer(0), "{workload}");
+    }
+}
+
+/// How often a command was called.
+fn calls(told: &Value, command: &str) -> u64 {
+    let told = String::from_utf8_lossy(told.as_bytes().unwrap()).into_owned();
+    let name = format!("cmdstat_{command}:calls=");
+    let count = told.lines().find_map(|line| line.strip_prefix(&name)?.split(',').next()?.parse().ok());
+    count.unwrap_or(0)
+}
+
 #[test]
 fn a_person_reads_a_list_of_findings() {
     let Some(oracle) = Oracle::start(&[]) else { return };
@@ -184,7 +236,11 @@ fn end(child: Child) -> Output {
 }
 
 fn endless(oracle: &Oracle, workload: &str) -> Child {
-    let args = ["bench", workload, "--rate", "500", "--duration", "1h", "-c", "1", "-o", "json", "-q"];
+    endless_at(oracle, workload, "500")
+}
+
+fn endless_at(oracle: &Oracle, workload: &str, rate: &str) -> Child {
+    let args = ["bench", workload, "--rate", rate, "--duration", "1h", "-c", "1", "-o", "json", "-q"];
     start(rbq(&args).env("RBQ_URL", oracle.url()))
 }
 

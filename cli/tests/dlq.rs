@@ -147,12 +147,15 @@ async fn dead_letters_are_listed_counted_shown_and_exported() {
         "#);
         assert_snapshot!(server.dlq(&["show", "orders.dlq", "2-0", "9-9", "-o", "jsonl"]), @r#"
         exit 3
-        out| {"id":"2-0","source":"orders","type":"stream","group":"billing","original_id":"2-0","reason":"rejected","error":"no stock","attempts":[{"consumer":"w1","at":0},{"consumer":"w1","at":1},{"consumer":"w1","at":2}],"first_delivered_ms":1699999999000,"died_ms":1700000000000,"redrives":0,"job":null,"hash":"804c7c3a18ffac9539e8c33b983d6be3","changed":false,"fields":{"item":"book2"}}
+        out| {"id":"2-0","source":"orders","type":"stream","group":"billing","original_id":"2-0","reason":"rejected","error":"no stock","attempts":[{"consumer":"w1","at":0},{"consumer":"w1","at":1},{"consumer":"w1","at":2}],"attempts_total":3,"first_delivered_ms":1699999999000,"died_ms":1700000000000,"redrives":0,"job":"","hash":"804c7c3a18ffac9539e8c33b983d6be3","changed":false,"fields":{"item":"book2"}}
         err| error: `orders.dlq` has no entry 9-9
+        err| hint: `rbq dlq show orders.dlq` shows all there are, with their IDs
         "#);
         // They died long ago, and no later than now.
-        assert_eq!(server.dlq(&["show", "orders", "--since", "-15m"]), "exit 0\n");
-        assert_eq!(server.dlq(&["stats", "orders", "--until", "2023-11-14"]), "exit 0\n");
+        let none = "no dead letters in `orders.dlq` are selected; it has those of `jobs` and `orders/billing`";
+        for args in [&["show", "orders", "--since", "-15m"][..], &["stats", "orders", "--until", "2023-11-14"]] {
+            assert_eq!(server.dlq(args), format!("exit 0\nerr| {none}\n"));
+        }
         assert_eq!(server.dlq(&["show", "orders", "--since", "2023-11-14", "-o", "raw"]).lines().count(), 4);
         assert_snapshot!(server.dlq(&["show", "mail-dlq", "7-0"]), @r"
         exit 0
@@ -167,7 +170,7 @@ async fn dead_letters_are_listed_counted_shown_and_exported() {
         ");
         assert_snapshot!(server.dlq(&["export", "orders", "--source", "jobs"]), @r#"
         exit 0
-        out| {"id":"3-0","source":"jobs","type":"queue","group":"","original_id":"","reason":"max-deliver","error":"","attempts":[{"consumer":"w1","at":0},{"consumer":"w1","at":1},{"consumer":"w1","at":2}],"first_delivered_ms":1699999999000,"died_ms":1700000000000,"redrives":0,"job":"","hash":"9352fb9aa66849b0a34e9fa091678b2d","changed":false,"fields":[["data",{"base64":"/w=="}]]}
+        out| {"id":"3-0","source":"jobs","type":"queue","group":"","original_id":"","reason":"max-deliver","error":"","attempts":[{"consumer":"w1","at":0},{"consumer":"w1","at":1},{"consumer":"w1","at":2}],"attempts_total":3,"first_delivered_ms":1699999999000,"died_ms":1700000000000,"redrives":0,"job":"","hash":"9352fb9aa66849b0a34e9fa091678b2d","changed":false,"fields":[["data",{"base64":"/w=="}]]}
         err| exported 1
         "#);
         }
@@ -224,4 +227,147 @@ async fn what_was_not_counted_is_not_thrown_away() {
         }
         assert_eq!(length(&client, "orders.dlq").await, 1);
     }
+}
+
+#[tokio::test]
+async fn dead_letters_under_another_name_are_found_by_their_source() {
+    for server in Either::both() {
+        let client = server.client().await;
+        orders(&client).await;
+        // Two sources share the stream, and the one that is asked for stands at neither end.
+        let of_jobs = Letter::of_queue("jobs", b"one");
+        add(&client, "graveyard", &[of_jobs.clone(), order(2), Letter { group: "mail".into(), ..order(3) }, of_jobs])
+            .await;
+        for args in [
+            &["show", "orders"][..],
+            &["show", "orders/billing"],
+            &["stats", "orders"],
+            &["grep", "orders", "book"],
+            &["export", "orders"],
+            &["redrive", "orders", "--dry-run"],
+            &["edit", "orders", "2-0", "--set", "item=pen", "--dry-run"],
+            &["purge", "orders", "--dry-run"],
+        ] {
+            let told = server.dlq(args);
+            let is_found = !told.contains("jobs") && !told.contains("no dead letters");
+            assert!(told.starts_with("exit 0\n") && is_found, "{args:?} {told}");
+        }
+        allow_duplicates! {
+        assert_snapshot!(server.dlq(&["redrive", "orders/billing", "--yes"]), @r"
+        exit 0
+        err| plan: re-drive 1 message of `graveyard` on URL
+        err|   from 1: orders/billing, max-deliver
+        err|   send 1: back to group `billing` of `orders`, attempts 0
+        err| job JOB; if it is interrupted: rbq dlq redrive graveyard --resume JOB --yes
+        err| re-driven 1, quarantined 0, put back 0, skipped 0
+        ");
+        // What is shared is not thrown away with what was named, whatever else is asked for.
+        assert_snapshot!(server.dlq(&["purge", "orders", "--source", "jobs", "--yes"]), @r"
+        exit 0
+        err| plan: throw away 0 dead letters of `graveyard` on URL
+        ");
+        assert_snapshot!(server.dlq(&["purge", "orders", "--yes"]), @r"
+        exit 0
+        err| plan: throw away 1 dead letter of `graveyard` on URL
+        err| purged 1
+        ");
+        assert_snapshot!(server.dlq(&["show", "orders"]), @r"
+        exit 1
+        err| error: there are no dead letters of `orders`, and no dead-letter stream of that name
+        err| hint: `rbq dlq ls` shows all there are
+        ");
+        }
+        assert_eq!(length(&client, "graveyard").await, 2);
+        add(&client, "cellar", &[Letter::of_queue("jobs", b"two")]).await;
+        add(&client, "later.dlq.quarantine", &[Letter::of_queue("later", b"x")]).await;
+        allow_duplicates! {
+        assert_snapshot!(server.dlq(&["show", "jobs"]), @r"
+        exit 1
+        err| error: dead letters of `jobs` are in `cellar` and `graveyard`
+        err| hint: name one of them; `--source` and `--group` choose in it
+        ");
+        assert_snapshot!(server.dlq(&["show", "later"]), @r"
+        exit 1
+        err| error: there are no dead letters of `later`, and no dead-letter stream of that name
+        err| hint: what was sent back too often is in `later.dlq.quarantine`
+        ");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_finds_nothing_is_told_what_there_is() {
+    for server in Either::both() {
+        let client = server.client().await;
+        orders(&client).await;
+        allow_duplicates! {
+        assert_snapshot!(server.dlq(&["ls"]), @r"
+        exit 0
+        err| no dead letters
+        ");
+        }
+        add(&client, "orders.dlq", &[order(2), Letter { group: "mail".into(), ..order(3) }]).await;
+        allow_duplicates! {
+        assert_snapshot!(server.dlq(&["show", "orders/nogroup"]), @r"
+        exit 0
+        err| no dead letters of `orders/nogroup` in `orders.dlq` are selected; it has those of `orders/billing` and `orders/mail`
+        ");
+        assert_snapshot!(server.dlq(&["edit", "orders", "9-9", "--set", "a=b", "--yes"]), @r"
+        exit 1
+        err| error: `orders.dlq` has no entry 9-9
+        err| hint: `rbq dlq show orders.dlq` shows all there are, with their IDs
+        ");
+        }
+        server.dlq(&["redrive", "orders", "--yes", "-q"]);
+        allow_duplicates! {
+        assert_snapshot!(server.dlq(&["ls"]), @r"
+        exit 0
+        err| no dead letters; --all shows the 1 that are empty
+        ");
+        assert_snapshot!(server.dlq(&["show", "orders"]), @r"
+        exit 0
+        err| no dead letters: `orders.dlq` is empty
+        ");
+        assert_snapshot!(server.dlq(&["export", "orders", "-o", "json"]), @r"
+        exit 0
+        out| []
+        err| no dead letters: `orders.dlq` is empty
+        err| exported 0
+        ");
+        assert_snapshot!(server.dlq(&["ls", "--all", "-o", "jsonl"]), @r#"
+        exit 0
+        out| {"key":"orders.dlq","source":null,"messages":0,"oldest_age_ms":null,"newest_age_ms":null,"known_by":"name","job":null}
+        "#);
+        }
+    }
+}
+
+#[tokio::test]
+async fn attempts_that_are_no_longer_kept_are_counted() {
+    for server in Either::both() {
+        let client = server.client().await;
+        ask(&client, "RPUSH jobs poison").await;
+        let args = ["consume", "queue", "jobs", "-q", "--exit-at-end", "--max-deliver", "13", "--backoff", "1ms"];
+        let consumed = server.play(&[&args[..], &["--exec", "exit 1"]].concat());
+        assert!(consumed.starts_with("exit 0\n"), "{consumed}");
+        for (args, lines) in [
+            (["--min-attempts", "13"], 1),
+            (["--min-attempts", "14"], 0),
+            (["--max-attempts", "12"], 0),
+            (["--max-attempts", "13"], 1),
+        ] {
+            let shown = server.dlq(&[&["show", "jobs", "-o", "jsonl"], &args[..]].concat());
+            assert_eq!(shown.matches(r#""attempts_total":13"#).count(), lines, "{args:?} {shown}");
+        }
+        let shown = server.dlq(&["show", "jobs"]);
+        assert!(shown.contains("out| attempts         the last ten of 13:\n"), "{shown}");
+        assert!(server.dlq(&["grep", "jobs", "poison", "-o", "jsonl"]).contains(r#""attempts_total":13"#));
+        // Sent on and back, it is the same letter still.
+        server.dlq(&["edit", "jobs", &first_id(&shown), "--set", "data=cured", "--yes"]);
+        assert!(server.dlq(&["show", "jobs"]).contains("the last ten of 13:\n"));
+    }
+}
+
+fn first_id(shown: &str) -> String {
+    shown.lines().find_map(|line| line.strip_prefix("out| dead letter ")).unwrap().trim().to_owned()
 }

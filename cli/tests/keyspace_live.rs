@@ -52,9 +52,9 @@ async fn a_queues_tail_shows_what_arrives_and_takes_nothing() {
     );
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     ask(&control, "lpush jobs one two").await;
-    assert_eq!([line(&mut stdout), line(&mut stdout)], [r#"{"message":"one"}"#, r#"{"message":"two"}"#]);
+    assert_eq!([line(&mut stdout), line(&mut stdout)], [r#"{"payload":"one"}"#, r#"{"payload":"two"}"#]);
     ask(&control, "lpush jobs three").await;
-    assert_eq!(line(&mut stdout), r#"{"message":"three"}"#);
+    assert_eq!(line(&mut stdout), r#"{"payload":"three"}"#);
     assert_eq!(ask(&control, "llen jobs").await, Value::Integer(3));
     assert_eq!(ended(&mut child), 130);
 }
@@ -65,7 +65,7 @@ async fn who_looks_makes_no_key_younger() {
     let (control, _) = Client::connect(&server.url().parse().unwrap(), &Options::default()).await.unwrap();
     ask(&control, "lpush jobs one").await;
     let mut child = start(&mut server.command(&["queue", "tail", "jobs", "-f", "-o", "jsonl"]));
-    assert_eq!(line(&mut BufReader::new(child.stdout.take().unwrap())), r#"{"message":"one"}"#);
+    assert_eq!(line(&mut BufReader::new(child.stdout.take().unwrap())), r#"{"payload":"one"}"#);
     let list = ask(&control, "client list").await;
     let list = String::from_utf8_lossy(list.as_bytes().unwrap()).into_owned();
     assert!(list.contains(" flags=UT "), "{list}");
@@ -310,9 +310,13 @@ async fn a_cluster_is_one_server_and_what_no_step_can_hold_is_refused() {
     ask(&client(&first).await, "xadd bar 1-1 n 1").await;
     ask(&client(&first).await, "xgroup create bar g 0").await;
     ask(&client(&first).await, "lpush {bar}:jobs three").await;
+    // In hand of a queue whose name has no hash tag, and of one that has.
+    ask(&client(&second).await, "lpush {foo}:processing:ann four").await;
+    ask(&client(&first).await, "lpush {bar}:jobs:processing:ann five six").await;
     for seed in [&first, &second] {
         let told = play(seed, &["queue", "ls", "-o", "raw"], "");
-        assert!(told.contains("out| foo\t2\t") && told.contains("out| {bar}:jobs\t1\t"), "{told}");
+        assert!(told.contains("out| foo\t2\t1\t1\t") && told.contains("out| {bar}:jobs\t1\t2\t1\t"), "{told}");
+        assert_eq!(told.lines().count(), 3, "{told}");
         assert!(play(seed, &["group", "lag", "-o", "raw"], "").contains("out| bar\tg\t1\tyes\t0"));
         assert_eq!(play(seed, &["stream", "peek", "bar", "-o", "raw"], ""), "exit 0\nout| 1-1\t1\n");
     }

@@ -29,7 +29,7 @@ const DANGEROUS: &[(&[&str], &str)] = &[
     (&["stream", "trim", "orders", "--maxlen", "2"], "xlen orders"),
     (&["stream", "move", "orders", "archive", "-n", "1"], "xlen archive"),
     (&["stream", "purge", "orders"], "xlen orders"),
-    (&["dlq", "redrive", "old", "--to", "new", "--limit", "1"], "llen new"),
+    (&["dlq", "redrive", "old", "--to", "new", "--create", "--limit", "1"], "llen new"),
     (&["dlq", "purge", "old"], "xlen old.dlq"),
 ];
 
@@ -65,6 +65,21 @@ async fn what_destroys_or_moves_is_done_after_a_yes_and_not_after_a_no() {
         agreed.send("y\r").unwrap();
         assert_eq!(exit_code(agreed), 0, "{args:?}");
         assert_ne!(ask(&control, question).await, before, "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn ctrl_c_at_the_question_is_a_no() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    ask(&control, "rpush jobs 1 2 3 4").await;
+    for (keys, code) in [("\x03", 130), ("n\r", 1), ("\r", 1), ("\x04", 1)] {
+        let mut terminal = type_(&oracle, &["queue", "purge", "jobs"]);
+        terminal.expect("go on? [y/N] ").unwrap();
+        terminal.send(keys).unwrap();
+        terminal.expect("nothing was changed\r\n").unwrap();
+        assert_eq!(exit_code(terminal), code, "{keys:?}");
+        assert_eq!(ask(&control, "llen jobs").await, Value::Integer(4));
     }
 }
 

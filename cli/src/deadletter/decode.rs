@@ -12,6 +12,9 @@ use super::{
 };
 use crate::print::message;
 
+/// More attempts than these nobody has made; they can be added up without a thought.
+const BEFORE_MAX: u64 = u32::MAX as u64;
+
 /// Why an entry is no dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NotADeadLetter {
@@ -60,6 +63,7 @@ impl DeadLetter {
         }
         let [source, kind, group, id, reason, error, attempts, first, died, redrives, job, hash, _] =
             std::array::from_fn(|index| &trailing[index].1);
+        let (attempts, attempts_before) = attempts_of(attempts)?;
         let provenance = Provenance {
             source: source.clone(),
             kind: kind_of(kind)?,
@@ -67,7 +71,8 @@ impl DeadLetter {
             id: text(ID, id)?,
             reason: text(REASON, reason)?,
             error: error.clone(),
-            attempts: attempts_of(attempts)?,
+            attempts,
+            attempts_before,
             first_delivered_ms: number(FIRST_DELIVERED, first)?,
             died_ms: number(DIED, died)?,
             redrives: number(REDRIVES, redrives)?,
@@ -108,10 +113,18 @@ fn number(name: &'static str, value: &Bytes) -> Result<u64, NotADeadLetter> {
     digits(value).ok_or_else(|| wrong(name, value))
 }
 
-fn attempts_of(value: &Bytes) -> Result<Vec<Attempt>, NotADeadLetter> {
-    let list: Option<Vec<Json>> = serde_json::from_slice(value).ok();
-    let attempts = list.and_then(|list| list.iter().map(attempt_of).collect::<Option<Vec<_>>>());
-    attempts.filter(|attempts| attempts.len() <= ATTEMPTS_MAX).ok_or_else(|| wrong(ATTEMPTS, value))
+/// The attempts, and how many there were before them.
+fn attempts_of(value: &Bytes) -> Result<(Vec<Attempt>, u64), NotADeadLetter> {
+    let read = || {
+        let list: Vec<Json> = serde_json::from_slice(value).ok()?;
+        let before = match list.first().and_then(|first| first.get("number")) {
+            None => 0,
+            Some(number) => number.as_u64()?.checked_sub(1).filter(|before| *before <= BEFORE_MAX)?,
+        };
+        let attempts: Vec<Attempt> = list.iter().map(attempt_of).collect::<Option<_>>()?;
+        (attempts.len() <= ATTEMPTS_MAX).then_some((attempts, before))
+    };
+    read().ok_or_else(|| wrong(ATTEMPTS, value))
 }
 
 fn attempt_of(json: &Json) -> Option<Attempt> {

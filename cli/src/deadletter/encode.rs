@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
-use super::{ATTEMPTS_MAX, Attempt, DeadLetter, Field, TRAILING};
+use super::{ATTEMPTS_MAX, Attempt, DeadLetter, Field, Provenance, TRAILING};
 use crate::print::message;
 
 impl DeadLetter {
@@ -18,7 +18,7 @@ impl DeadLetter {
             text(from.id.clone()),
             text(from.reason.clone()),
             from.error.clone(),
-            text(attempts(&from.attempts)),
+            text(attempts(from)),
             text(from.first_delivered_ms.to_string()),
             text(from.died_ms.to_string()),
             text(from.redrives.to_string()),
@@ -31,8 +31,13 @@ impl DeadLetter {
     }
 }
 
-fn attempts(attempts: &[Attempt]) -> String {
-    let kept = &attempts[attempts.len().saturating_sub(ATTEMPTS_MAX)..];
+fn attempts(from: &Provenance) -> String {
+    let left_out = from.attempts.len().saturating_sub(ATTEMPTS_MAX);
+    let before = from.attempts_before + left_out as u64;
     let attempt = |attempt: &Attempt| json!({ "consumer": message::json(&attempt.consumer), "at": attempt.at_ms });
-    kept.iter().map(attempt).collect::<Json>().to_string()
+    let mut kept: Vec<Json> = from.attempts[left_out..].iter().map(attempt).collect();
+    if let Some(first) = kept.first_mut().filter(|_| before > 0) {
+        first["number"] = (before + 1).into();
+    }
+    Json::from(kept).to_string()
 }

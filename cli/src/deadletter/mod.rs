@@ -9,7 +9,8 @@
 //!   _rbq.id               its ID in the source; empty for a queue
 //!   _rbq.reason           one word: max-deliver, rejected, …
 //!   _rbq.error            what the consumer said, if it said anything
-//!   _rbq.attempts         JSON: [{"consumer": "worker-1", "at": ms}, …], the last ten, oldest first
+//!   _rbq.attempts         JSON: [{"consumer": "worker-1", "at": ms}, …], the last ten, oldest first; where there were more,
+//!                         the first of them also says which it was: {"consumer": …, "at": …, "number": 4}
 //!   _rbq.first_delivered  ms since 1970; 0 where nobody knows
 //!   _rbq.died             ms since 1970
 //!   _rbq.redrives         how often it was sent back
@@ -86,6 +87,8 @@ pub(crate) struct Provenance {
     pub(crate) error: Bytes,
     /// The last [`ATTEMPTS_MAX`], oldest first.
     pub(crate) attempts: Vec<Attempt>,
+    /// How many there were before these; 0 where there are none to follow.
+    pub(crate) attempts_before: u64,
     pub(crate) first_delivered_ms: u64,
     pub(crate) died_ms: u64,
     pub(crate) redrives: u64,
@@ -104,6 +107,13 @@ pub(crate) enum SourceKind {
 pub(crate) struct Attempt {
     pub(crate) consumer: Bytes,
     pub(crate) at_ms: u64,
+}
+
+impl Provenance {
+    /// How many attempts there were, kept or not.
+    pub(crate) fn attempts_total(&self) -> u64 {
+        self.attempts_before + self.attempts.len() as u64
+    }
 }
 
 impl SourceKind {

@@ -19,6 +19,7 @@ fn letter() -> DeadLetter {
             Attempt { consumer: "w1".into(), at_ms: 1000 },
             Attempt { consumer: Bytes::from_static(b"\xff"), at_ms: 2000 },
         ],
+        attempts_before: 0,
         first_delivered_ms: 1000,
         died_ms: 3000,
         redrives: 0,
@@ -72,6 +73,11 @@ fn what_makes_no_sense_is_named() {
         (ID, "17", "no dead letter: `17` makes no sense as `_rbq.id`"),
         (ID, "", "no dead letter: `` makes no sense as `_rbq.id`"),
         (ATTEMPTS, "{}", "no dead letter: `{}` makes no sense as `_rbq.attempts`"),
+        (
+            ATTEMPTS,
+            r#"[{"consumer":"w","at":1,"number":0}]"#,
+            r#"no dead letter: `[{\"consumer\":\"w\",\"at\":1,\"number\":0}]` makes no sense as `_rbq.attempts`"#,
+        ),
         (ATTEMPTS, "[{\"at\":1}]", "no dead letter: `[{\\\"at\\\":1}]` makes no sense as `_rbq.attempts`"),
         (DIED, "-1", "no dead letter: `-1` makes no sense as `_rbq.died`"),
         (REDRIVES, "+1", "no dead letter: `+1` makes no sense as `_rbq.redrives`"),
@@ -119,8 +125,15 @@ fn a_changed_payload_keeps_the_hash_of_the_original() {
 fn only_the_last_ten_attempts_are_kept() {
     let mut many = letter();
     many.provenance.attempts = (0..25).map(|at_ms| Attempt { consumer: "w".into(), at_ms }).collect();
-    let kept = DeadLetter::decode(&many.encode()).unwrap().provenance.attempts;
-    assert_eq!(kept.iter().map(|attempt| attempt.at_ms).collect::<Vec<_>>(), (15..25).collect::<Vec<_>>());
+    let read = DeadLetter::decode(&many.encode()).unwrap().provenance;
+    assert_eq!(read.attempts.iter().map(|attempt| attempt.at_ms).collect::<Vec<_>>(), (15..25).collect::<Vec<_>>());
+    // How many there were is not forgotten, and what is written again says the same.
+    assert_eq!((read.attempts_before, read.attempts_total()), (15, 25));
+    let again = DeadLetter { provenance: read, ..many };
+    assert!(
+        lines(&again.encode())
+            .contains(r#"[{\"consumer\":\"w\",\"at\":15,\"number\":16},{\"consumer\":\"w\",\"at\":16},"#)
+    );
 }
 
 fn bytes() -> impl Strategy<Value = Bytes> {
@@ -136,13 +149,16 @@ prop_compose! {
     fn provenances()(
         source in bytes(), group in bytes(), error in bytes(), reason in ".{0,12}", job in "[a-z0-9]{0,8}",
         is_queue in any::<bool>(), id in any::<(u64, u64)>(), times in any::<(u64, u64)>(), redrives in any::<u64>(),
-        attempts in vec((bytes(), any::<u64>()), 0..=ATTEMPTS_MAX),
+        attempts in vec((bytes(), any::<u64>()), 0..=ATTEMPTS_MAX), before in any::<u32>(),
     ) -> Provenance {
         let kind = if is_queue { SourceKind::Queue } else { SourceKind::Stream };
         let id = if is_queue { String::new() } else { format!("{}-{}", id.0, id.1) };
-        let attempts = attempts.into_iter().map(|(consumer, at_ms)| Attempt { consumer, at_ms }).collect();
+        let attempts: Vec<_> = attempts.into_iter().map(|(consumer, at_ms)| Attempt { consumer, at_ms }).collect();
+        let attempts_before = if attempts.is_empty() { 0 } else { before.into() };
         let (first_delivered_ms, died_ms) = times;
-        Provenance { source, kind, group, id, reason, error, attempts, first_delivered_ms, died_ms, redrives, job }
+        Provenance {
+            source, kind, group, id, reason, error, attempts, attempts_before, first_delivered_ms, died_ms, redrives, job,
+        }
     }
 }
 

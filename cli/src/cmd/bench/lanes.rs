@@ -4,14 +4,19 @@
 //! could do. Clients and consumers share the keys out, and each connects to the node of its own, so no redirect is ever
 //! followed: one that comes all the same ends the measurement, as any error does.
 //!
-//! Every key has an expiry, renewed while we live: what a killed measurement leaves goes by itself.
+//! Every key has an expiry, renewed while we live: what a killed measurement leaves goes by itself. A list that is new, because the
+//! one before was emptied, has none for a moment; a measurement that is killed in it leaves a list that the next one gives its
+//! expiry to.
 
 use rbq_client::{Endpoint, Link, Options, Request, Target};
+use rbq_resp::Value;
 
 use super::receive::GROUP;
 use super::{BenchArgs, Workload, call};
+use crate::cmd::keyspace::find::search;
+use crate::cmd::keyspace::kind::Kind;
 use crate::failure::{Failure, Result};
-use crate::servers::Servers;
+use crate::servers::{Servers, accepted};
 
 /// How long a key outlives a measurement that was killed: longer than any pause of a process that goes on after it.
 const EXPIRY_SECONDS: &str = "600";
@@ -50,26 +55,55 @@ impl Lane {
 
     /// Gives the key its time again. A user without the right to that measures all the same.
     pub(super) async fn renew(&mut self) -> Result<()> {
-        self.control.call(["EXPIRE", &self.key, EXPIRY_SECONDS]).await?;
-        Ok(())
+        let request = Request::new("EXPIRE").arg(&self.key).arg(EXPIRY_SECONDS);
+        self.ask(request).await.map(drop)
     }
 
     /// Takes the key away.
     pub(super) async fn remove(&mut self) -> Result<()> {
-        call(&mut self.control, &["DEL", &self.key]).await.map(drop)
+        accepted(self.ask(Request::new("DEL").arg(&self.key)).await?).map(drop)
     }
 
     /// Tells the subscribers of the channel that nothing more will come.
     pub(super) async fn publish(&mut self, payload: Vec<u8>) -> Result<()> {
-        self.control.call(Request::new("PUBLISH").arg(&self.key).arg(payload)).await?;
-        Ok(())
+        self.ask(Request::new("PUBLISH").arg(&self.key).arg(payload)).await.map(drop)
     }
+
+    /// Over another connection, if this one was lost: the end of a measurement is not to depend on it.
+    async fn ask(&mut self, request: Request) -> Result<Value> {
+        match self.control.call(request.clone()).await {
+            Err(error) if error.ends_connection() => {
+                self.control = self.link().await?;
+                Ok(self.control.call(request).await?)
+            }
+            reply => Ok(reply?),
+        }
+    }
+}
+
+/// How the names of all keys begin.
+const NAMES: &[u8] = b"rbq:bench:";
+
+/// Lists of killed measurements that are looked after at a time.
+const LEFT_MAX: usize = 1000;
+
+/// Gives an expiry to the lists of measurements that were killed before they had one. Those that are still under way have theirs renewed.
+async fn look_after_left(servers: &mut Servers) -> Result<()> {
+    let pattern = [NAMES, b"*"].concat();
+    for key in search(servers, Kind::Queue, Some(&pattern), LEFT_MAX).await?.keys {
+        if servers.look(&key, Request::new("TTL").arg(&key)).await? == Value::Integer(-1) {
+            servers.look(&key, Request::new("EXPIRE").arg(&key).arg(EXPIRY_SECONDS)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Finds the keys of a measurement, and connects to their nodes.
 pub(super) async fn lay(args: &BenchArgs, run_id: u64) -> Result<Vec<Lane>> {
     let target = args.server.target()?;
-    let servers = Servers::connect(&args.server).await?;
+    let mut servers = Servers::connect(&args.server).await?;
+    // A user without the right to look measures all the same.
+    let _ = look_after_left(&mut servers).await;
     let nodes = servers.nodes();
     let count = count(args, nodes.len())?;
     let name = format!("rbq:bench:{}:{run_id:016x}", args.workload.name());

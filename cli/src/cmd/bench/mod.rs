@@ -148,10 +148,40 @@ pub(crate) async fn run(args: BenchArgs) -> Result<Exit> {
     for lane in &mut lanes {
         removed = removed.and(lane.remove().await);
     }
-    measured?;
-    removed?;
+    let Some(failure) = measured? else {
+        removed?;
+        report.write(args.output)?;
+        return Ok(if report.is_sound() { interrupt.exit() } else { Exit::Failed });
+    };
+    if !failure.is_the_servers() || !report.has_figures() {
+        return Err(failure);
+    }
     report.write(args.output)?;
-    Ok(if report.is_sound() { interrupt.exit() } else { Exit::Failed })
+    let keys: Vec<String> = lanes.iter().map(|lane| format!("`{}`", lane.key)).collect();
+    Err(failure.after_a_part().hint(match removed {
+        Ok(()) => "the figures are of what was measured until then".to_owned(),
+        Err(_) => {
+            format!("the figures are of what was measured until then; {} is left, and goes by itself", keys.join(", "))
+        }
+    }))
+}
+
+/// The first thing that went wrong.
+#[derive(Debug, Default)]
+struct Trouble {
+    first: Option<Failure>,
+}
+
+impl Trouble {
+    /// Takes note of it, and has everybody come to an end.
+    fn note(&mut self, failure: Option<Failure>, run: &Run, pace: Option<&Pace>) {
+        let Some(failure) = failure else { return };
+        run.stop();
+        if let Some(pace) = pace {
+            pace.wake_all();
+        }
+        self.first.get_or_insert(failure);
+    }
 }
 
 async fn measure(
@@ -160,7 +190,7 @@ async fn measure(
     lanes: &mut [Lane],
     mut interrupt: Interrupt,
     report: &mut Report,
-) -> Result<()> {
+) -> Result<Option<Failure>> {
     let keys = lanes.iter().map(|lane| lane.key.clone()).collect();
     let mut run = Run::new(args.workload, keys, form, args.pipeline, args.batch);
     (run.count, run.duration) = (args.total(), args.duration);
@@ -183,6 +213,7 @@ async fn measure(
     let mut sent: Vec<(u32, Sent)> = Vec::new();
     let mut received: Vec<Received> = Vec::new();
     let mut told = 0;
+    let mut trouble = Trouble::default();
     let mut ticks = tokio::time::interval(TOLD_EVERY);
     while !(producers.is_empty() && receivers.is_empty()) {
         tokio::select! {
@@ -191,33 +222,48 @@ async fn measure(
                 pace.iter().for_each(Pace::wake_all);
             }
             Some(ended) = producers.join_next() => {
-                sent.push(ended.expect("a producer neither panics nor is aborted")?);
+                let (producer, mut ended) = ended.expect("a producer neither panics nor is aborted");
+                trouble.note(ended.failure.take(), &run, pace.as_ref());
+                sent.push((producer, ended));
                 if producers.is_empty() {
                     report.sent_ns = run.now_ns();
                     run.close();
-                    for lane in lanes.iter_mut().filter(|_| args.workload == Workload::Pubsub) {
-                        lane.publish(run.form.end()).await?;
+                    if let Err(failure) = end_channels(args.workload, lanes, &run).await {
+                        trouble.note(Some(failure), &run, pace.as_ref());
+                        // Nobody tells them any more that nothing will come.
+                        receivers.shutdown().await;
                     }
                 }
             }
             Some(ended) = receivers.join_next() => {
-                received.push(ended.expect("a receiver neither panics nor is aborted")?);
+                let mut ended: Received = ended.expect("a receiver does not panic, and who is aborted is not waited for");
+                trouble.note(ended.failure.take(), &run, pace.as_ref());
+                received.push(ended);
             }
             _ = ticks.tick() => {
                 progress.add(run.acknowledged() - told);
                 told = run.acknowledged();
                 for lane in &mut *lanes {
-                    lane.renew().await?;
+                    trouble.note(lane.renew().await.err(), &run, pace.as_ref());
                 }
             }
         }
     }
     progress.finish();
-    for lane in lanes.iter_mut().filter(|_| args.workload == Workload::Group) {
+    report.is_cut = trouble.first.is_some();
+    for lane in lanes.iter_mut().filter(|_| args.workload == Workload::Group && trouble.first.is_none()) {
         *report.pending.get_or_insert(0) += pending(&mut lane.control, &lane.key).await?;
     }
     sent.sort_by_key(|(producer, _)| *producer);
     report.settle(sent.into_iter().map(|(_, sent)| sent), received);
+    Ok(trouble.first)
+}
+
+/// Tells subscribers that nothing more will come.
+async fn end_channels(workload: Workload, lanes: &mut [Lane], run: &Run) -> Result<()> {
+    for lane in lanes.iter_mut().filter(|_| workload == Workload::Pubsub) {
+        lane.publish(run.form.end()).await?;
+    }
     Ok(())
 }
 
@@ -230,7 +276,7 @@ async fn links(lanes: &[Lane], count: u32) -> Result<Vec<Link>> {
     Ok(links)
 }
 
-type Producers = JoinSet<Result<(u32, Sent)>>;
+type Producers = JoinSet<(u32, Sent)>;
 
 fn produce(args: &BenchArgs, run: &Arc<Run>, links: Vec<Link>) -> (Producers, Option<Pace>) {
     let mut producers = JoinSet::new();
@@ -239,9 +285,10 @@ fn produce(args: &BenchArgs, run: &Arc<Run>, links: Vec<Link>) -> (Producers, Op
     for (producer, link) in (0..).zip(links) {
         let run = Arc::clone(run);
         match schedule.zip(pace.as_ref().map(|pace| pace.waker(producer))) {
-            None => producers.spawn(async move { Ok((producer, produce::closed(link, run, producer).await?)) }),
-            Some((schedule, waker)) => producers
-                .spawn(async move { Ok((producer, produce::open(link, run, producer, schedule, waker).await?)) }),
+            None => producers.spawn(async move { (producer, produce::closed(link, run, producer).await) }),
+            Some((schedule, waker)) => {
+                producers.spawn(async move { (producer, produce::open(link, run, producer, schedule, waker).await) })
+            }
         };
     }
     (producers, pace)

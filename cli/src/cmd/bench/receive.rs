@@ -35,6 +35,8 @@ pub(super) struct Received {
     pub(super) cut_off: bool,
     /// Which of the receivers this is, from 0.
     pub(super) number: usize,
+    /// Why it ended before its time.
+    pub(super) failure: Option<Failure>,
 }
 
 /// A receiver that is ready: subscribed, if it must be.
@@ -59,20 +61,21 @@ impl Receiver {
             }
         }
         let (ledger, delivered) = (Ledger::default(), Spread::new());
-        let received = Received { ledger, delivered, last_ns: 0, cut_off: false, number };
+        let received = Received { ledger, delivered, last_ns: 0, cut_off: false, number, failure: None };
         Ok(Self { link, run, key, name: format!("consumer-{}", number + 1), received })
     }
 
     /// Receives until nothing can come any more.
-    pub(super) async fn run(mut self) -> Result<Received> {
-        match self.run.workload {
-            Workload::Queue => self.take().await?,
-            Workload::Stream => self.follow().await?,
-            Workload::Group => self.work().await?,
-            Workload::Pubsub => self.listen().await?,
-            Workload::Latency => {}
-        }
-        Ok(self.received)
+    pub(super) async fn run(mut self) -> Received {
+        let ended = match self.run.workload {
+            Workload::Queue => self.take().await,
+            Workload::Stream => self.follow().await,
+            Workload::Group => self.work().await,
+            Workload::Pubsub => self.listen().await,
+            Workload::Latency => Ok(()),
+        };
+        self.received.failure = ended.err();
+        self.received
     }
 
     async fn take(&mut self) -> Result<()> {

@@ -58,10 +58,15 @@ impl Message {
     pub(super) fn json(&self, key: &[u8]) -> Json {
         let value = self.value();
         let value = serde_json::from_slice(&value).unwrap_or_else(|_| message::json(&value));
-        json!({
+        let mut json = json!({
             "key": message::json(key), "id": self.id, "time_ms": self.time_ms(), "delivery": self.delivery,
             "fields": message::json_fields(&self.fields), "value": value,
-        })
+        });
+        // What `--output` has shown can be asked for under the same name.
+        for (name, value) in super::write::members(key, self) {
+            json[name] = value;
+        }
+        json
     }
 }
 
@@ -141,6 +146,17 @@ mod tests {
         assert_eq!(read_stream(resp2).unwrap(), expected);
         assert_eq!(read_stream(resp3).unwrap(), expected);
         assert_eq!(read_stream(Value::NullArray).unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_shown_can_be_asked_for_under_the_same_name() {
+        let entry = Message { kind: Kind::Stream, id: "7-0".into(), ..Message::of_queue("x".into(), 1) };
+        for message in [Message::of_queue("x".into(), 1), entry] {
+            let asked = message.json(b"jobs");
+            for (name, shown) in crate::cmd::consume::write::members(b"jobs", &message) {
+                assert_eq!(asked[name], shown, "{name}");
+            }
+        }
     }
 
     #[test]

@@ -424,6 +424,7 @@ impl Source for Queue {
                 reason: reason.to_owned(),
                 error: Bytes::copy_from_slice(error.as_bytes()),
                 attempts: Vec::new(),
+                attempts_before: 0,
                 first_delivered_ms: 0,
                 died_ms: 0,
                 redrives: 0,

@@ -126,5 +126,11 @@ async fn expect_status(link: &mut Link, request: Request) -> Result<()> {
 /// The letter of a message that dies now.
 pub(super) fn letter(message: &Message, from: Provenance) -> DeadLetter {
     let (first_delivered_ms, attempts) = (message.history.first_ms, message.history.attempts.clone());
-    DeadLetter::new(message.fields.clone(), Provenance { attempts, first_delivered_ms, died_ms: now_ms(), ..from })
+    // The count of deliveries goes on where the list of attempts has ended.
+    let attempts_before = match attempts.len() as u64 {
+        0 => 0,
+        kept => message.delivery.saturating_sub(kept),
+    };
+    let from = Provenance { attempts, attempts_before, first_delivered_ms, died_ms: now_ms(), ..from };
+    DeadLetter::new(message.fields.clone(), from)
 }

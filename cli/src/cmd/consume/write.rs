@@ -75,7 +75,8 @@ impl Writer {
     }
 }
 
-fn members(key: &[u8], message: &Message) -> Vec<(&'static str, Json)> {
+/// What an object of `json` and `jsonl` has.
+pub(super) fn members(key: &[u8], message: &Message) -> Vec<(&'static str, Json)> {
     match message.kind {
         Kind::Queue => vec![("queue", message::json(key)), ("payload", message::json(message.payload()))],
         Kind::Stream => vec![

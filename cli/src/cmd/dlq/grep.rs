@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::absent::Seen;
 use super::entries::EntryId;
 use super::keys::{self, Place};
 use super::letters;
@@ -19,10 +20,10 @@ const COLUMNS: &[Column] = &[
     column("source", "SOURCE"),
     column("group", "GROUP"),
     column("reason", "REASON"),
-    column("attempts", "ATTEMPTS"),
+    column("attempts_total", "ATTEMPTS"),
     column("died_ms", "DIED"),
     column("error", "ERROR"),
-    column("message", "MESSAGE"),
+    column("fields", "MESSAGE"),
 ];
 
 /// List dead letters with a value, or an error, that a regular expression matches
@@ -49,7 +50,7 @@ pub(super) async fn run(args: GrepArgs) -> Result<Exit> {
 
 async fn list(servers: &mut Servers, place: &Place, matcher: &Matcher, output: OutputArgs) -> Result<Exit> {
     let mut records = output.records(COLUMNS);
-    let mut others = 0;
+    let (mut others, mut seen) = (0, Seen::default());
     let mut left = matcher.limit();
     let mut walk = whole_walk();
     while let Some(page) = next_page(servers, place, &mut walk).await? {
@@ -57,7 +58,9 @@ async fn list(servers: &mut Servers, place: &Place, matcher: &Matcher, output: O
             if left == 0 {
                 break;
             }
-            match DeadLetter::decode(&entry.fields) {
+            let decoded = DeadLetter::decode(&entry.fields);
+            seen.note(decoded.as_ref().ok());
+            match decoded {
                 Ok(letter) if matcher.takes(entry.id, &letter) => {
                     left -= 1;
                     records.add(row(entry.id, &letter))?;
@@ -73,6 +76,8 @@ async fn list(servers: &mut Servers, place: &Place, matcher: &Matcher, output: O
     records.finish()?;
     if others > 0 {
         say(&format!("{others} entries are not in the form of a dead letter; `rbq dlq show KEY ID` shows one"));
+    } else if left == matcher.limit() {
+        seen.tell_none(place);
     }
     Ok(Exit::Done)
 }
@@ -82,15 +87,11 @@ fn row(id: EntryId, letter: &DeadLetter) -> Vec<Cell> {
     vec![
         Cell::word(id.to_string()),
         Cell::bytes(&from.source),
-        optional(&from.group),
+        letters::optional(&from.group),
         Cell::word(&from.reason),
-        Cell::number(from.attempts.len() as u64),
+        Cell::number(from.attempts_total()),
         Cell::time_ms(from.died_ms),
-        optional(&from.error),
-        Cell::bytes(&letters::line(&letter.payload)),
+        letters::optional(&from.error),
+        Cell::bytes(&letters::line(&letter.payload)).with_json(letters::fields(&letter.payload)),
     ]
-}
-
-fn optional(bytes: &[u8]) -> Cell {
-    if bytes.is_empty() { Cell::none() } else { Cell::bytes(bytes) }
 }

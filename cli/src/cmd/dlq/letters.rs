@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use super::entries::EntryId;
 use crate::deadletter::{Attempt, DeadLetter, Field};
 use crate::print::message;
+use crate::records::Cell;
 
 /// The document that a jq expression is asked about. `fields` has the message's fields by name.
 pub(crate) fn document(id: EntryId, letter: &DeadLetter) -> Json {
@@ -27,6 +28,7 @@ pub(crate) fn members(id: EntryId, letter: &DeadLetter) -> Vec<(&'static str, Js
         ("reason", from.reason.as_str().into()),
         ("error", message::json(&from.error)),
         ("attempts", from.attempts.iter().map(attempt).collect()),
+        ("attempts_total", from.attempts_total().into()),
         ("first_delivered_ms", from.first_delivered_ms.into()),
         ("died_ms", from.died_ms.into()),
         ("redrives", from.redrives.into()),
@@ -40,6 +42,23 @@ pub(crate) fn members(id: EntryId, letter: &DeadLetter) -> Vec<(&'static str, Js
 /// One attempt, as a dead letter has it.
 pub(crate) fn attempt(attempt: &Attempt) -> Json {
     json!({ "consumer": message::json(&attempt.consumer), "at": attempt.at_ms })
+}
+
+/// The fields by name; a list of pairs where an object would lose something, a name that is no text or stands twice.
+pub(crate) fn fields(fields: &[Field]) -> Json {
+    let mut object = serde_json::Map::new();
+    for (name, value) in fields {
+        let name = std::str::from_utf8(name).ok();
+        if name.is_none_or(|name| object.insert(name.to_owned(), message::json(value)).is_some()) {
+            return pairs(fields);
+        }
+    }
+    Json::Object(object)
+}
+
+/// What may be empty: left out for people, an empty string for programs, which then need not ask whether it is there.
+pub(crate) fn optional(bytes: &[u8]) -> Cell {
+    if bytes.is_empty() { Cell::none().with_json("".into()) } else { Cell::bytes(bytes) }
 }
 
 /// Fields as a list of pairs.

@@ -25,6 +25,9 @@ const COLUMNS: &[Column] = &[
 /// List every dead-letter stream
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LsArgs {
+    /// Show those that are empty too
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -34,9 +37,13 @@ pub(crate) struct LsArgs {
 pub(super) async fn run(args: LsArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;
     let mut records = args.output.records(COLUMNS);
-    let now_ms = now_ms();
+    let (now_ms, mut empty) = (now_ms(), 0);
     for found in find::all(&mut servers).await? {
         let job = redrive::unfinished(&mut servers, &found.key).await?;
+        if found.length == 0 && job.is_none() && !args.all {
+            empty += 1;
+            continue;
+        }
         let letter = found.first.as_ref().and_then(|entry| DeadLetter::decode(&entry.fields).ok());
         let age = |ms: u64| Cell::span_ms(now_ms.saturating_sub(ms));
         records.add(vec![
@@ -52,6 +59,9 @@ pub(super) async fn run(args: LsArgs) -> Result<Exit> {
             Cell::maybe(job, Cell::word),
         ])?;
     }
-    records.finish()?;
+    records.finish_or_say(&match empty {
+        0 => "no dead letters".to_owned(),
+        streams => format!("no dead letters; --all shows the {streams} that are empty"),
+    })?;
     Ok(Exit::Done)
 }

@@ -2,6 +2,7 @@
 //!
 //! Every command takes the name of a dead-letter stream or that of its source; [`keys`] says how one is found from the other.
 
+mod absent;
 mod change;
 mod edit;
 mod entries;
@@ -19,6 +20,7 @@ mod stats;
 
 use clap::{Args, Subcommand};
 
+pub(crate) use self::keys::{LEDGER, is_named_so};
 use crate::exit::Exit;
 use crate::failure::Result;
 

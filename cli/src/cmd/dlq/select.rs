@@ -41,10 +41,10 @@ pub(crate) struct SelectArgs {
     until: Option<u64>,
     /// Only those with at least so many attempts
     #[arg(long, value_name = "N")]
-    min_attempts: Option<usize>,
+    min_attempts: Option<u64>,
     /// Only those with at most so many attempts
     #[arg(long, value_name = "N")]
-    max_attempts: Option<usize>,
+    max_attempts: Option<u64>,
     /// Only those with a value, or an error, that this regular expression matches
     #[arg(long = "match", value_name = "REGEX")]
     pattern: Option<String>,
@@ -66,10 +66,13 @@ pub(crate) struct Selection {
     reasons: Vec<String>,
     sources: Vec<String>,
     groups: Vec<String>,
+    /// Within the place that was named, whatever else is asked for.
+    of_source: Option<String>,
+    of_group: Option<String>,
     since_ms: Option<u64>,
     until_ms: Option<u64>,
-    min_attempts: Option<usize>,
-    max_attempts: Option<usize>,
+    min_attempts: Option<u64>,
+    max_attempts: Option<u64>,
     pattern: Option<String>,
     condition: Option<String>,
     ids: Option<BTreeSet<EntryId>>,
@@ -90,10 +93,12 @@ impl SelectArgs {
     /// # Errors
     /// A file that cannot be read or is no list of IDs.
     pub(crate) fn selection(&self, place: &Place) -> Result<Selection> {
-        let mut selection = Selection {
+        Ok(Selection {
             reasons: self.reason.clone(),
             sources: self.source.clone(),
             groups: self.group.clone(),
+            of_source: place.source.clone(),
+            of_group: place.group.clone(),
             since_ms: self.since,
             until_ms: self.until,
             min_attempts: self.min_attempts,
@@ -102,12 +107,7 @@ impl SelectArgs {
             condition: self.condition.clone(),
             ids: self.ids.as_deref().map(ids_in).transpose()?,
             limit: self.limit,
-        };
-        if let Some((source, group)) = &place.only {
-            selection.sources.push(source.clone());
-            selection.groups.push(group.clone());
-        }
-        Ok(selection)
+        })
     }
 
     /// The same, ready to be asked.
@@ -156,9 +156,11 @@ impl Matcher {
     pub(crate) fn takes(&self, id: EntryId, letter: &DeadLetter) -> bool {
         let (wanted, from) = (&self.selection, &letter.provenance);
         let named = |names: &[String], name: &[u8]| names.is_empty() || names.iter().any(|one| one.as_bytes() == name);
-        let attempts = from.attempts.len();
+        let attempts = from.attempts_total();
         self.takes_id(id)
             && named(&wanted.reasons, from.reason.as_bytes())
+            && wanted.of_source.as_ref().is_none_or(|source| from.source == *source)
+            && wanted.of_group.as_ref().is_none_or(|group| from.group == *group)
             && named(&wanted.sources, &from.source)
             && named(&wanted.groups, &from.group)
             && wanted.since_ms.is_none_or(|since| from.died_ms >= since)
@@ -212,6 +214,7 @@ mod tests {
             reason: "rejected".into(),
             error: "no stock".into(),
             attempts: vec![Attempt { consumer: "w".into(), at_ms: 1 }; 3],
+            attempts_before: 0,
             first_delivered_ms: 1,
             died_ms: 3000,
             redrives: 0,
@@ -234,6 +237,9 @@ mod tests {
             (Selection { reasons: words("max-deliver"), ..all() }, false),
             (Selection { sources: words("orders"), groups: words("billing"), ..all() }, true),
             (Selection { sources: words("orders"), groups: words("mail"), ..all() }, false),
+            (Selection { of_source: Some("orders".into()), of_group: Some("billing".into()), ..all() }, true),
+            (Selection { of_source: Some("mail".into()), sources: words("orders"), ..all() }, false),
+            (Selection { of_group: Some("mail".into()), groups: words("billing"), ..all() }, false),
             (Selection { since_ms: Some(3000), until_ms: Some(3001), ..all() }, true),
             (Selection { until_ms: Some(3000), ..all() }, false),
             (Selection { min_attempts: Some(3), max_attempts: Some(3), ..all() }, true),

@@ -7,23 +7,24 @@ use clap::Args;
 use rbq_client::Request;
 use serde_json::Value as Json;
 
+use super::absent::Seen;
 use super::entries::{self, Direction, Entry, EntryId, Walk};
 use super::keys::{self, Place};
 use super::letters;
 use super::redrive::Memory;
 use super::select::{Matcher, SelectArgs};
-use crate::deadletter::{Attempt, DeadLetter, Field};
+use crate::cmd::keyspace::kind::shell_word;
+use crate::deadletter::{ATTEMPTS_MAX, Attempt, DeadLetter, Field, Provenance};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::open::ServerArgs;
-use crate::print::message;
 use crate::records::{Cell, Column, OutputArgs, Records, column, hidden};
 use crate::servers::Servers;
 
 /// Entries of a page.
 pub(super) const PAGE: usize = 500;
 
-const COLUMNS: &[Column] = &[
+pub(super) const COLUMNS: &[Column] = &[
     column("id", "dead letter"),
     column("source", "source"),
     column("type", "type"),
@@ -32,6 +33,7 @@ const COLUMNS: &[Column] = &[
     column("reason", "reason"),
     column("error", "error"),
     column("attempts", "attempts"),
+    hidden("attempts_total"),
     column("first_delivered_ms", "first delivered"),
     column("died_ms", "died"),
     column("redrives", "redrives"),
@@ -75,14 +77,16 @@ async fn selected(
     memory: &Memory,
     mut records: Records,
 ) -> Result<Exit> {
-    let mut others = 0;
+    let (mut others, mut seen) = (0, Seen::default());
     let mut left = matcher.limit();
     let mut walk = whole_walk();
     while left > 0
         && let Some(page) = next_page(servers, place, &mut walk).await?
     {
         for entry in page {
-            match DeadLetter::decode(&entry.fields) {
+            let decoded = DeadLetter::decode(&entry.fields);
+            seen.note(decoded.as_ref().ok());
+            match decoded {
                 Ok(letter) if left > 0 && matcher.takes(entry.id, &letter) => {
                     left -= 1;
                     records.add(whole(entry.id, &memory.recalled(&letter)))?;
@@ -95,6 +99,8 @@ async fn selected(
     records.finish()?;
     if others > 0 {
         say(&format!("{others} entries are not in the form of a dead letter; `rbq dlq show KEY ID` shows one"));
+    } else if left == matcher.limit() {
+        seen.tell_none(place);
     }
     Ok(Exit::Done)
 }
@@ -112,7 +118,7 @@ async fn named(
         let found = Request::new("XRANGE").arg(&place.key).arg(&text).arg(&text);
         let Some(entry) = entries::read(servers.ask(&place.key, found).await?)?.into_iter().next() else {
             missing += 1;
-            say(&format!("error: `{}` has no entry {id}", place.name()));
+            say(&format!("error: {}", no_entry(place, *id)));
             continue;
         };
         records.add(match DeadLetter::decode(&entry.fields) {
@@ -124,6 +130,9 @@ async fn named(
         })?;
     }
     records.finish()?;
+    if missing > 0 {
+        say(&format!("hint: {}", what_there_is(place)));
+    }
     Ok(match missing {
         0 => Exit::Done,
         all if all == ids.len() => Exit::Failed,
@@ -147,24 +156,27 @@ pub(super) async fn next_page(servers: &mut Servers, place: &Place, walk: &mut W
     Ok(Some(page).filter(|page| !page.is_empty()))
 }
 
-fn whole(id: EntryId, letter: &DeadLetter) -> Vec<Cell> {
+/// All of a dead letter.
+pub(super) fn whole(id: EntryId, letter: &DeadLetter) -> Vec<Cell> {
     let from = &letter.provenance;
-    let time = |ms: u64| if ms == 0 { Cell::none() } else { Cell::time_ms(ms) };
+    // To programs the same as `export` says.
+    let time = |ms: u64| if ms == 0 { Cell::none().with_json(0.into()) } else { Cell::time_ms(ms) };
     let hash = letter.hash.to_string();
     let verdict = if letter.is_changed() { "the message was changed since" } else { "matches the message" };
     vec![
         Cell::word(id.to_string()),
         Cell::bytes(&from.source),
         Cell::word(from.kind.as_str()),
-        optional(&from.group),
-        optional(from.id.as_bytes()),
+        letters::optional(&from.group),
+        letters::optional(from.id.as_bytes()),
         Cell::word(&from.reason),
-        optional(&from.error),
-        attempts(&from.attempts),
+        letters::optional(&from.error),
+        attempts(from),
+        Cell::number(from.attempts_total()),
         time(from.first_delivered_ms),
         time(from.died_ms),
         Cell::number(from.redrives),
-        optional(from.job.as_bytes()),
+        letters::optional(from.job.as_bytes()),
         Cell::word(&hash).with_text(format!("{hash}, {verdict}")),
         Cell::yes_no(letter.is_changed()),
         fields(&letter.payload),
@@ -172,44 +184,45 @@ fn whole(id: EntryId, letter: &DeadLetter) -> Vec<Cell> {
 }
 
 /// An entry that is no dead letter: of all that could be known there is the ID and what it holds.
-fn bare(entry: &Entry) -> Vec<Cell> {
+pub(super) fn bare(entry: &Entry) -> Vec<Cell> {
     let mut cells: Vec<Cell> = COLUMNS.iter().map(|_| Cell::none()).collect();
     cells[0] = Cell::word(entry.id.to_string());
     cells[COLUMNS.len() - 1] = fields(&entry.fields);
     cells
 }
 
-/// A line each for people.
-fn attempts(attempts: &[Attempt]) -> Cell {
+/// A line each for people, behind how many of them there are where not all are known.
+fn attempts(from: &Provenance) -> Cell {
     let line = |attempt: &Attempt| {
         let (time, consumer) = (Cell::time_ms(attempt.at_ms), Cell::bytes(&attempt.consumer));
         format!("{}  {}", time.into_text(), consumer.into_text())
     };
-    let lines: Vec<_> = attempts.iter().map(line).collect();
-    let cell = Cell::json(attempts.iter().map(letters::attempt).collect());
-    cell.with_text(if lines.is_empty() { "-".to_owned() } else { lines.join("\n") })
+    let mut lines: Vec<_> = from.attempts.iter().map(line).collect();
+    if from.attempts_before > 0 {
+        let kept = match lines.len() {
+            1 => "the last one".to_owned(),
+            ATTEMPTS_MAX => "the last ten".to_owned(),
+            kept => format!("the last {kept}"),
+        };
+        lines.insert(0, format!("{kept} of {}:", from.attempts_total()));
+    }
+    let cell = Cell::json(from.attempts.iter().map(letters::attempt).collect());
+    if lines.is_empty() { Cell::none().with_json(Json::Array(vec![])) } else { cell.with_text(lines.join("\n")) }
 }
 
 /// A line each for people; for programs an object, or pairs where an object would lose something.
 fn fields(fields: &[Field]) -> Cell {
     let line = |(name, value): &Field| format!("{}: {}", Cell::bytes(name).into_text(), Cell::bytes(value).into_text());
     let lines: Vec<_> = fields.iter().map(line).collect();
-    Cell::json(object(fields).unwrap_or_else(|| letters::pairs(fields))).with_text(lines.join("\n"))
+    Cell::json(letters::fields(fields)).with_text(lines.join("\n"))
 }
 
-/// The fields by name, if every name is text and stands once.
-fn object(fields: &[Field]) -> Option<Json> {
-    let mut object = serde_json::Map::new();
-    for (name, value) in fields {
-        if object.insert(std::str::from_utf8(name).ok()?.to_owned(), message::json(value)).is_some() {
-            return None;
-        }
-    }
-    Some(Json::Object(object))
+fn no_entry(place: &Place, id: EntryId) -> String {
+    format!("`{}` has no entry {id}", place.name())
 }
 
-fn optional(bytes: &[u8]) -> Cell {
-    if bytes.is_empty() { Cell::none() } else { Cell::bytes(bytes) }
+fn what_there_is(place: &Place) -> String {
+    format!("`rbq dlq show {}` shows all there are, with their IDs", shell_word(&place.key))
 }
 
 /// The entry that a command is about.
@@ -220,7 +233,7 @@ pub(super) async fn one(servers: &mut Servers, place: &Place, id: EntryId) -> Re
     let text = id.to_string();
     let request = Request::new("XRANGE").arg(&place.key).arg(&text).arg(&text);
     let found = entries::read(servers.ask(&place.key, request).await?)?.into_iter().next();
-    let entry = found.ok_or_else(|| Failure::new(format!("`{}` has no entry {id}", place.name())))?;
+    let entry = found.ok_or_else(|| Failure::new(no_entry(place, id)).hint(what_there_is(place)))?;
     let letter = DeadLetter::decode(&entry.fields).map_err(|why| Failure::new(format!("{id} is {why}")))?;
     Ok((entry, letter))
 }

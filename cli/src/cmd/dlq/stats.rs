@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use super::keys::{self, shown};
+use super::absent::{Seen, origin};
+use super::keys;
 use super::select::SelectArgs;
 use super::show::{next_page, whole_walk};
 use crate::deadletter::DeadLetter;
@@ -71,11 +72,12 @@ pub(super) async fn run(args: StatsArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;
     let place = keys::resolve(&mut servers, &args.key).await?;
     let matcher = args.select.matcher(&place)?;
-    let (now_ms, mut left, mut stats) = (now_ms(), matcher.limit(), Stats::default());
+    let (now_ms, mut left, mut stats, mut seen) = (now_ms(), matcher.limit(), Stats::default(), Seen::default());
     let mut walk = whole_walk();
     while let Some(page) = next_page(&mut servers, &place, &mut walk).await? {
         for entry in page {
             let letter = DeadLetter::decode(&entry.fields).ok();
+            seen.note(letter.as_ref());
             let meant = match &letter {
                 Some(letter) => matcher.takes(entry.id, letter),
                 None => matcher.takes_entry(&entry),
@@ -90,20 +92,18 @@ pub(super) async fn run(args: StatsArgs) -> Result<Exit> {
             }
         }
     }
+    if stats.by.is_empty() {
+        seen.tell_none(&place);
+    }
     write(stats, now_ms, args.output)
 }
 
 fn count(stats: &mut Stats, letter: &DeadLetter, now_ms: u64) {
     let from = &letter.provenance;
-    let source = if from.group.is_empty() {
-        shown(&from.source)
-    } else {
-        format!("{}/{}", shown(&from.source), shown(&from.group))
-    };
     let error = String::from_utf8_lossy(&from.error);
     let error: String = error.lines().next().unwrap_or_default().chars().take(ERROR_CHARS_MAX).collect();
     stats.add("reason", from.reason.clone(), from.died_ms);
-    stats.add("source", source, from.died_ms);
+    stats.add("source", origin(letter), from.died_ms);
     stats.add("error", if error.is_empty() { "(none)".to_owned() } else { error }, from.died_ms);
     stats.add("age", age(now_ms.saturating_sub(from.died_ms)).to_owned(), from.died_ms);
 }

@@ -72,6 +72,6 @@ pub(super) async fn run(args: ConsumersArgs) -> Result<Exit> {
             Cell::maybe(consumer.inactive_ms, Cell::span_ms),
         ])?;
     }
-    records.finish()?;
+    records.finish_or_say("no consumers")?;
     Ok(Exit::Done)
 }

@@ -42,7 +42,7 @@ pub(super) async fn run(args: InfoArgs) -> Result<Exit> {
         (column("oldest_id", "oldest not acknowledged"), Cell::maybe(oldest, |id| Cell::word(id.to_string()))),
         (column("age_ms", "its age"), Cell::maybe(oldest.and_then(|id| id.age_ms(now_ms)), Cell::span_ms)),
         (column("consumers", "consumers"), Cell::number(group.consumers)),
-        (column("pending_max", "pending of one at most"), Cell::maybe(busiest, Cell::number)),
+        (column("pending_max", "most pending of one consumer"), Cell::maybe(busiest, Cell::number)),
         (column("idle_ms", "last heard of any"), Cell::maybe(quiet_ms, Cell::span_ms)),
     ])?;
     Ok(Exit::Done)

@@ -85,7 +85,7 @@ pub(super) async fn run(args: LagArgs) -> Result<Exit> {
         for found in look(&mut servers, &args).await? {
             records.add(found.cells(None))?;
         }
-        records.finish()?;
+        records.finish_or_say(&args.find.nothing("groups"))?;
         return Ok(Exit::Done);
     };
     if every.is_zero() {

@@ -58,6 +58,6 @@ pub(super) async fn run(args: LsArgs) -> Result<Exit> {
             ])?;
         }
     }
-    records.finish()?;
+    records.finish_or_say(&args.find.nothing("groups"))?;
     Ok(Exit::Done)
 }

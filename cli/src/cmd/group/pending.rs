@@ -90,7 +90,7 @@ pub(super) async fn run(args: PendingArgs) -> Result<Exit> {
             ])?;
         }
     }
-    records.finish()?;
+    records.finish_or_say("no pending entries")?;
     Ok(Exit::Done)
 }
 

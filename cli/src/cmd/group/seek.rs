@@ -43,8 +43,8 @@ pub(super) struct SeekArgs {
 pub(super) struct SetArgs {
     #[command(flatten)]
     name: GroupName,
-    /// The last ID it was delivered [default: the present one]
-    #[arg(long, value_name = "ID", group = "figures")]
+    /// The last ID it was delivered: 1700000000000-0, or 0 for none [default: the present one]
+    #[arg(long, value_name = "ID", group = "figures", value_parser = last_id)]
     last_id: Option<EntryId>,
     /// How many entries it has read since the stream's beginning, from which its lag is told
     #[arg(long, value_name = "ENTRIES", group = "figures")]
@@ -55,6 +55,14 @@ pub(super) struct SetArgs {
     consent: ConsentArgs,
     #[command(flatten)]
     server: ServerArgs,
+}
+
+/// An ID, or the first half of one, as XGROUP SETID takes it: `0` is before all.
+fn last_id(text: &str) -> std::result::Result<EntryId, String> {
+    match text.parse() {
+        Ok(ms) => Ok(EntryId { ms, seq: 0 }),
+        Err(_) => text.parse(),
+    }
 }
 
 pub(super) async fn seek(args: SeekArgs) -> Result<Exit> {

@@ -10,6 +10,7 @@ use clap::Args;
 use rbq_client::Request;
 
 use super::kind::{Kind, expect};
+use super::own::is_own;
 use crate::facts::{array, text, unexpected};
 use crate::failure::{Result, say};
 use crate::servers::Servers;
@@ -29,6 +30,9 @@ pub(crate) struct FindArgs {
     /// Show no more than this many
     #[arg(short, long, value_name = "KEYS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
+    /// Show rbq's own keys too (NAME:processing:CONSUMER, NAME:redriven), and dead-letter streams that are empty
+    #[arg(long)]
+    all: bool,
 }
 
 /// What a search came to.
@@ -40,18 +44,50 @@ pub(crate) struct Found {
 }
 
 impl FindArgs {
+    /// Which keys are looked for, as SCAN has it.
+    pub(crate) fn pattern(&self) -> Option<&[u8]> {
+        self.r#match.as_deref().map(str::as_bytes)
+    }
+
+    /// Whether our own keys are shown too.
+    pub(crate) fn is_all(&self) -> bool {
+        self.all
+    }
+
+    /// What is said when a listing of these is empty: "no queues".
+    pub(crate) fn nothing(&self, noun: &str) -> String {
+        match &self.r#match {
+            Some(pattern) => format!("no {noun} match `{pattern}`"),
+            None => format!("no {noun}"),
+        }
+    }
+
     /// The keys of this kind; says on stderr when there may be more.
     ///
     /// # Errors
     /// Of the server.
     pub(crate) async fn keys(&self, servers: &mut Servers, kind: Kind) -> Result<Vec<Vec<u8>>> {
+        self.keys_and(servers, kind, Vec::new()).await
+    }
+
+    /// The same, with others that are known without being keys.
+    ///
+    /// # Errors
+    /// Of the server.
+    pub(crate) async fn keys_and(
+        &self,
+        servers: &mut Servers,
+        kind: Kind,
+        others: Vec<Vec<u8>>,
+    ) -> Result<Vec<Vec<u8>>> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let found = search(servers, kind, self.r#match.as_deref().map(str::as_bytes), limit).await?;
-        if found.is_cut {
-            let shown = found.keys.len();
+        let found = search_for(servers, kind, self.pattern(), limit, |key| self.all || !is_own(kind, key)).await?;
+        let keys: BTreeSet<Vec<u8>> = found.keys.into_iter().chain(others).collect();
+        if found.is_cut || keys.len() > limit {
+            let shown = keys.len().min(limit);
             say(&format!("there may be more than these {shown}: --limit shows more, --match looks for fewer"));
         }
-        Ok(found.keys)
+        Ok(keys.into_iter().take(limit).collect())
     }
 
     /// The keys that are named, or without any all of this kind. `verb` is what a hint tells of a key of another kind.
@@ -81,6 +117,20 @@ impl FindArgs {
 /// # Errors
 /// Of the server.
 pub(crate) async fn search(servers: &mut Servers, kind: Kind, pattern: Option<&[u8]>, limit: usize) -> Result<Found> {
+    search_for(servers, kind, pattern, limit, |_| true).await
+}
+
+/// At most `limit` keys of a kind that are wanted, in the order of their names.
+///
+/// # Errors
+/// Of the server.
+pub(crate) async fn search_for(
+    servers: &mut Servers,
+    kind: Kind,
+    pattern: Option<&[u8]>,
+    limit: usize,
+    is_wanted: impl Fn(&[u8]) -> bool,
+) -> Result<Found> {
     let mut keys = BTreeSet::new();
     let mut is_cut = false;
     'nodes: for node in servers.nodes() {
@@ -98,7 +148,7 @@ pub(crate) async fn search(servers: &mut Servers, kind: Kind, pattern: Option<&[
             let mut page = array(reply).into_iter();
             cursor = page.next().as_ref().map(text).unwrap_or_default();
             let found = array(page.next().unwrap_or(rbq_resp::Value::Null));
-            keys.extend(found.iter().filter_map(|key| key.as_bytes()).map(<[u8]>::to_vec));
+            keys.extend(found.iter().filter_map(|key| key.as_bytes()).filter(|key| is_wanted(key)).map(<[u8]>::to_vec));
             let is_last = cursor == "0" || cursor.is_empty();
             if keys.len() > limit || (!is_last && (keys.len() == limit || step + 1 == STEPS_MAX)) {
                 is_cut = true;

@@ -3,7 +3,8 @@
 use rbq_client::Request;
 use rbq_resp::quote;
 
-use super::find::search;
+use super::find::search_for;
+use super::own::is_own;
 use crate::facts::text;
 use crate::failure::{Failure, Result};
 use crate::servers::Servers;
@@ -117,9 +118,13 @@ fn kind_word(held: &str) -> &str {
     if held == "list" { "queue" } else { held }
 }
 
-async fn missing(servers: &mut Servers, key: &[u8], kind: Kind) -> Result<Failure> {
+/// That there is no such key, with a hint of names like it.
+///
+/// # Errors
+/// Of the server.
+pub(crate) async fn missing(servers: &mut Servers, key: &[u8], kind: Kind) -> Result<Failure> {
     let failure = Failure::new(format!("there is no {} `{}`", kind.word(), shown(key)));
-    let candidates = search(servers, kind, None, CANDIDATES_MAX).await?.keys;
+    let candidates = search_for(servers, kind, None, CANDIDATES_MAX, |key| !is_own(kind, key)).await?.keys;
     let near = near(key, &candidates);
     if near.is_empty() {
         return Ok(failure.hint(format!("`rbq {} ls` shows all there are", kind.word())));

@@ -4,7 +4,7 @@ use clap::Args;
 use rbq_client::Request;
 use rbq_resp::Value;
 
-use super::{End, QueueName, messages};
+use super::{End, QueueName, hand, messages};
 use crate::cmd::keyspace::kind::{Kind, expect, shown};
 use crate::cmd::keyspace::purge::{Expect, watched};
 use crate::consent::{Answer, ConsentArgs, Plan};
@@ -77,11 +77,20 @@ pub(super) async fn trim(args: TrimArgs) -> Result<Exit> {
 pub(super) async fn purge(args: PurgeArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;
     let key = args.name.key();
-    let length = length(&mut servers, &key, "purge").await?;
+    let hand = hand::expect_queue(&mut servers, &key, "purge").await?;
+    let length = number(&servers.ask(&key, Request::new("LLEN").arg(&key)).await?).unwrap_or(0);
     args.expect.check(length, &key)?;
     let name = shown(&key);
-    let mut plan = Plan::new(format!("throw away all {} of `{name}`", messages(length)));
-    plan.line("they are not copied anywhere; what comes in until then goes as well");
+    let mut plan = match length {
+        0 => Plan::nothing(format!("throw away nothing: `{name}` is empty")),
+        _ => Plan::new(format!("throw away all {} of `{name}`", messages(length))),
+    };
+    if length > 0 {
+        plan.line("they are not copied anywhere; what comes in until then goes as well");
+    }
+    if !hand.is_empty() {
+        plan.line(hand.stays());
+    }
     if let Answer::Stop(exit) = args.consent.ask(&plan, &args.server)? {
         return Ok(exit);
     }

@@ -3,6 +3,7 @@
 //! New messages come in at the left and are taken at the right, unless `--take left` says that it is the other way round.
 
 mod cut;
+mod hand;
 mod info;
 mod ls;
 mod peek;

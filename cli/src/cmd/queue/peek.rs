@@ -38,7 +38,7 @@ pub(super) struct PeekArgs {
     server: ServerArgs,
 }
 
-const COLUMNS: &[Column] = &[column("number", "NUMBER"), column("message", "MESSAGE")];
+const COLUMNS: &[Column] = &[column("number", "NUMBER"), column("payload", "MESSAGE")];
 
 pub(super) async fn run(args: PeekArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;

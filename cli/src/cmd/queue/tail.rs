@@ -60,7 +60,7 @@ pub(super) struct TailArgs {
     server: ServerArgs,
 }
 
-const COLUMNS: &[Column] = &[column("message", "MESSAGE")];
+const COLUMNS: &[Column] = &[column("payload", "MESSAGE")];
 
 pub(super) async fn run(args: TailArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;

@@ -5,8 +5,8 @@ use rbq_client::Request;
 
 use super::StreamName;
 use super::ls::Figures;
-use crate::cmd::keyspace::groups;
 use crate::cmd::keyspace::kind::{Kind, expect};
+use crate::cmd::keyspace::{dead, groups};
 use crate::entries::EntryId;
 use crate::exit::Exit;
 use crate::facts::{number, unexpected};
@@ -37,11 +37,13 @@ pub(super) async fn run(args: InfoArgs) -> Result<Exit> {
     let expires_ms = number(&servers.look(&key, about(&["PTTL"])).await?);
     let groups = groups::of_stream(&mut servers, &key).await?;
     let now_ms = servers.time_ms().await?;
-    let mut dead = 0;
-    for name in [[key.as_slice(), b".dlq"].concat(), [b"{", key.as_slice(), b"}.dlq"].concat()] {
-        dead += number(&servers.look(&name, Request::new("XLEN").arg(&name)).await?).unwrap_or(0);
-    }
-    let id = |name| Cell::maybe(figures.facts.parsed::<EntryId>(name), |id| Cell::word(id.to_string()));
+    let dead = dead::by_name(&mut servers, &key).await?;
+    // No entry has this ID: where a server gives it, nothing was given or deleted yet.
+    let none = EntryId { ms: 0, seq: 0 };
+    let id = |name| {
+        let id = figures.facts.parsed::<EntryId>(name).filter(|id| *id != none);
+        Cell::maybe(id, |id| Cell::word(id.to_string()))
+    };
     let of = |id: Option<EntryId>| Cell::maybe(id, |id| Cell::word(id.to_string()));
     let age = |id: Option<EntryId>| Cell::maybe(id.and_then(|id| id.age_ms(now_ms)), Cell::span_ms);
     args.output.one(vec![
@@ -58,7 +60,7 @@ pub(super) async fn run(args: InfoArgs) -> Result<Exit> {
         (column("groups", "groups"), Cell::number(groups.len() as u64)),
         (column("consumers", "consumers"), Cell::number(groups.iter().map(|group| group.consumers).sum::<u64>())),
         (column("pending", "pending"), Cell::number(groups.iter().map(|group| group.pending).sum::<u64>())),
-        (column("dead", "dead letters"), Cell::number(dead)),
+        (column("dead", "dead letters"), dead),
         (column("memory_bytes", "memory"), Cell::maybe(memory, Cell::size_bytes)),
         (column("expires_in_ms", "expires in"), Cell::maybe(expires_ms, Cell::span_ms)),
     ])?;

@@ -11,6 +11,7 @@ use rbq_client::Request;
 use rbq_resp::Value;
 use tokio::time::sleep;
 
+use crate::cmd::dlq::is_named_so;
 use crate::cmd::keyspace::find::FindArgs;
 use crate::cmd::keyspace::groups::{self, COUNT_MAX, Counted, Group};
 use crate::cmd::keyspace::kind::Kind;
@@ -85,6 +86,7 @@ impl Figures {
 
 pub(super) async fn run(args: LsArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;
+    let is_named = !args.streams.is_empty();
     let keys = args.find.keys_or_all(&mut servers, args.streams, Kind::Stream, "ls").await?;
     let before = match args.sample {
         Some(apart) => {
@@ -102,6 +104,10 @@ pub(super) async fn run(args: LsArgs) -> Result<Exit> {
     for (index, (key, groups)) in keys.iter().zip(groups).enumerate() {
         // Gone since, or not a stream any more.
         let Some(figures) = &now[index] else { continue };
+        // What a re-drive has emptied is left there for the next to die.
+        if figures.length == 0 && is_named_so(key) && !is_named && !args.find.is_all() {
+            continue;
+        }
         let rate = match &before {
             None => figures.rate(),
             Some((before, seconds)) => before[index]
@@ -119,7 +125,7 @@ pub(super) async fn run(args: LsArgs) -> Result<Exit> {
         cells.extend(backlog(&mut servers, key, &groups::read(groups)).await?);
         records.add(cells)?;
     }
-    records.finish()?;
+    records.finish_or_say(&args.find.nothing("streams"))?;
     Ok(Exit::Done)
 }
 

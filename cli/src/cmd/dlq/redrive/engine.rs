@@ -14,6 +14,7 @@ use super::job::{self, At, Keys, Spec};
 use super::ledger::Ledger;
 use super::route::Rules;
 use super::step::Step;
+use super::undo;
 use crate::deadletter::DeadLetter;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
@@ -123,11 +124,12 @@ impl<'a> Engine<'a> {
         self.matcher.limit().saturating_sub(self.at.counts.moved())
     }
 
-    /// Runs to an end.
+    /// Makes whole what was cut off, and runs to an end.
     ///
     /// # Errors
     /// Of a server, or it is no longer our turn. The job stays where it is.
     pub(super) async fn run(&mut self, interrupt: &mut Interrupt, progress: &mut Progress) -> Result<End> {
+        undo::recover(self.servers, &self.keys, &mut self.at).await?;
         let (begun, mut moved_here, mut contended) = (Instant::now(), 0, 0);
         loop {
             if interrupt.was_pressed() {

@@ -18,13 +18,16 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::super::change::Changes;
 use super::super::entries::{Direction, EntryId};
-use super::super::keys::{Place, QUARANTINE, beside};
+use super::super::keys::{LEDGER, Place, QUARANTINE, beside};
 use super::super::select::Selection;
 use crate::failure::{Failure, Result};
 use crate::servers::{Servers, transact};
 
 /// The layout of what is kept. Another one is refused: a job is finished by the program that understands it.
 const VERSION: u32 = 1;
+
+/// Between the word of an owner and how often it has taken its turn.
+const TURN: char = '/';
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +55,13 @@ pub(super) struct Goal {
     pub(super) to: Option<String>,
     pub(super) map: Vec<(String, String)>,
     pub(super) front: bool,
+    /// Whether a target that is not there may be made; jobs that were begun without the word could do without it.
+    #[serde(default = "may_create")]
+    pub(super) create: bool,
+}
+
+fn may_create() -> bool {
+    true
 }
 
 /// How far it is.
@@ -103,7 +113,7 @@ impl Keys {
             spec: spec_key(servers, &place.key),
             at: beside(":redrive:at"),
             undo: beside(":redrive:undo"),
-            ledger: beside(":redriven"),
+            ledger: beside(LEDGER),
             quarantine: beside(QUARANTINE),
         }
     }
@@ -170,6 +180,7 @@ impl Spec {
             parse(&servers.ask(&keys.letters, Request::new("GET").arg(&keys.spec)).await?)?;
         let raw = raw.ok_or_else(|| {
             Failure::new(format!("there is no unfinished job on `{}`: {job} is done, or was given up", place.name()))
+                .hint("`rbq dlq ls` shows the jobs that are not finished; without --resume a new one begins")
         })?;
         if raw["version"] != VERSION {
             return Err(Failure::new(format!(
@@ -204,6 +215,25 @@ impl Spec {
 
     /// Takes the turn on a job that was begun.
     pub(super) async fn take_over(&self, servers: &mut Servers, keys: &Keys, owner: &str) -> Result<At> {
+        self.take_turn(servers, keys, owner, |_| true).await
+    }
+
+    /// Takes the turn once more, if it is still ours: what an earlier connection had under way comes to nothing.
+    pub(super) async fn keep_turn(&self, servers: &mut Servers, keys: &Keys, owner: &str) -> Result<At> {
+        // Whether an earlier try arrived may not be known, so all of ours begin with the same word.
+        let word = owner.split(TURN).next().unwrap_or_default();
+        let turn = owner.split(TURN).nth(1).and_then(|turn| turn.parse::<u64>().ok()).unwrap_or(0);
+        let is_ours = |there: &str| there.split(TURN).next() == Some(word);
+        self.take_turn(servers, keys, &format!("{word}{TURN}{}", turn + 1), is_ours).await
+    }
+
+    async fn take_turn(
+        &self,
+        servers: &mut Servers,
+        keys: &Keys,
+        owner: &str,
+        may_take: impl Fn(&str) -> bool,
+    ) -> Result<At> {
         let link = servers.of(&keys.letters).await?;
         loop {
             link.call(Request::new("WATCH").arg(&keys.at).arg(&keys.spec)).await?;
@@ -212,7 +242,11 @@ impl Spec {
             if spec.as_ref().is_none_or(|spec| spec.job != self.job) {
                 return Err(Failure::new(format!("job {} has just been finished or given up", self.job)));
             }
-            let at = At { owner: owner.to_owned(), ..at.unwrap_or_default() };
+            let at = at.unwrap_or_default();
+            if !may_take(&at.owner) {
+                return Err(turn_taken());
+            }
+            let at = At { owner: owner.to_owned(), ..at };
             // Whoever had the turn may be in the middle of a step.
             if transact(link, vec![set(&keys.at, &at)]).await?.is_some() {
                 return Ok(at);

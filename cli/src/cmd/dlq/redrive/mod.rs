@@ -6,11 +6,12 @@
 //!   job      what the server keeps of a re-drive under way; one a dead-letter stream
 //!   step     a page of letters in one transaction            undo   … made whole if it is cut off
 //!   apart    … where no transaction can hold both keys       ledger what was sent, how often
-//!   engine   step after step
+//!   engine   step after step                             again  … over a connection that was lost
 //! ```
 //!
 //! Only entries that are there when a job begins are touched: what dies again has a later ID, and is for the next job.
 
+mod again;
 mod apart;
 mod audit;
 mod engine;
@@ -24,6 +25,7 @@ mod undo;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use rbq_client::Request;
@@ -31,7 +33,7 @@ use rbq_resp::Value;
 
 use self::audit::Audit;
 use self::engine::{End, Engine, Parts};
-use self::job::{At, Goal, Keys, Spec};
+use self::job::{At, Counts, Goal, Keys, Spec};
 use self::ledger::Ledger;
 use self::route::Rules;
 use self::survey::messages;
@@ -40,10 +42,12 @@ use super::entries::{self, Direction};
 use super::keys::{self, Place};
 use super::select::{Matcher, SelectArgs};
 use crate::consent::{Answer, ConsentArgs, Plan};
+use crate::duration;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
+use crate::outage::Outage;
 use crate::progress::Progress;
 use crate::servers::Servers;
 
@@ -90,6 +94,9 @@ struct TargetArgs {
     /// Send what came from OLD to NEW; may be given several times
     #[arg(long, value_name = "OLD=NEW", value_parser = mapping)]
     map: Vec<(String, String)>,
+    /// Make the key that --to or --map names where it is not there
+    #[arg(long)]
+    create: bool,
     /// Queues: at the front, so that they are the next to be taken, in their old order
     #[arg(long)]
     front: bool,
@@ -116,6 +123,9 @@ struct RunArgs {
     /// Append a line of JSON to this file for every message
     #[arg(long, value_name = "FILE")]
     audit: Option<PathBuf>,
+    /// When the connection is lost, try this long to reach the server again; `0s` leaves the job to be resumed at once
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "30s")]
+    reconnect: Duration,
     /// Finish this job, which was interrupted; what was asked for then holds still
     #[arg(long, value_name = "JOB", conflicts_with_all = NOT_ON_RESUME)]
     resume: Option<String>,
@@ -128,7 +138,7 @@ struct RunArgs {
 }
 
 /// What a job has settled when it began.
-const NOT_ON_RESUME: [&str; 23] = [
+const NOT_ON_RESUME: [&str; 24] = [
     "reason",
     "source",
     "group",
@@ -144,6 +154,7 @@ const NOT_ON_RESUME: [&str; 23] = [
     "all_groups",
     "to",
     "map",
+    "create",
     "front",
     "at_least_once",
     "set",
@@ -195,11 +206,11 @@ async fn new_spec(args: &RedriveArgs, servers: &mut Servers, place: &Place) -> R
     let Some(last) = entries::read(servers.ask(&place.key, newest).await?)?.first().map(|entry| entry.id) else {
         return Ok(None);
     };
-    let TargetArgs { append, all_groups, to, map, front, at_least_once } = args.target.clone();
+    let TargetArgs { append, all_groups, to, map, create, front, at_least_once } = args.target.clone();
     // Whoever is put at the front last is the first to be taken: from the newest on, the old order is kept.
     let direction = if front { Direction::NewestFirst } else { Direction::OldestFirst };
     let mut spec = Spec::new(random_word()[..8].to_owned(), last, direction, args.select.selection(place)?);
-    spec.goal = Goal { append, all_groups, to, map, front };
+    spec.goal = Goal { append, all_groups, to, map, front, create };
     spec.changes = args.change.changes();
     spec.max_redrives = args.run.max_redrives.unwrap_or(3);
     spec.batch = args.run.batch.map_or(BATCH, |batch| batch as usize);
@@ -243,21 +254,36 @@ async fn redrive(
     let mut interrupt = Interrupt::listen()?;
     let audit = Audit::open(args.run.audit.as_deref(), &spec.job)?;
     let owner = random_word();
-    let mut at = match args.run.resume {
+    // Before the job begins: from then on what is lost is gone on with.
+    let has_xnack = knows_xnack(servers, &keys).await?;
+    let elsewhere = &mut Servers::connect(&args.server).await?;
+    let at = match args.run.resume {
         Some(_) => spec.take_over(servers, &keys, &owner).await?,
         None => spec.begin(servers, &keys, place, &owner).await?,
     };
     let resume = resume_command(args, place, &spec.job);
     say(&format!("job {}; if it is interrupted: {resume}", spec.job));
-    undo::recover(servers, &keys, &mut at).await?;
-    let has_xnack = knows_xnack(servers, &keys).await?;
-    let mut elsewhere = Servers::connect(&args.server).await?;
-    let elsewhere = &mut elsewhere;
+    if let Some(advice) = args.server.password_left_out() {
+        say(&format!("  {advice}"));
+    }
     let mut engine =
         Engine::new(&spec, Parts { servers, elsewhere, keys, rules, matcher, ledger, at, audit, has_xnack });
     let label = format!("re-driving {}", place.name());
     let mut progress = if args.run.quiet { Progress::silent() } else { Progress::start(&label, expected) };
-    let ended = engine.run(&mut interrupt, &mut progress).await;
+    let mut outage = Outage::new(args.run.reconnect);
+    let ended = loop {
+        let why = match engine.run(&mut interrupt, &mut progress).await {
+            Ok(end) => break Ok(end),
+            Err(why) if args.run.reconnect.is_zero() => break Err(why),
+            Err(why) => why,
+        };
+        let before = engine.at.counts.moved();
+        match again::come_back(&mut engine, (&spec, &args.server), &mut outage, &mut interrupt, why).await {
+            Ok(None) => progress.add(engine.at.counts.moved().saturating_sub(before)),
+            Ok(Some(end)) => break Ok(end),
+            Err(failure) => break Err(failure),
+        }
+    };
     progress.finish();
     finish(&mut engine, ended, &interrupt, args.run.quiet, &resume).await
 }
@@ -271,21 +297,19 @@ async fn finish(
     resume: &str,
 ) -> Result<Exit> {
     let to_go_on = |failure: Failure| failure.hint(format!("`{resume}` goes on"));
-    let end = ended.map_err(to_go_on)?;
-    if end == End::Done {
-        engine.close().await.map_err(to_go_on)?;
-    }
+    let end = match ended {
+        Ok(End::Done) => engine.close().await.map(|()| End::Done),
+        other => other,
+    };
     let counts = &engine.at.counts;
     if !quiet {
-        let skipped: u64 = counts.skipped.values().sum();
-        say(&format!(
-            "re-driven {}, quarantined {}, put back {}, skipped {skipped}",
-            counts.redriven, counts.quarantined, counts.restored
-        ));
-        for (why, count) in &counts.skipped {
-            say(&format!("  skipped {count}: {why}"));
-        }
+        tell(counts);
     }
+    let end = match end {
+        Ok(end) => end,
+        Err(failure) if counts.moved() > 0 => return Err(to_go_on(failure.after_a_part())),
+        Err(failure) => return Err(to_go_on(failure)),
+    };
     match end {
         End::Done if counts.not_sent() > 0 => Ok(Exit::Partly),
         End::Done => Ok(Exit::Done),
@@ -297,6 +321,17 @@ async fn finish(
             let sent = messages(counts.redriven);
             Err(to_go_on(Failure::partly(format!("stopped: {died} of {sent} sent back have died again"))))
         }
+    }
+}
+
+fn tell(counts: &Counts) {
+    let skipped: u64 = counts.skipped.values().sum();
+    say(&format!(
+        "re-driven {}, quarantined {}, put back {}, skipped {skipped}",
+        counts.redriven, counts.quarantined, counts.restored
+    ));
+    for (why, count) in &counts.skipped {
+        say(&format!("  skipped {count}: {why}"));
     }
 }
 

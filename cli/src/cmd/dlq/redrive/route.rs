@@ -20,6 +20,7 @@ use rbq_resp::Value;
 
 use super::super::change::Changer;
 use super::super::entries::{self, Entry, append};
+use super::super::keys::shown;
 use super::job::{Goal, Keys};
 use crate::deadletter::{DeadLetter, Field, PayloadHash, QUEUE_FIELD, SourceKind};
 use crate::failure::Result;
@@ -43,6 +44,8 @@ pub(super) enum Way {
 pub(super) enum Skip {
     NoLetter,
     SourceGone,
+    /// What a person named is not there.
+    NoTarget(Bytes),
     GroupGone,
     EntryGone,
     Changed,
@@ -59,6 +62,7 @@ impl fmt::Display for Skip {
         f.write_str(match self {
             Self::NoLetter => "not in the form of a dead letter",
             Self::SourceGone => "the source is gone (--to or --map names another)",
+            Self::NoTarget(key) => return write!(f, "there is no `{}` (--create makes it)", shown(key)),
             Self::GroupGone => "the group is gone (--to, --map or --all-groups)",
             Self::EntryGone => "the original entry is gone (--append makes a new one, which every group sees)",
             Self::Changed => "the message was changed (--append makes a new entry, which every group sees)",
@@ -77,13 +81,24 @@ impl fmt::Display for Skip {
 pub(super) enum Wish {
     /// Back to the group; as a new entry if the original is gone and `append` allows it.
     Group,
-    /// To this key. `create`: it was named by a person, so it may be new.
+    /// To this key.
     Key {
         key: Bytes,
-        create: bool,
+        absent: Absent,
     },
     Quarantine,
     Stay(Skip),
+}
+
+/// What it means that a key is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// It is an empty queue, or somebody agreed to a new key.
+    Fill,
+    /// The source is gone.
+    Gone,
+    /// Perhaps a slip in a name that was typed: what goes there would be read by nobody.
+    Unknown,
 }
 
 /// A letter, what is meant for it, and the message as it will be sent.
@@ -126,16 +141,17 @@ impl Rules {
 
     fn wish(&self, letter: &DeadLetter, payload: &[Field]) -> Wish {
         let from = &letter.provenance;
-        let source = || Wish::Key { key: from.source.clone(), create: false };
-        if let Some((_, new)) = self.goal.map.iter().find(|(old, _)| from.source == *old) {
-            return Wish::Key { key: new.clone().into(), create: true };
-        }
-        if let Some(to) = &self.goal.to {
-            return Wish::Key { key: to.clone().into(), create: true };
+        let source = || Wish::Key { key: from.source.clone(), absent: Absent::Gone };
+        let mapped = self.goal.map.iter().find(|(old, _)| from.source == *old).map(|(_, new)| new);
+        if let Some(to) = mapped.or(self.goal.to.as_ref()) {
+            // Its own queue may well be empty; whether that is another's name is not known.
+            let is_own_queue = from.kind == SourceKind::Queue && from.source == *to;
+            let absent = if self.goal.create || is_own_queue { Absent::Fill } else { Absent::Unknown };
+            return Wish::Key { key: to.clone().into(), absent };
         }
         match from.kind {
             // An empty queue is no key at all, so a queue is never gone.
-            SourceKind::Queue => Wish::Key { key: from.source.clone(), create: true },
+            SourceKind::Queue => Wish::Key { key: from.source.clone(), absent: Absent::Fill },
             SourceKind::Stream if self.goal.all_groups => source(),
             SourceKind::Stream if PayloadHash::of(payload) == letter.hash => Wish::Group,
             SourceKind::Stream if self.goal.append => source(),
@@ -149,7 +165,7 @@ impl Rules {
             (Wish::Stay(skip), _) => Err(skip.clone()),
             (_, None) => Err(Skip::NoLetter),
             (Wish::Quarantine, _) => Ok(Way::Quarantine),
-            (Wish::Key { key, create }, Some(letter)) => self.to_key(key, *create, case, letter, facts),
+            (Wish::Key { key, absent }, Some(letter)) => self.to_key(key, *absent, case, letter, facts),
             (Wish::Group, Some(letter)) => self.to_group(case, letter, facts),
         }
     }
@@ -169,7 +185,7 @@ impl Rules {
             return Ok(Way::Hand { key: from.source.clone(), group: from.group.clone(), id: from.id.clone() });
         }
         if self.goal.append {
-            return self.to_key(&from.source, false, case, letter, facts);
+            return self.to_key(&from.source, Absent::Gone, case, letter, facts);
         }
         Err(Skip::EntryGone)
     }
@@ -177,7 +193,7 @@ impl Rules {
     fn to_key(
         &self,
         key: &Bytes,
-        create: bool,
+        absent: Absent,
         case: &Case,
         letter: &DeadLetter,
         facts: &Facts,
@@ -185,8 +201,11 @@ impl Rules {
         let is_queue = match facts.kind(key) {
             "stream" => false,
             "list" => true,
-            "none" if create => letter.provenance.kind == SourceKind::Queue,
-            "none" => return Err(Skip::SourceGone),
+            "none" => match absent {
+                Absent::Fill => letter.provenance.kind == SourceKind::Queue,
+                Absent::Gone => return Err(Skip::SourceGone),
+                Absent::Unknown => return Err(Skip::NoTarget(key.clone())),
+            },
             _ => return Err(Skip::WrongType),
         };
         match case.payload.as_slice() {
@@ -255,6 +274,11 @@ impl Facts {
         let from = &case.letter.as_ref()?.provenance;
         let wanted = case.wish == Wish::Group && self.kind(&from.source) == "stream";
         wanted.then_some((&from.source, from.id.as_str()))
+    }
+
+    /// Whether there is no such key, and it is about to be made.
+    pub(super) fn is_new(&self, key: &Bytes) -> bool {
+        self.kind(key) == "none"
     }
 
     fn kind(&self, key: &Bytes) -> &str {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::absent::origin;
 use super::super::entries::{self, Walk};
 use super::super::keys::{Place, shown};
 use super::super::select::Matcher;
@@ -58,7 +59,7 @@ pub(super) async fn survey(
                 Reach::Together | Reach::Apart => Ok(way),
                 Reach::Nowhere => Err(Skip::NoToken),
             };
-            survey.count(keys, case, rules.way(case, &facts).and_then(reach));
+            survey.count(keys, case, rules.way(case, &facts).and_then(reach), &facts);
         }
     }
 }
@@ -76,11 +77,9 @@ pub(super) fn cases(page: Vec<entries::Entry>, matcher: &Matcher, rules: &Rules,
 }
 
 impl Survey {
-    fn count(&mut self, keys: &Keys, case: &Case, way: std::result::Result<Way, Skip>) {
+    fn count(&mut self, keys: &Keys, case: &Case, way: std::result::Result<Way, Skip>, facts: &Facts) {
         if let Some(letter) = &case.letter {
-            let from = &letter.provenance;
-            let group = if from.group.is_empty() { String::new() } else { format!("/{}", shown(&from.group)) };
-            let origin = format!("{}{group}, {}", shown(&from.source), from.reason);
+            let origin = format!("{}, {}", origin(letter), letter.provenance.reason);
             *self.origins.entry(origin).or_default() += 1;
         }
         let way = match way {
@@ -91,13 +90,17 @@ impl Survey {
             }
         };
         self.moving += 1;
-        let (key, group) = way.target(keys);
-        let key = shown(&key);
+        let (target, group) = way.target(keys);
+        let key = shown(&target);
+        let is_own = case.letter.as_ref().is_some_and(|letter| letter.provenance.source == target);
+        let is_new = !is_own && facts.is_new(&target);
         let line = match &way {
             Way::Hand { .. } => {
                 format!("back to group `{}` of `{key}`, attempts 0", shown(&group.expect("it is a group's")))
             }
+            Way::Append { .. } if is_new => format!("a new entry of `{key}`, which is made for it and has no groups"),
             Way::Append { .. } => format!("a new entry of `{key}`, which every group of it sees"),
+            Way::Push { .. } if is_new => format!("to queue `{key}`, which is not there yet"),
             Way::Push { front: true, .. } => format!("to the front of queue `{key}`"),
             Way::Push { .. } => format!("to the tail of queue `{key}`"),
             Way::Quarantine => format!("into quarantine, `{key}`: sent back too often"),
