@@ -280,7 +280,8 @@ impl Plan {
 
     /// What was durable once and is in no file that can be read is lost too, though no bytes of it are dropped.
     fn tell_what_is_nowhere(&mut self) {
-        if self.note.lsn > self.keeps {
+        let is_told = self.dropped.iter().any(|dropped| dropped.first_lsn.is_some());
+        if self.note.lsn > self.keeps && !is_told {
             let why = format!("it says that records up to {} were on the disk", self.note.lsn);
             let first_lsn = Some(self.keeps + 1);
             self.dropped.push(Dropped { file: names::DURABLE.into(), offset: 0, bytes: 0, first_lsn, why });
