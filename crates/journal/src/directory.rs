@@ -1,7 +1,8 @@
 //! A directory of the real file system.
 //!
 //! The lock is `flock`: the kernel lets go of it when its process ends in whatever way, so a lock file that is left
-//! over from a crash locks nobody out. The process id in it is for people.
+//! over from a crash locks nobody out. The process id in it is for people. The directory itself is locked too: a lock file that
+//! somebody removed, as if it were one left over, lets nobody in either.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -47,12 +48,23 @@ impl Directory {
     /// Asks whether a process has the directory locked, and changes nothing: for whoever only reads. A start that tries
     /// in this very moment is refused, so it is asked once and not again and again.
     pub fn probe_lock(&self) -> Result<(), LockError> {
+        self.lock_itself(FlockOperation::NonBlockingLockShared)?;
         let file = match File::open(self.path.join(names::LOCK)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(LockError::Io(error)),
         };
         flock(file, FlockOperation::NonBlockingLockShared).map(drop)
+    }
+
+    /// Where the file system has no locks of directories, the lock file has to do.
+    fn lock_itself(&self, how: FlockOperation) -> Result<File, LockError> {
+        let directory = File::open(&self.path).map_err(LockError::Io)?;
+        if rustix::fs::flock(&directory, how) == Err(rustix::io::Errno::WOULDBLOCK) {
+            let text = fs::read_to_string(self.path.join(names::LOCK)).unwrap_or_default();
+            return Err(LockError::InUse { pid: text.trim().parse().ok() });
+        }
+        Ok(directory)
     }
 
     /// Where it is.
@@ -100,13 +112,14 @@ impl Storage for Directory {
     }
 
     fn lock(&self, name: &str) -> Result<Lock, LockError> {
+        let directory = self.lock_itself(FlockOperation::NonBlockingLockExclusive)?;
         let path = self.path.join(name);
         let mut how = OpenOptions::new();
         let file = how.read(true).write(true).create(true).truncate(false).open(path).map_err(LockError::Io)?;
         let mut file = flock(file, FlockOperation::NonBlockingLockExclusive)?;
         let written = file.set_len(0).and_then(|()| file.rewind());
         written.and_then(|()| writeln!(file, "{}", std::process::id())).map_err(LockError::Io)?;
-        Ok(Box::new(file))
+        Ok(Box::new((file, directory)))
     }
 
     fn free_bytes(&self) -> io::Result<u64> {

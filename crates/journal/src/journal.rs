@@ -179,7 +179,8 @@ impl Journal {
                     self.shared.note_time_taken(begun.elapsed());
                 }
             }
-            Ok(Written::NotAll) => self.shared.rouse(),
+            // What is left is with the log and no longer with what was gathered: that alone would wake nobody.
+            Ok(Written::NotAll) => self.shared.wake(),
             Err(fatal) => self.shared.has_ended(Some(&fatal)),
         }
     }
@@ -397,7 +398,17 @@ fn write_log(shared: &Shared, log: &Mutex<Log>) {
             break Ok(());
         }
         let (begun, before) = (Instant::now(), shared.written());
-        let turn = log.lock().turn(shared.elapsed_ms());
+        let (turn, due) = {
+            let mut log = log.lock();
+            (log.turn(shared.elapsed_ms()), log.due_sync(shared.elapsed_ms()))
+        };
+        if let Some(due) = due.filter(|_| turn.is_ok()) {
+            if let Err(fatal) = due.make() {
+                break Err(fatal);
+            }
+            log.lock().settle(&due, shared.elapsed_ms());
+            continue;
+        }
         match turn {
             Err(fatal) => break Err(fatal),
             Ok(Turn::Worked) if shared.policy() == Policy::Always => {

@@ -71,6 +71,23 @@ pub(crate) enum Turn {
     Idle { again_in_ms: Option<u64> },
 }
 
+/// A sync that is made while others write.
+pub(crate) struct DueSync {
+    file: NamedFile,
+    faults: Faults,
+    sequence: u64,
+    written: Lsn,
+}
+
+impl DueSync {
+    pub(crate) fn make(&self) -> Result<(), Fatal> {
+        if !self.faults.skip_fsync() {
+            self.file.sync_data()?;
+        }
+        Ok(())
+    }
+}
+
 /// How far a write by an appender came.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Written {
@@ -109,7 +126,7 @@ impl Log {
         }
     }
 
-    /// Does what there is to do. `now_ms` only has to grow.
+    /// Does what there is to do, but for a sync that may be [due](Self::due_sync). `now_ms` only has to grow.
     pub(crate) fn turn(&mut self, now_ms: u64) -> Result<Turn, Fatal> {
         let was = (self.written, self.synced);
         if self.taken.is_done() {
@@ -124,13 +141,8 @@ impl Log {
                 return Ok(Turn::NeedsSegment);
             }
         }
-        let mut was = was;
-        if self.is_sync_due(now_ms) {
-            if self.shared.policy() != Policy::Always && self.tell_if_advanced(was) {
-                // Whoever waits for the write alone does not wait for the sync.
-                was = (self.written, self.synced);
-            }
-            self.sync_as_due(now_ms)?;
+        if self.shared.policy() == Policy::Always && self.has_unsynced() {
+            self.sync_for_answers(now_ms)?;
         }
         let has_room_again = has_work && self.shared.settled(self.taken.bytes());
         if !self.tell_if_advanced(was) && has_room_again {
@@ -159,7 +171,7 @@ impl Log {
         }
         let is_synced = self.shared.policy() == Policy::Always;
         if is_synced {
-            self.sync_as_due(now_ms)?;
+            self.sync_for_answers(now_ms)?;
         }
         let has_room_again = self.shared.settled(self.taken.bytes());
         if !self.tell_if_advanced(was) && has_room_again {
@@ -168,14 +180,34 @@ impl Log {
         Ok(Written::All { is_synced })
     }
 
-    /// The sync that the policy asks for now.
-    fn sync_as_due(&mut self, now_ms: u64) -> Result<(), Fatal> {
-        if self.shared.options.faults.ack_before_sync() && self.shared.policy() == Policy::Always {
+    /// The sync that answers wait for.
+    fn sync_for_answers(&mut self, now_ms: u64) -> Result<(), Fatal> {
+        if self.shared.options.faults.ack_before_sync() {
             self.shared.publish(self.written, self.written);
         }
         self.sync()?;
         self.synced_at_ms = now_ms;
         Ok(())
+    }
+
+    /// The sync that falls due where answers wait for the write alone. Whoever makes it lets go of the log meanwhile, so that
+    /// they do not wait for it all the same.
+    pub(crate) fn due_sync(&self, now_ms: u64) -> Option<DueSync> {
+        let is_due = self.shared.policy() != Policy::Always && self.is_sync_due(now_ms);
+        is_due.then(|| DueSync {
+            file: self.active.file.clone(),
+            faults: self.shared.options.faults,
+            sequence: self.chain.sequence - 1,
+            written: self.written,
+        })
+    }
+
+    /// What was written when this sync fell due is durable now.
+    pub(crate) fn settle(&mut self, made: &DueSync, now_ms: u64) {
+        let was = (self.written, self.synced);
+        self.note_synced(made.sequence, made.written);
+        self.synced_at_ms = now_ms;
+        self.tell_if_advanced(was);
     }
 
     fn tell_if_advanced(&self, was: (Lsn, Lsn)) -> bool {
@@ -191,12 +223,8 @@ impl Log {
     }
 
     fn is_sync_due(&self, now_ms: u64) -> bool {
-        let is_due = match self.shared.policy() {
-            Policy::Always => true,
-            Policy::EverySec => now_ms >= self.synced_at_ms + SYNC_EVERY_MS,
-            Policy::No => false,
-        };
-        self.has_unsynced() && (is_due || self.shared.is_sync_wanted())
+        let is_time = self.shared.policy() == Policy::EverySec && now_ms >= self.synced_at_ms + SYNC_EVERY_MS;
+        self.has_unsynced() && (is_time || self.shared.is_sync_wanted())
     }
 
     /// Nothing was gathered: notes what is durable once that has lasted a while.
@@ -330,10 +358,14 @@ impl Log {
         if !self.shared.options.faults.skip_fsync() {
             self.active.file.sync_data()?;
         }
-        self.shared.syncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.durable_sequence = self.chain.sequence - 1;
-        self.synced = self.written;
+        self.note_synced(self.chain.sequence - 1, self.written);
         Ok(())
+    }
+
+    fn note_synced(&mut self, sequence: u64, written: Lsn) {
+        self.shared.syncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.durable_sequence = self.durable_sequence.max(sequence);
+        self.synced = self.synced.max(written);
     }
 
     /// Goes on in a prepared file. False when there is none.

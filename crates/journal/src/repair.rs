@@ -28,6 +28,9 @@ use crate::tail;
 use crate::verify::{ANY_STATE_VERSION, verify};
 use crate::walk::{Chain, Found, Walker, Window};
 
+/// More than a file has that says one thing.
+const COPIED_BYTES_MAX: usize = 64 << 10;
+
 /// Something that a repair takes away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dropped {
@@ -102,6 +105,7 @@ pub fn repair_plan(storage: Arc<dyn Storage>) -> Result<Plan, OpenError> {
     let snapshot = plan.choose_snapshot(&survey)?;
     let Some(chain) = plan.choose_log(&survey, snapshot)? else { return Err(refusal) };
     plan.keeps = chain.lsn - 1;
+    plan.tell_what_is_nowhere();
     plan.steps.push(Step::Note { sequence: chain.sequence - 1, lsn: plan.keeps, snapshot });
     if identity::read(&plan.store).is_err() {
         plan.steps.push(Step::Id);
@@ -274,6 +278,16 @@ impl Plan {
         Ok(())
     }
 
+    /// What was durable once and is in no file that can be read is lost too, though no bytes of it are dropped.
+    fn tell_what_is_nowhere(&mut self) {
+        let is_told = self.dropped.iter().any(|dropped| dropped.first_lsn.is_some());
+        if self.note.lsn > self.keeps && !is_told {
+            let why = format!("it says that records up to {} were on the disk", self.note.lsn);
+            let first_lsn = Some(self.keeps + 1);
+            self.dropped.push(Dropped { file: names::DURABLE.into(), offset: 0, bytes: 0, first_lsn, why });
+        }
+    }
+
     /// Puts the segments from `from` on aside, and lets the log begin again after the snapshot.
     fn begin_anew(
         &mut self,
@@ -299,6 +313,7 @@ impl Plan {
         let is_free = |attempt: &u32| !taken.iter().any(|name| name.starts_with(&names::aside("", *attempt)));
         let attempt = (1..).find(is_free).expect("there are more numbers than files");
         let mut chance = Chance::new(crate::Options::new(0, self.identity).seed);
+        let mut kept = Vec::new();
         for step in &self.steps {
             match step {
                 Step::Aside(name) => store.rename(name, &names::aside(name, attempt))?,
@@ -311,20 +326,39 @@ impl Plan {
                     let spare = Spare { file, capacity: segment::HEADER_BYTES };
                     begin(store, &template, Faults::default(), spare, place)?;
                 }
-                Step::Note { sequence, lsn, snapshot } => Slots::create(store)?.note(*sequence, *lsn, *snapshot)?,
-                Step::Id => identity::write(store, self.identity)?,
+                Step::Note { sequence, lsn, snapshot } => {
+                    kept.extend(keep_copy(store, names::DURABLE, attempt)?);
+                    Slots::create(store)?.note(*sequence, *lsn, *snapshot)?;
+                }
+                Step::Id => {
+                    kept.extend(keep_copy(store, names::ID, attempt)?);
+                    identity::write(store, self.identity)?;
+                }
             }
             store.sync_dir()?;
         }
         if self.is_needed() {
             verify(store)?;
         }
-        let kept = self.steps.iter().filter_map(|step| match step {
+        let moved = self.steps.iter().filter_map(|step| match step {
             Step::Aside(name) | Step::Cut { name, .. } => Some(names::aside(name, attempt)),
             Step::Begin { .. } | Step::Note { .. } | Step::Id => None,
         });
-        Ok(kept.collect())
+        Ok(moved.chain(kept).collect())
     }
+}
+
+/// Keeps a whole copy of a small file, if it is there; its name.
+fn keep_copy(store: &Store, name: &str, attempt: u32) -> Result<Option<String>, OpenError> {
+    if !store.list()?.iter().any(|there| there == name) {
+        return Ok(None);
+    }
+    let bytes = store.read_small(name, COPIED_BYTES_MAX)?;
+    let aside = names::aside(name, attempt);
+    let copy = store.create(&aside)?;
+    copy.write_at(0, &bytes)?;
+    copy.sync_all()?;
+    Ok(Some(aside))
 }
 
 /// Keeps a whole copy, and then replaces the segment by its first part.

@@ -22,6 +22,9 @@ const ROOM_MARGIN_BATCHES: u64 = 2;
 /// From so many records a batch on, more are waited for. Below, it would be the time of a few clients for nothing.
 const GATHER_FROM_RECORDS: u64 = 8;
 
+/// And for no longer than this, however long a sync took.
+const GATHER_TIME_MAX: Duration = Duration::from_millis(10);
+
 /// So long may an appender be away for a write and its sync. A disk that usually takes longer is left to the journal's thread.
 const QUICK_US: u64 = 1000;
 
@@ -224,7 +227,8 @@ impl Shared {
     }
 
     pub(crate) fn is_congested(&self) -> bool {
-        let is_over = || self.in_flight() >= self.options.sizes.in_flight_bytes_max;
+        // What is in flight on a full disk stays there until there is space: to wait for that would be to serve nobody.
+        let is_over = || self.in_flight() >= self.options.sizes.in_flight_bytes_max && self.shelf.refused().is_none();
         if is_over() {
             self.was_congested.store(true, Ordering::Release);
             // Asked again after the flag is set: else the last advance could fall between the two and nobody be told.
@@ -328,17 +332,18 @@ impl Shared {
 
     /// After a batch of so many records that took so long to be synced: sleeps while appenders are in the middle of
     /// something, for what begins then would leave the rest of it to the next sync; and where there are many of them, until as
-    /// many are back or as much time has passed.
+    /// many are back or as much time has passed. Never for long: appenders may have seen to it themselves, and a sync that hung is
+    /// no measure.
     pub(crate) fn let_appenders_gather(&self, records: u64, time: Duration) {
         let mut inbox = self.inbox.lock();
         if records < GATHER_FROM_RECORDS {
             if !inbox.gather.is_empty() {
-                self.sleep_in(&mut inbox, None);
+                self.sleep_in(&mut inbox, Some(GATHER_TIME_MAX));
             }
             return;
         }
         inbox.wanted = self.written() + records;
-        self.sleep_in(&mut inbox, Some(time));
+        self.sleep_in(&mut inbox, Some(time.min(GATHER_TIME_MAX)));
         inbox.wanted = 0;
     }
 

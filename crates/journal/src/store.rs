@@ -10,10 +10,11 @@ use crate::storage::{Access, Storage, StorageFile};
 pub(crate) struct Store(pub(crate) Arc<dyn Storage>);
 
 /// A file that knows its name.
+#[derive(Clone)]
 pub(crate) struct NamedFile {
     pub(crate) name: String,
     place: Arc<dyn Storage>,
-    file: Box<dyn StorageFile>,
+    file: Arc<dyn StorageFile>,
 }
 
 type Outcome<T> = Result<T, IoFailure>;
@@ -24,7 +25,7 @@ impl Store {
     }
 
     fn named(&self, name: &str, file: Box<dyn StorageFile>) -> NamedFile {
-        NamedFile { name: name.into(), place: Arc::clone(&self.0), file }
+        NamedFile { name: name.into(), place: Arc::clone(&self.0), file: file.into() }
     }
 
     pub(crate) fn place(&self) -> String {

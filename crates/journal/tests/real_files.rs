@@ -282,6 +282,17 @@ fn a_reader_can_ask_whether_somebody_has_the_directory_and_changes_nothing() {
 }
 
 #[test]
+fn a_lock_file_that_somebody_removed_lets_nobody_else_in() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = replayed(open(&dir));
+    std::fs::remove_file(dir.path().join("lock")).unwrap();
+    assert!(matches!(open_with(&dir, options()), Err(OpenError::InUse { .. })));
+    assert!(Directory::open(dir.path()).unwrap().probe_lock().is_err());
+    journal.close().unwrap();
+    replayed(open(&dir)).0.close().unwrap();
+}
+
+#[test]
 fn a_directory_is_made_with_all_that_is_above_it() {
     let dir = TempDir::new().unwrap();
     let deep = dir.path().join("one/two/three");

@@ -260,7 +260,9 @@ impl Connection {
         let shared = self.shared.clone();
         shared.measure_if_needed(self.batch.bytes() as u64);
         let mut hub = shared.lock();
-        if !shared.has_room(&mut hub, self.batch.bytes()) {
+        // EXEC runs what came earlier.
+        let queued = hub.broker.session(self.conn.client).transaction.as_ref().map_or(0, |queue| queue.bytes);
+        if !shared.has_room(&mut hub, queued + self.batch.bytes()) {
             drop(hub);
             shared.gates.hold_back(&self.conn);
             return false;

@@ -119,8 +119,8 @@ fn want_snapshot_if_due(shared: &Shared, hub: &mut Hub) {
     let log_bytes = journal.figures().log_bytes_since_snapshot;
     let is_due = log_bytes >= settings.auto_aof_rewrite_min_size.0
         && log_bytes >= hub.snapshot_bytes.saturating_mul(percentage) / 100;
-    if percentage > 0 && is_due {
-        let now = hub.clock.now();
+    let now = hub.clock.now();
+    if percentage > 0 && is_due && now.monotonic_us >= hub.snapshot_from_us {
         hub.broker.want_snapshot(now);
         shared.hand_over_chores(hub);
     }

@@ -70,6 +70,8 @@ pub(crate) struct Hub {
     pub(crate) lost: Option<String>,
     /// Bytes of the newest snapshot.
     pub(crate) snapshot_bytes: u64,
+    /// From when on a snapshot is taken unasked, in monotonic microseconds: one that failed is not tried again at once.
+    pub(crate) snapshot_from_us: u64,
     /// Median time of a write with its sync on the log's disk, in microseconds, where it could be measured.
     pub(crate) sync_us: Option<u64>,
     pub(crate) is_disk_full: bool,
@@ -128,6 +130,7 @@ impl Shared {
             left: None,
             lost: None,
             snapshot_bytes: 0,
+            snapshot_from_us: 0,
             sync_us: None,
             is_disk_full: false,
             backup: None,

@@ -127,3 +127,19 @@ fn on_a_full_disk_appendonly_is_not_switched_on_and_the_broker_goes_on_in_memory
     server.wait();
     assert_eq!(start(&disk).client().text("LLEN queue"), "2");
 }
+
+#[test]
+fn a_transaction_that_has_no_room_is_refused_before_any_of_it_is_applied_and_others_are_served() {
+    let Some(disk) = Disk::mount() else { return };
+    let server = start(&disk);
+    let mut client = server.client();
+    assert_eq!(client.text("MULTI"), "OK");
+    let value = "x".repeat(20_000_000);
+    // Nothing of it is logged yet: what refuses is that all of it together would have to be.
+    let refusal =
+        (0..).map(|number| client.text(&format!("SET key-{number} {value}"))).find(|answer| answer != "QUEUED");
+    assert!(refusal.as_deref().is_some_and(|answer| answer.starts_with("-MISCONF")), "{refusal:?}");
+    assert!(client.text("EXEC").starts_with("-EXECABORT"));
+    assert_eq!(server.client().text("DBSIZE"), "0");
+    assert_eq!(client.text("SET small value"), "OK");
+}

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::world::options;
+use super::world::{options, turn_and_sync};
 use crate::chance::Chance;
 use crate::error::{Fatal, OpenError};
 use crate::log::{Log, Turn};
@@ -56,7 +56,7 @@ fn settle(log: &mut Log, shared: &Shared) -> Result<(), Fatal> {
     let mut now_ms = 0;
     while shared.synced() < shared.appended() {
         now_ms += 1;
-        if log.turn(now_ms)? == Turn::NeedsSegment && shared.shelf.prepare() == Prepared::Refused {
+        if turn_and_sync(log, now_ms)? == Turn::NeedsSegment && shared.shelf.prepare() == Prepared::Refused {
             break;
         }
     }
@@ -110,7 +110,7 @@ fn begin_anew(
         expected.lock().new.extend(new);
         writer.section(2, &record(chance, b's'))?;
         now_ms += 1 + 600 * chance.below(2);
-        if log.turn(now_ms)? == Turn::NeedsSegment {
+        if turn_and_sync(&mut log, now_ms)? == Turn::NeedsSegment {
             shared.shelf.prepare();
         }
     }

@@ -145,3 +145,14 @@ fn a_record_too_large_for_the_disk_is_refused_and_smaller_ones_are_not() {
     world.shared.admit(100, Purpose::Add).unwrap();
     assert!(!world.shared.is_congested());
 }
+
+#[test]
+fn what_is_in_flight_on_a_full_disk_keeps_nobody_waiting() {
+    let world = world();
+    world.shared.append(&vec![1; 1 << 20]);
+    assert!(world.shared.is_congested());
+    fill_disk(&world);
+    assert!(world.shared.admit(1 << 20, Purpose::Add).unwrap_err().is_temporary());
+    assert_eq!(world.shared.shelf.prepare(), Prepared::Refused);
+    assert!(!world.shared.is_congested());
+}

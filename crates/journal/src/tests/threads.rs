@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::world::options;
+use super::world::{options, turn_and_sync};
 use crate::error::Fatal;
 use crate::journal::Journal;
 use crate::log::Written;
@@ -179,7 +179,7 @@ fn who_waits_for_a_sync_gets_one_under_a_looser_policy_too() {
     shared.set_policy(Policy::No);
     assert_eq!(log.write_here(1).unwrap(), Written::All { is_synced: false });
     assert_eq!((shared.written(), shared.open_upto()), (1, 0));
-    log.turn(2).unwrap();
+    turn_and_sync(&mut log, 2).unwrap();
     assert_eq!(shared.open_upto(), 1);
     shared.append(b"promised none");
     assert_eq!(log.write_here(3).unwrap(), Written::All { is_synced: false });
@@ -246,4 +246,45 @@ fn an_appender_goes_on_while_a_disk_that_is_not_known_to_be_quick_syncs() {
     drop(lets_go);
     assert!(journal.wait_synced(lsn));
     disk.observe(None);
+}
+
+#[test]
+fn who_waits_for_the_write_alone_does_not_wait_for_the_sync() {
+    let disk = SimStorage::new();
+    let (journal, _) = open(&disk, Options { policy: Policy::EverySec, ..options(8, None) });
+    let hung = Arc::new(Mutex::new(()));
+    let lets_go = hung.lock();
+    let (holds, syncing) = (Arc::clone(&hung), Arc::new((Mutex::new(false), Condvar::new())));
+    let begins = Arc::clone(&syncing);
+    disk.observe(Some(Arc::new(move |_: &Image, op| {
+        if op == Op::Sync && thread::current().name() == Some("rbq-journal") {
+            *begins.0.lock() = true;
+            begins.1.notify_all();
+            drop(holds.lock());
+        }
+    })));
+    journal.append_quietly(b"synced within a second", 0);
+    journal.drive();
+    let mut is_syncing = syncing.0.lock();
+    while !*is_syncing {
+        syncing.1.wait(&mut is_syncing);
+    }
+    drop(is_syncing);
+    let lsn = journal.append_quietly(b"written meanwhile", 0);
+    journal.drive();
+    assert_eq!((journal.written(), journal.open_upto(), journal.synced()), (lsn, lsn, 0));
+    drop(lets_go);
+    assert!(journal.wait_synced(lsn));
+    disk.observe(None);
+}
+
+#[test]
+fn what_an_appender_could_not_write_wakes_the_journals_thread_though_nothing_is_gathered_any_more() {
+    let Recovered { shared, mut log, .. } = recover(Arc::new(SimStorage::new()), options(9, None)).unwrap();
+    let too_large = vec![1; 40 << 10];
+    shared.append(&too_large);
+    assert_eq!(log.write_here(1).unwrap(), Written::NotAll);
+    // It would sleep for ever otherwise.
+    shared.wake();
+    shared.sleep(None);
 }

@@ -77,6 +77,16 @@ pub(super) fn digest(records: &[Vec<u8>]) -> Vec<u8> {
     [(records.len() as u64).to_le_bytes().as_slice(), &crc.to_le_bytes()].concat()
 }
 
+/// A turn of a journal that nobody else drives.
+pub(super) fn turn_and_sync(log: &mut Log, now_ms: u64) -> Result<Turn, Fatal> {
+    let turn = log.turn(now_ms)?;
+    if let Some(due) = log.due_sync(now_ms) {
+        due.make()?;
+        log.settle(&due, now_ms);
+    }
+    Ok(turn)
+}
+
 /// A start, compared with the model: what came back is a prefix of what was appended, and at least so much.
 pub(super) fn start(
     storage: &SimStorage,
@@ -227,8 +237,27 @@ impl World {
 
     pub(super) fn turn(&mut self) -> Result<(), Ended> {
         self.now_ms += 1;
-        if self.log.turn(self.now_ms)? == Turn::NeedsSegment {
+        let turn = self.log.turn(self.now_ms)?;
+        if let Some(due) = self.log.due_sync(self.now_ms) {
+            // Others write before, while and after it is made.
+            self.write_meanwhile()?;
+            due.make()?;
+            self.write_meanwhile()?;
+            self.log.settle(&due, self.now_ms);
+        }
+        if turn == Turn::NeedsSegment {
             self.shared.shelf.prepare();
+        }
+        Ok(())
+    }
+
+    fn write_meanwhile(&mut self) -> Result<(), Ended> {
+        if self.chance.once_in(3) {
+            self.append_some();
+            self.log.write_here(self.now_ms)?;
+        }
+        if self.chance.once_in(9) {
+            self.change_policy();
         }
         Ok(())
     }
@@ -288,7 +317,7 @@ impl World {
         self.shared.request_sync();
         while self.shared.synced() < lsn {
             self.now_ms += 1;
-            let needs = self.log.turn(self.now_ms)? == Turn::NeedsSegment;
+            let needs = turn_and_sync(&mut self.log, self.now_ms)? == Turn::NeedsSegment;
             if needs && self.shared.shelf.prepare() == Prepared::Refused {
                 return Ok(false);
             }
@@ -441,7 +470,7 @@ fn go_on(
     let mut now_ms = 0;
     while shared.synced() < wanted {
         now_ms += 1;
-        if log.turn(now_ms).map_err(|fatal| fatal.to_string())? == Turn::NeedsSegment {
+        if turn_and_sync(&mut log, now_ms).map_err(|fatal| fatal.to_string())? == Turn::NeedsSegment {
             shared.shelf.prepare();
         }
     }

@@ -21,6 +21,9 @@ pub(super) const SECTION: u32 = 1;
 /// The broker asks for one snapshot and one switch at a time.
 const WISHES_MAX: usize = 2;
 
+/// A snapshot that failed is taken again after so long, unless somebody asks for one: as Redis does.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
 /// What the thread is to do.
 pub(crate) enum Wish {
     Snapshot,
@@ -143,8 +146,9 @@ pub(super) fn write(shared: &Shared, journal: &Journal, mut encoder: Writer, cut
 /// Tells the broker, and through it whoever waits in SAVE.
 fn finish(shared: &Shared, outcome: Result<Taken>) {
     announce(shared, |hub, now| {
-        if let Ok(taken) = &outcome {
-            hub.snapshot_bytes = taken.report.bytes;
+        match &outcome {
+            Ok(taken) => hub.snapshot_bytes = taken.report.bytes,
+            Err(_) => hub.snapshot_from_us = now.monotonic_us + RETRY_AFTER.as_micros() as u64,
         }
         hub.broker.finish_snapshot(
             outcome.map(drop).map_err(|error| format!("snapshot not taken: {}", in_full(&error))),

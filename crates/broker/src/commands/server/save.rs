@@ -71,6 +71,12 @@ pub(super) const BGREWRITEAOF: Command = Command {
         ann: -ERR there is nothing to save to: appendonly is 'no', so everything is in memory only
     ",
     run: Run::Act(|turn, _, reply| {
+        let snapshots = &mut turn.broker.snapshots;
+        if snapshots.begun_us.is_some() && !snapshots.is_scheduled {
+            snapshots.is_scheduled = true;
+            reply.status("Background append only file rewriting scheduled");
+            return Ok(());
+        }
         begin(turn, Error::Fixed("ERR Background append only file rewriting already in progress"))?;
         reply.status("Background append only file rewriting started");
         Ok(())
