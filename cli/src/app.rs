@@ -50,7 +50,8 @@ enum Command {
 fn ending() -> String {
     let codes: Vec<String> = Exit::ALL.iter().map(|exit| format!("{} {}", exit.code(), exit.meaning())).collect();
     format!(
-        "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`.\nExit codes: {}.",
+        "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`; both go to the \
+         current context.\nExit codes: {}.",
         codes.join(", ")
     )
 }
@@ -148,7 +149,12 @@ async fn dispatch(command: Command) -> Result<Exit> {
 fn default_command() -> Command {
     // Parsed rather than built, so that defaults and the environment count.
     let name = if repl::is_for_a_person() { "repl" } else { "cli" };
-    Rbq::parse_from(["rbq", name]).command.expect("a command was named")
+    let mut command = Rbq::parse_from(["rbq", name]).command.expect("a command was named");
+    if let Command::Cli(args) = &mut command {
+        // Plain `rbq` talks to the same server on a terminal and off one.
+        args.follows_current = true;
+    }
+    command
 }
 
 #[cfg(test)]

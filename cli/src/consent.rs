@@ -17,7 +17,7 @@ use clap::Args;
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
-use crate::open::ServerArgs;
+use crate::open::{Server, ServerArgs};
 
 /// The options of a command that destroys or moves.
 #[derive(Debug, Clone, Default, Args)]
@@ -98,13 +98,22 @@ enum Step<'a> {
 }
 
 impl ConsentArgs {
+    /// For a command whose own words are the yes, such as `--replace`: only a protected context wants more.
+    pub(crate) fn unless_protected(confirm: Option<&str>) -> Self {
+        Self { yes: true, dry_run: false, confirm: confirm.map(str::to_owned) }
+    }
+
     /// Shows the plan and asks. Blocks while a person thinks, so it comes before
     /// [`Interrupt::listen`](crate::interrupt::Interrupt::listen): until then Ctrl-C is an answer too.
     ///
     /// # Errors
     /// Nobody can be asked, and the command line does not agree either.
     pub(crate) fn ask(&self, plan: &Plan, server: &ServerArgs) -> Result<Answer> {
-        let server = server.server()?;
+        self.ask_on(plan, &server.server()?)
+    }
+
+    /// The same of a server that was settled on already.
+    pub(crate) fn ask_on(&self, plan: &Plan, server: &Server) -> Result<Answer> {
         let about = About { context: server.context.as_deref(), protected: server.protected };
         self.ask_at(plan, &format!(" on {server}"), about)
     }

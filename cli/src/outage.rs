@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use rbq_client::{Error, ErrorReply, RedirectKind};
+use rbq_client::{Error, ErrorReply, RedirectKind, Strangeness};
 use tokio::time::{Instant, sleep};
 
 use crate::duration;
@@ -50,6 +50,8 @@ impl Cause {
             // Nodes that send us to each other have not agreed yet.
             Error::Redirect(_) | Error::TooManyRedirects(_) => Some(Self::Moving),
             Error::Connect { .. } | Error::Closed(_) | Error::Handshake { .. } => Some(Self::Lost),
+            // What stands before a server that starts, or has no room, may hang up on us.
+            Error::Stranger { strangeness: Strangeness::HungUp, .. } => Some(Self::Lost),
             Error::Reply(reply) => Self::of_reply(reply),
             _ => None,
         }

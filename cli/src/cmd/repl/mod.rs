@@ -12,7 +12,6 @@
 
 mod assist;
 mod backslash;
-mod danger;
 mod editor;
 mod help;
 pub(super) mod history;

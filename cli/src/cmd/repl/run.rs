@@ -9,7 +9,6 @@ use tokio::sync::watch;
 
 use super::assist::Known;
 use super::backslash::{self, Order};
-use super::danger::{self, When};
 use super::editor::{Editor, Heard, colors};
 use super::help;
 use super::monitor::Monitor;
@@ -17,6 +16,7 @@ use super::place::Place;
 use super::show::{Prompt, Show};
 use super::talk::{Messages, Talk, Turn};
 use crate::catalog::{Catalog, arities, from_docs};
+use crate::danger::{self, When};
 use crate::failure::{Failure, Result, say};
 use crate::open::Server;
 use crate::repeat::{Repeat, repetitions};

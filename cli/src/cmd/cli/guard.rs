@@ -1,0 +1,78 @@
+//! What destroys or moves in a protected context is asked about before it is sent, as everywhere in `rbq`.
+//!
+//! redis-cli asks nothing, and so nothing is asked where a server is named in redis-cli's own words (`-h`, `-p`, `-s`, `-u`): no
+//! context applies there, and a script for redis-cli runs on. A context is `rbq`'s word, and so is its protection. The commands
+//! are those that the REPL asks about.
+
+use rbq_client::Request;
+
+use super::Run;
+use super::flags::CliArgs;
+use crate::consent::{Answer, ConsentArgs, Plan};
+use crate::danger::{self, When};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::open::Server;
+
+/// Asks in the name of a context, if it is a protected one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Guard {
+    server: Option<Server>,
+    consent: ConsentArgs,
+    /// What agrees where nobody can be asked.
+    hint: String,
+}
+
+impl Guard {
+    /// # Errors
+    /// `--confirm` names a context that is not in use: what was to be confirmed would go elsewhere.
+    pub(super) fn new(args: &CliArgs, server: &Server) -> Run<Self> {
+        match (args.confirm.as_deref(), server.context.as_deref()) {
+            (Some(confirmed), Some(name)) if confirmed != name => {
+                return Err(
+                    Failure::usage(format!("`--confirm {confirmed}` does not name the context, `{name}`")).into()
+                );
+            }
+            (Some(_), None) => return Err(Failure::usage("`--confirm` names a context, and none is in use").into()),
+            _ => {}
+        }
+        let name = server.context.as_deref().unwrap_or_default();
+        Ok(Self {
+            server: server.protected.then(|| server.clone()),
+            consent: ConsentArgs::unless_protected(args.confirm.as_deref()),
+            hint: match args.follows_current {
+                true => format!("`rbq cli --context {name} --confirm {name}` agrees to the above"),
+                false => format!("`--confirm {name}` agrees to the above"),
+            },
+        })
+    }
+
+    /// Whether a command may be sent.
+    pub(super) fn permits(&self, request: &Request) -> Run<bool> {
+        match danger::of(request) {
+            Some(danger) if danger.when != When::ManyKeys => {
+                self.ask(|| format!("{} {}", danger::name(request), danger.what))
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// The same of requests that nobody looks at.
+    pub(super) fn permits_pipe(&self) -> Run<bool> {
+        self.ask(|| "send whatever requests stand on stdin".to_owned())
+    }
+
+    fn ask(&self, what: impl FnOnce() -> String) -> Run<bool> {
+        let Some(server) = &self.server else {
+            return Ok(true);
+        };
+        match self.consent.ask_on(&Plan::new(what()), server) {
+            Ok(Answer::Go) => Ok(true),
+            Ok(Answer::Stop(exit)) => {
+                debug_assert!(exit == Exit::Failed, "there is no dry run here");
+                Ok(false)
+            }
+            Err(failure) => Err(failure.hint(&self.hint).into()),
+        }
+    }
+}
