@@ -162,15 +162,8 @@ impl ConsentArgs {
         if self.dry_run {
             return Ok(Step::Settled(Answer::Stop(Exit::Done)));
         }
-        match (&self.confirm, about.context) {
-            (Some(confirmed), Some(name)) if confirmed == name => return Ok(Step::Settled(Answer::Go)),
-            (Some(confirmed), Some(name)) => {
-                return Err(Failure::usage(format!("`--confirm {confirmed}` does not name the context, `{name}`")));
-            }
-            (Some(_), None) => {
-                return Err(Failure::usage("`--confirm` names a context, and none is in use").hint("`--yes` agrees"));
-            }
-            (None, _) => {}
+        if confirms(self.confirm.as_deref(), about.context)? {
+            return Ok(Step::Settled(Answer::Go));
         }
         match (about.context.filter(|_| about.protected), ground) {
             (Some(name), Ground::Terminal) => Ok(Step::AskForName(name)),
@@ -182,6 +175,21 @@ impl ConsentArgs {
                 Err(Failure::usage("there is no terminal to ask on").hint("`--yes` agrees to the above"))
             }
         }
+    }
+}
+
+/// Whether `--confirm` agrees to what is done in this context.
+///
+/// # Errors
+/// It names a context that is not in use: what it was to agree to would go elsewhere.
+pub(crate) fn confirms(confirm: Option<&str>, context: Option<&str>) -> Result<bool> {
+    match (confirm, context) {
+        (None, _) => Ok(false),
+        (Some(confirmed), Some(name)) if confirmed == name => Ok(true),
+        (Some(confirmed), Some(name)) => {
+            Err(Failure::usage(format!("`--confirm {confirmed}` does not name the context, `{name}`")))
+        }
+        (Some(_), None) => Err(Failure::usage("`--confirm` names a context, and none is in use")),
     }
 }
 

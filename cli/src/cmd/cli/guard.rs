@@ -8,10 +8,9 @@ use rbq_client::Request;
 
 use super::Run;
 use super::flags::CliArgs;
-use crate::consent::{Answer, ConsentArgs, Plan};
+use crate::consent::{Answer, ConsentArgs, Plan, confirms};
 use crate::danger::{self, When};
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::open::Server;
 
 /// Asks in the name of a context, if it is a protected one.
@@ -25,17 +24,9 @@ pub(super) struct Guard {
 
 impl Guard {
     /// # Errors
-    /// `--confirm` names a context that is not in use: what was to be confirmed would go elsewhere.
+    /// `--confirm` names a context that is not in use.
     pub(super) fn new(args: &CliArgs, server: &Server) -> Run<Self> {
-        match (args.confirm.as_deref(), server.context.as_deref()) {
-            (Some(confirmed), Some(name)) if confirmed != name => {
-                return Err(
-                    Failure::usage(format!("`--confirm {confirmed}` does not name the context, `{name}`")).into()
-                );
-            }
-            (Some(_), None) => return Err(Failure::usage("`--confirm` names a context, and none is in use").into()),
-            _ => {}
-        }
+        confirms(args.confirm.as_deref(), server.context.as_deref())?;
         let name = server.context.as_deref().unwrap_or_default();
         Ok(Self {
             server: server.protected.then(|| server.clone()),
