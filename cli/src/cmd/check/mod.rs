@@ -34,11 +34,11 @@ const ATTEMPT_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Prints one line as Nagios plugins do, and ends as they do: 0 ok, 1 warning, 2 critical, 3 unknown.\n\n\
-Without thresholds it tells whether the server answers and keeps what it should keep. A threshold\n\
-on lag, age, length or dead letters looks at the keys that --key names, and without any at every\n\
-stream, or for length at every queue. Age is how old the oldest entry is that a group has not\n\
+Without thresholds it tells whether the server answers and keeps what it should keep. A threshold \
+on lag, age, length or dead letters looks at the keys that --key names, and without any at every \
+stream, or for length at every queue. Age is how old the oldest entry is that a group has not \
 acknowledged. Dead letters are those in KEY.dlq, and in what --dlq names.\n\n\
-A queue that is not there is empty. A stream that --key names and that is not there, or has no\n\
+A queue that is not there is empty. A stream that --key names and that is not there, or has no \
 group, is unknown to a threshold on lag or age.")]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct CheckArgs {
