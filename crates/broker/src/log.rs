@@ -169,12 +169,14 @@ impl OpLog {
         });
     }
 
-    /// Ends the record under way, if anything was added to it.
+    /// Ends the record under way; whether anything was added to it.
     #[inline]
-    pub fn commit(&mut self, group: &Group) {
-        if self.ops_len > 0 {
+    pub fn commit(&mut self, group: &Group) -> bool {
+        let is_record = self.ops_len > 0;
+        if is_record {
             self.finish_record(group);
         }
+        is_record
     }
 
     fn finish_record(&mut self, group: &Group) {

@@ -1,7 +1,8 @@
 //! The journal as a handle that threads share.
 //!
 //! Two threads serve it. One writes, syncs and tells; the other prepares files, which takes long and must not be
-//! waited for. Neither ever takes a lock that an appender waits for while it works on a file.
+//! waited for. Neither ever takes a lock that an appender waits for while it works on a file. An appender that has nothing better
+//! to do writes itself, and syncs where that is quick: whoever finds the log free has it.
 
 use std::fmt;
 use std::io;
@@ -14,7 +15,7 @@ use parking_lot::Mutex;
 
 use crate::copy::{CopyReport, backup};
 use crate::error::{Fatal, Full, OpenError, SnapshotError};
-use crate::log::{Log, Turn};
+use crate::log::{Log, Turn, Written};
 use crate::options::{Identity, Lsn, Options, Policy, Progress, RETRY_EVERY_MS};
 use crate::recover::{Recovered, RecoveryReport, found, recover};
 use crate::replay::Replay;
@@ -150,10 +151,17 @@ impl Journal {
     /// answer waits for the write alone, which is one call: it is done here and now, as waking another thread costs more
     /// than the call.
     pub fn drive(&self) {
-        if self.policy() == Policy::Always {
-            return self.shared.rouse();
-        }
-        if self.shared.written() == self.shared.appended() {
+        if self.policy() == Policy::Always { self.shared.rouse() } else { self.write_here() }
+    }
+
+    /// The same for an appender with nobody to serve before what it appended is safe: under [`Policy::Always`] it does the
+    /// write and the sync itself, if both usually take less than it could bear to be away when they do not.
+    pub fn drive_and_stay(&self) {
+        if self.policy() == Policy::Always && !self.shared.is_quick() { self.shared.rouse() } else { self.write_here() }
+    }
+
+    fn write_here(&self) {
+        if self.written() == self.appended() {
             return;
         }
         // Whoever has it may have taken what there was before ours came. The journal's thread looks again before it sleeps.
@@ -162,13 +170,17 @@ impl Journal {
             // Whoever drives it has yet to hear of the end, and the file may be somebody else's by now.
             return;
         }
-        match log.write_only(self.shared.elapsed_ms()) {
-            Ok(true) => {}
-            Ok(false) => self.shared.rouse(),
-            Err(fatal) => {
-                drop(log);
-                self.shared.has_ended(Some(&fatal));
+        let begun = Instant::now();
+        let written = log.write_here(self.shared.elapsed_ms());
+        drop(log);
+        match written {
+            Ok(Written::All { is_synced }) => {
+                if is_synced {
+                    self.shared.note_time_taken(begun.elapsed());
+                }
             }
+            Ok(Written::NotAll) => self.shared.rouse(),
+            Err(fatal) => self.shared.has_ended(Some(&fatal)),
         }
     }
 
@@ -389,7 +401,9 @@ fn write_log(shared: &Shared, log: &Mutex<Log>) {
         match turn {
             Err(fatal) => break Err(fatal),
             Ok(Turn::Worked) if shared.policy() == Policy::Always => {
-                shared.let_appenders_gather(shared.written() - before, begun.elapsed());
+                let taken = begun.elapsed();
+                shared.note_time_taken(taken);
+                shared.let_appenders_gather(shared.written() - before, taken);
             }
             Ok(Turn::Worked) => {}
             Ok(Turn::NeedsSegment) => match (shared.stop_wanted(), shared.shelf.refused()) {

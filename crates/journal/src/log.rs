@@ -71,6 +71,15 @@ pub(crate) enum Turn {
     Idle { again_in_ms: Option<u64> },
 }
 
+/// How far a write by an appender came.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// All that was gathered is written, and synced if answers wait for that.
+    All { is_synced: bool },
+    /// The journal's own thread has to go on.
+    NotAll,
+}
+
 impl Log {
     /// A log whose active segment is durable up to where it is.
     pub(crate) fn new(
@@ -115,17 +124,13 @@ impl Log {
                 return Ok(Turn::NeedsSegment);
             }
         }
-        if self.shared.options.faults.ack_before_sync() && self.shared.policy() == Policy::Always {
-            self.shared.publish(self.written, self.written);
-        }
         let mut was = was;
         if self.is_sync_due(now_ms) {
             if self.shared.policy() != Policy::Always && self.tell_if_advanced(was) {
                 // Whoever waits for the write alone does not wait for the sync.
                 was = (self.written, self.synced);
             }
-            self.sync()?;
-            self.synced_at_ms = now_ms;
+            self.sync_as_due(now_ms)?;
         }
         let has_room_again = has_work && self.shared.settled(self.taken.bytes());
         if !self.tell_if_advanced(was) && has_room_again {
@@ -137,26 +142,40 @@ impl Log {
         self.rest(now_ms)
     }
 
-    /// Writes what was gathered, if that is all there is to do: no sync, no further file. False when the journal's own thread
-    /// has to go on.
-    pub(crate) fn write_only(&mut self, now_ms: u64) -> Result<bool, Fatal> {
+    /// Writes what was gathered, if that is all there is to do but for the sync that it is answered after: nothing that falls due
+    /// with time, no further file.
+    pub(crate) fn write_here(&mut self, now_ms: u64) -> Result<Written, Fatal> {
         let was = (self.written, self.synced);
         if self.taken.is_done() {
             self.shared.take(&mut self.taken);
         }
         if self.taken.is_done() {
-            return Ok(true);
+            return Ok(Written::All { is_synced: false });
         }
         self.busy_at_ms = now_ms;
         let fits = self.fitting() == self.taken.marks.len();
         if !fits || !self.write()? {
-            return Ok(false);
+            return Ok(Written::NotAll);
+        }
+        let is_synced = self.shared.policy() == Policy::Always;
+        if is_synced {
+            self.sync_as_due(now_ms)?;
         }
         let has_room_again = self.shared.settled(self.taken.bytes());
         if !self.tell_if_advanced(was) && has_room_again {
             self.shared.tell();
         }
-        Ok(true)
+        Ok(Written::All { is_synced })
+    }
+
+    /// The sync that the policy asks for now.
+    fn sync_as_due(&mut self, now_ms: u64) -> Result<(), Fatal> {
+        if self.shared.options.faults.ack_before_sync() && self.shared.policy() == Policy::Always {
+            self.shared.publish(self.written, self.written);
+        }
+        self.sync()?;
+        self.synced_at_ms = now_ms;
+        Ok(())
     }
 
     fn tell_if_advanced(&self, was: (Lsn, Lsn)) -> bool {
@@ -182,14 +201,13 @@ impl Log {
 
     /// Nothing was gathered: notes what is durable once that has lasted a while.
     fn rest(&mut self, now_ms: u64) -> Result<Turn, Fatal> {
-        let mut again_at_ms = None;
-        if self.shared.policy() == Policy::EverySec {
-            // Others write too, and wake nobody: so it looks every second, whether it knows of something to sync or not.
-            again_at_ms = Some(now_ms.max(self.synced_at_ms) + SYNC_EVERY_MS);
-            if self.has_unsynced() {
-                again_at_ms = Some(self.synced_at_ms + SYNC_EVERY_MS);
-            }
-        }
+        // Others write too, and wake nobody: so it looks now and then, whether it knows of something to do or not.
+        let mut again_at_ms = match self.shared.policy() {
+            Policy::Always => Some(now_ms + NOTE_AFTER_MS),
+            Policy::EverySec if self.has_unsynced() => Some(self.synced_at_ms + SYNC_EVERY_MS),
+            Policy::EverySec => Some(now_ms.max(self.synced_at_ms) + SYNC_EVERY_MS),
+            Policy::No => None,
+        };
         if self.has_unnoted() {
             let at_ms = self.busy_at_ms + NOTE_AFTER_MS;
             if now_ms >= at_ms {

@@ -22,6 +22,15 @@ const ROOM_MARGIN_BATCHES: u64 = 2;
 /// From so many records a batch on, more are waited for. Below, it would be the time of a few clients for nothing.
 const GATHER_FROM_RECORDS: u64 = 8;
 
+/// So long may an appender be away for a write and its sync. A disk that usually takes longer is left to the journal's thread.
+const QUICK_US: u64 = 1000;
+
+/// What is known of the disk before its first sync: nothing good.
+const UNKNOWN_US: u64 = 100 * QUICK_US;
+
+/// A time counts for so much of what is usual: one slow sync among many changes nothing, one that hung does for a while.
+const USUAL_SHARE: u64 = 16;
+
 struct Inbox {
     gather: Gather,
     /// The journal's thread waits to be woken.
@@ -68,6 +77,8 @@ pub(crate) struct Shared {
     /// Bytes of batches in memory.
     in_flight: AtomicU64,
     was_congested: AtomicBool,
+    /// How long a write and its sync usually take, in microseconds.
+    usual_us: AtomicU64,
     pub(crate) log_bytes: AtomicU64,
     pub(crate) log_bytes_at_snapshot: AtomicU64,
     pub(crate) syncs: AtomicU64,
@@ -112,6 +123,7 @@ impl Shared {
             unwritten: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             was_congested: AtomicBool::new(false),
+            usual_us: AtomicU64::new(UNKNOWN_US),
             log_bytes: AtomicU64::new(0),
             log_bytes_at_snapshot: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
@@ -160,6 +172,19 @@ impl Shared {
             drop(inbox);
             self.wake.notify_one();
         }
+    }
+
+    /// Whether a write and its sync usually take so little time that an appender can see to them itself.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.usual_us.load(Ordering::Relaxed) <= QUICK_US
+    }
+
+    /// A write with its sync took so long. Whoever did it holds the log or did until now: that two figures are noted at a time
+    /// and one of them is lost does not matter.
+    pub(crate) fn note_time_taken(&self, taken: Duration) {
+        let us = u64::try_from(taken.as_micros()).unwrap_or(u64::MAX / 2);
+        let usual_us = self.usual_us.load(Ordering::Relaxed);
+        self.usual_us.store((usual_us * (USUAL_SHARE - 1)).saturating_add(us) / USUAL_SHARE, Ordering::Relaxed);
     }
 
     pub(crate) fn note_time(&self, ms: u64) {

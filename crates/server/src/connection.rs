@@ -23,6 +23,7 @@ use crate::hub::{Conn, Flush, Hub, Kept, Shared};
 use crate::limits::{self, HOLD_BYTES_MAX, HOLD_COMMANDS_MAX, OUTPUT_HARD_LIMIT, PENDING_BYTES_MAX, QUERY_LIMIT};
 use crate::outbox::{Outbox, Sent};
 use crate::socket::{Accepted, Reader};
+use crate::turn;
 
 /// Steps after which a connection that always has more to do lets others of its thread have a turn. Not after each:
 /// a yield asks the system for news.
@@ -303,8 +304,10 @@ impl Connection {
         } else {
             drop(hub);
         }
-        if kept == Kept::Something {
-            shared.gates.drive_after_hold(self.conn.io_thread);
+        match kept {
+            Kept::Something => shared.gates.drive_after_turn(self.conn.io_thread),
+            Kept::Nothing if self.blocked => {}
+            Kept::Nothing => turn::note_other(),
         }
         self.flush.run(&shared);
         true

@@ -25,6 +25,7 @@ use rbq_broker::Gate;
 use rbq_journal::{Journal, Progress};
 
 use crate::hub::{Conn, Shared};
+use crate::turn;
 
 /// Connections of one I/O thread whose output waits.
 #[derive(Default)]
@@ -71,7 +72,7 @@ impl Gates {
     pub(crate) fn open(&self, upto: u64) {
         self.set_driven(None);
         // Each gatekeeper lets go of the journal when it is woken.
-        (0..self.lines.len()).for_each(|io_thread| self.drive_after_hold(io_thread));
+        (0..self.lines.len()).for_each(|io_thread| self.wake_gatekeeper(io_thread));
         self.advance(Progress { open_upto: upto, synced: upto, is_congested: false });
     }
 
@@ -114,15 +115,21 @@ impl Gates {
         }
     }
 
-    /// Sees to it that what a hold of this I/O thread logged is written: by the thread's gatekeeper, whose turn comes when all
-    /// connections that are ready now have had theirs, so that one write, and one sync where there is one, serves them all.
-    pub(crate) fn drive_after_hold(&self, io_thread: usize) {
+    /// A hold of this I/O thread logged something. It is driven by the thread's gatekeeper, whose turn comes when all connections
+    /// that are ready now have had theirs, so that one write, and one sync where there is one, serves them all.
+    pub(crate) fn drive_after_turn(&self, io_thread: usize) {
+        if turn::note_logged() {
+            self.wake_gatekeeper(io_thread);
+        }
+    }
+
+    fn wake_gatekeeper(&self, io_thread: usize) {
         if let Some(gatekeeper) = self.lines[io_thread].lock().gatekeeper.take() {
             gatekeeper.wake();
         }
     }
 
-    /// The same outside of an I/O thread's turn.
+    /// Sees to it that what was logged outside of an I/O thread's turn is written.
     pub(crate) fn drive(&self) {
         let driven = self.driven.lock().clone();
         if let Some(journal) = driven {
@@ -147,25 +154,22 @@ impl Gates {
         }
     }
 
-    fn poll_open(&self, keeper: &mut Keeper, cx: &Context<'_>, open: &mut Vec<Arc<Conn>>) -> Poll<()> {
-        let changes = self.changes.load(Ordering::Acquire);
-        if keeper.changes != changes {
-            keeper.changes = changes;
-            keeper.driven.clone_from(&self.driven.lock());
-        }
-        if let Some(journal) = &keeper.driven {
-            journal.drive();
-        }
-        let io_thread = keeper.io_thread;
-        let mut line = self.lines[io_thread].lock();
-        while line.waiting.front().is_some_and(|(gate, _)| self.is_open(*gate)) {
-            open.extend(line.waiting.pop_front().map(|(_, conn)| conn));
-        }
-        if open.is_empty() {
+    /// Ready when something was logged in this turn, or there is somebody to let go on.
+    fn poll_news(&self, keeper: &mut Keeper, cx: &Context<'_>) -> Poll<()> {
+        keeper.look_up(self);
+        let mut line = self.lines[keeper.io_thread].lock();
+        self.take_open(&mut line, &mut keeper.open);
+        if keeper.open.is_empty() && !turn::has_logged() {
             line.gatekeeper = Some(cx.waker().clone());
             return Poll::Pending;
         }
         Poll::Ready(())
+    }
+
+    fn take_open(&self, line: &mut Line, open: &mut Vec<Arc<Conn>>) {
+        while line.waiting.front().is_some_and(|(gate, _)| self.is_open(*gate)) {
+            open.extend(line.waiting.pop_front().map(|(_, conn)| conn));
+        }
     }
 }
 
@@ -175,6 +179,32 @@ struct Keeper {
     driven: Option<Arc<Journal>>,
     /// As of which change.
     changes: u64,
+    open: Vec<Arc<Conn>>,
+}
+
+impl Keeper {
+    fn look_up(&mut self, gates: &Gates) {
+        let changes = gates.changes.load(Ordering::Acquire);
+        if self.changes != changes {
+            self.changes = changes;
+            self.driven.clone_from(&gates.driven.lock());
+        }
+    }
+
+    fn let_go_on(&mut self, shared: &Shared) {
+        for conn in self.open.drain(..) {
+            let mut outbox = conn.outbox.lock();
+            outbox.gated = false;
+            shared.send(&conn, &mut outbox);
+        }
+    }
+
+    fn drive(&mut self, gates: &Gates) {
+        // What was logged last may have gone to another one than when the turn began.
+        self.look_up(gates);
+        let Some(journal) = &self.driven else { return };
+        if turn::may_stay() { journal.drive_and_stay() } else { journal.drive() }
+    }
 }
 
 fn raise(position: &AtomicU64, to: u64) {
@@ -185,14 +215,15 @@ fn raise(position: &AtomicU64, to: u64) {
 
 /// Lets the connections of an I/O thread go on, for ever.
 pub(crate) async fn keep(shared: Arc<Shared>, io_thread: usize) {
-    let mut open = Vec::new();
-    let mut keeper = Keeper { io_thread, driven: None, changes: 0 };
+    let mut keeper = Keeper { io_thread, driven: None, changes: 0, open: Vec::new() };
     loop {
-        std::future::poll_fn(|cx| shared.gates.poll_open(&mut keeper, cx, &mut open)).await;
-        for conn in open.drain(..) {
-            let mut outbox = conn.outbox.lock();
-            outbox.gated = false;
-            shared.send(&conn, &mut outbox);
+        std::future::poll_fn(|cx| shared.gates.poll_news(&mut keeper, cx)).await;
+        keeper.let_go_on(&shared);
+        if turn::gather().await {
+            // Meanwhile others may have seen to it that somebody can go on, who is not to wait for this turn's sync too.
+            shared.gates.take_open(&mut shared.gates.lines[io_thread].lock(), &mut keeper.open);
+            keeper.let_go_on(&shared);
+            keeper.drive(&shared.gates);
         }
     }
 }

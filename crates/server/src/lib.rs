@@ -31,6 +31,7 @@ mod outbox;
 mod rewrite;
 mod socket;
 mod threads;
+mod turn;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -77,10 +77,10 @@ fn a_backup_whose_server_is_killed_has_no_name_and_the_next_attempt_removes_what
         server.signal("KILL");
         server.wait();
         server = start(&dir);
-        if copy.exists() {
+        if copy.exists() || !partial(&copy).exists() {
+            // It was done by then, or had not begun.
             continue;
         }
-        assert!(partial(&copy).exists());
         let answer = server.client().text(&format!("RBQ BACKUP {}", copy.display()));
         assert!(answer.starts_with("position,"), "{answer}");
         assert!(copy.join("id").exists() && !partial(&copy).exists());

@@ -3,7 +3,7 @@
 //! Of the many, each has a thread that reads; all replies come together in one channel, so that one thread alone
 //! changes the model. What a killed server had sent is read to the end: whoever was told something holds it to it.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
@@ -57,7 +57,7 @@ impl Wire {
                 Some(reply) => return Ok(reply),
                 None => {}
             }
-            let count = self.stream.read(&mut chunk).context("no reply came")?;
+            let count = read_some(&mut self.stream, &mut chunk).context("no reply came")?;
             ensure!(count > 0, "the server closed the connection");
             self.replies.feed(&chunk[..count]);
         }
@@ -107,10 +107,20 @@ impl Drop for Line {
     }
 }
 
+/// What there is. A process that was stopped and goes on finds its waits with a time-out interrupted.
+fn read_some(source: &mut TcpStream, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match source.read(into) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
 fn forward(mut source: TcpStream, number: usize, events: &Sender<Event>) {
     let mut replies = ValueDecoder::new(ScanLimits::default());
     let mut chunk = [0; CHUNK_BYTES];
-    while let Ok(count @ 1..) = source.read(&mut chunk) {
+    while let Ok(count @ 1..) = read_some(&mut source, &mut chunk) {
         replies.feed(&chunk[..count]);
         while let Ok(Some(reply)) = replies.next() {
             if events.send(Event::Reply(number, reply)).is_err() {

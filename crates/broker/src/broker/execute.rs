@@ -70,9 +70,15 @@ impl Broker {
                 session.reply_mode = ReplyMode::On;
             }
         }
-        self.log.commit(&self.groups[0]);
+        let has_logged = self.log.commit(&self.groups[0]);
         if self.log.is_enabled() {
-            out.raise(self.gate_for(client, request));
+            let newest = self.log.position();
+            if has_logged {
+                // Nothing that it may have looked at is newer than what it logged itself.
+                out.raise(newest);
+            } else if out.gate().and(newest) != out.gate() {
+                out.raise(self.gate_for(client, request));
+            }
             if self.ran.is_some_and(|known| known.flags.has(Flags::SYNCED)) {
                 out.raise(self.log.position().synced());
                 self.ask(Action::Sync);

@@ -2,12 +2,15 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
 use super::world::options;
 use crate::error::Fatal;
 use crate::journal::Journal;
+use crate::log::Written;
 use crate::options::{Options, Policy, Sizes};
 use crate::recover::{Recovered, recover};
 use crate::shelf::Purpose;
@@ -174,11 +177,73 @@ fn who_waits_for_a_sync_gets_one_under_a_looser_policy_too() {
     let Recovered { shared, mut log, .. } = recover(Arc::new(SimStorage::new()), options(4, None)).unwrap();
     shared.append(b"promised a sync");
     shared.set_policy(Policy::No);
-    assert!(log.write_only(1).unwrap());
+    assert_eq!(log.write_here(1).unwrap(), Written::All { is_synced: false });
     assert_eq!((shared.written(), shared.open_upto()), (1, 0));
     log.turn(2).unwrap();
     assert_eq!(shared.open_upto(), 1);
     shared.append(b"promised none");
-    assert!(log.write_only(3).unwrap());
+    assert_eq!(log.write_here(3).unwrap(), Written::All { is_synced: false });
     assert_eq!((shared.synced(), shared.open_upto()), (1, 2));
+}
+
+#[test]
+fn an_appender_stays_with_a_disk_that_is_known_to_be_quick_and_with_no_other() {
+    let shared = recover(Arc::new(SimStorage::new()), options(5, None)).unwrap().shared;
+    let note = |taken: Duration, times| (0..times).for_each(|_| shared.note_time_taken(taken));
+    assert!(!shared.is_quick(), "nothing is known yet");
+    note(Duration::from_micros(200), 100);
+    assert!(shared.is_quick());
+    note(Duration::from_millis(3), 1);
+    assert!(shared.is_quick(), "one slow sync among many");
+    note(Duration::from_secs(1), 1);
+    assert!(!shared.is_quick(), "it hung");
+    note(Duration::from_micros(200), 100);
+    assert!(shared.is_quick());
+    note(Duration::from_millis(5), 50);
+    assert!(!shared.is_quick(), "it is slow");
+    note(Duration::MAX, 1);
+    assert!(!shared.is_quick());
+}
+
+#[test]
+fn an_appender_that_may_stay_syncs_itself_where_that_is_quick() {
+    let disk = SimStorage::new();
+    let (journal, _) = open(&disk, options(6, None));
+    let here = thread::current().id();
+    let syncs = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&syncs);
+    disk.observe(Some(Arc::new(move |_: &Image, op| {
+        if op == Op::Sync {
+            seen.lock().push(thread::current().id() == here);
+        }
+    })));
+    for _ in 0..1000 {
+        let lsn = journal.append_quietly(b"record", 0);
+        journal.drive_and_stay();
+        assert!(journal.wait_synced(lsn));
+    }
+    disk.observe(None);
+    let syncs = syncs.lock();
+    assert!(!syncs[0], "the disk is not known yet");
+    assert!(syncs.contains(&true));
+}
+
+#[test]
+fn an_appender_goes_on_while_a_disk_that_is_not_known_to_be_quick_syncs() {
+    let disk = SimStorage::new();
+    let (journal, _) = open(&disk, options(7, None));
+    let hung = Arc::new(Mutex::new(()));
+    let lets_go = hung.lock();
+    let holds = Arc::clone(&hung);
+    disk.observe(Some(Arc::new(move |_: &Image, op| {
+        if op == Op::Sync {
+            drop(holds.lock());
+        }
+    })));
+    let lsn = journal.append_quietly(b"waits for the disk", 0);
+    journal.drive_and_stay();
+    assert_eq!(journal.synced(), 0);
+    drop(lets_go);
+    assert!(journal.wait_synced(lsn));
+    disk.observe(None);
 }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::chance::Chance;
 use crate::error::{Fatal, OpenError};
 use crate::fault::{Fault, Faults};
-use crate::log::{Log, Turn};
+use crate::log::{Log, Turn, Written};
 use crate::options::{Identity, Lsn, Options, Policy, Sizes};
 use crate::recover::{Recovered, recover};
 use crate::shared::Shared;
@@ -172,7 +172,8 @@ impl World {
     fn step(&mut self) -> Result<(), Ended> {
         match self.chance.below(42) {
             0..=11 => self.append_some(),
-            12..=25 => self.turn()?,
+            12..=18 => self.turn()?,
+            19..=25 => self.write_here()?,
             26..=28 => {
                 self.now_ms += 700;
                 self.turn()?;
@@ -228,6 +229,15 @@ impl World {
         self.now_ms += 1;
         if self.log.turn(self.now_ms)? == Turn::NeedsSegment {
             self.shared.shelf.prepare();
+        }
+        Ok(())
+    }
+
+    /// What an appender does that sees to the write, and to the sync where there is one, itself.
+    fn write_here(&mut self) -> Result<(), Ended> {
+        self.now_ms += 1;
+        if self.log.write_here(self.now_ms)? == Written::NotAll {
+            self.turn()?;
         }
         Ok(())
     }
