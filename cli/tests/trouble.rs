@@ -132,6 +132,19 @@ fn what_does_not_take_us_in_is_no_server_that_was_reached() {
 }
 
 #[test]
+fn what_a_server_is_too_old_for_is_said() {
+    let Some(oracle) = Oracle::start(&["--rename-command", "SPUBLISH", "", "--rename-command", "SSUBSCRIBE", ""])
+    else {
+        return;
+    };
+    for args in [&["pub", "--shard", "c", "m"][..], &["sub", "--shard", "c"]] {
+        let said = play(&oracle, args, "");
+        assert!(said.starts_with("exit 1\nerr| error: ERR unknown command"), "{said}");
+        assert!(said.contains("err| hint: channels of a shard need Redis 7.0 or newer, Valkey or rbq\n"), "{said}");
+    }
+}
+
+#[test]
 fn a_password_is_asked_for_and_a_wrong_one_is_refused() {
     let Some(oracle) = Oracle::start(&["--requirepass", "sesame"]) else { return };
     allow_duplicates! {
