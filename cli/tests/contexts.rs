@@ -382,6 +382,42 @@ fn rbq_cli_sends_nothing_that_destroys_to_a_protected_context() {
 }
 
 #[test]
+fn the_prompt_of_rbq_cli_says_where_it_is_and_asks_in_a_protected_context() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let home = Home::with(&[&["prod", &oracle.url(), "--protected", "--use"]]);
+    let open = |args: &[&str]| {
+        let mut command = home.command(args);
+        command.env("REDISCLI_HISTFILE", "/dev/null").env("TERM", "xterm-256color");
+        let mut terminal = Session::spawn(command).unwrap();
+        terminal.set_expect_timeout(None);
+        terminal
+    };
+    // Whether a server is on this machine's port or not.
+    let mut terminal = open(&["cli"]);
+    terminal
+        .expect("note: `rbq cli` does not follow the current context; `--context prod` does, and plain `rbq`")
+        .unwrap();
+    terminal.expect("> ").unwrap();
+    terminal.send("quit\r").unwrap();
+    terminal.expect(Eof).unwrap();
+    let place = format!("prod 127.0.0.1:{}> ", oracle.port);
+    let mut terminal = open(&["cli", "--context", "prod"]);
+    for (answer, said) in [("\r", "nothing was changed"), ("prod\r", "(integer) 1")] {
+        terminal.expect(&place).unwrap();
+        terminal.send("set a 1\r").unwrap();
+        terminal.expect("OK").unwrap();
+        terminal.expect(&place).unwrap();
+        terminal.send("del a\r").unwrap();
+        terminal.expect("`prod` is protected; type its name to go on: ").unwrap();
+        terminal.send(answer).unwrap();
+        terminal.expect(said).unwrap();
+    }
+    terminal.expect(&place).unwrap();
+    terminal.send("quit\r").unwrap();
+    terminal.expect(Eof).unwrap();
+}
+
+#[test]
 fn two_changes_at_once_lose_nothing() {
     let home = Home::new();
     let names: Vec<String> = (0..16).map(|number| format!("c{number}")).collect();
