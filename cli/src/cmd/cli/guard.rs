@@ -38,31 +38,28 @@ impl Guard {
         })
     }
 
-    /// Whether a command may be sent.
-    pub(super) fn permits(&self, request: &Request) -> Run<bool> {
+    /// How to end if a command may not be sent; `None` if it may.
+    pub(super) fn objects(&self, request: &Request) -> Run<Option<Exit>> {
         match danger::of(request) {
             Some(danger) if danger.when != When::ManyKeys => {
                 self.ask(|| format!("{} {}", danger::name(request), danger.what))
             }
-            _ => Ok(true),
+            _ => Ok(None),
         }
     }
 
     /// The same of requests that nobody looks at.
-    pub(super) fn permits_pipe(&self) -> Run<bool> {
+    pub(super) fn objects_to_pipe(&self) -> Run<Option<Exit>> {
         self.ask(|| "send whatever requests stand on stdin".to_owned())
     }
 
-    fn ask(&self, what: impl FnOnce() -> String) -> Run<bool> {
+    fn ask(&self, what: impl FnOnce() -> String) -> Run<Option<Exit>> {
         let Some(server) = &self.server else {
-            return Ok(true);
+            return Ok(None);
         };
         match self.consent.ask_on(&Plan::new(what()), server) {
-            Ok(Answer::Go) => Ok(true),
-            Ok(Answer::Stop(exit)) => {
-                debug_assert!(exit == Exit::Failed, "there is no dry run here");
-                Ok(false)
-            }
+            Ok(Answer::Go) => Ok(None),
+            Ok(Answer::Stop(exit)) => Ok(Some(exit)),
             Err(failure) => Err(failure.hint(&self.hint).into()),
         }
     }

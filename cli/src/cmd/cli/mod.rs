@@ -101,8 +101,8 @@ async fn act(args: &CliArgs) -> Run<Exit> {
         return latency::run(&dial, args, &mut out).await;
     }
     if mode.pipe {
-        if !guard.permits_pipe()? {
-            return Ok(Exit::Failed);
+        if let Some(exit) = guard.objects_to_pipe()? {
+            return Ok(exit);
         }
         return pipe::run(&dial, mode.pipe_timeout, &mut out).await;
     }
@@ -151,8 +151,8 @@ async fn act(args: &CliArgs) -> Run<Exit> {
 }
 
 async fn one_command(args: &CliArgs, request: &Request, talk: &mut Talk, out: &mut Output) -> Run<Exit> {
-    if !talk.guard.permits(request)? {
-        return Ok(Exit::Failed);
+    if let Some(exit) = talk.guard.objects(request)? {
+        return Ok(exit);
     }
     let mut left = args.repeat;
     // redis-cli connects first, and says so if it cannot, even if nothing is to be sent then.

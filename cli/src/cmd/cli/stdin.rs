@@ -197,7 +197,7 @@ async fn step(talk: &mut Talk, line: &[u8], interval: Duration, out: &mut Output
     if let Some(topic) = help::topic(&request) {
         return print(&help::text(&talk.dial, &topic).await?, out);
     }
-    if !talk.guard.permits(&request)? {
+    if talk.guard.objects(&request)?.is_some() {
         return Ok(Step::Refused);
     }
     let start = Instant::now();
