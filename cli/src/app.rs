@@ -50,7 +50,8 @@ enum Command {
 fn ending() -> String {
     let codes: Vec<String> = Exit::ALL.iter().map(|exit| format!("{} {}", exit.code(), exit.meaning())).collect();
     format!(
-        "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`.\nExit codes: {}.",
+        "Without a command: the REPL on a terminal, otherwise commands from stdin as `rbq cli`; both go to the \
+         current context.\nExit codes: {}.",
         codes.join(", ")
     )
 }
@@ -148,13 +149,61 @@ async fn dispatch(command: Command) -> Result<Exit> {
 fn default_command() -> Command {
     // Parsed rather than built, so that defaults and the environment count.
     let name = if repl::is_for_a_person() { "repl" } else { "cli" };
-    Rbq::parse_from(["rbq", name]).command.expect("a command was named")
+    let mut command = Rbq::parse_from(["rbq", name]).command.expect("a command was named");
+    if let Command::Cli(args) = &mut command {
+        // Plain `rbq` talks to the same server on a terminal and off one.
+        args.follows_current = true;
+    }
+    command
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::builder::StyledStr;
+
+    const COLUMNS: usize = 100;
+
+    fn every(command: &clap::Command, see: &mut impl FnMut(&clap::Command)) {
+        see(command);
+        command.get_subcommands().for_each(|command| every(command, see));
+    }
+
     #[test]
     fn the_command_line_is_sound() {
         super::whole().debug_assert();
+    }
+
+    #[test]
+    fn help_fits_a_hundred_columns() {
+        let mut whole = super::whole();
+        whole.build();
+        every(&whole, &mut |command| {
+            let mut command = command.clone().term_width(COLUMNS);
+            for help in [command.render_help(), command.render_long_help()] {
+                for line in help.to_string().lines() {
+                    assert!(line.chars().count() <= COLUMNS, "{}: {line}", command.get_name());
+                }
+            }
+        });
+    }
+
+    /// Lines are broken where they are shown: one that is broken by hand breaks again in the wrong place. Lists are no prose.
+    #[test]
+    fn help_is_not_broken_by_hand() {
+        let is_broken = |text: &StyledStr| {
+            let text = text.to_string();
+            let mut paragraphs = text.split("\n\n").map(|paragraph| paragraph.lines().collect::<Vec<_>>());
+            let goes_on = |line: &&str| line.starts_with(|c: char| c.is_lowercase()) && !line.contains("  ");
+            paragraphs.any(|lines| lines.iter().skip(1).any(goes_on))
+        };
+        let mut whole = super::whole();
+        whole.build();
+        every(&whole, &mut |command| {
+            let ends = [command.get_after_help(), command.get_after_long_help(), command.get_long_about()];
+            let args = command.get_arguments().flat_map(|arg| [arg.get_help(), arg.get_long_help()]);
+            for text in args.chain(ends).flatten() {
+                assert!(!is_broken(text), "{}: {text}", command.get_name());
+            }
+        });
     }
 }

@@ -18,7 +18,7 @@ use clap::Args;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::while_asking;
-use crate::open::ServerArgs;
+use crate::open::{Server, ServerArgs};
 
 /// The options of a command that destroys or moves.
 #[derive(Debug, Clone, Default, Args)]
@@ -99,13 +99,22 @@ enum Step<'a> {
 }
 
 impl ConsentArgs {
+    /// For a command whose own words are the yes, such as `--replace`: only a protected context wants more.
+    pub(crate) fn unless_protected(confirm: Option<&str>) -> Self {
+        Self { yes: true, dry_run: false, confirm: confirm.map(str::to_owned) }
+    }
+
     /// Shows the plan and asks. Blocks while a person thinks, so it comes before
     /// [`Interrupt::listen`](crate::interrupt::Interrupt::listen): until then Ctrl-C is an answer too, a no.
     ///
     /// # Errors
     /// Nobody can be asked, and the command line does not agree either.
     pub(crate) fn ask(&self, plan: &Plan, server: &ServerArgs) -> Result<Answer> {
-        let server = server.server()?;
+        self.ask_on(plan, &server.server()?)
+    }
+
+    /// The same of a server that was settled on already.
+    pub(crate) fn ask_on(&self, plan: &Plan, server: &Server) -> Result<Answer> {
         let about = About { context: server.context.as_deref(), protected: server.protected };
         self.ask_at(plan, &format!(" on {server}"), about)
     }
@@ -154,15 +163,8 @@ impl ConsentArgs {
         if self.dry_run {
             return Ok(Step::Settled(Answer::Stop(Exit::Done)));
         }
-        match (&self.confirm, about.context) {
-            (Some(confirmed), Some(name)) if confirmed == name => return Ok(Step::Settled(Answer::Go)),
-            (Some(confirmed), Some(name)) => {
-                return Err(Failure::usage(format!("`--confirm {confirmed}` does not name the context, `{name}`")));
-            }
-            (Some(_), None) => {
-                return Err(Failure::usage("`--confirm` names a context, and none is in use").hint("`--yes` agrees"));
-            }
-            (None, _) => {}
+        if confirms(self.confirm.as_deref(), about.context)? {
+            return Ok(Step::Settled(Answer::Go));
         }
         match (about.context.filter(|_| about.protected), ground) {
             (Some(name), Ground::Terminal) => Ok(Step::AskForName(name)),
@@ -174,6 +176,21 @@ impl ConsentArgs {
                 Err(Failure::usage("there is no terminal to ask on").hint("`--yes` agrees to the above"))
             }
         }
+    }
+}
+
+/// Whether `--confirm` agrees to what is done in this context.
+///
+/// # Errors
+/// It names a context that is not in use: what it was to agree to would go elsewhere.
+pub(crate) fn confirms(confirm: Option<&str>, context: Option<&str>) -> Result<bool> {
+    match (confirm, context) {
+        (None, _) => Ok(false),
+        (Some(confirmed), Some(name)) if confirmed == name => Ok(true),
+        (Some(confirmed), Some(name)) => {
+            Err(Failure::usage(format!("`--confirm {confirmed}` does not name the context, `{name}`")))
+        }
+        (Some(_), None) => Err(Failure::usage("`--confirm` names a context, and none is in use")),
     }
 }
 

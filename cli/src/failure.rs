@@ -3,7 +3,7 @@
 use std::io;
 
 use anstyle::{AnsiColor, Style};
-use rbq_client::{Endpoint, Error, TargetError, reason};
+use rbq_client::{Endpoint, Error, ErrorReply, Strangeness, TargetError, reason};
 use rbq_journal::OpenError;
 
 use crate::exit::Exit;
@@ -135,8 +135,10 @@ fn told(error: &Error) -> Told {
             }
         }
         Error::Auth(reply) | Error::Reply(reply) if reply.code() == "NOAUTH" => {
-            Told { exit: Exit::Unreachable, ..Told::new("the server asks for a password") }
-                .hint("put it into the URL, as in `redis://user:password@host`, or into REDISCLI_AUTH")
+            // Not the URL: what stands on a command line is in the list of processes and in the shell's history.
+            Told { exit: Exit::Unreachable, ..Told::new("the server asks for a password") }.hint(
+                "REDISCLI_AUTH holds one, `rbq context add NAME URL --password-stdin` keeps one, `rbq cli --askpass` asks for one",
+            )
         }
         Error::Auth(_) => Told { exit: Exit::Unreachable, ..Told::new("the server refused the user or the password") }
             .hint("check --url, RBQ_URL and REDISCLI_AUTH; `%40` stands for an `@` in a password"),
@@ -144,18 +146,51 @@ fn told(error: &Error) -> Told {
         Error::Tls(error) => Told::new(error.to_string()),
         Error::Untrusted { .. } => Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) }
             .hint("--tls-ca names the authority to trust, --tls-server-name the name in the certificate"),
+        Error::Stranger { strangeness, .. } => {
+            Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) }.hint(stranger_hint(*strangeness))
+        }
+        Error::Handshake { command, reply } => {
+            let told = Told { exit: Exit::Unreachable, ..Told::new(error.to_string()) };
+            match *command {
+                "SELECT" => told.hint("the number behind the last `/` of a URL is the database; a cluster has 0 alone"),
+                _ if reply.text().contains("max number of clients") => {
+                    told.hint("it has room again when others disconnect; `maxclients` is its limit")
+                }
+                _ => told,
+            }
+        }
+        Error::Reply(reply) if is_unknown(reply, "SPUBLISH") || is_unknown(reply, "SSUBSCRIBE") => {
+            Told::new(error.to_string()).hint("channels of a shard need Redis 7.0 or newer, Valkey or rbq")
+        }
         Error::Reply(reply) if reply.text().starts_with("ERR unknown command 'RBQ'") => {
             Told::new(error.to_string()).hint("only rbq knows this: is this another server?")
         }
         Error::Timeout(_) => Told { exit: Exit::TimedOut, ..Told::new(error.to_string()) },
-        Error::Reply(reply) if reply.code() == "NOPERM" => Told::new(error.to_string()).hint(
-            "`rbq cli ACL WHOAMI` tells who this user is; ACL SETUSER grants commands (+name) and keys (~pattern)",
-        ),
+        Error::Reply(reply) if reply.code() == "NOPERM" => Told::new(error.to_string())
+            .hint("`ACL WHOAMI` tells who this user is; ACL SETUSER grants commands (+name) and keys (~pattern)"),
         Error::Redirect(redirect) => {
             Told::new(redirect.to_string()).hint(format!("try --url redis://{}:{}", redirect.host, redirect.port))
         }
         _ => Told::new(error.to_string()),
     }
+}
+
+fn stranger_hint(strangeness: Strangeness) -> &'static str {
+    match strangeness {
+        Strangeness::HungUp | Strangeness::AnotherProtocol => {
+            "is it the right port? One for TLS wants `rediss://` (`--tls` in `rbq cli`), and one without `redis://`"
+        }
+        Strangeness::WantsCertificate => "--tls-cert and --tls-key show one (`--cert` and `--key` in `rbq cli`)",
+        Strangeness::RefusedTls => {
+            "TLS 1.2 and 1.3 are spoken; --tls-server-name is the name to ask for, --tls-cert and --tls-key show who we are"
+        }
+    }
+}
+
+/// Whether the server does not know this command. Servers before 7.0 put it between backquotes.
+fn is_unknown(reply: &ErrorReply, command: &str) -> bool {
+    let name = reply.text().strip_prefix("ERR unknown command ").and_then(|rest| rest.get(1..=command.len()));
+    name.is_some_and(|name| name.eq_ignore_ascii_case(command))
 }
 
 /// Whether the server is not ready to answer anybody.

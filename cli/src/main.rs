@@ -14,6 +14,7 @@ mod cmd;
 #[allow(dead_code, reason = "the ground that other commands are built on")]
 mod consent;
 mod contexts;
+mod danger;
 mod deadletter;
 mod duration;
 mod embedded;

@@ -96,7 +96,10 @@ impl ServerArgs {
         let named = match (&self.url, &self.context) {
             (Some(url), _) => Some(Server { target: url.clone(), ..Server::default() }),
             (None, Some(name)) => Some(of_context(name)?),
-            (None, None) => environment_server()?,
+            (None, None) => match environment_server()? {
+                None => current_server()?,
+                named => named,
+            },
         };
         let mut server = named.unwrap_or_default();
         self.tls.apply(&mut server.target);
@@ -147,7 +150,7 @@ impl ServerArgs {
     }
 }
 
-/// The server that the environment or the user's current context names; none if neither does.
+/// The server that the environment names, by its URL or its context; none if it does not.
 pub(crate) fn environment_server() -> Result<Option<Server>> {
     // Empty is unset: that is how a script takes one back for a single command.
     if let Some(url) = env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty()) {
@@ -157,11 +160,17 @@ pub(crate) fn environment_server() -> Result<Option<Server>> {
     if let Some(name) = env::var(CONTEXT_VARIABLE).ok().filter(|name| !name.is_empty()) {
         return Ok(Some(of_context(&name)?));
     }
+    Ok(None)
+}
+
+/// The server of the user's current context, if there is one.
+pub(crate) fn current_server() -> Result<Option<Server>> {
     let contexts = Contexts::read()?;
     contexts.current().map(|(name, context)| settled(name, context)).transpose()
 }
 
-fn of_context(name: &str) -> Result<Server> {
+/// The server of the context that has this name.
+pub(crate) fn of_context(name: &str) -> Result<Server> {
     let contexts = Contexts::read()?;
     settled(name, contexts.find(name)?)
 }

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use rbq_client::{Error, ErrorReply, RedirectKind};
+use rbq_client::{Error, ErrorReply, RedirectKind, Strangeness};
 use tokio::time::{Instant, sleep};
 
 use crate::duration;
@@ -50,6 +50,8 @@ impl Cause {
             // Nodes that send us to each other have not agreed yet.
             Error::Redirect(_) | Error::TooManyRedirects(_) => Some(Self::Moving),
             Error::Connect { .. } | Error::Closed(_) | Error::Handshake { .. } => Some(Self::Lost),
+            // What stands before a server that starts, or has no room, may hang up on us.
+            Error::Stranger { strangeness: Strangeness::HungUp, .. } => Some(Self::Lost),
             Error::Reply(reply) => Self::of_reply(reply),
             _ => None,
         }
@@ -82,12 +84,14 @@ pub(crate) struct Outage {
     since: Option<Instant>,
     pause: Duration,
     is_told: bool,
+    /// Why the node that a redirect named was not to be had.
+    unreached: Option<Error>,
 }
 
 impl Outage {
     /// None yet; one is borne for so long.
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, since: None, pause: PAUSE, is_told: false }
+        Self { limit, since: None, pause: PAUSE, is_told: false, unreached: None }
     }
 
     /// It begins, or goes on, for this reason. What is to be said, if it was not said before.
@@ -120,9 +124,22 @@ impl Outage {
         Pause::Over
     }
 
+    /// The node that a redirect named cannot be reached: that, and not the redirect, is what is wrong. What is to be said of it.
+    pub(crate) fn missed(&mut self, error: &Error) -> Option<String> {
+        if !self.is_told || self.unreached.is_some() {
+            self.unreached = Some(error.clone());
+        }
+        self.begin(Cause::Lost, error)
+    }
+
+    /// What ended it, once it has been given up.
+    pub(crate) fn verdict(&mut self, last: Error) -> Error {
+        self.unreached.take().unwrap_or(last)
+    }
+
     /// Something was answered. What is to be said, if it was said that the server is lost.
     pub(crate) fn end(&mut self) -> Option<&'static str> {
-        self.since = None;
+        (self.since, self.unreached) = (None, None);
         std::mem::take(&mut self.is_told).then_some("connected again")
     }
 }
@@ -181,5 +198,23 @@ mod tests {
         assert_eq!(outage.pause(&mut interrupt).await, Pause::Over);
         assert_eq!(begun.elapsed(), Duration::ZERO);
         assert_eq!(outage.end(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_redirect_to_a_node_that_is_gone_is_an_outage_of_that_node() {
+        let mut interrupt = Interrupt::listen().expect("signals can be listened to");
+        let mut outage = Outage::new(Duration::from_secs(2));
+        let moved = Error::from_error_reply("MOVED 12 h:7".to_owned());
+        let source = std::sync::Arc::new(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+        let gone = Error::Connect { endpoint: rbq_client::Endpoint::default(), source };
+        assert_eq!(outage.begin(Cause::Moved, &moved), None);
+        let told = outage.missed(&gone).expect("it is said once");
+        assert!(told.ends_with("; trying to reach it for 2s"), "{told}");
+        let begun = Instant::now();
+        while outage.pause(&mut interrupt).await == Pause::Over {
+            assert_eq!((outage.missed(&gone), outage.begin(Cause::Moved, &moved)), (None, None));
+        }
+        assert!(begun.elapsed() <= Duration::from_secs(2));
+        assert!(matches!(outage.verdict(moved), Error::Connect { .. }));
     }
 }

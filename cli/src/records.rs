@@ -3,7 +3,7 @@
 //! | `--output` | records are |
 //! |---|---|
 //! | text  | a table for people: ages and sizes with units, names quoted where a terminal could not show them, very long values cut |
-//! | json  | one array |
+//! | json  | one array; one object where a thing is shown by itself |
 //! | jsonl | one object a line |
 //! | raw   | the values alone, a tab between them, a record a line; bytes as they are |
 //!
@@ -37,10 +37,10 @@ const UNKNOWN: &str = "-";
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Form {
-    /// A table for people
+    /// For people: a table, or lines of a name and its value
     #[default]
     Text,
-    /// One JSON array
+    /// One JSON array of what is listed, or one object of what is shown by itself
     Json,
     /// One JSON object a line
     Jsonl,

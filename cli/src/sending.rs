@@ -77,6 +77,8 @@ pub(crate) struct Sending {
     sent: u64,
     acknowledged: u64,
     refused: u64,
+    /// How it ended before its time.
+    stopped: Option<Exit>,
 }
 
 /// What ended a turn before its time.
@@ -110,6 +112,7 @@ impl Sending {
             sent,
             acknowledged,
             refused,
+            stopped: None,
         }
     }
 
@@ -127,7 +130,7 @@ impl Sending {
                 Err(Stop::Input(error)) => (self.reading, failure) = (false, Err(error)),
                 Err(Stop::Connection(error)) => {
                     if let Err(error) = self.reconnect(error).await {
-                        let _ = error.report();
+                        self.stopped = Some(error.report());
                         self.reading = false;
                         self.window = Window::default();
                     }
@@ -154,6 +157,8 @@ impl Sending {
     pub(crate) fn exit(&self) -> Exit {
         match (self.failed(), self.acknowledged) {
             (0, _) => self.interrupt.exit(),
+            // Nothing was sent to anybody.
+            (_, 0) if self.stopped == Some(Exit::Unreachable) => Exit::Unreachable,
             (_, 0) => Exit::Failed,
             _ => Exit::Partly,
         }
@@ -283,12 +288,15 @@ impl Sending {
         }
         loop {
             if self.outage.pause(&mut self.interrupt).await != Pause::Over {
-                return Err(error.into());
+                return Err(self.outage.verdict(error).into());
             }
             match self.connect().await {
                 Ok(link) => self.link = link,
                 Err(refused @ Error::Auth(_)) => return Err(refused.into()),
-                Err(_) => {
+                Err(missed) => {
+                    if let Some(line) = self.outage.missed(&missed) {
+                        self.progress.say(&line);
+                    }
                     // Whoever was named last may be gone, and the others know who has its place.
                     self.target.clone_from(&self.seed);
                     continue;

@@ -18,6 +18,26 @@ fn count_lines(path: &Path) -> usize {
 }
 
 #[tokio::test]
+async fn a_node_that_is_gone_is_named_and_nothing_is_said_of_a_move() {
+    let Some([first, second, third]) = cluster::start::<3>().await else { return };
+    let gone = third.oracle.port.to_string();
+    // The others go on sending us there until they have agreed that it is gone, which takes longer than this.
+    drop(third);
+    let args = ["produce", "stream", "foo", "a", "--reconnect", "200ms"];
+    let said = text(&run(rbq(&args).env("RBQ_URL", first.oracle.url()), b"")).replace(&gone, "GONE");
+    assert!(said.starts_with("exit 4\nerr| could not connect to 127.0.0.1:GONE: "), "{said}");
+    assert!(
+        said.contains("; trying to reach it for 200ms\nerr| error: could not connect to 127.0.0.1:GONE: "),
+        "{said}"
+    );
+    assert!(said.ends_with("err| sent 1, acknowledged 0, failed 1\n"), "{said}");
+    // What another node serves goes on.
+    let args = ["produce", "stream", "bar", "a"];
+    let said = text(&run(rbq(&args).env("RBQ_URL", second.oracle.url()), b""));
+    assert_eq!(said, "exit 0\nerr| sent 1, acknowledged 1, failed 0\n");
+}
+
+#[tokio::test]
 async fn a_slot_that_moves_under_producer_and_consumer_costs_nothing() {
     let Some(nodes) = cluster::start::<3>().await else { return };
     let url = nodes[0].oracle.url();

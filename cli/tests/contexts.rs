@@ -91,6 +91,7 @@ fn a_context_is_added_chosen_listed_and_forgotten() {
     assert_snapshot!(home.play(&["context", "rm", "dev", "--yes"], ""), @r"
     exit 0
     err| plan: forget the context `dev` (redis://127.0.0.1:7000/2)
+    err|   it is the current one: commands that name no server go to redis://127.0.0.1:6379 then
     err| forgot `dev`
     ");
     assert_snapshot!(home.play(&["context", "show"], ""), @r"
@@ -171,7 +172,7 @@ fn a_password_is_read_from_stdin_and_never_shown() {
     home.play(&["context", "add", "here", &oracle.url(), "--password-stdin", "--use"], "s3s@me/\n");
     let said = home.play(&["context", "ls"], "") + &home.play(&["context", "show"], "");
     assert!(!said.contains("s3s"), "{said}");
-    assert_snapshot!(home.play(&["cli", "ping"], ""), @r"
+    assert_snapshot!(home.play(&["cli", "--context", "here", "ping"], ""), @r"
     exit 0
     out| PONG
     ");
@@ -193,7 +194,7 @@ fn a_context_keeps_how_to_speak_tls() {
     let url = format!("rediss://127.0.0.1:{}", oracle.port);
     let tls = ["--tls-ca", &ca, "--tls-cert", &cert, "--tls-key", &key];
     let home = Home::with(&[&[&["here", &url, "--use"][..], &tls].concat()]);
-    for args in [&["pub", "c", "m"][..], &["cli", "ping"], &["check"]] {
+    for args in [&["pub", "c", "m"][..], &["cli", "--context", "here", "ping"], &["check"]] {
         let said = home.play(args, "");
         assert!(said.starts_with("exit 0\n"), "{args:?} {said}");
     }
@@ -275,6 +276,145 @@ fn on_a_terminal_a_protected_contexts_name_is_typed() {
         let WaitStatus::Exited(_, ended) = terminal.get_process().wait().unwrap() else { panic!("it was killed") };
         assert_eq!(ended, code);
     }
+}
+
+#[test]
+fn what_replaces_a_context_says_what_goes_and_a_protected_one_wants_its_name() {
+    let home = Home::with(&[&["dev", "rediss://ann:pw@h/2"], &["prod", "redis://h", "--protected", "--use"]]);
+    assert_snapshot!(home.play(&["context", "add", "dev", "redis://h", "--replace"], ""), @r"
+    exit 0
+    err| plan: replace the context `dev`: rediss://ann@h:6379/2 becomes redis://h:6379
+    err|   its password goes
+    err|   TLS goes
+    err| replaced `dev`
+    ");
+    let replace = ["context", "add", "prod", "redis://other", "--replace"];
+    assert_snapshot!(home.play(&replace, ""), @r"
+    exit 2
+    err| plan: replace the context `prod`: redis://h:6379 becomes redis://other:6379
+    err|   its protection goes
+    err| error: context `prod` is protected
+    err| hint: `--confirm prod` agrees to the above
+    ");
+    let protected = [&replace[..], &["--protected", "--confirm", "prod"]].concat();
+    assert_snapshot!(home.play(&protected, ""), @r"
+    exit 0
+    err| plan: replace the context `prod`: redis://h:6379 becomes redis://other:6379
+    err| replaced `prod`
+    ");
+    assert!(home.play(&["context", "show"], "").contains("protected    yes"));
+    assert_snapshot!(home.play(&["context", "rm", "prod", "--dry-run"], ""), @r"
+    exit 0
+    err| plan: forget the context `prod` (redis://other:6379)
+    err|   it is the current one: commands that name no server go to redis://127.0.0.1:6379 then
+    err| dry run: nothing was changed
+    ");
+}
+
+/// What `rbq cli` and plain `rbq` do with these arguments and this stdin, the server's port replaced.
+fn cli(home: &Home, oracle: &Oracle, args: &[&str], stdin: &str) -> String {
+    shown(&run(&mut home.command(args), stdin.as_bytes()), oracle)
+}
+
+#[test]
+fn rbq_cli_goes_where_it_is_told_and_plain_rbq_to_the_current_context() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let home = Home::with(&[&["here", &oracle.url()], &["gone", "unix:///nowhere/rbq.sock", "--use"]]);
+    assert_eq!(cli(&home, &oracle, &["cli", "--context", "here", "ping"], ""), "exit 0\nout| PONG\n");
+    let port = oracle.port.to_string();
+    assert_eq!(cli(&home, &oracle, &["cli", "-p", &port, "ping"], ""), "exit 0\nout| PONG\n");
+    for variable in [("RBQ_CONTEXT", "here"), ("RBQ_URL", &oracle.url())] {
+        let output = run(home.command(&["cli", "ping"]).envs([variable]), b"");
+        assert_eq!(text(&output), "exit 0\nout| PONG\n", "{variable:?}");
+    }
+    // The server on this machine, whatever a person has chosen: nothing of the context is in what it says.
+    let said = cli(&home, &oracle, &["cli", "ping"], "");
+    assert!(!said.contains("/nowhere"), "{said}");
+    assert_snapshot!(cli(&home, &oracle, &[], "ping\n"), @r"
+    exit 1
+    err| Could not connect to Redis at /nowhere/rbq.sock: No such file or directory
+    ");
+    assert_snapshot!(cli(&home, &oracle, &["cli", "-p", &port, "--context", "here", "ping"], ""), @r"
+    exit 1
+    err| Options --context and -h, -p, -s, -u are mutually exclusive.
+    ");
+}
+
+#[test]
+fn rbq_cli_sends_nothing_that_destroys_to_a_protected_context() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let home = Home::with(&[&["prod", &oracle.url(), "--protected", "--use"]]);
+    let port = oracle.port.to_string();
+    let play = |args: &[&str], stdin: &str| cli(&home, &oracle, args, stdin);
+    assert_eq!(play(&["cli", "--context", "prod", "set", "a", "1"], ""), "exit 0\nout| OK\n");
+    assert_snapshot!(play(&["cli", "--context", "prod", "flushall"], ""), @r"
+    exit 2
+    err| plan: FLUSHALL deletes every key of every database on `prod` (redis://127.0.0.1:PORT)
+    err| error: context `prod` is protected
+    err| hint: `--confirm prod` agrees to the above
+    ");
+    // Plain `rbq` has no options; and nothing that stands behind a refused line is sent.
+    assert_snapshot!(play(&[], "get a\nrename a b\nset a 2\n"), @r"
+    exit 2
+    out| 1
+    err| plan: RENAME gives a key another name, over what may be there on `prod` (redis://127.0.0.1:PORT)
+    err| error: context `prod` is protected
+    err| hint: `rbq cli --context prod --confirm prod` agrees to the above
+    ");
+    assert_snapshot!(play(&["cli", "--context", "prod", "--pipe"], "DEL a\r\n"), @r"
+    exit 2
+    err| plan: send whatever requests stand on stdin on `prod` (redis://127.0.0.1:PORT)
+    err| error: context `prod` is protected
+    err| hint: `--confirm prod` agrees to the above
+    ");
+    assert_snapshot!(play(&["cli", "--context", "prod", "--confirm", "dev", "get", "a"], ""), @r"
+    exit 2
+    err| error: `--confirm dev` does not name the context, `prod`
+    ");
+    assert_eq!(play(&["cli", "-p", &port, "get", "a"], ""), "exit 0\nout| 1\n");
+    assert_snapshot!(play(&["cli", "--context", "prod", "--confirm", "prod", "del", "a"], ""), @r"
+    exit 0
+    out| 1
+    err| plan: DEL deletes what it names on `prod` (redis://127.0.0.1:PORT)
+    ");
+    // redis-cli's own words name a server and no context.
+    assert_eq!(play(&["cli", "-p", &port, "flushall"], ""), "exit 0\nout| OK\n");
+}
+
+#[test]
+fn the_prompt_of_rbq_cli_says_where_it_is_and_asks_in_a_protected_context() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let home = Home::with(&[&["prod", &oracle.url(), "--protected", "--use"]]);
+    let open = |args: &[&str]| {
+        let mut command = home.command(args);
+        command.env("REDISCLI_HISTFILE", "/dev/null").env("TERM", "xterm-256color");
+        let mut terminal = Session::spawn(command).unwrap();
+        terminal.set_expect_timeout(None);
+        terminal
+    };
+    // Whether a server is on this machine's port or not.
+    let mut terminal = open(&["cli"]);
+    terminal
+        .expect("note: `rbq cli` does not follow the current context; `--context prod` does, and plain `rbq`")
+        .unwrap();
+    terminal.expect("> ").unwrap();
+    terminal.send("quit\r").unwrap();
+    terminal.expect(Eof).unwrap();
+    let place = format!("prod 127.0.0.1:{}> ", oracle.port);
+    let mut terminal = open(&["cli", "--context", "prod"]);
+    for (answer, said) in [("\r", "nothing was changed"), ("prod\r", "(integer) 1")] {
+        terminal.expect(&place).unwrap();
+        terminal.send("set a 1\r").unwrap();
+        terminal.expect("OK").unwrap();
+        terminal.expect(&place).unwrap();
+        terminal.send("del a\r").unwrap();
+        terminal.expect("`prod` is protected; type its name to go on: ").unwrap();
+        terminal.send(answer).unwrap();
+        terminal.expect(said).unwrap();
+    }
+    terminal.expect(&place).unwrap();
+    terminal.send("quit\r").unwrap();
+    terminal.expect(Eof).unwrap();
 }
 
 #[test]

@@ -56,6 +56,12 @@ fn every_command_has_a_man_page() {
     for command in commands() {
         assert!(pages.contains(&format!("rbq-{command}.1")), "{command} {pages:?}");
     }
+    let page = fs::read_to_string(to.join("rbq-queue-ls.1")).unwrap();
+    let lines: Vec<&str> = page.lines().collect();
+    let title = format!(".TH RBQ-QUEUE-LS 1  \"rbq {}\" \"The rbq manual\"", env!("CARGO_PKG_VERSION"));
+    assert!(lines.contains(&title.as_str()), "{page}");
+    let synopsis = lines.iter().skip_while(|line| **line != ".SH SYNOPSIS").nth(1);
+    assert_eq!(synopsis, Some(&"rbq queue ls [OPTIONS] [QUEUES]..."), "{page}");
     let first = stdout(&["man"]);
     assert_eq!(first, fs::read_to_string(to.join("rbq.1")).unwrap());
     let nowhere = run(&mut rbq(&["man", "--dir", "/dev/null/man"]), b"");

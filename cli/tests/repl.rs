@@ -15,7 +15,7 @@ fn commands_are_answered_as_on_a_terminal() {
     let told = play(&oracle, &["repl"], "set k \"a b\"\nget k\nhset h f v\nhgetall h\n2 incr n\nnope\n\nquit\nping\n");
     // Before 7.0 Redis quoted with backticks.
     assert_snapshot!(told.replace('`', "'"), @r#"
-    exit 0
+    exit 1
     out| OK
     out| "a b"
     out| (integer) 1
@@ -25,12 +25,14 @@ fn commands_are_answered_as_on_a_terminal() {
     out| (error) ERR unknown command 'nope', with args beginning with:
     "#);
     assert_snapshot!(play(&oracle, &["repl"], "0 ping\nget \"k\"x\nget\nget \"k\nexit\n"), @r#"
-    exit 0
+    exit 1
     err| error: a command can be repeated once or more
     err| error: a blank must follow a closing quote
+    err| hint: between single quotes a double quote is a letter like any other: '{"a":1}'
     err| error: wrong number of arguments for `GET`
     err| hint: GET key
     err| error: the quotes do not match
+    err| hint: between single quotes a double quote is a letter like any other: '{"a":1}'
     "#);
     assert_snapshot!(play(&oracle, &["repl"], "append k \"one\ntwo\"\nstrlen \\\n  k\n"), @r"
     exit 0
@@ -89,6 +91,7 @@ fn help_comes_from_the_server() {
     out|     OK
     out|   ann> SET lock free GET
     out|     ann
+    out|   not on this server: IFEQ, IFNE, IFDEQ, IFDNE
     out| XGROUP CREATE key groupname <id | $> [MKSTREAM] [ENTRIESREAD entries_read]
     out|   Create a consumer group.
     out|   `$` begins with what comes from now on, `0` with the first entry.
@@ -124,6 +127,7 @@ fn help_comes_from_the_server() {
     out|     <id>
     out|   > XLEN orders
     out|     2
+    out|   not on this server: KEEPREF, DELREF, ACKED, IDMPAUTO, IDMP
     out| no command is called `NOSUCH`; <Tab> completes names
     "#);
     assert_snapshot!(play(&oracle, &["repl"], "help\nhelp @pubsub\nhelp pubsub\n"), @r"
@@ -195,7 +199,7 @@ fn a_lost_connection_is_made_again_before_the_next_command() {
     err| note: the connection was lost; connecting again
     "#);
     assert_snapshot!(play(&oracle, &["repl"], "connect 127.0.0.1 x\nconnect localhost.invalid 1\nping\n"), @r"
-    exit 0
+    exit 4
     err| error: `x` is not a port
     err| error: could not connect to localhost.invalid:1: name or service not known
     err| hint: is a server running there? --url or RBQ_URL name another
@@ -208,8 +212,7 @@ fn a_lost_connection_is_made_again_before_the_next_command() {
 fn the_history_file_is_private_and_holds_no_password() {
     let Some(oracle) = Oracle::start(&[]) else { return };
     let state = tempfile::tempdir().unwrap();
-    let script =
-        "get one\nauth hunter2\nconfig set requirepass hunter2\nauth hunter2\nconfig set requirepass \"\"\nget two\n";
+    let script = "get one\nauth hunter2\n\\json auth hunter2\nconfig set requirepass hunter2\nauth hunter2\nconfig set requirepass \"\"\nget two\n";
     for _ in 0..2 {
         let mut command = rbq(&["repl"]);
         command.env("RBQ_URL", oracle.url()).env_remove("RBQ_HISTORY").env("XDG_STATE_HOME", state.path());
@@ -221,6 +224,44 @@ fn the_history_file_is_private_and_holds_no_password() {
     assert!(!text.contains("hunter2"), "{text}");
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).unwrap().permissions());
     assert_eq!(mode & 0o077, 0, "{mode:o}");
+}
+
+#[test]
+fn a_script_is_told_by_the_exit_code_that_something_was_not_done() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let contexts = tempfile::tempdir().unwrap();
+    let file = contexts.path().join("contexts.toml");
+    let run_in = |args: &[&str], script: &str| run(rbq(args).env("RBQ_CONTEXTS", &file), script.as_bytes());
+    let added = run_in(&["context", "add", "prod", &oracle.url(), "--protected"], "");
+    assert!(added.status.success(), "{added:?}");
+    let repl = ["repl", "--context", "prod"];
+    assert_snapshot!(shown(&run_in(&repl, "set a 1\nflushall\nxtrim s maxlen 0\nget a\n"), &oracle), @r#"
+    exit 1
+    out| OK
+    out| "1"
+    err| warning: FLUSHALL deletes every key of every database
+    err| error: `prod` is protected, and there is no terminal to ask on
+    err| hint: `--confirm prod` agrees
+    err| nothing was sent
+    err| warning: XTRIM throws away all but what it says to keep
+    err| error: `prod` is protected, and there is no terminal to ask on
+    err| hint: `--confirm prod` agrees
+    err| nothing was sent
+    "#);
+    let confirmed = [&repl[..], &["--confirm", "prod"]].concat();
+    assert_snapshot!(shown(&run_in(&confirmed, "del a\n"), &oracle), @r"
+    exit 0
+    out| (integer) 1
+    ");
+    let nowhere = |script: &str| {
+        let output = run(rbq(&["repl"]).env("RBQ_URL", "unix:///nowhere/rbq.sock"), script.as_bytes());
+        (output.status.code().unwrap(), !output.stdout.is_empty())
+    };
+    // Help needs no server, and everything else does.
+    assert_eq!(nowhere("help xlen\n"), (0, true));
+    assert_eq!(nowhere("ping\nhelp xlen\n"), (4, false));
+    assert_eq!(nowhere("help xlen\nping\n"), (4, true));
+    assert_eq!(nowhere(""), (4, false));
 }
 
 #[test]
@@ -301,7 +342,7 @@ fn streams_and_json_are_shown_by_what_they_are() {
     let script = "xadd s 1-1 data '{\"a\": [1, 2]}'\nxgroup create s g 0\nxreadgroup group g ann streams s >\nxpending s g\n\
                   \\json\nxrange s - +\nmulti\nxlen s\nxrange s - +\nexec\n\\nope\n\\timing maybe\n\\status\n";
     assert_snapshot!(text(&run(&mut rbq(&["repl", "--embedded"]), script.as_bytes())), @r#"
-    exit 0
+    exit 1
     out| "1-1"
     out| OK
     out| s

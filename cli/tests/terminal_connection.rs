@@ -37,6 +37,55 @@ fn without_a_server_there_is_help_and_every_command_tries_again() {
     drop(server);
 }
 
+#[test]
+fn a_password_is_asked_for_and_not_shown() {
+    let Some(oracle) = Oracle::start(&["--requirepass", "sesame"]) else { return };
+    // Without colours too: the stars are one to the editor.
+    for no_color in [false, true] {
+        let mut command = rbq(&["repl"]);
+        command.env("RBQ_URL", oracle.url()).env("TERM", "xterm-256color");
+        if no_color {
+            command.env("NO_COLOR", "1");
+        }
+        let mut terminal = open(command);
+        terminal.expect("The server asks for a password (Enter: go on without): ").unwrap();
+        terminal.send("sesame\r").unwrap();
+        let shown = terminal.expect(format!(":{}> ", oracle.port)).unwrap();
+        let text = String::from_utf8_lossy(shown.before()).into_owned();
+        assert!(text.contains("******") && !text.contains("sesame"), "{text:?}");
+        terminal.send("\\status\r").unwrap();
+        terminal.expect("RESP3").unwrap();
+        prompt(&mut terminal);
+        terminal.send("\x04").unwrap();
+        assert_eq!(exit_code(terminal), 0);
+    }
+}
+
+#[test]
+fn without_a_password_the_prompt_opens_and_auth_logs_in() {
+    let Some(oracle) = Oracle::start(&["--requirepass", "sesame"]) else { return };
+    let mut terminal = repl(&oracle, &["repl"]);
+    terminal.expect("The server asks for a password (Enter: go on without): ").unwrap();
+    terminal.send("wrong\r").unwrap();
+    terminal.expect("the server refused the user or the password").unwrap();
+    terminal.expect("note: not logged in: `AUTH password` or `AUTH user password` does that").unwrap();
+    prompt(&mut terminal);
+    terminal.send("get k\r").unwrap();
+    terminal.expect("(error) NOAUTH Authentication required.").unwrap();
+    prompt(&mut terminal);
+    terminal.send("auth sesame\r").unwrap();
+    terminal.expect("OK").unwrap();
+    prompt(&mut terminal);
+    terminal.send("\\status\r").unwrap();
+    terminal.expect("RESP3").unwrap();
+    prompt(&mut terminal);
+    terminal.send("set k v\r").unwrap();
+    terminal.expect("OK").unwrap();
+    prompt(&mut terminal);
+    terminal.send("\x04").unwrap();
+    assert_eq!(exit_code(terminal), 0);
+}
+
 #[tokio::test]
 async fn subscriptions_are_made_anew_with_the_connection() {
     let Some(oracle) = Oracle::start(&[]) else { return };

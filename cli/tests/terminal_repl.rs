@@ -179,10 +179,20 @@ async fn a_protected_context_wants_its_name_typed() {
     assert_eq!(said.matches("`prod` is protected, and there is no terminal to ask on").count(), 2, "{said}");
     let mut terminal = open(rbq(&["repl"]));
     prompt(&mut terminal);
-    for (answer, left) in [("y", 1), ("prod", 0)] {
-        terminal.send("flushdb\r").unwrap();
+    // The third is Ctrl-C.
+    for (line, answer, left) in [
+        ("flushdb", "y\r", 1),
+        ("del k", "y\r", 1),
+        ("unlink k", "\x03", 1),
+        ("xtrim k maxlen 0", "\r", 1),
+        ("del k", "prod\r", 0),
+    ] {
+        terminal.send(format!("{line}\r")).unwrap();
         terminal.expect("`prod` is protected; type its name to go on: ").unwrap();
-        terminal.send(format!("{answer}\r")).unwrap();
+        terminal.send(answer).unwrap();
+        if left > 0 {
+            terminal.expect("nothing was sent").unwrap();
+        }
         prompt(&mut terminal);
         assert_eq!(ask(&control, "dbsize").await, Value::Integer(left));
     }

@@ -91,6 +91,59 @@ fn who_speaks_tls_to_a_plain_port_is_told_how_not_to() {
     assert!(said.contains("err| hint: what answers there may speak no TLS: `redis://` speaks without"), "{said}");
 }
 
+/// What `rbq` makes of something that listens, waits to be spoken to, answers with this, and hangs up.
+fn greeted_by(answer: &'static [u8]) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut greeting = [0; 1024];
+        assert!(std::io::Read::read(&mut client, &mut greeting).unwrap() > 0);
+        client.write_all(answer).unwrap();
+    });
+    let said = text(&run(&mut rbq(&["queue", "ls", "--url", &format!("redis://{address}")]), b""));
+    server.join().unwrap();
+    said.replace(&address, "HOST:PORT")
+}
+
+#[test]
+fn what_does_not_take_us_in_is_no_server_that_was_reached() {
+    assert_snapshot!(greeted_by(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"), @r"
+    exit 4
+    err| error: HOST:PORT answers in another protocol than Redis's: reply begins with unknown type byte 0x48
+    err| hint: is it the right port? One for TLS wants `rediss://` (`--tls` in `rbq cli`), and one without `redis://`
+    ");
+    assert_snapshot!(greeted_by(b""), @r"
+    exit 4
+    err| error: HOST:PORT hung up instead of answering
+    err| hint: is it the right port? One for TLS wants `rediss://` (`--tls` in `rbq cli`), and one without `redis://`
+    ");
+    assert_snapshot!(greeted_by(b"-ERR max number of clients reached\r\n"), @r"
+    exit 4
+    err| error: the server refused `HELLO`: ERR max number of clients reached
+    err| hint: it has room again when others disconnect; `maxclients` is its limit
+    ");
+    let Some(oracle) = Oracle::start(&["--databases", "2"]) else { return };
+    assert_snapshot!(shown(&run(&mut rbq(&["queue", "ls", "--url", &format!("{}/7", oracle.url())]), b""), &oracle), @r"
+    exit 4
+    err| error: the server refused `SELECT`: ERR DB index is out of range
+    err| hint: the number behind the last `/` of a URL is the database; a cluster has 0 alone
+    ");
+}
+
+#[test]
+fn what_a_server_is_too_old_for_is_said() {
+    let Some(oracle) = Oracle::start(&["--rename-command", "SPUBLISH", "", "--rename-command", "SSUBSCRIBE", ""])
+    else {
+        return;
+    };
+    for args in [&["pub", "--shard", "c", "m"][..], &["sub", "--shard", "c"]] {
+        let said = play(&oracle, args, "");
+        assert!(said.starts_with("exit 1\nerr| error: ERR unknown command"), "{said}");
+        assert!(said.contains("err| hint: channels of a shard need Redis 7.0 or newer, Valkey or rbq\n"), "{said}");
+    }
+}
+
 #[test]
 fn a_password_is_asked_for_and_a_wrong_one_is_refused() {
     let Some(oracle) = Oracle::start(&["--requirepass", "sesame"]) else { return };
@@ -99,7 +152,7 @@ fn a_password_is_asked_for_and_a_wrong_one_is_refused() {
         assert_snapshot!(play(&oracle, args, ""), @r"
         exit 4
         err| error: the server asks for a password
-        err| hint: put it into the URL, as in `redis://user:password@host`, or into REDISCLI_AUTH
+        err| hint: REDISCLI_AUTH holds one, `rbq context add NAME URL --password-stdin` keeps one, `rbq cli --askpass` asks for one
         ");
         let output = run(rbq(args).env("RBQ_URL", oracle.url()).env("REDISCLI_AUTH", "wrong"), b"");
         assert_snapshot!(shown(&output, &oracle), @r"

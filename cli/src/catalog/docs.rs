@@ -27,6 +27,7 @@ fn add(name: &str, doc: &Value, entries: &mut Vec<Entry>) {
         complexity: string("complexity"),
         arity: None,
         example: String::new(),
+        lacks: Vec::new(),
     });
     for (sub, doc) in field(doc, "subcommands").map(pairs).into_iter().flatten() {
         // `xgroup|create`

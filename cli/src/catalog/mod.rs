@@ -31,39 +31,64 @@ pub(crate) struct Entry {
     pub(crate) arity: Option<i64>,
     /// A conversation that shows it, in the language of transcripts.
     pub(crate) example: String,
+    /// Words of its arguments that newer servers know and this one does not, as far as it tells.
+    pub(crate) lacks: Vec<String>,
 }
 
 /// All commands, in the order of their names.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Catalog {
     entries: Vec<Entry>,
+    /// Ours that the server does not have, as far as it tells.
+    missing: Vec<Entry>,
 }
 
 impl Catalog {
     pub(crate) fn new(mut entries: Vec<Entry>) -> Self {
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Self { entries }
+        Self { entries, missing: Vec::new() }
     }
 
     /// What the server says of itself; what it does not say, or not so well, from our own table.
     pub(crate) fn of_server(docs: Self, arities: &[(String, i64)]) -> Self {
         let own = own();
         let mut entries = docs.entries;
-        if entries.is_empty() {
-            // Before Redis 7 a server tells no more than the names of its commands.
+        let tells_all = !entries.is_empty();
+        let mut missing = Vec::new();
+        if tells_all {
+            let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+            missing.extend(own.entries.iter().filter(|known| !has(&known.name)).cloned());
+        } else {
+            // Before Redis 7 a server tells no more than the names of its commands, and nothing of subcommands.
             let is_new = |name: &String| own.named(name).is_none();
             let names = arities.iter().map(|(name, _)| name).filter(|name| is_new(name));
             entries = names.map(|name| Entry { name: name.clone(), ..Entry::default() }).collect();
-            entries.extend(own.entries.iter().cloned());
+            let may_be_there = |known: &&Entry| {
+                let first = known.name.split(' ').next();
+                arities.is_empty() || arities.iter().any(|(name, _)| Some(name.as_str()) == first)
+            };
+            let (there, gone): (Vec<&Entry>, Vec<&Entry>) = own.entries.iter().partition(may_be_there);
+            entries.extend(there.into_iter().cloned());
+            missing.extend(gone.into_iter().cloned());
         }
         for entry in &mut entries {
             // Ours is no measure for a server that does not tell.
             entry.arity = arities.iter().find(|(name, _)| *name == entry.name).map(|(_, arity)| *arity);
             if let Some(known) = own.named(&entry.name) {
                 entry.example.clone_from(&known.example);
+                if tells_all {
+                    let words = entry.tokens();
+                    let lacking = known.tokens().into_iter().filter(|word| !words.contains(word));
+                    entry.lacks = lacking.map(str::to_owned).collect();
+                }
             }
         }
-        Self::new(entries)
+        Self { missing, ..Self::new(entries) }
+    }
+
+    /// The command of this name, in capitals, if it is one of ours that the server does not have.
+    pub(crate) fn missing(&self, name: &str) -> Option<&Entry> {
+        self.missing.iter().find(|entry| entry.name == name)
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -134,13 +159,25 @@ mod tests {
 
     #[test]
     fn a_server_that_tells_only_names_is_known_by_them_and_by_our_own_table() {
-        let arities = [("GET", 2), ("HSET", -4)].map(|(name, arity)| (name.to_owned(), arity));
+        let arities = [("GET", 2), ("HSET", -4), ("XGROUP", -2)].map(|(name, arity)| (name.to_owned(), arity));
         let catalog = Catalog::of_server(Catalog::default(), &arities);
         let hset = catalog.named("HSET").expect("the server has it");
         assert!(!hset.admits(3) && hset.admits(4) && hset.admits(5));
         assert_eq!(catalog.named("GET").map(Entry::syntax).as_deref(), Some("key"));
-        // Of XADD nobody said how many arguments it takes there.
-        assert!(catalog.named("XADD").is_some_and(|entry| entry.admits(1)));
+        // Of subcommands nobody said how many arguments they take there.
+        assert!(catalog.named("XGROUP CREATE").is_some_and(|entry| entry.admits(1)));
         assert!(!catalog.groups().contains(&""));
+        assert!(catalog.named("XADD").is_none() && catalog.missing("XADD").is_some());
+    }
+
+    #[test]
+    fn what_a_server_tells_of_tells_what_it_lacks() {
+        let get = Entry { name: "GET".to_owned(), ..Entry::default() };
+        let set = Entry { name: "SET".to_owned(), args: vec![Arg::value("key", Kind::Key)], ..Entry::default() };
+        let catalog = Catalog::of_server(Catalog::new(vec![get, set]), &[]);
+        assert!(catalog.missing("XADD").is_some() && catalog.missing("GET").is_none());
+        assert!(catalog.named("SET").is_some_and(|set| set.lacks.iter().any(|word| word == "NX")));
+        // Nobody knows of a server that tells nothing at all.
+        assert!(Catalog::of_server(Catalog::default(), &[]).missing("XADD").is_none());
     }
 }

@@ -21,6 +21,7 @@ fn entry(known: &Known) -> Entry {
         complexity: known.complexity.to_owned(),
         arity: Some(known.arity.number()),
         example: known.example.to_owned(),
+        lacks: Vec::new(),
     }
 }
 

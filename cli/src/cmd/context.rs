@@ -53,9 +53,12 @@ struct AddArgs {
     /// Make it the current one
     #[arg(long = "use")]
     choose: bool,
-    /// Replace one that has this name
+    /// Replace one that has this name, with all that it keeps: password, TLS, protection
     #[arg(long)]
     replace: bool,
+    /// With --replace: go on in this protected context without asking
+    #[arg(long, value_name = "CONTEXT", requires = "replace")]
+    confirm: Option<String>,
     #[command(flatten)]
     tls: TlsArgs,
 }
@@ -118,15 +121,48 @@ fn add(args: AddArgs) -> Result<Exit> {
     }
     let context = Context::new(url, target.tls.as_ref(), args.protected);
     let name = &args.name;
-    Contexts::change(|contexts| {
-        if contexts.find(name).is_ok() && !args.replace {
+    let old = Contexts::read()?.find(name).ok().cloned();
+    if let Some(old) = &old {
+        if !args.replace {
             return Err(Failure::usage(format!("there is a context `{name}` already")).hint("`--replace` replaces it"));
+        }
+        let consent = ConsentArgs::unless_protected(args.confirm.as_deref());
+        let about = About { context: Some(name), protected: old.protected };
+        if let Answer::Stop(exit) = consent.ask_here(&replacement(name, old, &context)?, about)? {
+            return Ok(exit);
+        }
+    }
+    Contexts::change(|contexts| {
+        // Nobody was asked about what another command has put there meanwhile.
+        if contexts.find(name).ok() != old.as_ref() {
+            return Err(Failure::new(format!("`{name}` was changed meanwhile")).hint("`rbq context show` shows it"));
         }
         contexts.put(name, context);
         if args.choose { contexts.choose(name) } else { Ok(()) }
     })?;
-    say(&if args.choose { format!("added `{name}`, and it is the current one") } else { format!("added `{name}`") });
+    let done = if old.is_some() { "replaced" } else { "added" };
+    let current = if args.choose { ", and it is the current one" } else { "" };
+    say(&format!("{done} `{name}`{current}"));
     Ok(Exit::Done)
+}
+
+/// What replacing one comes to. What it keeps and the new one does not is named, as it is easily forgotten.
+fn replacement(name: &str, old: &Context, new: &Context) -> Result<Plan> {
+    let (before, after) = (old.target(name)?, new.target(name)?);
+    let mut plan = Plan::new(format!("replace the context `{name}`: {before} becomes {after}"));
+    let is_own = |tls: &Option<Tls>| tls.as_ref().is_some_and(|tls| *tls != Tls::default());
+    let kept = [
+        ("its password", before.credentials.is_some(), after.credentials.is_some()),
+        ("TLS", before.tls.is_some(), after.tls.is_some()),
+        ("how to speak TLS (authority, certificate, name)", is_own(&before.tls), is_own(&after.tls)),
+        ("its protection", old.protected, new.protected),
+    ];
+    for (what, was, is) in kept {
+        if was && !is {
+            plan.line(format!("{what} goes"));
+        }
+    }
+    Ok(plan)
 }
 
 /// Relative paths would mean another file in another directory; and a file that is not there is better missed now.
@@ -203,12 +239,15 @@ fn list(output: OutputArgs) -> Result<Exit> {
 
 fn remove(args: &RmArgs) -> Result<Exit> {
     let name = args.name.as_str();
-    let (target, protected) = {
+    let (target, protected, is_current) = {
         let contexts = Contexts::read()?;
         let context = contexts.find(name)?;
-        (context.target(name)?, context.protected)
+        (context.target(name)?, context.protected, contexts.current().is_some_and(|(current, _)| current == name))
     };
-    let plan = Plan::new(format!("forget the context `{name}` ({target})"));
+    let mut plan = Plan::new(format!("forget the context `{name}` ({target})"));
+    if is_current {
+        plan.line(format!("it is the current one: commands that name no server go to {} then", Target::default()));
+    }
     if let Answer::Stop(exit) = args.consent.ask_here(&plan, About { context: Some(name), protected })? {
         return Ok(exit);
     }

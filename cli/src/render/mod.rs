@@ -8,6 +8,7 @@
 
 mod cell;
 mod entries;
+mod full;
 mod json;
 mod message;
 mod pending;

@@ -2,10 +2,10 @@
 
 use rbq_resp::Value;
 
-use super::Look;
 use super::cell::cell;
 use super::pending::span;
 use super::table::table;
+use super::{Look, full};
 use crate::catalog::{items, pairs, text};
 
 pub(super) fn render(value: &Value, look: Look) -> Option<String> {
@@ -38,15 +38,17 @@ fn properties(value: &Value, look: Look) -> Option<String> {
         items(value).iter().all(|element| !matches!(items(element), [Value::Array(_), ..] | [Value::Map(_), ..]))
     };
     let pairs = pairs(value);
-    // FULL has groups with consumers with entries: an outline shows that better than a table.
-    if !pairs.iter().all(|(_, value)| is_flat(value)) || pairs.iter().any(|(name, _)| text(name) == "entries") {
+    if let Some(shown) = full::render(value, look) {
+        return Some(shown);
+    }
+    if !pairs.iter().all(|(_, value)| is_flat(value)) {
         return None;
     }
     let row = |(name, value): &(&Value, &Value)| vec![super::inert(&text(name)), property(&text(name), value, look)];
     Some(table(&[], pairs.iter().map(row).collect(), look))
 }
 
-fn property(name: &str, value: &Value, look: Look) -> String {
+pub(super) fn property(name: &str, value: &Value, look: Look) -> String {
     match (name, value) {
         ("idle" | "inactive", Value::Integer(ms @ 0..)) => span(*ms),
         _ => cell(value, look),

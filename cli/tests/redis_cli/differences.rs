@@ -50,6 +50,16 @@ fn a_script_without_a_server_fails() {
 }
 
 #[test]
+fn a_replicas_conversation_is_refused() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    for command in ["sync", "psync ? -1"] {
+        let output = run(&mut Pair::of(&oracle).rbq_cli(&command.split(' ').collect::<Vec<_>>()), b"");
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), String::new()));
+        assert!(text(&output.stderr).contains("SYNC and PSYNC"), "{output:?}");
+    }
+}
+
+#[test]
 fn every_confirmation_of_unsubscribe_is_shown() {
     let Some(oracle) = Oracle::start(&[]) else { return };
     let [theirs, ours] = both(&Pair::of(&oracle), &["unsubscribe", "a", "b"], "");

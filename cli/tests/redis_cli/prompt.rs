@@ -52,6 +52,54 @@ fn the_prompt_says_where_one_is() {
     }
 }
 
+#[test]
+fn ctrl_c_ends_what_has_no_end_and_not_the_prompt() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let pair = Pair::of(&oracle).with("REDISCLI_HISTFILE", "/dev/null");
+    for command in [pair.redis_cli(&[]), pair.rbq_cli(&[])] {
+        let mut terminal = open(command);
+        for (line, answer) in
+            [("subscribe a", "3) (integer) 1"), ("monitor", "OK"), ("psubscribe a*", "3) (integer) 1")]
+        {
+            terminal.expect(format!("127.0.0.1:{}> ", oracle.port)).unwrap();
+            terminal.send(format!("{line}\r")).unwrap();
+            terminal.expect(answer).unwrap();
+            terminal.send("\x03").unwrap();
+        }
+        terminal.expect(format!("127.0.0.1:{}> ", oracle.port)).unwrap();
+        terminal.send("quit\r").unwrap();
+        terminal.expect(Eof).unwrap();
+    }
+}
+
+#[test]
+fn a_prompt_opens_without_a_server_and_connects_when_told() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let dead = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let pair = Pair::on(dead).with("REDISCLI_HISTFILE", "/dev/null");
+    for command in [pair.redis_cli(&[]), pair.rbq_cli(&[])] {
+        let mut terminal = open(command);
+        terminal.expect(format!("Could not connect to Redis at 127.0.0.1:{dead}: Connection refused")).unwrap();
+        terminal.expect("not connected> ").unwrap();
+        terminal.send("ping\r").unwrap();
+        terminal.expect(format!("Could not connect to Redis at 127.0.0.1:{dead}: Connection refused")).unwrap();
+        terminal.expect("not connected> ").unwrap();
+        terminal.send("help get\r").unwrap();
+        terminal.expect("summary:").unwrap();
+        terminal.expect("not connected> ").unwrap();
+        terminal.send(format!("connect 127.0.0.1 {}\r", oracle.port)).unwrap();
+        terminal.expect(format!("127.0.0.1:{}> ", oracle.port)).unwrap();
+        terminal.send("ping\r").unwrap();
+        terminal.expect("PONG").unwrap();
+        terminal.expect(format!("127.0.0.1:{}> ", oracle.port)).unwrap();
+        terminal.send("quit\r").unwrap();
+        terminal.expect(Eof).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_redirect_moves_the_prompt() {
     let Some([first, second, third]) = cluster::start::<3>().await else { return };

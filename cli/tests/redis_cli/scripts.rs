@@ -84,4 +84,7 @@ fn help_is_laid_out_alike() {
     ] {
         pair.agree(&[], topic);
     }
+    for args in [&["help", "get"][..], &["?", "xadd"], &["-r", "2", "HELP", "@transactions"], &["help", "nosuch"]] {
+        pair.agree(args, "");
+    }
 }

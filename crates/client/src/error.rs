@@ -1,7 +1,7 @@
 //! Everything that can go wrong between a request and its reply.
 //!
 //! ```text
-//!   Connect   Tls   Untrusted
+//!   Connect   Tls   Untrusted   Stranger
 //!   Auth   Handshake                  before the connection is of use
 //!   Closed    Protocol                after it: ends the connection, every request in flight gets the same error
 //!   Timeout   TooLarge                this request alone
@@ -42,6 +42,16 @@ pub enum Error {
         endpoint: Endpoint,
         /// What is wrong with its certificate.
         why: Arc<str>,
+    },
+    /// Something is there, and it does not take up a conversation with us.
+    #[error("{endpoint} {strangeness}{}", .why.as_deref().map(|why| format!(": {why}")).unwrap_or_default())]
+    Stranger {
+        /// Where it is.
+        endpoint: Endpoint,
+        /// What it did.
+        strangeness: Strangeness,
+        /// In its own words, or the system's.
+        why: Option<Arc<str>>,
     },
     /// The server did not take the credentials.
     #[error("the server refused the credentials: {0}")]
@@ -94,6 +104,7 @@ impl Error {
             Self::Connect { .. }
                 | Self::Tls(_)
                 | Self::Untrusted { .. }
+                | Self::Stranger { .. }
                 | Self::Auth(_)
                 | Self::Handshake { .. }
                 | Self::Closed(_)
@@ -121,6 +132,30 @@ impl Error {
 
     pub(crate) fn protocol(what: impl fmt::Display) -> Self {
         Self::Protocol(what.to_string().into())
+    }
+}
+
+/// What something did that listens where a server was looked for, and is not one, or not one for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strangeness {
+    /// It closed the connection instead of answering the greeting: most often a port for TLS that was spoken to without.
+    HungUp,
+    /// It answered in another protocol: HTTP, TLS.
+    AnotherProtocol,
+    /// It wants a certificate of ours, or another one.
+    WantsCertificate,
+    /// It did not agree to speak TLS as we do.
+    RefusedTls,
+}
+
+impl fmt::Display for Strangeness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HungUp => "hung up instead of answering",
+            Self::AnotherProtocol => "answers in another protocol than Redis's",
+            Self::WantsCertificate => "does not let us in without a certificate that it trusts",
+            Self::RefusedTls => "refused to speak TLS with us",
+        })
     }
 }
 
@@ -171,6 +206,12 @@ mod tests {
             Error::Connect { endpoint: Endpoint::default(), source: Arc::clone(&refused) },
             Error::from(TlsError::Name("a b".to_owned())),
             Error::Untrusted { endpoint: Endpoint::default(), why: "invalid peer certificate: UnknownIssuer".into() },
+            Error::Stranger {
+                endpoint: Endpoint::default(),
+                strangeness: Strangeness::WantsCertificate,
+                why: Some("received fatal alert: CertificateRequired".into()),
+            },
+            Error::Stranger { endpoint: Endpoint::default(), strangeness: Strangeness::HungUp, why: None },
             Error::Auth(reply("WRONGPASS invalid username-password pair or user is disabled.")),
             Error::Handshake { command: "SELECT", reply: reply("ERR DB index is out of range") },
             Error::Closed(None),
@@ -189,6 +230,8 @@ mod tests {
         let expected = "could not connect to 127.0.0.1:6379: Connection refused
 `a b` is neither a host name nor an address
 127.0.0.1:6379 is not to be trusted: invalid peer certificate: UnknownIssuer
+127.0.0.1:6379 does not let us in without a certificate that it trusts: received fatal alert: CertificateRequired
+127.0.0.1:6379 hung up instead of answering
 the server refused the credentials: WRONGPASS invalid username-password pair or user is disabled.
 the server refused `SELECT`: ERR DB index is out of range
 the server closed the connection

@@ -56,7 +56,7 @@ mod tls;
 
 pub use client::{Client, Pending, Pushes};
 pub use cluster::ClusterClient;
-pub use error::{Error, ErrorReply, Result, reason};
+pub use error::{Error, ErrorReply, Result, Strangeness, reason};
 pub use link::Link;
 pub use options::{Options, Protocol};
 pub use pubsub::{Kind, PubSub};

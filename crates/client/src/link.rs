@@ -15,10 +15,10 @@ use rbq_resp::{Proto, Value, ValueDecoder, encode_request};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorReply, Result, Strangeness, reason};
 use crate::greeting::{self, Greeted};
 use crate::stream::{self, Stream};
-use crate::{Options, Request, Target};
+use crate::{Options, Request, Target, tls};
 
 /// Requests are written out from this size on, so that a long pipeline does not gather in memory.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -75,7 +75,18 @@ impl Link {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn greet(&mut self, target: &Target, options: &Options) -> Result<()> {
-        self.greeted = greeting::greet(self, target, options).await?;
+        match greeting::greet(self, target, options).await {
+            Ok(greeted) => self.greeted = greeted,
+            // A server that has no room says so before it is asked, and hangs up: our greeting may have met a closed door while its
+            // words are still unread.
+            Err(error @ Error::Closed(_)) => {
+                return Err(match self.receive().await {
+                    Ok(Value::Error(text)) => Error::Handshake { command: "HELLO", reply: ErrorReply(text) },
+                    _ => stranger(error, target),
+                });
+            }
+            Err(error) => return Err(stranger(error, target)),
+        }
         Ok(())
     }
 
@@ -238,6 +249,19 @@ impl Link {
             greeted: Greeted::SILENT,
         }
     }
+}
+
+/// What ends a connection before the greeting was answered is told as what it is: there was no connection of use.
+fn stranger(error: Error, target: &Target) -> Error {
+    let (strangeness, why) = match &error {
+        Error::Closed(None) => (Strangeness::HungUp, None),
+        Error::Closed(Some(source)) => {
+            (tls::strangeness(source).unwrap_or(Strangeness::HungUp), Some(reason(source).into()))
+        }
+        Error::Protocol(what) => (Strangeness::AnotherProtocol, Some(Arc::clone(what))),
+        _ => return error,
+    };
+    Error::Stranger { endpoint: target.endpoint.clone(), strangeness, why }
 }
 
 async fn within<T>(target: &Target, options: &Options, connecting: impl Future<Output = Result<T>>) -> Result<T> {

@@ -41,7 +41,12 @@ pub(crate) async fn open(target: &Target) -> Result<Stream> {
         Err(error) if tls::is_distrust(&error) => {
             Err(Error::Untrusted { endpoint: endpoint.clone(), why: error.to_string().into() })
         }
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(match tls::strangeness(&error) {
+            Some(strangeness) => {
+                Error::Stranger { endpoint: endpoint.clone(), strangeness, why: Some(error.to_string().into()) }
+            }
+            None => failed(error),
+        }),
     }
 }
 

@@ -15,11 +15,12 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, InconsistentKeys, RootCertStore, SignatureScheme};
 use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths, load_native_certs};
 
-use crate::Endpoint;
 use crate::error::reason;
+use crate::{Endpoint, Strangeness};
 
 /// How to speak TLS with a server.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -105,16 +106,17 @@ pub(crate) fn prepare(tls: &Tls, endpoint: &Endpoint) -> Result<(Arc<ClientConfi
         .with_safe_default_protocol_versions()
         .expect("the provider has the cipher suites of both versions");
     let builder = match &tls.trust {
-        Trust::Anyone => builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified { provider })),
+        Trust::Anyone => {
+            let provider = Arc::clone(&provider);
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified { provider }))
+        }
         trust => builder.with_root_certificates(roots(trust)?),
     };
     let config = match &tls.identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
-            let (chain, key) = load(identity)?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| TlsError::Key { path: identity.key.clone(), why: error.to_string() })?
+            let certified = load(identity, &provider)?;
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
         }
     };
     Ok((Arc::new(config), name))
@@ -124,6 +126,29 @@ pub(crate) fn prepare(tls: &Tls, endpoint: &Endpoint) -> Result<(Arc<ClientConfi
 pub(crate) fn is_distrust(error: &io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     matches!(inner, Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// What a server did that ended a handshake, or that came first after one: with TLS 1.3 it says only then what it makes of our
+/// certificate. `None` if the error is not the server's word, or says nothing of TLS.
+pub(crate) fn strangeness(error: &io::Error) -> Option<Strangeness> {
+    use rustls::AlertDescription as Alert;
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())?;
+    Some(match inner {
+        rustls::Error::AlertReceived(
+            Alert::CertificateRequired
+            | Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::DecryptError,
+        ) => Strangeness::WantsCertificate,
+        rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_) => Strangeness::RefusedTls,
+        _ => return None,
+    })
 }
 
 fn roots(trust: &Trust) -> Result<RootCertStore, TlsError> {
@@ -145,17 +170,27 @@ fn roots(trust: &Trust) -> Result<RootCertStore, TlsError> {
 
 type Chain = Vec<CertificateDer<'static>>;
 
-fn load(identity: &Identity) -> Result<(Chain, PrivateKeyDer<'static>), TlsError> {
-    let Identity { certificate: path, key } = identity;
+fn load(identity: &Identity, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+    let Identity { certificate: path, key: key_path } = identity;
     let wrong = |why: String| TlsError::Certificate { path: path.clone(), why };
     let chain = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Chain, _>>);
     let chain = chain.map_err(|error| wrong(in_pem(&error)))?;
     if chain.is_empty() {
         return Err(wrong("no certificate there".to_owned()));
     }
-    let key =
-        PrivateKeyDer::from_pem_file(key).map_err(|error| TlsError::Key { path: key.clone(), why: in_pem(&error) })?;
-    Ok((chain, key))
+    let wrong_key = |why: String| TlsError::Key { path: key_path.clone(), why };
+    let key = PrivateKeyDer::from_pem_file(key_path).map_err(|error| wrong_key(in_pem(&error)))?;
+    let key = provider.key_provider.load_private_key(key).map_err(|error| wrong_key(error.to_string()))?;
+    let certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        // The last is a certificate that is sound and that rustls does not look into: of X.509 version 1, as `openssl x509 -req`
+        // makes it without extensions. Whether it will do is for the server to say, to which alone it is shown.
+        Ok(())
+        | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown))
+        | Err(rustls::Error::InvalidCertificate(CertificateError::Other(_))) => Ok(certified),
+        Err(rustls::Error::InconsistentKeys(_)) => Err(wrong_key("it belongs to another certificate".to_owned())),
+        Err(error) => Err(wrong(error.to_string())),
+    }
 }
 
 /// What is wrong with a file of certificates, which the error around it names already.

@@ -63,26 +63,52 @@ const CORES_LEFT: usize = 1;
 pub fn main(name: &'static str, args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let config = match Config::from_args(name, args) {
         Ok(config) => config,
-        Err(error) => return complain(&error),
+        Err(error) => {
+            let is_told = error.downcast_ref::<clap::Error>().is_some();
+            let ended = complain(&error, USAGE);
+            if !is_told {
+                eprintln_quietly(&format!("hint: `{name} --help` lists the parameters and what they may be"));
+            }
+            return ended;
+        }
     };
     let done = if config.check_only { check(&config) } else { run(config) };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&error),
+        Err(error) => complain(&error, FAILURE),
     }
 }
+
+/// A command line, a variable or a file that makes no sense: what sysexits and clap agree on.
+const USAGE: u8 = 2;
+/// Everything else that is in the way.
+const FAILURE: u8 = 1;
 
 /// What `--check-config` finds out besides: whether a start would find its directory.
 fn check(config: &Config) -> Result<()> {
     let dir = &config.settings.dir.0;
-    std::fs::read_dir(dir).with_context(|| format!("cannot change to `dir` {dir}"))?;
+    std::fs::read_dir(dir).map_err(|error| no_directory(dir, &error))?;
     eprintln_quietly("configuration is fine");
     Ok(())
 }
 
-fn complain(error: &anyhow::Error) -> ExitCode {
-    /// Usage: what sysexits and clap agree on.
-    const USAGE: u8 = 2;
+/// Why the data directory is of no use, and what may help: it is not made by itself, because a path that was mistyped, or a disk
+/// that is not mounted, must not begin an empty broker.
+fn no_directory(dir: &str, error: &std::io::Error) -> anyhow::Error {
+    let why = match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            "there is no such directory\nhint: it is not made by itself: make it, or mount the disk that it is on"
+                .to_owned()
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "permission denied\nhint: it has to belong to the user that the server runs as".to_owned()
+        }
+        _ => error.to_string(),
+    };
+    anyhow::anyhow!("cannot change to `dir` {dir}: {why}")
+}
+
+fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
     match error.downcast_ref::<clap::Error>() {
         Some(usage) => {
             let _ = usage.print();
@@ -90,7 +116,7 @@ fn complain(error: &anyhow::Error) -> ExitCode {
         }
         None => {
             eprintln_quietly(&format!("error: {}", durable::in_full(error)));
-            ExitCode::FAILURE
+            ExitCode::from(code)
         }
     }
 }
@@ -114,8 +140,8 @@ where
     F: Fn(&Path) -> std::io::Result<Arc<dyn Storage>> + Send + Sync + 'static,
 {
     logs::start(&config.settings);
-    std::env::set_current_dir(&config.settings.dir.0)
-        .with_context(|| format!("cannot change to `dir` {}", config.settings.dir.0))?;
+    let dir = &config.settings.dir.0;
+    std::env::set_current_dir(dir).map_err(|error| no_directory(dir, &error))?;
     let home = Home::new(&config.settings, open)?;
     let listeners = Listeners::bind(&config.settings)?;
     let count = io_threads(&config);

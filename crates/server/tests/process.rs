@@ -40,28 +40,35 @@ fn what_is_wrong_is_named_with_its_place() {
     let dir = tempfile::tempdir().unwrap();
     let typo = file(&dir, "timeout = 5\nmaxclient = 5\n");
     let (code, text) = run(&["--check-config", "--config", &typo], &[]);
-    let wanted = format!("error: {typo}, line 2: there is no parameter `maxclient`; did you mean `maxclients`?\n");
-    assert_eq!((code, text), (1, wanted));
+    let wanted = format!(
+        "error: {typo}, line 2: there is no parameter `maxclient`; did you mean `maxclients`?\nhint: `rbq-server --help` lists the parameters and what they may be\n"
+    );
+    assert_eq!((code, text), (2, wanted));
 
     let wrong = file(&dir, "# how many\nmaxclients = \"many\"\n");
     let (code, text) = run(&["--config", &wrong], &[]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 2);
     assert!(text.starts_with(&format!("error: {wrong}, line 2: `many` is no value for `maxclients`: ")), "{text}");
 
     let broken = file(&dir, "maxclients = \n");
     let (code, text) = run(&["--config", &broken], &[]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 2);
     assert!(text.starts_with(&format!("error: {broken}: ")), "{text}");
 
     let (code, text) = run(&["--check-config"], &[("RBQ_MAXMEMORY", "lots")]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 2);
     assert!(
         text.starts_with("error: environment variable RBQ_MAXMEMORY: `lots` is no value for `maxmemory`"),
         "{text}"
     );
 
+    let (code, text) = run(&["--port", "abc"], &[]);
+    assert_eq!(code, 2);
+    assert!(text.starts_with("error: flag --port: `abc` is no value for `port`: "), "{text}");
+    assert!(text.ends_with("\nhint: `rbq-server --help` lists the parameters and what they may be\n"), "{text}");
+
     let (code, text) = run(&["--config", "/nowhere/rbq.toml"], &[]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 2);
     assert!(text.starts_with("error: cannot read /nowhere/rbq.toml: "), "{text}");
 }
 
@@ -111,7 +118,7 @@ fn a_port_in_use_tells_who_answers_there() {
 fn beyond_loopback_a_password_is_needed() {
     let port = free_addr().port().to_string();
     let (code, text) = run(&["--port", &port, "--bind", "0.0.0.0"], &[]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 2);
     assert!(text.starts_with("error: refusing to listen on 0.0.0.0 without a password"), "{text}");
     assert!(text.contains("hint: set `--requirepass`"), "{text}");
     let (code, _) = run(&["--check-config", "--bind", "0.0.0.0", "--requirepass", "s3cret"], &[]);
@@ -241,7 +248,7 @@ fn the_working_directory_is_what_dir_says() {
     assert_eq!(there, dir.path().canonicalize().unwrap());
     let (code, text) = run(&["--dir", "/nowhere"], &[]);
     assert_eq!(code, 1);
-    assert!(text.starts_with("error: cannot change to `dir` /nowhere"), "{text}");
+    assert!(text.starts_with("error: cannot change to `dir` /nowhere: there is no such directory\nhint: "), "{text}");
     let (code, text) = run(&["--check-config", "--dir", "/nowhere"], &[]);
     assert_eq!(code, 1);
     assert!(text.starts_with("error: cannot change to `dir` /nowhere"), "{text}");

@@ -53,10 +53,10 @@ stream:   XADD by --clients, XREAD by --consumers: every message to each\n\
 group:    XADD by --clients, XREADGROUP and XACK by --consumers: each message once\n\
 pubsub:   PUBLISH by --clients, to --consumers subscribers: every message to each\n\
 latency:  PING by --clients\n\n\
-Without --rate each client waits for its replies before it sends more: a closed loop, for how much a server can do. With\n\
+Without --rate each client waits for its replies before it sends more: a closed loop, for how much a server can do. With \
 --rate messages are due when the plan says, and latencies count from then: an open loop, for how long it takes.\n\n\
 On a cluster there is a key on each node, unless --keys or --consumers say otherwise.\n\n\
-Keys are named rbq:bench:WORKLOAD:RUN and deleted at the end. Ends with 1 if a message was lost, doubled, out of order or\n\
+Keys are named rbq:bench:WORKLOAD:RUN and deleted at the end. Ends with 1 if a message was lost, doubled, out of order or \
 damaged.")]
 pub(crate) struct BenchArgs {
     /// What to measure

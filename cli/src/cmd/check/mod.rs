@@ -37,13 +37,13 @@ const ATTEMPT_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Prints one line as Nagios plugins do, and ends as they do: 0 ok, 1 warning, 2 critical, 3 unknown.\n\n\
-Without thresholds it tells whether the server, or every master of a cluster, answers and keeps\n\
-what it should keep. A threshold on lag, age, length or dead letters looks at the keys that --key\n\
-names, and without any at every stream, or for length at every queue. Age is how old the oldest\n\
-entry is that a group has not acknowledged. Dead letters are those that `rbq dlq ls` finds; with\n\
+Without thresholds it tells whether the server, or every master of a cluster, answers and keeps \
+what it should keep. A threshold on lag, age, length or dead letters looks at the keys that --key \
+names, and without any at every stream, or for length at every queue. Age is how old the oldest \
+entry is that a group has not acknowledged. Dead letters are those that `rbq dlq ls` finds; with \
 --key those in KEY.dlq, in what --dlq names, and in their quarantines.\n\n\
-A queue that is not there is empty. A stream that --key names and that is not there, or has no\n\
-group, is unknown to a threshold on lag or age. So is a key to which no threshold fits: lag and\n\
+A queue that is not there is empty. A stream that --key names and that is not there, or has no \
+group, is unknown to a threshold on lag or age. So is a key to which no threshold fits: lag and \
 age are a stream's, length is a queue's.")]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct CheckArgs {

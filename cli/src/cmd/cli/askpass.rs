@@ -9,7 +9,7 @@ use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
 use rustyline::validate::Validator;
-use rustyline::{Editor, Helper};
+use rustyline::{ColorMode, Config, Editor, Helper};
 
 use super::Run;
 use crate::failure::Failure;
@@ -48,7 +48,9 @@ pub(super) fn ask() -> Run<Option<Vec<u8>>> {
         return Ok((read > 0).then(|| line.trim_end_matches('\n').as_bytes().to_vec()));
     }
     let failed = |error: ReadlineError| Failure::new(error.to_string());
-    let mut editor = Editor::<Stars, DefaultHistory>::new().map_err(failed)?;
+    // Stars are a colour to the editor: with NO_COLOR the letters themselves would be shown.
+    let config = Config::builder().color_mode(ColorMode::Forced).build();
+    let mut editor = Editor::<Stars, DefaultHistory>::with_config(config).map_err(failed)?;
     editor.set_helper(Some(Stars));
     match editor.readline(PROMPT) {
         Ok(password) => Ok(Some(password.into_bytes())),

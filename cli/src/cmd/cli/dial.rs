@@ -9,7 +9,7 @@ use rbq_resp::Value;
 use super::flags::CliArgs;
 use super::{Run, Stop, wrong};
 use crate::failure::say;
-use crate::open::environment_server;
+use crate::open::Server;
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 
@@ -27,6 +27,8 @@ pub(super) struct Dial {
     pub(super) login: Option<Login>,
     pub(super) db: i64,
     pub(super) resp3: bool,
+    /// The context it comes from, if it comes from one.
+    pub(super) context: Option<String>,
 }
 
 /// Whether all of the greeting was taken.
@@ -37,7 +39,8 @@ pub(super) enum Greeting {
 }
 
 impl Dial {
-    pub(super) fn from_args(args: &CliArgs, url: Option<&Target>) -> Run<Self> {
+    /// `named` is the server that is named in `rbq`'s own words.
+    pub(super) fn from_args(args: &CliArgs, url: Option<&Target>, named: Option<Server>) -> Run<Self> {
         let port = match args.port {
             None => rbq_client::DEFAULT_PORT,
             Some(port) => u16::try_from(port).map_err(|_| {
@@ -45,16 +48,15 @@ impl Dial {
                 wrong(format!("Could not connect to Redis at {host}:{port}: Invalid argument"))
             })?,
         };
-        let mut target = match (url, &args.socket, &args.host, args.port) {
-            (Some(url), ..) => url.clone(),
-            (None, Some(socket), ..) => Target::unix(socket),
-            // What stands on the command line counts more than the environment.
-            (None, None, None, None) => environment_server()?.unwrap_or_default().target,
-            (None, None, host, _) => Target::tcp(host.as_deref().unwrap_or(DEFAULT_HOST), port),
+        let (mut target, context) = match (named, url, &args.socket) {
+            (Some(server), ..) => (server.target, server.context),
+            (None, Some(url), _) => (url.clone(), None),
+            (None, None, Some(socket)) => (Target::unix(socket), None),
+            (None, None, None) => (Target::tcp(args.host.as_deref().unwrap_or(DEFAULT_HOST), port), None),
         };
         target.tls = args.tls().or_else(|| target.tls.take());
         let login = args.login(Some(&target));
-        Ok(Self { login, db: args.db(target.db), resp3: args.resp3(), target })
+        Ok(Self { login, db: args.db(target.db), resp3: args.resp3(), target, context })
     }
 
     pub(super) async fn connect(&self) -> Run<(Link, Greeting)> {
@@ -72,6 +74,21 @@ impl Dial {
     }
 
     async fn greet(&self, link: &mut Link) -> Run<Greeting> {
+        match self.refusal(link).await? {
+            Some(refusal) => {
+                say(&refusal);
+                Ok(Greeting::Refused)
+            }
+            None => Ok(Greeting::Taken),
+        }
+    }
+
+    /// Without a word where it is refused: for a question whose answer is not missed.
+    pub(super) async fn greet_quietly(&self, link: &mut Link) -> Run<()> {
+        self.refusal(link).await.map(drop)
+    }
+
+    async fn refusal(&self, link: &mut Link) -> Run<Option<String>> {
         let mut steps = Vec::new();
         if let Some(login) = &self.login {
             let auth = Request::new("AUTH").args(login.user.as_deref()).arg(&login.password);
@@ -86,19 +103,19 @@ impl Dial {
         }
         for (name, request) in steps {
             if let Value::Error(text) = link.call(request).await? {
-                say(&format!("{name} failed: {text}"));
-                return Ok(Greeting::Refused);
+                return Ok(Some(format!("{name} failed: {text}")));
             }
         }
-        Ok(Greeting::Taken)
+        Ok(None)
     }
 
-    /// As redis-cli's prompt names it.
+    /// As redis-cli's prompt names it; the context that it comes from before it.
     pub(super) fn place(&self) -> String {
-        match &self.target.endpoint {
+        let place = match &self.target.endpoint {
             Endpoint::Unix(path) => format!("redis {}", path.display()),
             tcp => tcp.to_string(),
-        }
+        };
+        self.context.iter().map(|name| format!("{name} ")).collect::<String>() + &place
     }
 }
 

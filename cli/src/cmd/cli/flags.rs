@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,9 +18,12 @@ use rbq_resp::split_args;
 use super::dial::Login;
 use super::{Run, Stop, wrong};
 use crate::failure::say;
-use crate::open::environment_password;
+use crate::open::{self, Server, environment_password};
 use crate::print::{Form, Printer};
 use crate::session::Pushes;
+
+/// Under which the options that redis-cli does not have stand in `--help`.
+const CONTEXT_HEADING: &str = "Contexts, which redis-cli does not have";
 
 /// Run one command, or commands from stdin, as redis-cli does
 #[derive(Debug, Clone, Args)]
@@ -35,7 +38,7 @@ pub(crate) struct CliArgs {
     /// Server Unix socket, instead of host and port
     #[arg(short = 's', value_name = "SOCKET", allow_hyphen_values = true)]
     pub(super) socket: Option<PathBuf>,
-    /// Server URL, instead of all of these: redis[s]://[user:password@]host[:port][/db] or unix:///path [default: RBQ_URL]
+    /// Server URL, instead of all of these: redis[s]://[user:password@]host[:port][/db] or unix:///path [env: RBQ_URL]
     #[arg(short = 'u', value_name = "URL", allow_hyphen_values = true)]
     url: Option<String>,
     /// Password; the environment variable REDISCLI_AUTH is the safer place
@@ -113,6 +116,16 @@ pub(crate) struct CliArgs {
     tls: TlsFlags,
     #[command(flatten)]
     pub(super) mode: ModeFlags,
+    /// The server that `rbq context add` gave this name [env: RBQ_CONTEXT]; the current one of `rbq context use` does not
+    /// count here, as nothing does that redis-cli does not know
+    #[arg(long, value_name = "NAME", help_heading = CONTEXT_HEADING, allow_hyphen_values = true)]
+    pub(super) context: Option<String>,
+    /// In a protected context: send what destroys or moves without asking
+    #[arg(long, value_name = "CONTEXT", help_heading = CONTEXT_HEADING, allow_hyphen_values = true)]
+    pub(super) confirm: Option<String>,
+    /// Whether this is plain `rbq`, which goes where the other commands go.
+    #[arg(skip)]
+    pub(crate) follows_current: bool,
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
@@ -258,7 +271,42 @@ impl CliArgs {
         if self.last_from_stdin && self.tag_from_stdin.is_some() {
             return Err(wrong("Options -x and -X are mutually exclusive."));
         }
+        if self.context.is_some() && self.names_server() {
+            return Err(wrong("Options --context and -h, -p, -s, -u are mutually exclusive."));
+        }
         Ok(())
+    }
+
+    /// Whether the server is named in redis-cli's own words.
+    fn names_server(&self) -> bool {
+        self.host.is_some() || self.port.is_some() || self.socket.is_some() || self.url.is_some()
+    }
+
+    /// The server that is named in `rbq`'s own words; `None` where redis-cli's count, or nothing is said at all.
+    pub(super) fn named_server(&self) -> Run<Option<Server>> {
+        if self.names_server() {
+            return Ok(None);
+        }
+        if let Some(name) = &self.context {
+            return Ok(Some(open::of_context(name)?));
+        }
+        Ok(match open::environment_server()? {
+            None if self.follows_current => open::current_server()?,
+            named => named,
+        })
+    }
+
+    /// Tells a person at the prompt that the current context is not where it leads.
+    pub(super) fn note_the_current_context(&self) {
+        if self.names_server() || !io::stdin().is_terminal() {
+            return;
+        }
+        // A file of contexts that cannot be read is no matter of a command that does not look into it.
+        if let Ok(Some(Server { context: Some(name), .. })) = open::current_server() {
+            say(&format!(
+                "note: `rbq cli` does not follow the current context; `--context {name}` does, and plain `rbq`"
+            ));
+        }
     }
 
     /// The command of the command line; `None` if commands come from stdin.

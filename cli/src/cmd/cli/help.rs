@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use rbq_client::{Link, Options};
+use rbq_client::{Link, Options, Request};
 use rbq_resp::Value;
 
 use super::Run;
@@ -13,17 +13,29 @@ use super::dial::Dial;
 use crate::catalog::{self, Catalog, Entry};
 use crate::embedded::Embedded;
 
+/// What follows `help` or `?`; `None` if the request is another.
+pub(super) fn topic(request: &Request) -> Option<Vec<Vec<u8>>> {
+    let is_help = request.is_word(0, "HELP") || request.is_word(0, "?");
+    is_help.then(|| request.iter().skip(1).map(<[u8]>::to_vec).collect())
+}
+
 /// The text for `help` with these words after it.
 pub(super) async fn text(dial: &Dial, words: &[Vec<u8>]) -> Run<String> {
     if words.is_empty() {
         return Ok(general());
     }
     let question = ["COMMAND", "DOCS"];
-    let (mut link, _) = dial.connect().await?;
-    let docs = match link.call(question).await? {
-        // A server older than that, or a user who may not ask, gets to know our own commands.
-        Value::Error(_) => Link::over(Embedded::start().connect(), &Options::default()).call(question).await?,
-        docs => docs,
+    let told = match Link::connect_silently(&dial.target, &Options::default()).await {
+        Ok(mut link) => match dial.greet_quietly(&mut link).await {
+            Ok(()) => link.call(question).await.ok(),
+            Err(_) => None,
+        },
+        Err(_) => None,
+    };
+    let docs = match told {
+        Some(docs @ (Value::Map(_) | Value::Array(_))) => docs,
+        // Without a server, or of one that is older than that, or for a user who may not ask: our own commands.
+        _ => Link::over(Embedded::start().connect(), &Options::default()).call(question).await?,
     };
     Ok(about(&catalog::from_docs(&docs), words))
 }

@@ -12,6 +12,7 @@
 mod askpass;
 mod dial;
 mod flags;
+mod guard;
 mod help;
 mod hotkeys;
 mod intrinsic;
@@ -28,9 +29,11 @@ use rbq_client::Request;
 pub(crate) use self::flags::{CliArgs, Complaint, complaint, unrecognized};
 
 use self::dial::{Dial, Login, sentence};
+use self::guard::Guard;
 use self::talk::Talk;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
+use crate::open::Server;
 use crate::output::Output;
 use crate::session::Turn;
 
@@ -85,7 +88,10 @@ async fn act(args: &CliArgs) -> Run<Exit> {
     args.check()?;
     let url = args.url()?;
     args.warn(url.as_ref());
-    let mut dial = Dial::from_args(args, url.as_ref())?;
+    let named = args.named_server()?;
+    let guard = Guard::new(args, named.as_ref().unwrap_or(&Server::default()))?;
+    let is_named = named.is_some();
+    let mut dial = Dial::from_args(args, url.as_ref(), named)?;
     if args.askpass {
         dial.login = askpass::ask()?.map(|password| Login { user: args.user(), password });
     }
@@ -95,6 +101,9 @@ async fn act(args: &CliArgs) -> Run<Exit> {
         return latency::run(&dial, args, &mut out).await;
     }
     if mode.pipe {
+        if let Some(exit) = guard.objects_to_pipe()? {
+            return Ok(exit);
+        }
         return pipe::run(&dial, mode.pipe_timeout, &mut out).await;
     }
     let measure = match (mode.bigkeys, mode.memkeys, mode.memkeys_samples) {
@@ -123,15 +132,31 @@ async fn act(args: &CliArgs) -> Run<Exit> {
         Some(file) => Some(args.script(file)?),
         None => args.request()?,
     };
-    let mut talk = Talk::open(dial, args, request.is_some(), &out).await?;
+    if let Some(topic) = request.as_ref().and_then(help::topic) {
+        // Once, whatever -r says.
+        out.buffer().extend_from_slice(help::text(&dial, &topic).await?.as_bytes());
+        out.flush()?;
+        return Ok(Exit::Done);
+    }
+    let mut talk = Talk::new(dial, guard, args, request.is_some(), &out);
     match request {
         Some(request) => one_command(args, &request, &mut talk, &mut out).await,
-        None => stdin::run(&mut talk, args, &mut out).await,
+        None => {
+            if !is_named {
+                args.note_the_current_context();
+            }
+            stdin::run(&mut talk, args, &mut out).await
+        }
     }
 }
 
 async fn one_command(args: &CliArgs, request: &Request, talk: &mut Talk, out: &mut Output) -> Run<Exit> {
+    if let Some(exit) = talk.guard.objects(request)? {
+        return Ok(exit);
+    }
     let mut left = args.repeat;
+    // redis-cli connects first, and says so if it cannot, even if nothing is to be sent then.
+    talk.connect().await?;
     while left != 0 {
         match talk.ask(request, out).await? {
             Turn::Refused(text) if args.exit_error => return Err(wrong(text)),

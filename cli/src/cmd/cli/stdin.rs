@@ -11,19 +11,21 @@ use rbq_client::{Endpoint, Request};
 use rbq_resp::split_args;
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
+use super::dial::sentence;
 use super::flags::CliArgs;
+use super::guard::Guard;
 use super::talk::Talk;
-use super::{Run, help, pause};
+use super::{Run, Stop, help, pause};
 use crate::cmd::repl::history::is_secret;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 use crate::lines;
 use crate::output::Output;
-use crate::print::Form;
 use crate::repeat::{Repeat, repetitions};
-use crate::session::Turn;
+use crate::session::{Manner, Turn, manner_of};
 
 /// From here on redis-cli tells people how long a command took.
 const SLOW: Duration = Duration::from_millis(500);
@@ -34,15 +36,50 @@ const HISTORY_FILE: &str = ".rediscli_history";
 
 pub(super) async fn run(talk: &mut Talk, args: &CliArgs, out: &mut Output) -> Run<Exit> {
     let mut source = Source::open()?;
+    let connected = talk.connect().await;
+    source.bear(connected, talk)?;
     let mut refused = false;
+    // Listened to from the first command without an end on; until then Ctrl-C ends the program by itself.
+    let mut interrupts = None;
     while let Some(line) = source.next(talk).await? {
-        match step(talk, &line, args.interval(), out).await? {
-            Step::Quit => break,
-            Step::Refused => refused = true,
-            Step::Next => {}
+        if interrupts.is_none() && source.is_prompt() && is_endless(&line) {
+            interrupts = Some(signal(SignalKind::interrupt())?);
+        }
+        let start = Instant::now();
+        let stepped = tokio::select! {
+            step = step(talk, &line, args.interval(), out) => step,
+            () = pressed(interrupts.as_mut()) => {
+                if !talk.is_endless {
+                    return Ok(Exit::Interrupted);
+                }
+                // The server has no other way to be told that nobody listens any more.
+                tell_time(talk, start.elapsed(), out)?;
+                let connected = talk.connect().await;
+                source.bear(connected, talk)?;
+                continue;
+            }
+        };
+        match source.bear(stepped, talk)? {
+            Some(Step::Quit) => break,
+            Some(Step::Refused) => refused = true,
+            Some(Step::Next) | None => {}
         }
     }
     Ok(if refused && args.exit_error { Exit::Failed } else { Exit::Done })
+}
+
+async fn pressed(interrupts: Option<&mut Signal>) {
+    match interrupts {
+        Some(interrupts) => drop(interrupts.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether what comes back will have no end of its own.
+fn is_endless(line: &[u8]) -> bool {
+    let Ok(words) = split_args(line) else { return false };
+    let first = usize::from(matches!(repetitions(&words), Repeat::Times(_)));
+    matches!(manner_of(&Request::from(&words[first..])), Manner::Messages | Manner::Monitor)
 }
 
 /// Where lines come from.
@@ -62,6 +99,26 @@ impl Source {
             let _ = editor.load_history(&file);
         }
         Ok(Self::Prompt(Box::new(editor)))
+    }
+
+    fn is_prompt(&self) -> bool {
+        matches!(self, Self::Prompt(_))
+    }
+
+    /// At a prompt a failure is told, and the next command connects anew; it ends a script.
+    fn bear<T>(&self, result: Run<T>, talk: &mut Talk) -> Run<Option<T>> {
+        match result {
+            Err(Stop::Failed(Failure::Server(error))) if self.is_prompt() => {
+                say(&sentence(&error));
+                talk.part();
+                Ok(None)
+            }
+            Err(Stop::Tell(text)) if self.is_prompt() => {
+                say(&text);
+                Ok(None)
+            }
+            result => result.map(Some),
+        }
     }
 
     async fn next(&mut self, talk: &Talk) -> Run<Option<Vec<u8>>> {
@@ -97,8 +154,10 @@ fn history() -> Option<std::path::PathBuf> {
 }
 
 fn remember(editor: &mut DefaultEditor, line: &str) {
-    let secret = split_args(line.as_bytes()).is_ok_and(|words| is_secret(&words));
-    if secret || line.trim().is_empty() {
+    // A line whose quotes do not match is refused, and in the history all the same.
+    let split = || line.split_ascii_whitespace().map(|word| word.trim_matches(['"', '\'']).into()).collect();
+    let words: Vec<Vec<u8>> = split_args(line.as_bytes()).unwrap_or_else(|_| split());
+    if is_secret(&words) || line.trim().is_empty() {
         return;
     }
     let _ = editor.add_history_entry(line);
@@ -107,6 +166,9 @@ fn remember(editor: &mut DefaultEditor, line: &str) {
 }
 
 fn prompt(talk: &Talk) -> String {
+    if !talk.is_connected() {
+        return "not connected> ".to_owned();
+    }
     let db = if talk.dial.db == 0 { String::new() } else { format!("[{}]", talk.dial.db) };
     let transaction = if talk.transaction { "(TX)" } else { "" };
     format!("{}{db}{transaction}> ", talk.dial.place())
@@ -131,27 +193,37 @@ async fn step(talk: &mut Talk, line: &[u8], interval: Duration, out: &mut Output
     if let Some(step) = own_command(talk, &words, out).await? {
         return Ok(step);
     }
-    if let [first, topic @ ..] = rest
-        && is_help(first)
-    {
-        return print(&help::text(&talk.dial, topic).await?, out);
-    }
     let request = Request::from(rest);
+    if let Some(topic) = help::topic(&request) {
+        return print(&help::text(&talk.dial, &topic).await?, out);
+    }
+    if talk.guard.objects(&request)?.is_some() {
+        return Ok(Step::Refused);
+    }
     let start = Instant::now();
     let mut step = Step::Next;
     for _ in 0..times {
         match talk.ask(&request, out).await? {
             Turn::Answered => {}
             Turn::Refused(_) => step = Step::Refused,
+            // A person goes on without it, as with redis-cli.
+            Turn::Ended if talk.is_for_a_person() => {
+                talk.part();
+                return Ok(Step::Next);
+            }
             Turn::Ended => return Ok(Step::Quit),
         }
         pause(interval).await;
     }
-    let elapsed = start.elapsed();
-    if elapsed >= SLOW && talk.session.printer.form == Form::Tty {
+    tell_time(talk, start.elapsed(), out)?;
+    Ok(step)
+}
+
+fn tell_time(talk: &Talk, elapsed: Duration, out: &mut Output) -> Run<()> {
+    if elapsed >= SLOW && talk.is_for_a_person() {
         print(&format!("({:.2}s)\n", elapsed.as_secs_f64()), out)?;
     }
-    Ok(step)
+    Ok(())
 }
 
 /// What comes of a line that is for us; `None` if it is for the server.
@@ -168,6 +240,9 @@ async fn own_command(talk: &mut Talk, words: &[Vec<u8>], out: &mut Output) -> Ru
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let port = text(port).parse().unwrap_or(0);
             talk.dial.target.endpoint = Endpoint::Tcp { host: text(host), port };
+            // It is another server's, and so is its protection.
+            talk.dial.context = None;
+            talk.guard = Guard::default();
             talk.connect().await?;
             Step::Next
         }
@@ -187,10 +262,6 @@ fn preference(word: &[u8], rest: &[Vec<u8>]) -> String {
         },
         _ => format!("unknown redis-cli internal command '{}'\n", text(word)),
     }
-}
-
-fn is_help(word: &[u8]) -> bool {
-    word == b"?" || word.eq_ignore_ascii_case(b"help")
 }
 
 fn print(text: &str, out: &mut Output) -> Run<Step> {

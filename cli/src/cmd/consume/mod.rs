@@ -74,8 +74,9 @@ pub(crate) struct ConsumeArgs {
     /// Take up to this many messages at a time [default: 1 from a queue, 100 from a stream]
     #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     batch: Option<u64>,
-    /// How to write messages; raw adds nothing to them here, not even a line end
-    #[arg(short, long, default_value = "text")]
+    /// How to write messages: text, a line each; json, one array; jsonl, an object a line; raw, the values with nothing between
+    /// or behind them, not even a line end
+    #[arg(short, long, default_value = "text", hide_possible_values = true)]
     output: Form,
     /// How to write a message: %k key, %i ID, %v value, %S its length, %h fields as JSON, %{NAME} a field, %T ms since 1970,
     /// %t date, %d delivery, \n \t \r \0 \e \xHH; nothing is added

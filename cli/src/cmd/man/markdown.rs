@@ -111,7 +111,7 @@ fn option(page: &mut String, arg: &Arg) {
     let help = arg.get_long_help().or(arg.get_help()).map(plain).unwrap_or_default();
     let mut text = format!("- {}: {help}.", names(arg).join(", "));
     let values: Vec<_> = arg.get_possible_values().into_iter().filter(|value| !value.is_hide_set()).collect();
-    if takes_value(arg) && !values.is_empty() {
+    if takes_value(arg) && !values.is_empty() && !arg.is_hide_possible_values_set() {
         let one = |value: &clap::builder::PossibleValue| match value.get_help() {
             Some(help) => format!("`{}` ({})", value.get_name(), plain(help)),
             None => format!("`{}`", value.get_name()),

@@ -1,7 +1,5 @@
 //! Commands of the REPL itself: they begin with a backslash, so that no server can have one of the same name.
 
-use super::line;
-
 /// What the REPL is told by a backslash command.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Order {
@@ -76,6 +74,17 @@ pub(super) fn is_known(word: &[u8]) -> bool {
     names().any(|name| name.as_bytes() == word)
 }
 
+/// What a backslash command wants behind it, for whoever wrote something else.
+fn followed_by(name: &[u8]) -> String {
+    let known = COMMANDS.iter().find(|(known, ..)| known.as_bytes() == name);
+    let arguments = known.map_or("", |(_, arguments, _)| arguments);
+    let name = String::from_utf8_lossy(name);
+    match arguments {
+        "" => format!("`{name}` stands alone"),
+        arguments => format!("`{name}` is followed by {arguments}"),
+    }
+}
+
 /// The words that may follow this one.
 pub(super) fn arguments(name: &[u8]) -> &'static [&'static str] {
     match name {
@@ -122,7 +131,7 @@ pub(super) fn parse(words: &[Vec<u8>]) -> Option<Result<Order, String>> {
         (b"\\connect", [_] | [_, _]) => Ok(Order::Connect(rest.to_vec())),
         (b"\\clear", []) => Ok(Order::Clear),
         (b"\\quit" | b"\\q", []) => Ok(Order::Quit),
-        _ if is_known(first) => Err(format!("`{}` takes other arguments; `\\help` lists them", line::typed(first))),
+        _ if is_known(first) => Err(followed_by(first)),
         _ => Err(format!(
             "no command is called `{}`; `\\help` lists those with a backslash",
             String::from_utf8_lossy(first)
@@ -154,6 +163,8 @@ mod tests {
         for line in ["\\nope", "\\timing x", "\\connect", "\\stop now"] {
             assert!(matches!(order(line), Some(Err(_))), "{line}");
         }
+        assert_eq!(order("\\connect"), Some(Err("`\\connect` is followed by URL | HOST PORT".to_owned())));
+        assert_eq!(order("\\stop now"), Some(Err("`\\stop` stands alone".to_owned())));
     }
 
     #[test]

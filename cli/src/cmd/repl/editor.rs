@@ -30,6 +30,7 @@ type Rustyline = rustyline::Editor<Assist, FileHistory>;
 enum Ask {
     Line { prompt: String },
     Answer { prompt: String },
+    Secret { prompt: String },
     Remember(String),
     Clear,
 }
@@ -103,6 +104,12 @@ impl Editor {
         self.heard().await
     }
 
+    /// Asks for a password, whose letters are not shown, and waits for it.
+    pub(super) async fn secret(&mut self, prompt: &str) -> Heard {
+        self.tell(Ask::Secret { prompt: prompt.to_owned() });
+        self.heard().await
+    }
+
     /// What came of the last question. Cancellation-safe.
     pub(super) async fn heard(&mut self) -> Heard {
         self.heard.recv().await.unwrap_or(Heard::End)
@@ -130,15 +137,21 @@ fn open(assist: Assist) -> Result<Rustyline> {
         .map(|config| config.completion_type(rustyline::CompletionType::List).build())
         .map_err(failure)?;
     let mut editor = Rustyline::with_config(config).map_err(failure)?;
-    if assist.colors == Colors::Off {
-        editor.set_color_mode(rustyline::ColorMode::Disabled);
-    }
+    editor.set_color_mode(color_mode(assist.colors));
     editor.set_helper(Some(assist));
     Ok(editor)
 }
 
+fn color_mode(colors: Colors) -> rustyline::ColorMode {
+    match colors {
+        Colors::On => rustyline::ColorMode::Enabled,
+        Colors::Off => rustyline::ColorMode::Disabled,
+    }
+}
+
 fn serve(mut editor: Rustyline, is_terminal: bool, asked: &sync::Receiver<Ask>, hear: &mpsc::UnboundedSender<Heard>) {
     let file = history::file();
+    let colors = colors();
     if let Some(file) = &file {
         // There is none before the first use.
         let _ = editor.load_history(file);
@@ -147,9 +160,16 @@ fn serve(mut editor: Rustyline, is_terminal: bool, asked: &sync::Receiver<Ask>, 
         let heard = match ask {
             Ask::Line { prompt } if is_terminal => type_line(&mut editor, &prompt, Typing::Command),
             Ask::Answer { prompt } if is_terminal => type_line(&mut editor, &prompt, Typing::Answer),
+            Ask::Secret { prompt } if is_terminal => {
+                // What hides the letters is a colour to the editor, so that no colours would mean no stars.
+                editor.set_color_mode(rustyline::ColorMode::Forced);
+                let heard = type_line(&mut editor, &prompt, Typing::Secret);
+                editor.set_color_mode(color_mode(colors));
+                heard
+            }
             Ask::Line { .. } => read_line(),
             // Nobody is there to answer.
-            Ask::Answer { .. } => Heard::End,
+            Ask::Answer { .. } | Ask::Secret { .. } => Heard::End,
             Ask::Remember(line) => {
                 remember(&mut editor, &line, file.as_ref());
                 continue;

@@ -23,9 +23,12 @@ pub(super) fn text(catalog: &Catalog, words: &[Vec<u8>], colors: Colors) -> Stri
     let name = String::from_utf8_lossy(&words.join(&b' ')).to_uppercase();
     match catalog.entries().iter().find(|entry| entry.name == name) {
         Some(entry) => describe(catalog, entry, colors),
-        None => {
-            list(catalog.beginning_with(&name), || format!("no command is called `{name}`; <Tab> completes names\n"))
-        }
+        None => match catalog.missing(&name) {
+            Some(entry) => format!("this server does not have it\n{}", describe(catalog, entry, colors)),
+            None => list(catalog.beginning_with(&name), || {
+                format!("no command is called `{name}`; <Tab> completes names\n")
+            }),
+        },
     }
 }
 
@@ -89,6 +92,12 @@ fn describe(catalog: &Catalog, entry: &Entry, colors: Colors) -> String {
         }
     }
     text.push_str(&example(&entry.example, grey));
+    if !entry.lacks.is_empty() {
+        let words = format!("not on this server: {}", entry.lacks.join(", "));
+        for line in wrap(&words, PROSE_COLUMNS) {
+            writeln!(text, "  {line}").expect("a string takes every write");
+        }
+    }
     let subcommands = catalog.entries().iter().filter(|other| entry.contains(other));
     text.push_str(&list(subcommands, String::new));
     text

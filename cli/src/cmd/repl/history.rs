@@ -29,6 +29,11 @@ pub(in crate::cmd) fn is_secret(words: &[Vec<u8>]) -> bool {
     match words {
         // `2 AUTH password`
         [first, rest @ ..] if is_count(first) => is_secret(rest),
+        // `\json AUTH password`, and `\jsn AUTH password` too: what is refused is in the history all the same.
+        [first, rest @ ..] if first.starts_with(b"\\") => {
+            let bare: Vec<Vec<u8>> = [&[first[1..].to_vec()], rest].concat();
+            is_secret(&bare) || is_secret(rest)
+        }
         _ => command_is_secret(words),
     }
 }
@@ -51,7 +56,7 @@ fn command_is_secret(words: &[Vec<u8>]) -> bool {
         || word(0, "ACL") && word(1, "SETUSER")
         || word(0, "CONFIG") && word(1, "SET") && (2..words.len()).step_by(2).any(setting)
         || word(0, "SENTINEL") && word(1, "SET") && (3..words.len()).step_by(2).any(setting)
-        || (word(0, "connect") || word(0, "\\connect")) && has_url()
+        || word(0, "connect") && has_url()
 }
 
 #[cfg(test)]
@@ -87,12 +92,25 @@ mod tests {
             "sentinel set main auth-pass pw",
             "3 auth pw",
             "\\connect redis://ann:pw@host",
+            "\\json AUTH pw",
+            "\\json 3 config set requirepass pw",
+            "3 \\json auth pw",
+            "\\timing hello 3 auth default pw",
+            "\\jsn auth pw",
+            "\\auth pw",
         ] {
             assert!(secret(line), "{line}");
         }
-        for line in
-            ["hello 3", "config get requirepass", "config set maxmemory 1", "set auth pw", "acl list", "connect h 1"]
-        {
+        for line in [
+            "hello 3",
+            "config get requirepass",
+            "config set maxmemory 1",
+            "set auth pw",
+            "\\json get auth",
+            "\\timing on",
+            "acl list",
+            "connect h 1",
+        ] {
             assert!(!secret(line), "{line}");
         }
     }

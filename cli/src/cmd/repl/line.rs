@@ -62,11 +62,19 @@ pub(super) fn is_unfinished(input: &str) -> bool {
     }
 }
 
+/// What is wrong with a command's quotes, and what may help.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unsound {
+    pub(super) what: &'static str,
+    pub(super) hint: &'static str,
+}
+
 /// The texts of a command's words; what is wrong with its quotes, if anything.
-pub(super) fn texts(words: &[Word]) -> Result<Vec<Vec<u8>>, &'static str> {
+pub(super) fn texts(words: &[Word]) -> Result<Vec<Vec<u8>>, Unsound> {
+    let hint = r#"between single quotes a double quote is a letter like any other: '{"a":1}'"#;
     let unsound = words.iter().find_map(|word| match word.quotes {
-        Quotes::Open => Some("the quotes do not match"),
-        Quotes::Glued => Some("a blank must follow a closing quote"),
+        Quotes::Open => Some(Unsound { what: "the quotes do not match", hint }),
+        Quotes::Glued => Some(Unsound { what: "a blank must follow a closing quote", hint }),
         Quotes::None | Quotes::Closed => None,
     });
     unsound.map_or_else(|| Ok(all_texts(words)), Err)

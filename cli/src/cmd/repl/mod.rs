@@ -12,13 +12,14 @@
 
 mod assist;
 mod backslash;
-mod danger;
 mod editor;
 mod help;
 pub(super) mod history;
 mod line;
 mod live;
+mod login;
 mod monitor;
+mod permission;
 mod place;
 mod run;
 mod screen;
@@ -34,17 +35,19 @@ use tokio::sync::watch;
 
 use self::assist::{Assist, Known};
 use self::editor::{Editor, Heard, colors};
+use self::line::Unsound;
 use self::live::Live;
 use self::place::Place;
 use self::run::{Next, Repl};
 use self::screen::Screen;
 use self::show::Show;
 use crate::catalog::own;
+use crate::consent::confirms;
 use crate::duration;
 use crate::embedded::Embedded;
 use crate::exit::Exit;
-use crate::failure::{Result, say};
-use crate::open::ServerArgs;
+use crate::failure::{Failure, Result};
+use crate::open::{Server, ServerArgs};
 
 /// Where nobody tells how wide the terminal is.
 const COLUMNS_DEFAULT: usize = 80;
@@ -61,6 +64,9 @@ pub(crate) struct ReplArgs {
     /// How long TAB may wait for the server's keys, groups, consumers and channels
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "150ms")]
     complete_within: Duration,
+    /// In a protected context: send what destroys or moves without asking
+    #[arg(long, value_name = "CONTEXT")]
+    confirm: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -72,7 +78,12 @@ pub(crate) fn is_for_a_person() -> bool {
 
 pub(crate) async fn run(args: ReplArgs) -> Result<Exit> {
     let place = match (args.embedded, &args.dir) {
-        (false, _) => Place::server(args.server.server()?),
+        (false, _) => {
+            let server = args.server.server()?;
+            let is_confirmed = confirms(args.confirm.as_deref(), server.context.as_deref())?;
+            let protected = server.protected && !is_confirmed;
+            Place::server(Server { protected, ..server })
+        }
         (true, None) => Place::embedded(Embedded::start()),
         (true, Some(dir)) => Place::embedded(Embedded::open(dir)?),
     };
@@ -102,7 +113,7 @@ async fn converse(repl: &mut Repl) -> Result<Exit> {
                 repl.stop().await?;
                 continue;
             }
-            Heard::End => return Ok(Exit::Done),
+            Heard::End => return repl.end(),
             Heard::Failed(failure) => return Err(failure),
         };
         let commands = line::commands(&input);
@@ -113,13 +124,10 @@ async fn converse(repl: &mut Repl) -> Result<Exit> {
         for words in &commands {
             let next = match line::texts(words) {
                 Ok(words) => repl.obey(&words).await?,
-                Err(wrong) => {
-                    say(&format!("error: {wrong}"));
-                    Next::Prompt
-                }
+                Err(Unsound { what, hint }) => repl.refuse(Failure::usage(what).hint(hint)),
             };
             if next == Next::Leave {
-                return Ok(Exit::Done);
+                return repl.end();
             }
         }
     }

@@ -44,6 +44,11 @@ impl Place {
         }
     }
 
+    /// A new connection on which nobody has said who we are.
+    pub(super) async fn link_of_nobody(&self) -> Result<Link, Error> {
+        Link::connect_silently(&self.target, &Options::default()).await
+    }
+
     /// As the prompt shows it, the database included.
     pub(super) fn name(&self) -> String {
         let db = if self.target.db > 0 { format!("[{}]", self.target.db) } else { String::new() };

@@ -9,14 +9,15 @@ use tokio::sync::watch;
 
 use super::assist::Known;
 use super::backslash::{self, Order};
-use super::danger::{self, When};
 use super::editor::{Editor, Heard, colors};
 use super::help;
+use super::login::credentials;
 use super::monitor::Monitor;
 use super::place::Place;
 use super::show::{Prompt, Show};
 use super::talk::{Messages, Talk, Turn};
 use crate::catalog::{Catalog, arities, from_docs};
+use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::open::Server;
 use crate::repeat::{Repeat, repetitions};
@@ -35,17 +36,23 @@ pub(super) enum Next {
 }
 
 pub(super) struct Repl {
-    place: watch::Sender<Place>,
+    pub(super) place: watch::Sender<Place>,
     known: Known,
-    show: Show,
+    pub(super) show: Show,
     pub(super) editor: Editor,
-    talk: Option<Talk>,
+    pub(super) talk: Option<Talk>,
     monitor: Option<Monitor>,
     /// What was subscribed to when the connection was lost, to be asked for over the next one.
     lost_subscriptions: Vec<Request>,
     /// A transaction was lost with its connection: what was typed for it must not run by itself.
     is_orphaned: bool,
     is_timed: bool,
+    /// The server wants a password and has none of us yet.
+    pub(super) is_nobody: bool,
+    /// Why there was no connection at the start; a script that sends something ends with it.
+    unreached: Option<Failure>,
+    /// How a script ends: the worst of what became of its commands.
+    outcome: Exit,
     /// Whether an embedded broker has something to lose.
     pub(super) is_kept: bool,
 }
@@ -62,6 +69,9 @@ impl Repl {
             lost_subscriptions: Vec::new(),
             is_orphaned: false,
             is_timed: false,
+            is_nobody: false,
+            unreached: None,
+            outcome: Exit::Done,
             is_kept: false,
         }
     }
@@ -98,7 +108,17 @@ impl Repl {
     pub(super) async fn connect(&mut self) -> Result<()> {
         self.talk = None;
         let place = self.place.borrow().clone();
-        let mut link = place.link().await?;
+        let mut link = match place.link().await {
+            // A person can say who it is by AUTH.
+            Err(Error::Auth(reply)) if reply.code() == "NOAUTH" && self.editor.is_terminal => {
+                self.is_nobody = true;
+                place.link_of_nobody().await?
+            }
+            linked => {
+                self.is_nobody = false;
+                linked?
+            }
+        };
         self.known.replace(catalog_of(&mut link).await?);
         let mut talk = Talk::new(link, self.editor.is_terminal);
         for request in &self.lost_subscriptions {
@@ -119,7 +139,35 @@ impl Repl {
                 self.show.note("`help` works without a server, and each command tries to reach it again");
                 Ok(())
             }
+            // Help needs none in a script either.
+            Err(failure @ Failure::Server(_)) if !self.editor.is_terminal => {
+                self.unreached = Some(failure);
+                Ok(())
+            }
+            Ok(()) if self.is_nobody => self.log_in().await,
             begun => begun,
+        }
+    }
+
+    /// How the REPL ends. What a person saw refused was seen; a script is told by the exit code.
+    pub(super) fn end(&mut self) -> Result<Exit> {
+        match self.unreached.take() {
+            Some(failure) => Err(failure),
+            None if self.editor.is_terminal => Ok(Exit::Done),
+            None => Ok(self.outcome),
+        }
+    }
+
+    /// Says why a command is not sent.
+    pub(super) fn refuse(&mut self, failure: Failure) -> Next {
+        let _ = failure.report();
+        self.note_outcome(Exit::Failed);
+        Next::Prompt
+    }
+
+    fn note_outcome(&mut self, exit: Exit) {
+        if self.outcome == Exit::Done || exit == Exit::Unreachable {
+            self.outcome = exit;
         }
     }
 
@@ -130,10 +178,7 @@ impl Repl {
         };
         match backslash::parse(words) {
             Some(Ok(order)) => return self.follow(order).await,
-            Some(Err(wrong)) => {
-                say(&format!("error: {wrong}"));
-                return Ok(Next::Prompt);
-            }
+            Some(Err(wrong)) => return Ok(self.refuse(Failure::usage(wrong))),
             None => {}
         }
         let order = match (first.to_ascii_lowercase().as_slice(), words) {
@@ -149,10 +194,7 @@ impl Repl {
         match repetitions(words) {
             Repeat::Not => self.send(words, 1).await,
             Repeat::Times(times) => self.send(&words[1..], times).await,
-            Repeat::Invalid => {
-                say("error: a command can be repeated once or more");
-                Ok(Next::Prompt)
-            }
+            Repeat::Invalid => Ok(self.refuse(Failure::usage("a command can be repeated once or more"))),
         }
     }
 
@@ -179,8 +221,12 @@ impl Repl {
 
     async fn follow(&mut self, order: Order) -> Result<Next> {
         match order {
-            Order::Help => self.show.text(&backslash::list())?,
+            Order::Help => {
+                self.unreached = None;
+                self.show.text(&backslash::list())?;
+            }
             Order::HelpOn(words) => {
+                self.unreached = None;
                 let text = help::text(&self.known.catalog(), &words, colors());
                 self.show.text(&text)?;
             }
@@ -268,7 +314,7 @@ impl Repl {
                     Target { endpoint, db: 0, ..self.place.borrow().target.clone() }
                 }
                 Err(_) => {
-                    say(&format!("error: `{}` is not a port", text(port)));
+                    self.refuse(Failure::usage(format!("`{}` is not a port", text(port))));
                     return Ok(());
                 }
             },
@@ -287,8 +333,10 @@ impl Repl {
 
     async fn send(&mut self, words: &[Vec<u8>], times: i64) -> Result<Next> {
         if let Some(complaint) = self.complaint(words) {
-            say(&complaint);
-            return Ok(Next::Prompt);
+            return Ok(self.refuse(complaint));
+        }
+        if let Some(failure) = self.unreached.take() {
+            return Err(failure);
         }
         let freshened = self.freshen().await;
         self.tell(freshened)?;
@@ -304,9 +352,18 @@ impl Repl {
             match self.send_where_it_belongs(&request).await? {
                 Some(Turn::Ended) if self.place.borrow().embedded.is_some() => return Ok(Next::Leave),
                 Some(Turn::Ended) => self.talk = None,
-                Some(Turn::Answered | Turn::Refused | Turn::Elsewhere(_)) => {}
-                None => return Ok(Next::Prompt),
+                Some(Turn::Refused) => self.note_outcome(Exit::Failed),
+                Some(Turn::Answered | Turn::Elsewhere(_)) => {}
+                None => {
+                    self.note_outcome(Exit::Failed);
+                    return Ok(Next::Prompt);
+                }
             }
+        }
+        if self.is_nobody && self.place.borrow().target.credentials.is_some() {
+            // With all that a connection has which knew it from its beginning: RESP3, the server's commands.
+            let connected = self.connect().await;
+            self.tell(connected)?;
         }
         let elapsed = start.elapsed();
         if self.is_timed {
@@ -323,8 +380,9 @@ impl Repl {
             self.is_orphaned = false;
             return false;
         }
-        say("error: not sent: its transaction was lost with the connection");
-        say("hint: MULTI begins another");
+        self.refuse(
+            Failure::new("not sent: its transaction was lost with the connection").hint("MULTI begins another"),
+        );
         self.is_orphaned = !request.is_word(0, "EXEC") && !request.is_word(0, "DISCARD");
         true
     }
@@ -394,63 +452,14 @@ impl Repl {
     }
 
     /// What is wrong with a command that no server would take.
-    fn complaint(&self, words: &[Vec<u8>]) -> Option<String> {
+    fn complaint(&self, words: &[Vec<u8>]) -> Option<Failure> {
         let catalog = self.known.catalog();
         let (entry, _) = catalog.find(words)?;
         if entry.admits(words.len()) {
             return None;
         }
-        Some(format!("error: wrong number of arguments for `{}`\nhint: {}", entry.name, help::usage(&catalog, entry)))
-    }
-
-    /// Asks about what is dangerous.
-    async fn may_send(&mut self, request: &Request) -> Result<bool> {
-        let is_at_stake = self.is_kept || self.place.borrow().embedded.is_none();
-        let Some(danger) = danger::of(request).filter(|_| is_at_stake) else {
-            return Ok(true);
-        };
-        let protection = self.place.borrow().protection().map(str::to_owned);
-        let is_dangerous = match danger.when {
-            When::Always => true,
-            When::Protected => protection.is_some(),
-            When::ManyKeys => self.has_many_keys().await,
-        };
-        if !is_dangerous {
-            return Ok(true);
-        }
-        say(&format!("warning: {} {}", danger::name(request), danger.what));
-        let is_agreed = match (self.editor.is_terminal, protection) {
-            (true, None) => self.agrees("Go on? [y/N] ", |answer| matches!(answer, "y" | "Y" | "yes" | "YES")).await,
-            (true, Some(name)) => {
-                let question = format!("`{name}` is protected; type its name to go on: ");
-                self.agrees(&question, |answer| answer == name).await
-            }
-            (false, None) => true,
-            (false, Some(name)) => {
-                say(&format!("error: `{name}` is protected, and there is no terminal to ask on"));
-                false
-            }
-        };
-        if !is_agreed {
-            say("nothing was sent");
-        }
-        Ok(is_agreed)
-    }
-
-    async fn agrees(&mut self, question: &str, is_yes: impl Fn(&str) -> bool) -> bool {
-        match self.editor.question(question).await {
-            Heard::Line(answer) => is_yes(answer.trim()),
-            _ => false,
-        }
-    }
-
-    async fn has_many_keys(&mut self) -> bool {
-        match &mut self.talk {
-            Some(talk) if talk.is_free() => {
-                matches!(talk.link.call(["DBSIZE"]).await, Ok(Value::Integer(keys)) if keys > danger::KEYS_MANY)
-            }
-            _ => false,
-        }
+        let complaint = Failure::usage(format!("wrong number of arguments for `{}`", entry.name));
+        Some(complaint.hint(help::usage(&catalog, entry)))
     }
 
     fn monitors_beside(&self, request: &Request) -> bool {
@@ -518,14 +527,18 @@ impl Repl {
         if let Some(db) = db {
             self.place.send_modify(|place| place.target.db = db);
         }
+        if let Some(credentials) = credentials(request).filter(|_| !is_queued) {
+            self.place.send_modify(|place| place.target.credentials = Some(credentials));
+        }
     }
 
     /// Lets a person hear of a failure without being thrown out.
-    fn tell(&self, result: Result<()>) -> Result<()> {
+    fn tell(&mut self, result: Result<()>) -> Result<()> {
         match result {
             Err(Failure::ClosedPipe) => Err(Failure::ClosedPipe),
             Err(failure) => {
-                let _ = failure.report();
+                let exit = failure.report();
+                self.note_outcome(exit);
                 Ok(())
             }
             Ok(()) => Ok(()),

@@ -13,13 +13,14 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// Writes `ca.pem`, `stranger.pem`, and `server` and `client` with `.pem` and `.key`; the server's is for 127.0.0.1 and
+    /// Writes `ca.pem` and its key, `stranger.pem`, and `server` and `client` with `.pem` and `.key`; the server's is for 127.0.0.1 and
     /// for `broker.test`.
     pub(crate) fn make() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ca = authority("the authority");
         let write = |name: &str, text: String| fs::write(dir.path().join(name), text).unwrap();
         write("ca.pem", ca.pem());
+        write("ca.key", ca.key().serialize_pem());
         write("stranger.pem", authority("a stranger").pem());
         let usages = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         for (name, usage) in ["server", "client"].into_iter().zip(usages) {

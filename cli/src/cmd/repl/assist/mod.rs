@@ -35,6 +35,8 @@ pub(super) enum Typing {
     Command,
     /// An answer to a question of ours: no help, no history.
     Answer,
+    /// The same of a password: its letters are stars.
+    Secret,
 }
 
 /// The commands that the server knows, replaced whenever another server is talked to.
@@ -81,7 +83,7 @@ impl Assist {
     }
 
     fn is_quiet(&self) -> bool {
-        self.typing.get() == Typing::Answer
+        self.typing.get() != Typing::Command
     }
 }
 
@@ -133,6 +135,9 @@ impl Completer for Assist {
 
 impl Highlighter for Assist {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        if self.typing.get() == Typing::Secret {
+            return "*".repeat(line.chars().count()).into();
+        }
         if self.colors == Colors::Off || self.is_quiet() {
             return Cow::Borrowed(line);
         }
@@ -145,7 +150,7 @@ impl Highlighter for Assist {
 
     fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
         // A key may close a quote or complete a name anywhere in the line; moving the cursor changes nothing.
-        self.colors == Colors::On && kind != CmdKind::MoveCursor
+        (self.colors == Colors::On || self.typing.get() == Typing::Secret) && kind != CmdKind::MoveCursor
     }
 }
 

@@ -1,13 +1,14 @@
 //! Commands that a person is asked about before they are sent, and why.
 //!
-//! The list is short on purpose: who is asked too often answers without reading. What only a big database or a protected context
-//! makes dangerous is asked about there alone.
+//! The list of what is always asked about is short on purpose: who is asked too often answers without reading. What only a big
+//! database or a protected context makes dangerous is asked about there alone; and in a protected context that is all that destroys
+//! or moves, as it is for `rbq queue purge` and the others, or whoever is stopped there would go round by this way.
 
 use rbq_client::Request;
 
 /// When a command is dangerous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+pub(crate) enum When {
     Always,
     /// When the database has more keys than [`KEYS_MANY`].
     ManyKeys,
@@ -17,13 +18,13 @@ pub(super) enum When {
 
 /// What a command would do that may not be meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Danger {
-    pub(super) when: When,
-    pub(super) what: &'static str,
+pub(crate) struct Danger {
+    pub(crate) when: When,
+    pub(crate) what: &'static str,
 }
 
 /// From here on KEYS holds up a server for longer than most can bear: some 10 ms.
-pub(super) const KEYS_MANY: i64 = 100_000;
+pub(crate) const KEYS_MANY: i64 = 100_000;
 
 /// First words, and what they do.
 const DANGERS: &[(&[&str], When, &str)] = &[
@@ -53,6 +54,59 @@ const DANGERS: &[(&[&str], When, &str)] = &[
     (&["FUNCTION", "FLUSH"], When::Always, "deletes all functions"),
     (&["CLIENT", "PAUSE"], When::Always, "makes everybody wait"),
     (&["XGROUP", "DESTROY"], When::Always, "forgets what the group has read and what it has pending"),
+    (&["XGROUP", "SETID"], When::Protected, "makes the group read again, or leave out, what lies between"),
+    (&["XGROUP", "DELCONSUMER"], When::Protected, "forgets what the consumer has pending"),
+    (&["FUNCTION", "DELETE"], When::Protected, "deletes functions that clients rely on"),
+    (&["FUNCTION", "RESTORE"], When::Protected, "may replace functions that clients rely on"),
+    (&["CLUSTER", "FAILOVER"], When::Protected, "makes a replica a master"),
+    (&["CLUSTER", "FORGET"], When::Protected, "takes a node out of the cluster"),
+    (&["CLUSTER", "DELSLOTS"], When::Protected, "makes the node forget slots"),
+    (&["CLUSTER", "DELSLOTSRANGE"], When::Protected, "makes the node forget slots"),
+    (&["CLUSTER", "SETSLOT"], When::Protected, "changes which node serves a slot"),
+    (&["ACL", "SETUSER"], When::Protected, "changes who may connect, and do what"),
+    (&["ACL", "DELUSER"], When::Protected, "takes a user away"),
+    (&["ACL", "LOAD"], When::Protected, "changes who may connect, and do what"),
+];
+
+/// What a protected context alone is asked about, and the commands that do it: elsewhere they are a day's work.
+const DESTROYS_OR_MOVES: &[(&str, &[&str])] = &[
+    (
+        "deletes what it names",
+        &[
+            "DEL",
+            "UNLINK",
+            "GETDEL",
+            "DELEX",
+            "XDEL",
+            "XDELEX",
+            "XACKDEL",
+            "LREM",
+            "HDEL",
+            "HGETDEL",
+            "SREM",
+            "ZREM",
+            "ZREMRANGEBYRANK",
+            "ZREMRANGEBYSCORE",
+            "ZREMRANGEBYLEX",
+        ],
+    ),
+    ("throws away all but what it says to keep", &["XTRIM", "LTRIM"]),
+    (
+        "takes away what it answers with",
+        &[
+            "LPOP", "RPOP", "BLPOP", "BRPOP", "LMPOP", "BLMPOP", "SPOP", "ZPOPMIN", "ZPOPMAX", "BZPOPMIN", "BZPOPMAX",
+            "ZMPOP", "BZMPOP",
+        ],
+    ),
+    ("moves an element to another key", &["LMOVE", "BLMOVE", "RPOPLPUSH", "BRPOPLPUSH", "SMOVE"]),
+    ("takes messages from the consumer that has them", &["XCLAIM", "XAUTOCLAIM"]),
+    ("changes which IDs the stream will give", &["XSETID"]),
+    ("gives a key another name, over what may be there", &["RENAME", "RENAMENX"]),
+    ("takes keys to another place", &["MOVE", "MIGRATE"]),
+    ("may replace a key", &["RESTORE"]),
+    ("makes a key go by itself", &["EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT"]),
+    ("runs a script, which may do anything", &["EVAL", "EVALSHA", "FCALL"]),
+    ("makes another server the master", &["FAILOVER"]),
 ];
 
 /// Parameters, the value that is dangerous (none: any), and what it does.
@@ -73,15 +127,22 @@ const SETTINGS: &[(&str, Option<&str>, &str)] = &[
 ];
 
 /// What this command would do, if that should be said first.
-pub(super) fn of(request: &Request) -> Option<Danger> {
+pub(crate) fn of(request: &Request) -> Option<Danger> {
     if request.is_word(0, "CONFIG") && request.is_word(1, "SET") {
         let words: Vec<&[u8]> = request.iter().skip(2).collect();
         let what = words.chunks_exact(2).find_map(|pair| setting(pair[0], pair[1]));
         return what.map(|what| Danger { when: When::Always, what });
     }
     let names = |words: &[&str]| words.iter().enumerate().all(|(index, word)| request.is_word(index, word));
-    let (_, when, what) = DANGERS.iter().find(|(words, ..)| names(words))?;
-    Some(Danger { when: *when, what })
+    if let Some((_, when, what)) = DANGERS.iter().find(|(words, ..)| names(words)) {
+        return Some(Danger { when: *when, what });
+    }
+    let (what, _) = DESTROYS_OR_MOVES.iter().find(|(_, commands)| is_one_of(request, commands))?;
+    Some(Danger { when: When::Protected, what })
+}
+
+fn is_one_of(request: &Request, commands: &[&str]) -> bool {
+    commands.iter().any(|command| request.is_word(0, command))
 }
 
 fn setting(name: &[u8], value: &[u8]) -> Option<&'static str> {
@@ -91,8 +152,13 @@ fn setting(name: &[u8], value: &[u8]) -> Option<&'static str> {
 }
 
 /// The words that name the command, for the question.
-pub(super) fn name(request: &Request) -> String {
-    let words = if request.is_word(0, "CONFIG") { 3 } else { 2 };
+pub(crate) fn name(request: &Request) -> String {
+    // What follows the name of most is a key, and says itself in the line above the question.
+    let words = match () {
+        () if request.is_word(0, "CONFIG") => 3,
+        () if DESTROYS_OR_MOVES.iter().any(|(_, commands)| is_one_of(request, commands)) => 1,
+        () => 2,
+    };
     let is_name = |word: &&[u8]| word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
     let known = DANGERS.iter().find(|(names, ..)| names.iter().enumerate().all(|(at, name)| request.is_word(at, name)));
     let words = known.map_or(words, |(names, ..)| names.len());
@@ -120,15 +186,30 @@ mod tests {
         ] {
             assert_eq!(danger(line), Some(When::Always), "{line}");
         }
-        for line in
-            ["get flushall", "config set appendonly yes", "config get maxmemory", "xgroup create s g $", "del a"]
-        {
+        for line in [
+            "get flushall",
+            "config set appendonly yes",
+            "config get maxmemory",
+            "xgroup create s g $",
+            "xadd s * del a",
+        ] {
             assert_eq!(danger(line), None, "{line}");
         }
         assert_eq!(danger("keys *"), Some(When::ManyKeys));
         assert_eq!(danger("monitor"), Some(When::Protected));
         assert_eq!(danger("debug object k"), Some(When::Protected));
         assert_eq!(danger("replicaof no one"), Some(When::Protected));
+        for line in [
+            "del a",
+            "XTRIM s MAXLEN 0",
+            "ltrim l 1 0",
+            "rename a b",
+            "eval x 0",
+            "xgroup setid s g 0",
+            "lmove a b left right",
+        ] {
+            assert_eq!(danger(line), Some(When::Protected), "{line}");
+        }
     }
 
     #[test]
@@ -137,5 +218,6 @@ mod tests {
         assert_eq!(name("flushall async"), "FLUSHALL");
         assert_eq!(name("debug sleep 5"), "DEBUG SLEEP");
         assert_eq!(name("config set requirepass pw"), "CONFIG SET REQUIREPASS");
+        assert_eq!(name("del secret"), "DEL");
     }
 }
