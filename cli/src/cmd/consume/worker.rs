@@ -34,10 +34,12 @@ use super::source::Source;
 use super::write::Writer;
 use super::{Quota, Wait};
 use crate::cmd::produce::Kind;
+use crate::duration;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::outage::Outage;
+use crate::reader::Reader;
 
 /// The longest wait in one question, so that a server's restart is noticed and timers are looked at.
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -95,7 +97,9 @@ struct Shift<S> {
     is_at_end: bool,
     /// There is nothing new, and others hold messages.
     is_heir: bool,
-    broken: Option<String>,
+    /// Why nothing more can be worked on.
+    broken: Option<Failure>,
+    reader: Reader,
     next_look: Instant,
     next_keep: Instant,
     last_message: Instant,
@@ -104,8 +108,10 @@ struct Shift<S> {
 /// Works until there have been enough messages, or Ctrl-C.
 pub(super) async fn run<S: Source>(source: S, work: Work) -> Result<Exit> {
     let now = Instant::now();
-    let next_keep = now + work.policy.ack_wait / 3;
+    let next_keep = now + work.policy.ack_wait() / 3;
     let outage = Outage::new(work.reconnect);
+    // With a command our stdout is the command's.
+    let reader = if work.worker.is_some() { Reader::unknown() } else { Reader::of_stdout() };
     let mut shift = Shift {
         source,
         work,
@@ -122,6 +128,7 @@ pub(super) async fn run<S: Source>(source: S, work: Work) -> Result<Exit> {
         is_at_end: false,
         is_heir: false,
         broken: None,
+        reader,
         next_look: now,
         next_keep,
         last_message: now,
@@ -133,10 +140,9 @@ pub(super) async fn run<S: Source>(source: S, work: Work) -> Result<Exit> {
     }
     ended?;
     shift.work.writer.finish()?;
-    shift.work.quota.tell(&shift.interrupt);
     match shift.broken {
-        Some(why) => Err(Failure::new(why).hint("the message was given back; nothing was counted against it")),
-        None => Ok(shift.interrupt.exit()),
+        Some(failure) => Err(failure),
+        None => Ok(shift.work.quota.tell(shift.work.wait, &shift.interrupt)),
     }
 }
 
@@ -153,6 +159,9 @@ impl<S: Source> Shift<S> {
 
     /// Does what can be done at once, then waits for whatever comes first; false at the end.
     async fn turn(&mut self) -> Result<bool> {
+        if self.broken.is_some() && !self.is_stopping {
+            self.stop().await?;
+        }
         if !self.is_stopping {
             self.start_what_is_due().await?;
             self.look().await?;
@@ -169,6 +178,7 @@ impl<S: Source> Shift<S> {
         tokio::select! {
             biased;
             () = self.interrupt.pressed(), if !self.is_stopping => self.stop().await?,
+            () = self.reader.gone(), if self.broken.is_none() => self.broken = Some(Failure::ClosedPipe),
             Some(ended) = self.running.join_next(), if !self.running.is_empty() => self.ended(ended).await?,
             answered = self.source.answered(), if self.asked > 0 => {
                 answered?;
@@ -262,7 +272,7 @@ impl<S: Source> Shift<S> {
         held.extend(self.foreign.iter().cloned());
         let outcome = self.source.adopt(wanted, &held, &mut adopted).await;
         if outcome.is_ok() && (adopted.len() as u64) < wanted {
-            let pause = self.work.policy.ack_wait.min(self.work.policy.recover_idle.unwrap_or(Duration::MAX)) / 2;
+            let pause = self.work.policy.ack_wait().min(self.work.policy.recover_idle.unwrap_or(Duration::MAX)) / 2;
             self.next_look = Instant::now() + pause.clamp(LOOK_MIN, LOOK_MAX);
         }
         self.begin(adopted).await?;
@@ -285,28 +295,62 @@ impl<S: Source> Shift<S> {
         self.last_message = Instant::now();
         self.work.quota.take(messages.len());
         let messages: Vec<_> = messages.into_iter().map(Arc::new).collect();
+        if self.broken.is_some() {
+            self.give_back(messages);
+            return Ok(());
+        }
         if self.work.worker.is_none() {
             return self.print(messages).await;
         }
         if self.is_stopping {
-            self.fates.add(Fate::GivenBack(messages));
+            self.give_back(messages);
             return Ok(());
         }
-        let (chosen, skipped): (Vec<_>, Vec<_>) =
-            messages.into_iter().partition(|message| self.work.select.passes(&self.work.key, message));
+        let chosen = self.choose(messages);
+        chosen.into_iter().for_each(|message| self.start(message));
+        Ok(())
+    }
+
+    /// Those to be worked on. The others are done with, up to the first of which that cannot be told: it goes back with all behind it.
+    fn choose(&mut self, mut messages: Vec<Arc<Message>>) -> Vec<Arc<Message>> {
+        let (mut chosen, mut skipped) = (Vec::new(), Vec::new());
+        for index in 0..messages.len() {
+            match self.work.select.passes(&self.work.key, &messages[index]) {
+                Ok(true) => chosen.push(Arc::clone(&messages[index])),
+                Ok(false) => skipped.push(Arc::clone(&messages[index])),
+                Err(failure) => {
+                    self.broken = Some(failure);
+                    let untold = messages.split_off(index);
+                    self.give_back(untold);
+                    break;
+                }
+            }
+        }
         if !skipped.is_empty() {
             self.fates.add(Fate::Done(skipped));
         }
-        chosen.into_iter().for_each(|message| self.start(message));
-        Ok(())
+        chosen
+    }
+
+    /// These were taken, and nothing was done with them.
+    fn give_back(&mut self, messages: Vec<Arc<Message>>) {
+        self.work.quota.put_back(messages.len());
+        self.fates.add(Fate::GivenBack(messages));
     }
 
     /// Writes messages; what stdout did not take is given back, or stays ours.
     async fn print(&mut self, mut messages: Vec<Arc<Message>>) -> Result<()> {
         for (index, message) in messages.iter().enumerate() {
             let mut written = Ok(());
-            if self.work.select.passes(&self.work.key, message) {
-                written = self.work.writer.add(message);
+            match self.work.select.passes(&self.work.key, message) {
+                Ok(true) => written = self.work.writer.add(message),
+                Ok(false) => {}
+                Err(failure) => {
+                    self.broken = Some(failure);
+                    let untold = messages.split_off(index);
+                    self.give_back(untold);
+                    break;
+                }
             }
             // A queue's messages go one by one, so that what goes back is what was not taken.
             if message.kind == Kind::Queue && written.is_ok() {
@@ -345,24 +389,31 @@ impl<S: Source> Shift<S> {
             return Ok(());
         }
         let policy = &self.work.policy;
+        let max = policy.max_deliver();
         let failures = message.delivery.saturating_sub(1) as usize;
         match ending {
             Ending::Done => self.fates.add(Fate::Done(vec![message])),
             Ending::Rejected(error) => {
                 self.fates.add(Fate::Buried { message, reason: "rejected", error });
             }
-            Ending::Returned if self.is_stopping => self.fates.add(Fate::GivenBack(vec![message])),
-            Ending::Returned => self.fates.add(Fate::Uncounted { message, due: Instant::now() + policy.pause(0) }),
-            Ending::Failed(error) if message.delivery >= policy.max_deliver => {
+            Ending::Returned if self.is_stopping => self.give_back(vec![message]),
+            Ending::Returned => {
+                let pause = policy.pause(0);
+                tell_failed(&message, "exit 75, which does not count", pause);
+                self.fates.add(Fate::Uncounted { message, due: Instant::now() + pause });
+            }
+            Ending::Failed(error) if message.delivery >= max => {
                 self.fates.add(Fate::Buried { message, reason: "max-deliver", error });
             }
-            Ending::Failed(_) => self.waiting.push((Instant::now() + policy.pause(failures), message)),
+            Ending::Failed(error) => {
+                let pause = policy.pause(failures);
+                tell_failed(&message, &format!("delivery {} of {max}: {error}", message.delivery), pause);
+                self.waiting.push((Instant::now() + pause, message));
+            }
             Ending::Broken(why) => {
-                self.broken.get_or_insert(why);
-                self.fates.add(Fate::GivenBack(vec![message]));
-                if !self.is_stopping {
-                    self.stop().await?;
-                }
+                let failure = Failure::new(why).hint("the message was given back; nothing was counted against it");
+                self.broken.get_or_insert(failure);
+                self.give_back(vec![message]);
             }
         }
         Ok(())
@@ -395,10 +446,16 @@ impl<S: Source> Shift<S> {
         if now < self.next_keep {
             return Ok(());
         }
-        self.next_keep = now + self.work.policy.ack_wait / 3;
+        self.next_keep = now + self.work.policy.ack_wait() / 3;
         let held = self.in_hand();
         self.source.keep(&held).await
     }
+}
+
+/// A consumer whose commands fail all the time looks like one that does nothing.
+fn tell_failed(message: &Message, why: &str, pause: Duration) {
+    let name = if message.id.is_empty() { "a message" } else { &message.id };
+    say(&format!("{name} failed ({why}); again in {}", duration::shown(pause)));
 }
 
 impl Work {

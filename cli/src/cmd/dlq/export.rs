@@ -44,7 +44,7 @@ pub(super) async fn run(args: ExportArgs) -> Result<Exit> {
                 break;
             }
             let members: Vec<(&str, Json)> = match DeadLetter::decode(&entry.fields) {
-                Ok(letter) if matcher.takes(entry.id, &letter) => letters::members(entry.id, &letter),
+                Ok(letter) if matcher.takes(entry.id, &letter)? => letters::members(entry.id, &letter),
                 Err(_) if matcher.takes_entry(&entry) => {
                     vec![("id", entry.id.to_string().into()), ("fields", letters::pairs(&entry.fields))]
                 }

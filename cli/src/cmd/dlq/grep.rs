@@ -58,7 +58,7 @@ async fn list(servers: &mut Servers, place: &Place, matcher: &Matcher, output: O
                 break;
             }
             match DeadLetter::decode(&entry.fields) {
-                Ok(letter) if matcher.takes(entry.id, &letter) => {
+                Ok(letter) if matcher.takes(entry.id, &letter)? => {
                     left -= 1;
                     records.add(row(entry.id, &letter))?;
                 }

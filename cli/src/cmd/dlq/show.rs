@@ -83,7 +83,7 @@ async fn selected(
     {
         for entry in page {
             match DeadLetter::decode(&entry.fields) {
-                Ok(letter) if left > 0 && matcher.takes(entry.id, &letter) => {
+                Ok(letter) if left > 0 && matcher.takes(entry.id, &letter)? => {
                     left -= 1;
                     records.add(whole(entry.id, &memory.recalled(&letter)))?;
                 }

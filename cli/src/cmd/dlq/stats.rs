@@ -77,7 +77,7 @@ pub(super) async fn run(args: StatsArgs) -> Result<Exit> {
         for entry in page {
             let letter = DeadLetter::decode(&entry.fields).ok();
             let meant = match &letter {
-                Some(letter) => matcher.takes(entry.id, letter),
+                Some(letter) => matcher.takes(entry.id, letter)?,
                 None => matcher.takes_entry(&entry),
             };
             if !meant || left == 0 {

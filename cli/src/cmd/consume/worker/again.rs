@@ -29,7 +29,7 @@ impl<S: Source> Shift<S> {
             self.tell_lost(&error);
             match self.outage.pause(&mut self.interrupt).await {
                 Pause::Over => {}
-                Pause::GivenUp => return Err(error.into()),
+                Pause::GivenUp => return Err(self.outage.verdict(error).into()),
                 Pause::Interrupted => {
                     self.is_stopping = true;
                     self.tell_what_is_unfinished();
