@@ -164,6 +164,19 @@ fn too_few_messages_in_the_time_allowed_is_timed_out() {
     }
 }
 
+#[test]
+fn work_that_takes_longer_than_the_wait_is_no_silence() {
+    for site in Either::both() {
+        for (kind, args) in [("stream", &GROUP[..]), ("queue", &QUEUE[..])] {
+            site.play(&["cli", "del", "jobs"]);
+            site.play(&["produce", kind, "jobs", "-q", "a", "b", "c"]);
+            let slow = ["--wait", "1ms", "--exec", "echo $RBQ_FIELD_data; sleep 0.05"];
+            let said = site.play(&[args, &slow].concat());
+            assert_eq!(said, "exit 0\nout| a\nout| b\nout| c\n", "{kind}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_reader_that_leaves_is_noticed_though_no_message_comes() {
     for site in Either::both() {

@@ -102,7 +102,10 @@ struct Shift<S> {
     reader: Reader,
     next_look: Instant,
     next_keep: Instant,
-    last_message: Instant,
+    /// Since when there is nothing, of which the server has to be asked: work that takes long is no silence.
+    quiet_since: Option<Instant>,
+    /// Nothing has come for as long as we were told to wait.
+    is_quiet: bool,
 }
 
 /// Works until there have been enough messages, or Ctrl-C.
@@ -131,7 +134,8 @@ pub(super) async fn run<S: Source>(source: S, work: Work) -> Result<Exit> {
         reader,
         next_look: now,
         next_keep,
-        last_message: now,
+        quiet_since: None,
+        is_quiet: false,
     };
     let ended = shift.run().await;
     if ended.is_err() && shift.work.worker.is_some() {
@@ -197,8 +201,12 @@ impl<S: Source> Shift<S> {
     /// Whether nothing more is to come that we were told to wait for.
     fn has_ended(&self) -> bool {
         let is_enough = self.work.quota.next().is_none() || self.is_at_end;
-        let is_quiet = matches!(self.work.wait, Wait::AtMost(limit) if self.last_message.elapsed() >= limit);
-        (is_enough || is_quiet) && self.waiting.is_empty()
+        (is_enough || self.is_quiet) && self.waiting.is_empty()
+    }
+
+    /// There is a message.
+    fn end_silence(&mut self) {
+        (self.quiet_since, self.is_quiet) = (None, false);
     }
 
     async fn stop(&mut self) -> Result<()> {
@@ -244,7 +252,7 @@ impl<S: Source> Shift<S> {
             Wait::Inheritance if !self.is_heir => None,
             Wait::Inheritance => Some(now + HEIR_WAIT_MAX),
             Wait::Ever => Some(now + WAIT_MAX),
-            Wait::AtMost(limit) => Some((self.last_message + limit).min(now + WAIT_MAX)),
+            Wait::AtMost(limit) => Some((*self.quiet_since.get_or_insert(now) + limit).min(now + WAIT_MAX)),
         };
         let until = until.map(|until| until.min(self.next_look).min(due.unwrap_or(until)));
         self.source.ask(count, until.map(|until| until.saturating_duration_since(now))).await?;
@@ -256,6 +264,8 @@ impl<S: Source> Shift<S> {
         self.asked = 0;
         let messages = self.source.take().await?;
         let is_empty = messages.is_empty();
+        self.is_quiet = is_empty
+            && matches!((self.work.wait, self.quiet_since), (Wait::AtMost(limit), Some(since)) if since.elapsed() >= limit);
         self.is_heir = is_empty && self.work.wait == Wait::Inheritance && self.source.may_inherit().await?;
         self.is_at_end = is_empty && !self.is_heir && matches!(self.work.wait, Wait::No | Wait::Inheritance);
         self.begin(messages).await
@@ -292,7 +302,7 @@ impl<S: Source> Shift<S> {
         if messages.is_empty() {
             return Ok(());
         }
-        self.last_message = Instant::now();
+        self.end_silence();
         self.work.quota.take(messages.len());
         let messages: Vec<_> = messages.into_iter().map(Arc::new).collect();
         if self.broken.is_some() {
@@ -427,7 +437,7 @@ impl<S: Source> Shift<S> {
             let again = self.source.again(&self.waiting[index].1).await?;
             self.waiting.remove(index);
             if let Some(message) = again {
-                self.last_message = now;
+                self.end_silence();
                 self.start(Arc::new(message));
             }
         }

@@ -46,8 +46,8 @@ impl<S: Source> Shift<S> {
             say(again);
         }
         self.let_go(gone);
-        let now = Instant::now();
-        (self.next_look, self.last_message) = (now, now);
+        self.next_look = Instant::now();
+        self.end_silence();
         Ok(())
     }
 
