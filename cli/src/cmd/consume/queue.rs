@@ -321,7 +321,7 @@ impl Queue {
     /// Pops with `--ack none`: gone from the server as it is taken.
     fn pop(&self, count: u64, wait: Option<Duration>) -> Request {
         let count = count.to_string();
-        match wait.map(|wait| wait.as_secs_f64().max(0.001).to_string()) {
+        match wait.map(seconds) {
             None => Request::new("RPOP").arg(&self.key).arg(count),
             Some(timeout) if count == "1" => Request::new("BRPOP").arg(&self.key).arg(timeout),
             Some(timeout) => {
@@ -353,6 +353,12 @@ impl Queue {
 fn glob_escape(text: &[u8]) -> Vec<u8> {
     let escaped = |byte: &u8| if b"*?[]^-\\".contains(byte) { vec![b'\\', *byte] } else { vec![*byte] };
     text.iter().flat_map(escaped).collect()
+}
+
+/// A time as commands that block take it; none is for ever to them. Redis 6.2 cuts it to whole milliseconds, and `0.001` is a
+/// little less than one there.
+fn seconds(wait: Duration) -> String {
+    wait.as_secs_f64().max(0.002).to_string()
 }
 
 /// When an answer is due that may wait so long.
@@ -394,7 +400,7 @@ impl Source for Queue {
             let is_over = self.ack == Ack::None || !self.question.brought.is_empty();
             let Some(wait) = self.question.wait.take_if(|_| !is_over) else { return Ok(()) };
             let request = Request::new("BLMOVE").arg(&self.key).arg(&self.processing).args(["RIGHT", "LEFT"]);
-            self.link.queue(&request.arg(wait.as_secs_f64().max(0.001).to_string()));
+            self.link.queue(&request.arg(seconds(wait)));
             (self.question.replies, self.question.due) = (1, due(Some(wait)));
         }
     }
