@@ -39,6 +39,19 @@ pub(crate) struct Chunk {
     bytes: Vec<u8>,
     /// Where each request ends.
     ends: Vec<usize>,
+    /// Where each message stood in the input.
+    places: Vec<Place>,
+    /// How much of the input had been read when the last of them was made.
+    read_bytes: u64,
+}
+
+/// Where a message stood in the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Which of the input's parts, from 0 on.
+    pub(crate) source: usize,
+    /// Which line or message of it, from 1 on.
+    pub(crate) number: u64,
 }
 
 impl Chunk {
@@ -57,6 +70,26 @@ impl Chunk {
         let at = |request: usize| if request == 0 { 0 } else { self.ends[request - 1] };
         &self.bytes[at(first)..at(end)]
     }
+
+    /// Where the message of a request stood.
+    pub(crate) fn place(&self, request: usize) -> Place {
+        self.places[request]
+    }
+
+    /// How much of the input these and all before them have taken.
+    pub(crate) fn read_bytes(&self) -> u64 {
+        self.read_bytes
+    }
+
+    /// Those from `first` to before `end` of another chunk, behind its own.
+    pub(crate) fn append(&mut self, other: &Self, first: usize, end: usize) {
+        for request in first..end {
+            self.bytes.extend_from_slice(other.requests(request, request + 1));
+            self.ends.push(self.bytes.len());
+            self.places.push(other.places[request]);
+        }
+        self.read_bytes = other.read_bytes;
+    }
 }
 
 /// Where the connection takes its requests from. It ends with the input, or after an error.
@@ -70,6 +103,9 @@ pub(crate) struct Feed(Rc<RefCell<Filling>>);
 struct Filling {
     chunk: Chunk,
     full: mpsc::Sender<Result<Chunk>>,
+    /// Of the last message.
+    place: Place,
+    read_bytes: u64,
 }
 
 impl Feed {
@@ -79,10 +115,23 @@ impl Feed {
     /// Nobody takes them any more.
     pub(crate) fn request(&self, request: &Request) -> Result<()> {
         let mut filling = self.0.borrow_mut();
+        let filling = &mut *filling;
+        filling.place.number += 1;
         let chunk = &mut filling.chunk;
         encode_request(request.iter(), &mut chunk.bytes);
         chunk.ends.push(chunk.bytes.len());
+        chunk.places.push(filling.place);
         if chunk.bytes.len() >= CHUNK_BYTES { Ok(filling.hand_over()?) } else { Ok(()) }
+    }
+
+    /// What comes next is the first of another part of the input.
+    pub(crate) fn begin(&self, source: usize) {
+        self.0.borrow_mut().place = Place { source, number: 0 };
+    }
+
+    /// What comes next stood here, where that is not just behind the one before.
+    pub(crate) fn at(&self, number: u64) {
+        self.0.borrow_mut().place.number = number - 1;
     }
 }
 
@@ -91,7 +140,7 @@ impl Filling {
         if self.chunk.len() == 0 {
             return Ok(());
         }
-        let chunk = std::mem::take(&mut self.chunk);
+        let chunk = Chunk { read_bytes: self.read_bytes, ..std::mem::take(&mut self.chunk) };
         self.full.blocking_send(Ok(chunk)).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
@@ -101,7 +150,12 @@ pub(crate) fn start(make: impl FnOnce(&Feed) -> Result<()> + Send + 'static) -> 
     let (full, requests) = mpsc::channel(CHUNKS_MAX);
     // Not joined: a read that blocks for ever must not keep the process from ending.
     thread::spawn(move || {
-        let feed = Feed(Rc::new(RefCell::new(Filling { chunk: Chunk::default(), full })));
+        let feed = Feed(Rc::new(RefCell::new(Filling {
+            chunk: Chunk::default(),
+            full,
+            place: Place { source: 0, number: 0 },
+            read_bytes: 0,
+        })));
         let made = make(&feed);
         let mut filling = feed.0.borrow_mut();
         let handed_over = filling.hand_over();
@@ -129,7 +183,9 @@ impl<R: Read> Input<R> {
 impl<R: Read> Read for Input<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.feed.0.borrow_mut().hand_over()?;
-        self.inner.read(buffer)
+        let read = self.inner.read(buffer)?;
+        self.feed.0.borrow_mut().read_bytes += read as u64;
+        Ok(read)
     }
 }
 

@@ -6,8 +6,15 @@
 
 use serde_json::Value as Json;
 
+/// What helps where an expression fails on a message.
+pub(crate) const FAILED_HINT: &str =
+    "`?` and `//` say what holds where something is missing: `(.fields.amount // 0 | tonumber) > 100`";
+
 /// A compiled expression.
-pub(crate) struct Jq(inner::Program);
+pub(crate) struct Jq {
+    code: String,
+    program: inner::Program,
+}
 
 impl std::fmt::Debug for Jq {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -21,7 +28,8 @@ impl Jq {
     /// # Errors
     /// What is wrong with the expression, in a sentence.
     pub(crate) fn compile(code: &str) -> Result<Self, String> {
-        inner::compile(code).map(Self).map_err(|why| format!("`{code}` is no jq expression: {why}"))
+        let program = inner::compile(code).map_err(|why| format!("`{code}` is no jq expression: {why}"))?;
+        Ok(Self { code: code.to_owned(), program })
     }
 
     /// Every value that the expression gives for this input.
@@ -29,14 +37,17 @@ impl Jq {
     /// # Errors
     /// What the expression, or jq, had to say against the input.
     pub(crate) fn run(&self, input: &Json) -> Result<Vec<Json>, String> {
-        inner::run(&self.0, input)
+        inner::run(&self.program, input)
     }
 
-    /// Whether it gives something, and nothing in it is `false` or `null`. What fails on an input does not hold for it.
-    pub(crate) fn holds(&self, input: &Json) -> bool {
-        self.run(input).is_ok_and(|values| {
-            !values.is_empty() && values.iter().all(|value| !matches!(value, Json::Null | Json::Bool(false)))
-        })
+    /// Whether it gives something, and nothing in it is `false` or `null`.
+    ///
+    /// # Errors
+    /// Why it cannot be told for this input. That is no `false`: what does not hold is left out or acknowledged unseen, and an
+    /// expression with a mistake in it would do so with every message.
+    pub(crate) fn holds(&self, input: &Json) -> Result<bool, String> {
+        let values = self.run(input).map_err(|why| format!("`{}` fails: {why}", self.code))?;
+        Ok(!values.is_empty() && values.iter().all(|value| !matches!(value, Json::Null | Json::Bool(false))))
     }
 }
 
@@ -99,19 +110,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_holds_is_neither_false_nor_null_nor_an_error() {
+    fn what_holds_is_neither_false_nor_null_and_an_error_is_neither() {
         let input = serde_json::json!({ "fields": { "amount": "120" }, "attempts": [1, 2] });
         for (code, expected) in [
             (".attempts | length > 1", true),
             (".fields.amount | tonumber > 200", false),
             (".missing", false),
             ("empty", false),
-            (".fields | tonumber", false),
             ("true, false", false),
             ("0", true),
         ] {
-            assert_eq!(Jq::compile(code).unwrap().holds(&input), expected, "{code}");
+            assert_eq!(Jq::compile(code).unwrap().holds(&input), Ok(expected), "{code}");
         }
+        let failed = Jq::compile(".fields.nope | tonumber > 1").unwrap().holds(&input).unwrap_err();
+        assert!(failed.starts_with("`.fields.nope | tonumber > 1` fails: "), "{failed}");
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod outage;
 mod output;
 mod print;
 mod progress;
+mod reader;
 #[allow(dead_code, reason = "the ground that other commands are built on")]
 mod records;
 mod render;

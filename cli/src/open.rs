@@ -7,11 +7,13 @@
 //! A password that is in none of them is looked for in `REDISCLI_AUTH`.
 
 use std::env;
+use std::time::Duration;
 
-use rbq_client::{Client, Credentials, Link, Options, Pushes, Target, TargetError};
+use rbq_client::{Client, Credentials, Late, Link, Options, Pushes, Target, TargetError};
 
 use crate::contexts::{Context, Contexts};
-use crate::failure::{Failure, Result};
+use crate::duration;
+use crate::failure::{Failure, Result, say};
 use crate::tls::TlsArgs;
 
 /// Where redis-cli looks for a password, so that it need not stand on a command line.
@@ -22,6 +24,15 @@ const URL_VARIABLE: &str = "RBQ_URL";
 
 /// Which context, unless the command line or [`URL_VARIABLE`] says so.
 const CONTEXT_VARIABLE: &str = "RBQ_CONTEXT";
+
+/// How long a server may take to answer, beyond what a command waits by itself; `0s` for ever.
+const TIMEOUT_VARIABLE: &str = "RBQ_TIMEOUT";
+
+/// Unless [`TIMEOUT_VARIABLE`] says so: longer than a server at work holds up a command, and no longer than a lease lasts.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// When a person begins to wonder.
+const LATE_AFTER: Duration = Duration::from_secs(5);
 
 /// Under which these options stand in `--help` and in the manual.
 pub(crate) const HEADING: &str = "Server";
@@ -141,13 +152,30 @@ impl ServerArgs {
 
     /// A connection to be read by its owner.
     pub(crate) async fn link(&self) -> Result<Link> {
-        Ok(Link::connect(&self.target()?, &Options::default()).await?)
+        Ok(Link::connect(&self.target()?, &options()?).await?)
     }
 
     /// A connection with replies matched to requests.
     pub(crate) async fn client(&self) -> Result<(Client, Pushes)> {
         Ok(Client::connect(&self.target()?, &Options::default()).await?)
     }
+}
+
+/// How to talk to a server that may hang: what is late is said, and what does not come counts as a lost connection.
+///
+/// # Errors
+/// An `RBQ_TIMEOUT` that is no duration.
+pub(crate) fn options() -> Result<Options> {
+    let limit = match env::var(TIMEOUT_VARIABLE).ok().filter(|text| !text.is_empty()) {
+        Some(text) => duration::parse(&text).map_err(|why| Failure::usage(format!("{TIMEOUT_VARIABLE}: {why}")))?,
+        None => REPLY_TIMEOUT,
+    };
+    if limit.is_zero() {
+        return Ok(Options::default());
+    }
+    let tell = |after| say(&format!("no answer from the server for {}", duration::shown(after)));
+    let late = Some(Late { after: LATE_AFTER.min(limit / 2), tell });
+    Ok(Options { reply_timeout: Some(limit), late, ..Options::default() })
 }
 
 /// The server that the environment names, by its URL or its context; none if it does not.

@@ -36,6 +36,8 @@ pub(crate) enum Cause {
     Lost,
     /// The server is there and says that it is not ready.
     Unready,
+    /// It takes no messages for now: it is full, or cannot save.
+    Refusing,
     /// The key is served by another node.
     Moved,
     /// The key is on its way to another node.
@@ -49,7 +51,8 @@ impl Cause {
             Error::Redirect(redirect) if redirect.kind == RedirectKind::Moved => Some(Self::Moved),
             // Nodes that send us to each other have not agreed yet.
             Error::Redirect(_) | Error::TooManyRedirects(_) => Some(Self::Moving),
-            Error::Connect { .. } | Error::Closed(_) | Error::Handshake { .. } => Some(Self::Lost),
+            // After a time-out a reply may still come, and would be taken for another's: the connection is of no use.
+            Error::Connect { .. } | Error::Closed(_) | Error::Handshake { .. } | Error::Timeout(_) => Some(Self::Lost),
             // What stands before a server that starts, or has no room, may hang up on us.
             Error::Stranger { strangeness: Strangeness::HungUp, .. } => Some(Self::Lost),
             Error::Reply(reply) => Self::of_reply(reply),
@@ -83,7 +86,10 @@ pub(crate) struct Outage {
     limit: Duration,
     since: Option<Instant>,
     pause: Duration,
-    is_told: bool,
+    /// Of what was said that it began.
+    told: Option<Cause>,
+    /// How it was noticed, if the server did not answer in time.
+    hang: Option<Error>,
     /// Why the node that a redirect named was not to be had.
     unreached: Option<Error>,
 }
@@ -91,27 +97,31 @@ pub(crate) struct Outage {
 impl Outage {
     /// None yet; one is borne for so long.
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, since: None, pause: PAUSE, is_told: false, unreached: None }
+        Self { limit, since: None, pause: PAUSE, told: None, hang: None, unreached: None }
     }
 
     /// It begins, or goes on, for this reason. What is to be said, if it was not said before.
     pub(crate) fn begin(&mut self, cause: Cause, error: &Error) -> Option<String> {
+        if matches!(error, Error::Timeout(_)) {
+            self.hang = Some(error.clone());
+        }
         if self.since.is_none() {
             self.since = Some(Instant::now());
             // The other node can be asked at once.
             self.pause = if cause == Cause::Moved { Duration::ZERO } else { PAUSE };
         }
-        if self.is_told || matches!(cause, Cause::Moved | Cause::Moving) {
+        if self.told.is_some() || matches!(cause, Cause::Moved | Cause::Moving) {
             return None;
         }
-        self.is_told = true;
-        Some(format!("{error}; trying to reach it for {}", duration::shown(self.limit)))
+        self.told = Some(cause);
+        let what = if cause == Cause::Refusing { "trying again" } else { "trying to reach it" };
+        Some(format!("{error}; {what} for {}", duration::shown(self.limit)))
     }
 
     /// Waits until it is time for the next attempt; longer each time.
     pub(crate) async fn pause(&mut self, interrupt: &mut Interrupt) -> Pause {
         let since = *self.since.get_or_insert_with(Instant::now);
-        let limit = if self.is_told { self.limit } else { self.limit.max(REDIRECT_TIME_MAX) };
+        let limit = if self.told.is_some() { self.limit } else { self.limit.max(REDIRECT_TIME_MAX) };
         if since.elapsed() + self.pause > limit {
             return Pause::GivenUp;
         }
@@ -126,21 +136,22 @@ impl Outage {
 
     /// The node that a redirect named cannot be reached: that, and not the redirect, is what is wrong. What is to be said of it.
     pub(crate) fn missed(&mut self, error: &Error) -> Option<String> {
-        if !self.is_told || self.unreached.is_some() {
+        if self.told.is_none() || self.unreached.is_some() {
             self.unreached = Some(error.clone());
         }
         self.begin(Cause::Lost, error)
     }
 
-    /// What ended it, once it has been given up.
+    /// What ended it, once it has been given up: a server that hangs takes no connections either, and that it hung is what counts.
     pub(crate) fn verdict(&mut self, last: Error) -> Error {
-        self.unreached.take().unwrap_or(last)
+        self.hang.take().or(self.unreached.take()).unwrap_or(last)
     }
 
     /// Something was answered. What is to be said, if it was said that the server is lost.
     pub(crate) fn end(&mut self) -> Option<&'static str> {
-        (self.since, self.unreached) = (None, None);
-        std::mem::take(&mut self.is_told).then_some("connected again")
+        (self.since, self.hang, self.unreached) = (None, None, None);
+        let again = |cause| if cause == Cause::Refusing { "accepted again" } else { "connected again" };
+        self.told.take().map(again)
     }
 }
 

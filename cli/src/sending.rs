@@ -10,8 +10,13 @@
 //! out again in their order; what was answered never does. What had been executed without its answer arriving is then there
 //! twice, unless requests name themselves ([`Again::Recognised`]); which of both holds is told when it happens.
 //!
+//! What a server refuses for now (it is full, or cannot save) is sent again too, by itself and as soon as nothing is in flight. What it
+//! would refuse of every message (a right is missing, the key is of another kind) ends the sending, so that an input is not read to
+//! its end for nothing. Which messages failed is told by their places in the input.
+//!
 //! Ctrl-C stops the taking of messages; what is in flight is waited for.
 
+mod failed;
 mod window;
 
 use std::time::Duration;
@@ -20,16 +25,28 @@ use rbq_client::{Error, Link, Options, RedirectKind, Target};
 use rbq_resp::Value;
 use tokio::time::{Instant, sleep_until};
 
+pub(crate) use self::failed::Source;
+
+use self::failed::Failed;
 use self::window::Window;
 use crate::exit::Exit;
-use crate::failure::{Failure, Result};
-use crate::feed::Requests;
+use crate::failure::{Failure, Result, say};
+use crate::feed::{Place, Requests};
 use crate::interrupt::Interrupt;
 use crate::outage::{Cause, Outage, Pause};
 use crate::progress::Progress;
 
 /// Errors told one by one; later ones are counted alone.
 const ERRORS_TOLD_MAX: u64 = 3;
+
+/// Refusals that pass, told one by one: a server that is nearly full refuses now and then for hours.
+const REFUSALS_TOLD_MAX: u64 = 3;
+
+/// What is refused for now, whatever the message: a consumer makes room, a disk is cleared, a replica comes back.
+const PASSING: &[&str] = &["OOM", "MISCONF", "NOREPLICAS", "NOREPLICASDONE"];
+
+/// What is refused for good, whatever the message.
+const LASTING: &[&str] = &["NOPERM", "NOAUTH", "WRONGTYPE"];
 
 /// How much a rate may catch up at once: a timer counts milliseconds, and a server may pause for a while.
 const CATCH_UP: Duration = Duration::from_millis(100);
@@ -48,6 +65,8 @@ pub(crate) struct Manner {
     pub(crate) again: Again,
     /// What it means when the server answers with nothing.
     pub(crate) nil: &'static str,
+    /// What the parts of the input are called.
+    pub(crate) sources: Vec<Source>,
 }
 
 /// What becomes of a request that is executed a second time.
@@ -77,6 +96,20 @@ pub(crate) struct Sending {
     sent: u64,
     acknowledged: u64,
     refused: u64,
+    /// Those that were refused for good, or never answered.
+    failed: Failed,
+    options: Options,
+    /// Since when a reply is due.
+    due_since: Instant,
+    /// Whether the next one goes alone, to see if it is taken.
+    is_probing: bool,
+    refusals_told: u64,
+    /// Nothing is said of the present one.
+    is_hushed: bool,
+    /// The last that passes.
+    refusal: Option<Error>,
+    /// The newest that was sent.
+    last: Option<Place>,
     /// How it ended before its time.
     stopped: Option<Exit>,
 }
@@ -94,7 +127,13 @@ impl From<Error> for Stop {
 }
 
 impl Sending {
-    pub(crate) fn new(target: Target, link: Link, interrupt: Interrupt, manner: Manner, progress: Progress) -> Self {
+    pub(crate) fn new(
+        (target, options): (Target, Options),
+        link: Link,
+        interrupt: Interrupt,
+        manner: Manner,
+        progress: Progress,
+    ) -> Self {
         let (window, due) = (Window::default(), Instant::now());
         let (reading, outage) = (true, Outage::new(manner.reconnect));
         let (sent, acknowledged, refused) = (0, 0, 0);
@@ -112,6 +151,14 @@ impl Sending {
             sent,
             acknowledged,
             refused,
+            failed: Failed::default(),
+            options,
+            due_since: due,
+            is_probing: false,
+            refusals_told: 0,
+            is_hushed: false,
+            refusal: None,
+            last: None,
             stopped: None,
         }
     }
@@ -124,15 +171,18 @@ impl Sending {
     pub(crate) async fn run(&mut self, mut input: Requests, mut acknowledged: impl FnMut(&Value)) -> Result<()> {
         self.reading &= self.manner.count != Some(0);
         let mut failure = Ok(());
-        while self.reading || self.window.in_flight() > 0 {
+        while self.reading || self.window.in_flight() > 0 || self.window.has_put_off() {
+            if self.window.in_flight() == 0 && self.window.has_put_off() {
+                self.take_up_again().await;
+                continue;
+            }
             match self.turn(&mut input, &mut acknowledged).await {
                 Ok(()) => {}
                 Err(Stop::Input(error)) => (self.reading, failure) = (false, Err(error)),
                 Err(Stop::Connection(error)) => {
-                    if let Err(error) = self.reconnect(error).await {
-                        self.stopped = Some(error.report());
-                        self.reading = false;
-                        self.window = Window::default();
+                    if let Err(failure) = self.reconnect(error).await {
+                        let exit = failure.report();
+                        self.give_up(exit);
                     }
                 }
             }
@@ -143,6 +193,16 @@ impl Sending {
     /// Takes the bar away, so that what is said next stands by itself.
     pub(crate) fn end_progress(&mut self) {
         std::mem::replace(&mut self.progress, Progress::silent()).finish();
+    }
+
+    /// Which messages failed, and where it ended before its time.
+    pub(crate) fn tell_failed(&self) {
+        if let Some(line) = self.failed.told(&self.manner.sources) {
+            say(&line);
+        }
+        if let (Some(_), Some(last)) = (self.stopped, self.last) {
+            say(&format!("the last that was sent is {}", failed::place(last, &self.manner.sources)));
+        }
     }
 
     /// `sent N, acknowledged N, failed N`.
@@ -159,6 +219,8 @@ impl Sending {
             (0, _) => self.interrupt.exit(),
             // Nothing was sent to anybody.
             (_, 0) if self.stopped == Some(Exit::Unreachable) => Exit::Unreachable,
+            // A server that does not answer in time is no failure of what it was asked.
+            (_, 0) if self.stopped == Some(Exit::TimedOut) => Exit::TimedOut,
             (_, 0) => Exit::Failed,
             _ => Exit::Partly,
         }
@@ -180,13 +242,15 @@ impl Sending {
         let (is_paced, wants_more) = (has_room && self.window.waiting() > 0, has_room && self.window.waiting() == 0);
         tokio::select! {
             () = self.interrupt.pressed(), if self.reading => self.reading = false,
-            value = self.link.receive(), if self.window.in_flight() > 0 => {
+            value = self.link.reply_due(self.due_since), if self.window.in_flight() > 0 => {
                 let before = self.acknowledged;
                 self.count(&value?, acknowledged)?;
                 while self.window.in_flight() > 0 && let Some(value) = self.link.received()? {
                     self.count(&value, acknowledged)?;
                 }
+                self.due_since = Instant::now();
                 self.progress.add(self.acknowledged - before);
+                self.progress.reach(self.window.read_bytes());
             }
             chunk = input.recv(), if wants_more => match chunk {
                 Some(chunk) => self.window.offer(chunk.map_err(Stop::Input)?),
@@ -211,7 +275,11 @@ impl Sending {
             if now == 0 {
                 return Ok(());
             }
+            if self.window.in_flight() == 0 {
+                self.due_since = Instant::now();
+            }
             self.link.queue_encoded(self.window.take(now));
+            self.last = self.window.newest();
             self.pass(now);
             room -= now;
         }
@@ -222,6 +290,10 @@ impl Sending {
     fn room(&self) -> usize {
         let (in_flight, batch) = (self.window.in_flight(), self.manner.batch);
         let left = self.manner.count.map_or(u64::MAX, |count| count - self.sent);
+        if self.window.has_put_off() || self.is_probing && in_flight > 0 {
+            return 0;
+        }
+        let batch = if self.is_probing { 1 } else { batch };
         if in_flight > batch / 2 || self.window.is_full() { 0 } else { (batch - in_flight).min(left as usize) }
     }
 
@@ -251,12 +323,25 @@ impl Sending {
             Value::Error(text) => match Error::from_error_reply(text.clone()) {
                 // Nothing was executed, and will be once the server is ready, or at another node.
                 error if Cause::of(&error).is_some() => return Err(Stop::Connection(error)),
+                error if has_code(&error, PASSING) => {
+                    self.put_off(&error);
+                    return Ok(());
+                }
+                error if has_code(&error, LASTING) => {
+                    self.refuse_all(error);
+                    return Ok(());
+                }
                 error => Failure::from(error),
             },
             Value::Null | Value::NullArray => Failure::new(self.manner.nil),
             value => {
                 self.acknowledged += 1;
-                if let Some(again) = self.outage.end() {
+                self.is_probing = false;
+                // What was put off tells whether messages are accepted again.
+                if !self.window.has_put_off()
+                    && let Some(again) = self.outage.end()
+                    && !std::mem::take(&mut self.is_hushed)
+                {
                     self.progress.say(again);
                 }
                 self.window.answer();
@@ -264,12 +349,60 @@ impl Sending {
                 return Ok(());
             }
         };
+        self.failed.add(self.window.oldest());
         self.window.answer();
         self.refused += 1;
         if self.refused <= ERRORS_TOLD_MAX {
             let _ = refused.report();
         }
         Ok(())
+    }
+
+    /// The oldest in flight is refused for now.
+    fn put_off(&mut self, error: &Error) {
+        self.window.put_off();
+        if let Some(line) = self.outage.begin(Cause::Refusing, error) {
+            self.refusals_told += 1;
+            self.is_hushed = self.refusals_told > REFUSALS_TOLD_MAX;
+            if !self.is_hushed {
+                self.progress.say(&line);
+            }
+        }
+        self.refusal = Some(error.clone());
+    }
+
+    /// The oldest in flight is refused, and all others would be.
+    fn refuse_all(&mut self, error: Error) {
+        self.failed.add(self.window.oldest());
+        self.window.answer();
+        self.refused += 1;
+        if self.stopped.is_none() {
+            self.stopped = Some(Failure::from(error).report());
+        }
+        self.reading = false;
+    }
+
+    /// What was put off is sent again after a pause, the first of it alone.
+    async fn take_up_again(&mut self) {
+        let is_over = self.stopped.is_some() || self.interrupt.was_pressed();
+        if !is_over && self.outage.pause(&mut self.interrupt).await == Pause::Over {
+            self.sent -= self.window.take_back() as u64;
+            (self.reading, self.is_probing) = (true, true);
+            return;
+        }
+        let exit = match self.refusal.take() {
+            Some(error) if !is_over => Failure::from(error).report(),
+            _ => Exit::Failed,
+        };
+        self.give_up(exit);
+    }
+
+    /// Nothing more is sent, and what has no answer will have none.
+    fn give_up(&mut self, exit: Exit) {
+        self.window.unsettled().into_iter().for_each(|place| self.failed.add(place));
+        self.window = Window::default();
+        self.reading = false;
+        self.stopped.get_or_insert(exit);
     }
 
     /// Reaches the server again, or the node it names, and queues what was not answered.
@@ -303,13 +436,14 @@ impl Sending {
                 }
             }
             self.window.unanswered().for_each(|requests| self.link.queue_encoded(requests));
+            self.due_since = Instant::now();
             return Ok(());
         }
     }
 
     /// A connection to a server that is ready: one that is not would refuse all that is in flight.
     async fn connect(&self) -> std::result::Result<Link, Error> {
-        let mut link = Link::connect(&self.target, &Options::default()).await?;
+        let mut link = Link::connect(&self.target, &self.options).await?;
         if let Value::Error(text) = link.call(["PING"]).await? {
             let error = Error::from_error_reply(text);
             if Cause::of(&error).is_some() {
@@ -318,4 +452,8 @@ impl Sending {
         }
         Ok(link)
     }
+}
+
+fn has_code(error: &Error, codes: &[&str]) -> bool {
+    matches!(error, Error::Reply(reply) if codes.contains(&reply.code()))
 }

@@ -4,12 +4,12 @@
 //! because a transaction has to stay on one connection from WATCH to EXEC and cannot follow a redirect on its way. What is asked
 //! by itself follows redirects, and a `MOVED` corrects the map of slots for whatever comes next.
 
-use rbq_client::{Endpoint, Error, Link, Options, Redirect, RedirectKind, Request, Target};
+use rbq_client::{Endpoint, Error, Link, Redirect, RedirectKind, Request, Target};
 use rbq_resp::{Value, slot};
 
 use crate::facts::{array, number, unexpected};
 use crate::failure::Result;
-use crate::open::ServerArgs;
+use crate::open::{ServerArgs, options};
 
 /// Redirects followed for one request: a slot that is being moved takes two, a stale map one more.
 const REDIRECTS_MAX: usize = 5;
@@ -90,7 +90,7 @@ impl Servers {
             Some(index) => index,
             None => {
                 let target = Target { endpoint: endpoint.clone(), ..self.target.clone() };
-                let mut link = Link::connect(&target, &Options::default()).await?;
+                let mut link = Link::connect(&target, &options()?).await?;
                 leave_no_trace(&mut link).await?;
                 self.links.push((endpoint, link));
                 self.links.len() - 1
@@ -216,10 +216,7 @@ pub(crate) async fn all(link: &mut Link, requests: &[Request]) -> Result<Vec<Val
     link.flush().await?;
     let mut replies = Vec::with_capacity(requests.len());
     while replies.len() < requests.len() {
-        match link.receive().await? {
-            Value::Push(_) => {}
-            reply => replies.push(reply),
-        }
+        replies.push(link.reply().await?);
     }
     Ok(replies)
 }

@@ -210,7 +210,7 @@ async fn a_message_in_work_stays_ours_and_is_finished_after_sigterm() {
         }
         signal(&child, "-TERM");
         fs::write(&gate, "go\n").unwrap();
-        assert_eq!(end(child), "exit 143\n");
+        assert_eq!(end(child), "exit 143\nerr| consumed 1 message\n");
         assert_eq!(site.play(&["cli", "--json", "xpending", "jobs", "g"]), "exit 0\nout| [0,null,null,null]\n");
     }
 }
@@ -279,9 +279,9 @@ async fn a_cluster_is_followed_and_everything_beside_a_key_is_in_its_slot() {
         let processing = format!("{{{queue}}}:processing:ann");
         assert_eq!(play(&["cli", "-c", "llen", &processing]), "exit 0\nout| 1\n");
     }
-    let said = play(&["consume", "queue", "b", "--dlq", "c"]);
+    let said = play(&["consume", "queue", "b", "--dlq", "c", "--exec", "true"]);
     assert!(said.starts_with("exit 1\n") && said.contains("`b` is a stream"), "{said}");
-    let said = play(&["consume", "queue", "none", "--dlq", "other"]);
+    let said = play(&["consume", "queue", "none", "--dlq", "other", "--exec", "true"]);
     assert!(said.starts_with("exit 2\n") && said.contains("are in different slots"), "{said}");
     if oracle::is_before_7() {
         return;
@@ -413,10 +413,14 @@ fn what_makes_no_sense_is_told() {
     let dying = ["queue", "jobs", "--exec", "exit 65", "--no-wait"];
     assert_snapshot!(consume(&dying), @r"
     exit 1
-    err| messages are removed from `jobs` as they are consumed; `rbq queue peek jobs` only looks
     err| error: dead letters go to a stream, and `jobs.dlq` is a string
     err| hint: --dlq names another key
     ");
+    // Nothing was taken for it.
+    assert_eq!(
+        site.play(&["cli", "keys", "*"]).lines().skip(1).collect::<BTreeSet<_>>(),
+        BTreeSet::from(["out| jobs", "out| jobs.dlq"])
+    );
     let said = consume(&[&dying[..], &["--dlq", "dead"]].concat());
     assert!(said.starts_with("exit 0\n") && said.contains("is a dead letter in `dead`"), "{said}");
 }

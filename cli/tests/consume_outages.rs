@@ -245,7 +245,7 @@ async fn ctrl_c_in_an_outage_ends_at_once_what_has_nothing_in_hand_and_else_when
         server.child.kill().unwrap();
         hear(&mut stderr, "trying to reach it");
         interrupt(&idle);
-        assert_eq!(end(idle, stderr), (Some(130), String::new()), "{kind}");
+        assert_eq!(end(idle, stderr), (Some(130), "consumed 0 messages\n".to_owned()), "{kind}");
 
         server.kill_and_start();
         produce(&url, kind, 1);
@@ -267,7 +267,7 @@ async fn ctrl_c_in_an_outage_ends_at_once_what_has_nothing_in_hand_and_else_when
         interrupt(&busy);
         hear(&mut stderr, "in hand; waiting for the server");
         server.kill_and_start();
-        assert_eq!(end(busy, stderr), (Some(130), "connected again\n".to_owned()), "{kind}");
+        assert_eq!(end(busy, stderr), (Some(130), "connected again\nconsumed 1 message\n".to_owned()), "{kind}");
         nothing_is_left(&connect(&url).await, kind).await;
     }
 }
@@ -308,7 +308,7 @@ async fn a_command_that_outlives_the_connection_is_acknowledged_and_its_message_
             }
             terminate(&child);
             fs::write(&gate, "go\n").unwrap();
-            assert_eq!(end(child, stderr), (Some(143), String::new()));
+            assert_eq!(end(child, stderr), (Some(143), "consumed 1 message\n".to_owned()));
             assert_eq!(lines_of(&dir.path().join("begun")), ["m0"]);
             nothing_is_left(&control, kind).await;
         }

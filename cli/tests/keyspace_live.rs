@@ -46,6 +46,7 @@ async fn a_queues_tail_shows_what_arrives_and_takes_nothing() {
     // It is not there yet: whoever follows it waits.
     let mut child = begin(&oracle, &["queue", "tail", "jobs", "-f", "--every", "10ms", "-o", "jsonl"]);
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    assert_eq!(line(&mut stderr), "there is no queue `jobs` yet; waiting for its first message");
     assert_eq!(
         line(&mut stderr),
         "looking every 10ms; what is taken between two looks, or by a consumer that waits, is not seen"
@@ -65,7 +66,9 @@ async fn who_looks_makes_no_key_younger() {
     let (control, _) = Client::connect(&server.url().parse().unwrap(), &Options::default()).await.unwrap();
     ask(&control, "lpush jobs one").await;
     let mut child = start(&mut server.command(&["queue", "tail", "jobs", "-f", "-o", "jsonl"]));
-    assert_eq!(line(&mut BufReader::new(child.stdout.take().unwrap())), r#"{"payload":"one"}"#);
+    // Held: it ends when nobody reads any more.
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    assert_eq!(line(&mut stdout), r#"{"payload":"one"}"#);
     let list = ask(&control, "client list").await;
     let list = String::from_utf8_lossy(list.as_bytes().unwrap()).into_owned();
     assert!(list.contains(" flags=UT "), "{list}");

@@ -3,12 +3,13 @@
 
 mod support;
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 
 use insta::assert_snapshot;
 use rbq_client::{Client, Options, Value};
 use support::own::Server;
 use support::{Oracle, ask, client, play, rbq, start, text, until};
+use tempfile::TempDir;
 
 #[test]
 fn an_input_is_divided_as_it_is_told() {
@@ -20,13 +21,20 @@ fn an_input_is_divided_as_it_is_told() {
     assert_eq!(range("right"), "exit 0\nout| a\nout| b\n");
     assert_snapshot!(play(&oracle, &["produce", "queue", "json", "--jsonl"], "{\"a\":1}\n\n[2]\nnope\n3\n"), @r"
     exit 3
-    err| sent 2, acknowledged 2, failed 0
     err| error: line 4 of stdin is no JSON
+    err| sent 2, acknowledged 2, failed 0
     ");
     assert_snapshot!(play(&oracle, &["produce", "queue", "rows", "--csv"], "id,name\n1,\"a \"\"b\"\"\"\n2,ü\n3\n"), @r"
     exit 3
-    err| sent 2, acknowledged 2, failed 0
     err| error: line 4 of stdin has 1 columns, and the first row 2
+    err| sent 2, acknowledged 2, failed 0
+    ");
+    let cut = "id,name\n1,ann\n2,\"bo";
+    assert_snapshot!(play(&oracle, &["produce", "stream", "cut", "--csv"], cut), @r"
+    exit 3
+    err| error: stdin ends inside quotes; the row that begins on line 3 is cut off
+    err| hint: nothing of that row was sent
+    err| sent 1, acknowledged 1, failed 0
     ");
     assert_eq!(
         range("rows"),
@@ -57,11 +65,13 @@ fn entries_get_the_fields_that_were_asked_for() {
     assert_snapshot!(play(&oracle, &["produce", "stream", "none", "--nomkstream", "1"], ""), @r"
     exit 1
     err| error: there is no such stream, and --nomkstream creates none
+    err| not acknowledged: message 1
     err| sent 1, acknowledged 0, failed 1
     ");
     assert_snapshot!(play(&oracle, &["produce", "stream", "s", "--id", "9999999999999-8", "1", "2"], ""), @r"
     exit 3
     err| error: ERR The ID specified in XADD is equal or smaller than the target stream top item
+    err| not acknowledged: message 2
     err| sent 2, acknowledged 1, failed 1
     ");
 }
@@ -83,8 +93,13 @@ fn files_are_sent_one_after_the_other_and_no_more_than_wanted() {
     ");
     assert_snapshot!(play(&oracle, &["produce", "queue", "jobs", "--file", "/nonexistent"], ""), @r"
     exit 1
-    err| sent 0, acknowledged 0, failed 0
     err| error: cannot read `/nonexistent`: no such file or directory
+    err| sent 0, acknowledged 0, failed 0
+    ");
+    assert_snapshot!(play(&oracle, &["produce", "queue", "jobs", "--file", "/"], ""), @r"
+    exit 1
+    err| error: cannot read `/`: is a directory
+    err| sent 0, acknowledged 0, failed 0
     ");
 }
 
@@ -104,6 +119,16 @@ fn what_a_queue_or_a_stream_has_not_is_refused() {
     assert_snapshot!(refused(&["stream", "q", "--right", "x"]), @r"
     exit 2
     err| error: a stream has one end to add to; --right is for queues
+    ");
+    assert_snapshot!(refused(&["queue", "q", "-", "x"]), @r"
+    exit 2
+    err| error: `-` is stdin, and does not go with other messages
+    err| hint: on stdin, a line with a `-` is a message like any other
+    ");
+    assert_snapshot!(refused(&["stream", "s", "--field", "a", "--field", "b", "x"]), @r"
+    exit 2
+    err| error: a message is in one field, and --field names two for it
+    err| hint: NAME=VALUE adds a field with that value
     ");
     assert_snapshot!(refused(&["stream", "s", "--csv", "x"]), @r"
     exit 2
@@ -226,6 +251,60 @@ async fn a_server_that_does_not_come_back_is_given_up() {
     exit 3
     err| the server closed the connection; trying to reach it for 0ms: 1 not acknowledged, sent again, and there twice where they had arrived
     err| error: the server closed the connection
+    err| not acknowledged: line 2 of stdin
+    err| the last that was sent is line 2 of stdin
     err| sent 2, acknowledged 1, failed 1
     ");
+}
+
+/// A file of so many lines, `message 0` first.
+fn messages(dir: &TempDir, count: usize) -> String {
+    let path = dir.path().join("messages");
+    std::fs::write(&path, (0..count).map(|number| format!("message {number}\n")).collect::<String>()).unwrap();
+    path.display().to_string()
+}
+
+#[tokio::test]
+async fn a_server_that_is_full_is_waited_for_and_nothing_of_the_input_is_lost() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    let dir = tempfile::tempdir().unwrap();
+    ask(&control, "config set maxmemory 1").await;
+    let file = messages(&dir, 5000);
+    let mut child = start(rbq(&["produce", "queue", "jobs", "--right", "--file", &file]).env("RBQ_URL", oracle.url()));
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("trying again for 30s") {
+        assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    ask(&control, "config set maxmemory 0").await;
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
+    assert!(said.contains("accepted again\n") && said.ends_with("sent 5000, acknowledged 5000, failed 0\n"), "{said}");
+    let arrived = values(&ask(&control, "lrange jobs 0 -1").await);
+    assert!(arrived.iter().eq((0..5000).map(|number| format!("message {number}")).collect::<Vec<_>>().iter()));
+}
+
+#[tokio::test]
+async fn what_is_refused_of_every_message_ends_the_sending_and_tells_where() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = messages(&dir, 5000);
+    let args = ["produce", "queue", "jobs", "--batch", "10", "--file", &file];
+    ask(&control, "config set maxmemory 1").await;
+    let said = play(&oracle, &[&args[..], &["--reconnect", "0s"]].concat(), "").replace(&file, "FILE");
+    let (told, end) = said.split_once("err| not acknowledged").unwrap();
+    assert!(told.starts_with("exit 1\nerr| OOM ") && told.contains("trying again for 0ms\nerr| error: OOM "), "{said}");
+    assert_snapshot!(end, @r"
+    : lines 1-10 of `FILE`
+    err| the last that was sent is line 10 of `FILE`
+    err| sent 10, acknowledged 0, failed 10
+    ");
+    ask(&control, "config set maxmemory 0").await;
+    ask(&control, "acl setuser ann on >secret ~* +@all -lpush").await;
+    let url = oracle.url().replace("redis://", "redis://ann:secret@");
+    let said = play(&oracle, &[&args[..], &["--url", &url]].concat(), "").replace(&file, "FILE");
+    assert!(said.starts_with("exit 1\nerr| error: NOPERM ") && said.matches("error:").count() == 1, "{said}");
+    assert!(said.contains("err| the last that was sent is line 10 of `FILE`\n"), "{said}");
 }

@@ -92,12 +92,23 @@ async fn long_work_shows_a_bar_with_rate_and_time_left() {
     // One at a time, so that the bar is drawn before the work is over.
     let mut terminal = type_(&oracle, &["dlq", "redrive", "old", "--yes", "--batch", "1", "--rate", "10"]);
     terminal.expect("re-driving old.dlq").unwrap();
-    terminal.expect(" of 3, ").unwrap();
-    // The rate in whole numbers, and then what is left.
-    terminal.expect(expectrl::Regex(r"\b[0-9,]+/s, [0-9a-z]+ left")).unwrap();
+    // The share, the rate in whole numbers, and then what is left.
+    terminal.expect(expectrl::Regex(r" of 3 \([0-9]+ %\), [0-9]+/s, [0-9a-z]+ left")).unwrap();
     terminal.expect("re-driven 3, quarantined 0").unwrap();
     assert_eq!(exit_code(terminal), 0);
     assert_eq!(ask(&control, "llen old").await, Value::Integer(3));
+}
+
+#[test]
+fn a_file_that_is_sent_shows_its_share_and_the_time_left() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("lines").display().to_string();
+    std::fs::write(&file, "a line of text\n".repeat(8)).unwrap();
+    let mut terminal = type_(&oracle, &["produce", "queue", "jobs", "--file", &file, "--rate", "20", "--batch", "1"]);
+    terminal.expect(expectrl::Regex(r"acknowledged .*[2-7] \([0-9]+ %\), [0-9]+/s, [0-9a-z]+ left")).unwrap();
+    terminal.expect("sent 8, acknowledged 8, failed 0").unwrap();
+    assert_eq!(exit_code(terminal), 0);
 }
 
 #[tokio::test]

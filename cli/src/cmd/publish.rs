@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 
 use clap::Args;
-use rbq_client::{Link, Options, Request};
+use rbq_client::{Link, Request};
 use rbq_resp::Value;
 
 use crate::cmd::produce::PaceArgs;
@@ -15,9 +15,9 @@ use crate::exit::Exit;
 use crate::failure::{Result, say};
 use crate::feed::{self, Input, Requests};
 use crate::interrupt::Interrupt;
-use crate::open::ServerArgs;
+use crate::open::{ServerArgs, options};
 use crate::progress::Progress;
-use crate::sending::{Again, Sending};
+use crate::sending::{Again, Sending, Source};
 
 /// Publish messages to a channel
 #[derive(Debug, Clone, Args)]
@@ -40,17 +40,19 @@ pub(crate) struct PubArgs {
 
 pub(crate) async fn run(args: PubArgs) -> Result<Exit> {
     let target = args.server.target()?;
-    let link = Link::connect(&target, &Options::default()).await?;
-    let manner = args.pace.manner(Again::Doubled, "the server answered with nothing");
+    let options = options()?;
+    let link = Link::connect(&target, &options).await?;
+    let manner = args.pace.manner(Again::Doubled, "the server answered with nothing", vec![Source::messages()]);
     let quiet = args.quiet;
     let mut heard = 0;
-    let mut sending = Sending::new(target, link, Interrupt::listen()?, manner, Progress::silent());
+    let mut sending = Sending::new((target, options), link, Interrupt::listen()?, manner, Progress::silent());
     let sent = sending.run(requests(args), |reply| {
         if let Value::Integer(receivers) = reply {
             heard += receivers;
         }
     });
     let sent = sent.await;
+    sending.tell_failed();
     if !quiet {
         let times = if heard == 1 { "time" } else { "times" };
         say(&format!("{}, heard {heard} {times}", sending.summary()));

@@ -12,17 +12,6 @@ use bytes::Bytes;
 use rbq_resp::quote;
 use serde_json::Value as Json;
 
-/// How to write messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Output {
-    /// One line a message
-    Text,
-    /// One JSON object a line
-    Jsonl,
-    /// The payload alone, byte for byte, without line ends
-    Raw,
-}
-
 /// `{"name": value, …}` in the order given.
 pub(crate) fn object<'a>(members: impl IntoIterator<Item = (&'a str, Json)>, out: &mut Vec<u8>) {
     let mut separator = b'{';

@@ -7,10 +7,13 @@
 //!
 //! Invariant: every chunk but the back one is queued whole, and a chunk leaves when its last request is answered. Replies come in
 //! the order of the requests, so a count is all there is to keep of them.
+//!
+//! A request that was refused for now is put off: it waits until nothing is in flight, and is then the first to go. So nothing that
+//! was answered is sent again, and the place of a refused one is taken by those that were in flight behind it.
 
 use std::collections::VecDeque;
 
-use crate::feed::Chunk;
+use crate::feed::{Chunk, Place};
 
 /// Memory of all chunks, at most, beside one: enough for the largest batch of ordinary messages, and far below what a producer
 /// may take.
@@ -26,6 +29,9 @@ pub(super) struct Window {
     queued: usize,
     in_flight: usize,
     bytes: usize,
+    put_off: Chunk,
+    /// How much of the input is done with.
+    read_bytes: u64,
 }
 
 impl Window {
@@ -67,10 +73,66 @@ impl Window {
             self.answered = 0;
             let front = self.chunks.pop_front().expect("a reply belongs to a chunk");
             self.bytes -= front.size_bytes();
+            self.read_bytes = front.read_bytes();
             if self.chunks.is_empty() {
                 self.queued = 0;
             }
         }
+    }
+
+    /// Where the oldest in flight stood in the input.
+    pub(super) fn oldest(&self) -> Place {
+        self.chunks.front().expect("something is in flight").place(self.answered)
+    }
+
+    /// Where the newest that was taken stood.
+    pub(super) fn newest(&self) -> Option<Place> {
+        let index = self.queued.checked_sub(1)?;
+        Some(self.chunks.back()?.place(index))
+    }
+
+    /// The oldest in flight was refused, and goes again.
+    pub(super) fn put_off(&mut self) {
+        let front = self.chunks.front().expect("something is in flight");
+        self.put_off.append(front, self.answered, self.answered + 1);
+        self.answer();
+    }
+
+    pub(super) fn has_put_off(&self) -> bool {
+        self.put_off.len() > 0
+    }
+
+    /// What was put off waits again, before everything else; gives how many that are. Only when nothing is in flight.
+    pub(super) fn take_back(&mut self) -> usize {
+        debug_assert_eq!(self.in_flight, 0, "what is in flight comes first");
+        let mut chunk = std::mem::take(&mut self.put_off);
+        let count = chunk.len();
+        if let Some(back) = self.chunks.pop_back() {
+            chunk.append(&back, self.queued, back.len());
+        }
+        debug_assert!(self.chunks.is_empty(), "all others are answered");
+        (self.answered, self.queued, self.bytes) = (0, 0, chunk.size_bytes());
+        self.chunks.push_back(chunk);
+        count
+    }
+
+    /// Everything that was sent and has no answer, in order.
+    pub(super) fn unsettled(&self) -> Vec<Place> {
+        let mut places: Vec<Place> = (0..self.put_off.len()).map(|request| self.put_off.place(request)).collect();
+        let last = self.chunks.len().saturating_sub(1);
+        for (index, chunk) in self.chunks.iter().enumerate() {
+            let first = if index == 0 { self.answered } else { 0 };
+            let end = if index == last { self.queued } else { chunk.len() };
+            places.extend((first..end).map(|request| chunk.place(request)));
+        }
+        places
+    }
+
+    /// How much of the input is done with; of a chunk that is half answered, half.
+    pub(super) fn read_bytes(&self) -> u64 {
+        let Some(front) = self.chunks.front() else { return self.read_bytes };
+        let of_front = front.read_bytes().saturating_sub(self.read_bytes);
+        self.read_bytes + of_front * self.answered as u64 / front.len().max(1) as u64
     }
 
     /// All that is in flight, in order.

@@ -58,7 +58,7 @@ pub use client::{Client, Pending, Pushes};
 pub use cluster::ClusterClient;
 pub use error::{Error, ErrorReply, Result, Strangeness, reason};
 pub use link::Link;
-pub use options::{Options, Protocol};
+pub use options::{Late, Options, Protocol};
 pub use pubsub::{Kind, PubSub};
 pub use rbq_resp::{Proto, SLOTS, ScanLimits, Value};
 pub use redirect::{Redirect, RedirectKind};

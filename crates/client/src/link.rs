@@ -9,16 +9,17 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use rbq_resp::{Proto, Value, ValueDecoder, encode_request};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::{Error, ErrorReply, Result, Strangeness, reason};
 use crate::greeting::{self, Greeted};
 use crate::stream::{self, Stream};
-use crate::{Options, Request, Target, tls};
+use crate::{Late, Options, Request, Target, tls};
 
 /// Requests are written out from this size on, so that a long pipeline does not gather in memory.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -32,6 +33,10 @@ pub struct Link {
     pub(crate) decoder: ValueDecoder,
     pub(crate) out: BytesMut,
     greeted: Greeted,
+    reply_timeout: Option<Duration>,
+    late: Option<Late>,
+    /// It was told that the next reply is late.
+    is_late: bool,
 }
 
 impl std::fmt::Debug for Link {
@@ -123,10 +128,15 @@ impl Link {
     /// Sends everything queued. Cancellation-safe: what was sent is off the queue, the rest stays on it.
     ///
     /// # Errors
-    /// [`Error::Closed`].
+    /// [`Error::Closed`]; [`Error::Timeout`] when the other side has taken nothing for [`Options::reply_timeout`].
     pub async fn flush(&mut self) -> Result<()> {
         while self.out.has_remaining() {
-            let written = self.stream.write_buf(&mut self.out).await.map_err(Error::closed_by)?;
+            let writing = self.stream.write_buf(&mut self.out);
+            let written = match self.reply_timeout {
+                None => writing.await,
+                Some(limit) => timeout(limit, writing).await.map_err(|_| Error::Timeout(limit))?,
+            };
+            let written = written.map_err(Error::closed_by)?;
             if written == 0 {
                 return Err(Error::Closed(None));
             }
@@ -146,6 +156,45 @@ impl Link {
             let read = self.stream.read_buf(self.decoder.space()).await;
             if read.map_err(Error::closed_by)? == 0 {
                 return Err(Error::Closed(None));
+            }
+        }
+    }
+
+    /// The next value that is no push, within [`Options::reply_timeout`]. Pushes before it are dropped, so this is not for a
+    /// subscriber. After a [`Error::Timeout`] the link is of no use: the reply may still come, and would be taken for another's.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive), and [`Error::Timeout`].
+    pub async fn reply(&mut self) -> Result<Value> {
+        self.reply_due(Instant::now()).await
+    }
+
+    /// The same for a reply that the server may hold back until `due`, as it does for commands that block. Cancellation-safe; asked
+    /// again with the same `due`, it goes on waiting as if it had never stopped.
+    ///
+    /// # Errors
+    /// As [`reply`](Self::reply).
+    pub async fn reply_due(&mut self, due: Instant) -> Result<Value> {
+        let Some(limit) = self.reply_timeout else { return self.next_reply().await };
+        if let Some(late) = self.late.filter(|late| late.after < limit && !self.is_late) {
+            match timeout_at(due + late.after, self.next_reply()).await {
+                Ok(reply) => return reply,
+                Err(_) => {
+                    self.is_late = true;
+                    (late.tell)(late.after);
+                }
+            }
+        }
+        let reply = timeout_at(due + limit, self.next_reply()).await.map_err(|_| Error::Timeout(limit))?;
+        self.is_late = false;
+        reply
+    }
+
+    async fn next_reply(&mut self) -> Result<Value> {
+        loop {
+            match self.receive().await? {
+                Value::Push(_) => {}
+                reply => return Ok(reply),
             }
         }
     }
@@ -204,16 +253,19 @@ impl Link {
     /// subscriber. Error replies are values here.
     ///
     /// # Errors
-    /// As [`flush`](Self::flush) and [`receive`](Self::receive).
+    /// As [`flush`](Self::flush) and [`reply`](Self::reply).
     pub async fn call(&mut self, request: impl Into<Request>) -> Result<Value> {
+        self.call_waiting(request, Duration::ZERO).await
+    }
+
+    /// The same for a command that the server may answer only after this time (`BLOCK`, `BLMOVE`).
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_waiting(&mut self, request: impl Into<Request>, wait: Duration) -> Result<Value> {
         self.queue(&request.into());
         self.flush().await?;
-        loop {
-            match self.receive().await? {
-                Value::Push(_) => {}
-                reply => return Ok(reply),
-            }
-        }
+        self.reply_due(Instant::now() + wait).await
     }
 
     /// What has already arrived, without waiting: a value, nothing, or the news that the connection has ended.
@@ -247,6 +299,9 @@ impl Link {
             decoder: ValueDecoder::new(options.reply_limits),
             out: BytesMut::new(),
             greeted: Greeted::SILENT,
+            reply_timeout: options.reply_timeout,
+            late: options.late,
+            is_late: false,
         }
     }
 }

@@ -29,6 +29,15 @@ pub enum Protocol {
     Resp2,
 }
 
+/// Told when a reply takes longer than this.
+#[derive(Debug, Clone, Copy)]
+pub struct Late {
+    /// So long after it was due.
+    pub after: Duration,
+    /// Called with `after`.
+    pub tell: fn(Duration),
+}
+
 /// How to talk to a server. `Options::default()` suits a program; change fields from there.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -38,8 +47,10 @@ pub struct Options {
     pub client_name: Option<String>,
     /// How long connecting may take, name lookup and greeting included.
     pub connect_timeout: Duration,
-    /// How long a reply may take; `None` waits forever, as blocking commands need.
+    /// How long a reply may take, beyond what a command waits by itself; `None` waits forever.
     pub reply_timeout: Option<Duration>,
+    /// Who is told when a reply takes long, before it has taken too long; a [`Link`](crate::Link) tells, once for each such reply.
+    pub late: Option<Late>,
     /// Requests sent and not yet answered; more wait for room.
     pub in_flight_max: usize,
     /// Bytes of requests not yet answered; more wait for room. A request above it goes alone.
@@ -57,6 +68,7 @@ impl Default for Options {
             client_name: None,
             connect_timeout: CONNECT_TIMEOUT,
             reply_timeout: None,
+            late: None,
             in_flight_max: IN_FLIGHT_MAX,
             in_flight_bytes_max: IN_FLIGHT_BYTES_MAX,
             pushes_max: PUSHES_MAX,

@@ -213,7 +213,7 @@ pub(super) async fn exchange(link: &mut Link, requests: &[Request]) -> Result<Ve
     link.flush().await?;
     let mut replies = Vec::with_capacity(requests.len());
     for _ in requests {
-        replies.push(super::reply(link).await?);
+        replies.push(link.reply().await?);
     }
     Ok(replies)
 }

@@ -11,21 +11,26 @@
 //! The last line that it says on stderr goes into the dead letter, behind how it ended.
 //!
 //! The child has a process group of its own, so that Ctrl-C on a terminal reaches us and lets it finish.
+//!
+//! Invariant: a command that runs has all of its message. It is in a file without a name before the command starts: a pipe that we
+//! still write to would end early when we are killed, and the command would take a part of an order for the whole.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::last_words::LastWords;
 use super::message::Message;
+use crate::failure::spoken;
 
 /// Fields in the environment, all together: systems refuse a process with more than some 2 MiB, and one variable above 128 KiB.
 const ENVIRONMENT_BYTES_MAX: usize = 256 * 1024;
@@ -58,9 +63,13 @@ pub(super) enum Ending {
 
 impl Worker {
     pub(super) async fn work(self: Arc<Self>, message: Arc<Message>) -> Ending {
+        let stdin = match whole(&message.value()) {
+            Ok(stdin) => stdin,
+            Err(error) => return Ending::Broken(format!("cannot keep a message for its command: {}", spoken(&error))),
+        };
         let started = LastWords::listen().and_then(|(words, into)| {
             // The command is dropped with its end of the pipe: the child alone has one.
-            let child = self.command(&message).stderr(into).spawn()?;
+            let child = self.command(&message).stdin(stdin).stderr(into).spawn()?;
             Ok((child, words))
         });
         let (mut child, mut words) = match started {
@@ -68,7 +77,7 @@ impl Worker {
             Err(error) => return Ending::Broken(format!("cannot start `sh`: {error}")),
         };
         let group = child.id().and_then(|id| Pid::from_raw(id as i32));
-        let running = attend(&mut child, &message, &mut words);
+        let running = attend(&mut child, &mut words);
         let status = match self.limit {
             None => running.await,
             Some(limit) => match timeout(limit, running).await {
@@ -92,7 +101,7 @@ impl Worker {
 
     fn command(&self, message: &Message) -> Command {
         let mut command = Command::new("sh");
-        command.arg("-c").arg(&self.command).stdin(Stdio::piped()).process_group(0);
+        command.arg("-c").arg(&self.command).process_group(0);
         let os = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
         command.env("RBQ_KEY", os(&self.key)).env("RBQ_ID", &message.id);
         command.env("RBQ_GROUP", os(&self.group)).env("RBQ_CONSUMER", os(&self.consumer));
@@ -112,19 +121,30 @@ impl Worker {
     }
 }
 
-/// The message goes in, and what is said comes out, while the command runs; one that ends without reading has seen enough.
-async fn attend(child: &mut Child, message: &Message, words: &mut LastWords) -> std::io::Result<ExitStatus> {
-    let stdin = child.stdin.take();
-    let writing = async {
-        if let Some(mut stdin) = stdin {
-            let value = message.value();
-            let _ = stdin.write_all(&value).await;
-        }
-        std::future::pending::<()>().await
-    };
+/// A file that holds this, to be read from its beginning, and that goes with the last who has it open.
+fn whole(value: &[u8]) -> io::Result<File> {
+    let mut file = nameless()?;
+    file.write_all(value)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// In memory, where the message is already: a container may have no directory to write to.
+#[cfg(target_os = "linux")]
+fn nameless() -> io::Result<File> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    Ok(memfd_create("rbq-message", MemfdFlags::CLOEXEC)?.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless() -> io::Result<File> {
+    tempfile::tempfile()
+}
+
+/// What is said comes out while the command runs.
+async fn attend(child: &mut Child, words: &mut LastWords) -> io::Result<ExitStatus> {
     tokio::select! {
         status = child.wait() => status,
-        () = writing => unreachable!("it never ends"),
         () = words.follow() => unreachable!("it never ends"),
     }
 }

@@ -6,15 +6,16 @@
 
 use std::time::Duration;
 
-use rbq_client::{Endpoint, Error, Link, Options, Redirect, RedirectKind, Request, Target};
+use rbq_client::{Endpoint, Error, Link, Redirect, RedirectKind, Request, Target};
 use rbq_resp::{Value, quote, slot};
 use tokio::time::sleep;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::cmd::keyspace::kind::shown;
 use crate::cmd::produce::Kind;
 use crate::facts::{array, number, text, unexpected};
-use crate::failure::{Failure, Result};
-use crate::open::ServerArgs;
+use crate::failure::{Failure, Result, say};
+use crate::open::{ServerArgs, options};
 use crate::outage::Cause;
 
 /// Redirects followed: a settled cluster needs one.
@@ -33,13 +34,15 @@ pub(super) struct Home {
     /// All nodes of a cluster: when the one we know is gone, another one tells who has its place.
     nodes: Vec<Endpoint>,
     is_cluster: bool,
+    /// Whether the key was there when we looked last.
+    is_there: bool,
 }
 
 impl Home {
     /// Finds the node that serves `key`, and makes sure that the key holds what it should, or nothing.
     pub(super) async fn find(server: &ServerArgs, key: &[u8], kind: Kind) -> Result<(Self, Link)> {
         let seed = server.target()?;
-        let mut home = Self { target: seed.clone(), seed, nodes: Vec::new(), is_cluster: false };
+        let mut home = Self { target: seed.clone(), seed, nodes: Vec::new(), is_cluster: false, is_there: false };
         let mut link = home.reach(home.seed.endpoint.clone(), key, kind).await?;
         let info = link.call(["INFO", "cluster"]).await?;
         home.is_cluster = text(&info).contains("cluster_enabled:1");
@@ -81,10 +84,11 @@ impl Home {
     async fn reach(&mut self, mut endpoint: Endpoint, key: &[u8], kind: Kind) -> Result<Link> {
         for _ in 0..REDIRECTS_MAX {
             let target = Target { endpoint, ..self.seed.clone() };
-            let mut link = Link::connect(&target, &Options::default()).await?;
+            let mut link = Link::connect(&target, &options()?).await?;
             match link.call(Request::new("TYPE").arg(key)).await? {
                 Value::Status(held) => {
                     check_kind(&held, key, kind)?;
+                    self.is_there = held != "none";
                     self.target = target;
                     return Ok(link);
                 }
@@ -121,9 +125,21 @@ impl Home {
         Ok(())
     }
 
+    /// Says it if the key is not there: what has no messages is no key, and neither is a name with a slip in it.
+    pub(super) fn tell_absence(&self, key: &[u8], kind: Kind, ends_at_once: bool) {
+        if self.is_there {
+            return;
+        }
+        let waiting = if ends_at_once { "" } else { "; waiting for its first message" };
+        match kind {
+            Kind::Queue => say(&format!("there is nothing in a queue `{}`, or no such queue{waiting}", shown(key))),
+            Kind::Stream => say(&format!("there is no stream `{}` yet{waiting}", shown(key))),
+        }
+    }
+
     /// One more connection to it.
     pub(super) async fn link(&self) -> Result<Link> {
-        Ok(Link::connect(&self.target, &Options::default()).await?)
+        Ok(Link::connect(&self.target, &options()?).await?)
     }
 
     /// The key beside another, in the same slot.

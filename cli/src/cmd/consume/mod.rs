@@ -31,7 +31,6 @@ mod worker;
 mod write;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +67,7 @@ pub(crate) struct ConsumeArgs {
     /// End when there is no message to be had at once
     #[arg(long)]
     no_wait: bool,
-    /// End when no message has come for this long: 30s, 2m
+    /// End when no message has come for this long: 30s, 2m; with 5 if --count messages had not come by then
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "no_wait")]
     wait: Option<Duration>,
     /// Take up to this many messages at a time [default: 1 from a queue, 100 from a stream]
@@ -202,7 +201,23 @@ impl ConsumeArgs {
             let failure = Failure::usage("what a filter leaves out has to be taken all the same, to reach the rest");
             return Err(failure.hint("--ack-skipped acknowledges it unseen"));
         }
-        if self.policy.ack_wait < Duration::from_millis(10) {
+        if let Some(option) = self.policy.given().filter(|_| !is_shared) {
+            let failure =
+                Failure::usage(format!("without a group nothing is acknowledged, so {option} has nothing to do"));
+            return Err(failure.hint("--group names one"));
+        }
+        if !is_shared && self.select.ack_skipped {
+            let failure = Failure::usage("without a group nothing is acknowledged, so --ack-skipped has nothing to do");
+            return Err(failure.hint("--group names one"));
+        }
+        if self.select.ack_skipped && !self.select.is_given() {
+            return Err(Failure::usage("--ack-skipped goes with --grep or --where: nothing else is left out"));
+        }
+        if is_queue && self.policy.exec.is_none() && self.policy.buries().is_some() {
+            let failure = Failure::usage("what is only shown does not fail: --max-deliver and --dlq go with --exec");
+            return Err(failure.hint("a queue counts deliveries only where a command works on them"));
+        }
+        if self.policy.ack_wait() < Duration::from_millis(10) {
             return Err(Failure::usage("--ack-wait is at least 10ms: leases have to be extended in time"));
         }
         Ok(())
@@ -238,41 +253,44 @@ enum Wait {
 /// How many messages may still be delivered.
 #[derive(Debug, Clone, Copy)]
 struct Quota {
-    left: u64,
+    count: Option<u64>,
     batch: u64,
     taken: u64,
 }
 
 impl Quota {
     fn new(args: &ConsumeArgs, default_batch: u64) -> Self {
-        Self { left: args.count.unwrap_or(u64::MAX), batch: args.batch.unwrap_or(default_batch), taken: 0 }
+        Self { count: args.count, batch: args.batch.unwrap_or(default_batch), taken: 0 }
     }
 
     /// How many to ask for; `None` when there have been enough.
     fn next(self) -> Option<u64> {
-        (self.left > 0).then(|| self.batch.min(self.left))
+        let left = self.count.map_or(u64::MAX, |count| count.saturating_sub(self.taken));
+        (left > 0).then(|| self.batch.min(left))
     }
 
     fn take(&mut self, messages: usize) {
-        self.left = self.left.saturating_sub(messages as u64);
         self.taken += messages as u64;
     }
 
-    /// Tells a person who has ended it what was done. A script counts what it gets.
-    fn tell(self, interrupt: &Interrupt) {
-        if interrupt.was_pressed() && io::stderr().is_terminal() {
-            let plural = if self.taken == 1 { "" } else { "s" };
-            say(&format!("consumed {} message{plural}", self.taken));
-        }
+    /// So many of those taken were not for us after all.
+    fn put_back(&mut self, messages: usize) {
+        self.taken = self.taken.saturating_sub(messages as u64);
     }
-}
 
-/// The next value that is no push. Cancellation-safe.
-async fn reply(link: &mut Link) -> rbq_client::Result<Value> {
-    loop {
-        match link.receive().await? {
-            Value::Push(_) => {}
-            value => return Ok(value),
+    /// How it ended: what was done, for whoever has ended it, and what is missing, where a time ended it.
+    fn tell(self, wait: Wait, interrupt: &Interrupt) -> Exit {
+        let Self { count, taken, .. } = self;
+        if interrupt.was_pressed() {
+            say(&format!("consumed {taken} message{}", if taken == 1 { "" } else { "s" }));
+            return interrupt.exit();
+        }
+        match (wait, count) {
+            (Wait::AtMost(limit), Some(count)) if taken < count => {
+                say(&format!("no message for {}: {taken} of {count} have come", duration::shown(limit)));
+                Exit::TimedOut
+            }
+            _ => Exit::Done,
         }
     }
 }

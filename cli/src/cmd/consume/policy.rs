@@ -34,12 +34,12 @@ pub(super) struct Policy {
     #[arg(long, value_name = "DURATION,…", value_delimiter = ',', default_value = "1s",
         value_parser = duration::parse, requires = "exec")]
     pub(super) backoff: Vec<Duration>,
-    /// A consumer that has not acknowledged a message for this long is dead; ours stay ours while we live
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
-    pub(super) ack_wait: Duration,
-    /// A message that was delivered this often and never acknowledged becomes a dead letter
-    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) max_deliver: u64,
+    /// A consumer that has not acknowledged a message for this long is dead; ours stay ours while we live [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    ack_wait: Option<Duration>,
+    /// A message that was delivered this often and never acknowledged becomes a dead letter [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_deliver: Option<u64>,
     /// The stream for dead letters [default: NAME.dlq]
     #[arg(long, value_name = "KEY")]
     dlq: Option<OsString>,
@@ -48,7 +48,31 @@ pub(super) struct Policy {
     pub(super) recover_idle: Option<Duration>,
 }
 
+/// How long a consumer may be silent about a message.
+const ACK_WAIT: Duration = Duration::from_secs(30);
+
+/// How often a message is delivered.
+const DELIVERIES_MAX: u64 = 5;
+
 impl Policy {
+    pub(super) fn ack_wait(&self) -> Duration {
+        self.ack_wait.unwrap_or(ACK_WAIT)
+    }
+
+    pub(super) fn max_deliver(&self) -> u64 {
+        self.max_deliver.unwrap_or(DELIVERIES_MAX)
+    }
+
+    /// What was said of messages that fail; it means something only where messages are acknowledged.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        self.ack_wait.map(|_| "--ack-wait").or_else(|| self.buries())
+    }
+
+    /// What was said of messages that die.
+    pub(super) fn buries(&self) -> Option<&'static str> {
+        self.max_deliver.map(|_| "--max-deliver").or_else(|| self.dlq.as_ref().map(|_| "--dlq"))
+    }
+
     /// After so many failures before this one.
     pub(super) fn pause(&self, failures: usize) -> Duration {
         let last = self.backoff.len().saturating_sub(1);

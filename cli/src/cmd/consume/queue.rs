@@ -23,17 +23,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use rbq_client::{Error, Link, Request};
 use rbq_resp::Value;
+use tokio::time::Instant;
 
 use super::message::Message;
 use super::notes::Notes;
 use super::source::{self, Source};
-use super::{Ack, ConsumeArgs, home, rights};
+use super::{Ack, ConsumeArgs, Wait, home, rights};
 use crate::cmd::produce::Kind;
 use crate::deadletter::{Provenance, SourceKind};
 use crate::facts::unexpected;
 use crate::failure::{Failure, Result, say};
 use crate::moment::now_ms;
 use crate::servers::{accepted, transact};
+
+/// What the key of a consumer's notes ends with, behind the name of its list.
+const NOTES_SUFFIX: &[u8] = b":attempts";
 
 /// A consumer of a queue.
 #[derive(Debug)]
@@ -67,6 +71,8 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Question {
     replies: u64,
+    /// Until when the server may wait before it answers.
+    due: Option<Instant>,
     wait: Option<Duration>,
     brought: VecDeque<Bytes>,
 }
@@ -74,6 +80,9 @@ struct Question {
 impl Queue {
     pub(super) async fn open(args: &ConsumeArgs, key: Vec<u8>) -> Result<Self> {
         let (home, mut link) = home::Home::find(&args.server, &key, Kind::Queue).await?;
+        if !args.quiet {
+            home.tell_absence(&key, Kind::Queue, args.wait() == Wait::No);
+        }
         let consumer = args.consumer_name();
         let dlq = args.policy.dead_letters(&home, &key)?;
         let prefix = home.beside(&key, b":processing:")?;
@@ -84,7 +93,7 @@ impl Queue {
         if args.ack != Ack::None {
             presence.announce(&mut link, &mut control).await?;
         }
-        let notes_key = [&processing[..], b":attempts"].concat();
+        let notes_key = [&processing[..], NOTES_SUFFIX].concat();
         let notes = args.policy.exec.is_some().then(Notes::default);
         let mut queue = Self {
             link,
@@ -101,11 +110,14 @@ impl Queue {
             recover_idle: args.policy.recover_idle,
             notes,
             notes_key,
-            deliveries_max: args.policy.max_deliver,
+            deliveries_max: args.policy.max_deliver(),
             dying: None,
             left: VecDeque::new(),
             question: Question::default(),
         };
+        if queue.notes.is_some() {
+            source::check_letters(&mut queue.control, &queue.dlq).await?;
+        }
         if args.ack != Ack::None {
             queue.check_rights().await?;
             queue.take_back_own().await?;
@@ -163,12 +175,12 @@ impl Queue {
         }
     }
 
-    /// Lists of consumers that have not been touched for so long.
+    /// Lists of consumers that have not been touched for so long, and what such consumers have noted beside.
     async fn recover(&mut self, idle: Duration) -> Result<()> {
         let pattern = [glob_escape(&self.prefix).as_slice(), b"*"].concat();
         let mut cursor = Bytes::from_static(b"0");
         loop {
-            let request = Request::new("SCAN").arg(&cursor).arg("MATCH").arg(&pattern).args(["TYPE", "list"]);
+            let request = Request::new("SCAN").arg(&cursor).arg("MATCH").arg(&pattern);
             let Value::Array(mut parts) = accepted(self.control.call(request).await?)? else {
                 return Err(Failure::new("SCAN's reply is not what it should be"));
             };
@@ -176,8 +188,13 @@ impl Queue {
                 return Err(Failure::new("SCAN's reply is not what it should be"));
             };
             for key in keys.iter().filter_map(Value::as_bytes) {
-                if key != self.processing {
-                    self.recover_one(key, idle).await?;
+                if key == self.processing || key == self.notes_key {
+                    continue;
+                }
+                match self.control.call(Request::new("TYPE").arg(key)).await? {
+                    Value::Status(kind) if kind == "list" => self.recover_one(key, idle).await?,
+                    Value::Status(kind) if kind == "string" => self.drop_notes(key, idle).await?,
+                    _ => {}
                 }
             }
             if next == "0" {
@@ -187,21 +204,34 @@ impl Queue {
         }
     }
 
-    async fn recover_one(&mut self, processing: &[u8], idle: Duration) -> Result<()> {
-        let request = Request::from(["OBJECT", "IDLETIME"]).arg(processing);
-        let Value::Integer(seconds) = self.control.call(request).await? else {
-            return Ok(());
-        };
-        if (seconds.max(0) as u64) < idle.as_secs().max(1) {
-            return Ok(());
+    /// How long a key has not been touched, if that is long enough.
+    async fn idle_seconds(&mut self, key: &[u8], idle: Duration) -> Result<Option<i64>> {
+        match self.control.call(Request::from(["OBJECT", "IDLETIME"]).arg(key)).await? {
+            Value::Integer(seconds) if (seconds.max(0) as u64) >= idle.as_secs().max(1) => Ok(Some(seconds)),
+            _ => Ok(None),
         }
-        let notes = [processing, b":attempts"].concat();
+    }
+
+    /// What a consumer noted that was killed between its last acknowledgement and saying so here.
+    async fn drop_notes(&mut self, notes: &[u8], idle: Duration) -> Result<()> {
+        let Some(processing) = notes.strip_suffix(NOTES_SUFFIX) else { return Ok(()) };
+        let is_left = self.control.call(Request::new("EXISTS").arg(processing)).await? == Value::Integer(0);
+        if is_left && self.idle_seconds(notes, idle).await?.is_some() {
+            self.control.call(Request::new("DEL").arg(notes)).await?;
+        }
+        Ok(())
+    }
+
+    async fn recover_one(&mut self, processing: &[u8], idle: Duration) -> Result<()> {
+        let Some(seconds) = self.idle_seconds(processing, idle).await? else { return Ok(()) };
+        let notes = [processing, NOTES_SUFFIX].concat();
         let has_notes = self.read_notes(&notes).await?;
         let count = self.take_back(processing).await?;
         if has_notes {
             self.write_notes().await?;
-            self.control.call(Request::new("DEL").arg(&notes)).await?;
         }
+        // Of no use to anybody now, whoever wrote it: its messages are elsewhere.
+        self.control.call(Request::new("DEL").arg(&notes)).await?;
         let shown = String::from_utf8_lossy(processing).into_owned();
         say(&format!("took back {count} from `{shown}`, idle for {seconds}s"));
         Ok(())
@@ -291,7 +321,7 @@ impl Queue {
     /// Pops with `--ack none`: gone from the server as it is taken.
     fn pop(&self, count: u64, wait: Option<Duration>) -> Request {
         let count = count.to_string();
-        match wait.map(|wait| wait.as_secs_f64().max(0.001).to_string()) {
+        match wait.map(seconds) {
             None => Request::new("RPOP").arg(&self.key).arg(count),
             Some(timeout) if count == "1" => Request::new("BRPOP").arg(&self.key).arg(timeout),
             Some(timeout) => {
@@ -325,6 +355,17 @@ fn glob_escape(text: &[u8]) -> Vec<u8> {
     text.iter().flat_map(escaped).collect()
 }
 
+/// A time as commands that block take it; none is for ever to them. Redis 6.2 cuts it to whole milliseconds, and `0.001` is a
+/// little less than one there.
+fn seconds(wait: Duration) -> String {
+    wait.as_secs_f64().max(0.002).to_string()
+}
+
+/// When an answer is due that may wait so long.
+fn due(wait: Option<Duration>) -> Option<Instant> {
+    Some(Instant::now() + wait.unwrap_or_default())
+}
+
 fn bulk(value: Value) -> Option<Bytes> {
     match value {
         Value::Bulk(bytes) => Some(bytes),
@@ -337,11 +378,11 @@ impl Source for Queue {
         if self.ack == Ack::None {
             let request = self.pop(count, wait);
             self.link.queue(&request);
-            self.question = Question { replies: 1, wait, brought: VecDeque::new() };
+            self.question = Question { replies: 1, due: due(wait), wait, brought: VecDeque::new() };
         } else {
             let request = Request::new("LMOVE").arg(&self.key).arg(&self.processing).args(["RIGHT", "LEFT"]);
             (0..count).for_each(|_| self.link.queue(&request));
-            self.question = Question { replies: count, wait, brought: VecDeque::new() };
+            self.question = Question { replies: count, due: due(None), wait, brought: VecDeque::new() };
         }
         Ok(self.link.flush().await?)
     }
@@ -352,15 +393,15 @@ impl Source for Queue {
                 self.link.flush().await?;
             }
             while self.question.replies > 0 {
-                let reply = super::reply(&mut self.link).await?;
+                let reply = self.link.reply_due(self.question.due.unwrap_or_else(Instant::now)).await?;
                 self.question.replies -= 1;
                 self.take_reply(reply)?;
             }
             let is_over = self.ack == Ack::None || !self.question.brought.is_empty();
             let Some(wait) = self.question.wait.take_if(|_| !is_over) else { return Ok(()) };
             let request = Request::new("BLMOVE").arg(&self.key).arg(&self.processing).args(["RIGHT", "LEFT"]);
-            self.link.queue(&request.arg(wait.as_secs_f64().max(0.001).to_string()));
-            self.question.replies = 1;
+            self.link.queue(&request.arg(seconds(wait)));
+            (self.question.replies, self.question.due) = (1, due(Some(wait)));
         }
     }
 

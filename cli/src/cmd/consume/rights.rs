@@ -18,11 +18,13 @@ use crate::servers::all;
 pub(super) struct Refused {
     commands: Vec<String>,
     keys: Vec<Vec<u8>>,
+    /// Without transactions there is none of it, and nothing can be tried.
+    is_untried: bool,
 }
 
 impl Refused {
     pub(super) fn is_nothing(&self) -> bool {
-        self.commands.is_empty()
+        self.commands.is_empty() && !self.is_untried
     }
 
     fn add(&mut self, request: &Request, key: &[u8]) {
@@ -62,7 +64,9 @@ impl Refused {
 
     /// Says it if anything is refused.
     pub(super) fn warn(&self, consequence: &str) {
-        if !self.is_nothing() {
+        if self.is_untried {
+            say(&format!("without MULTI {consequence}"));
+        } else if !self.is_nothing() {
             say(&format!("{}: {consequence}; {}", self.sentence(), self.grant()));
         }
     }
@@ -74,11 +78,10 @@ pub(super) async fn refused<const N: usize>(home: &Home, purposes: [Vec<(Request
     let mut refused = std::array::from_fn(|_| Refused::default());
     // Alone: without it the others would be run.
     if let Value::Error(text) = link.call(["MULTI"]).await? {
-        // Then nothing is known of the rest. Whoever may not do this has no transactions.
         if text.starts_with("NOPERM") {
-            for (purpose, refused) in purposes.iter().zip(&mut refused).skip(1) {
-                purpose.iter().for_each(|(_, key)| refused.add(&Request::new("MULTI"), key));
-            }
+            tell_untried(&purposes);
+            // The first purpose is the work itself, which needs no transaction: what it lacks shows when it begins.
+            refused.iter_mut().skip(1).for_each(|refused| refused.is_untried = true);
         }
         return Ok(refused);
     }
@@ -91,6 +94,19 @@ pub(super) async fn refused<const N: usize>(home: &Home, purposes: [Vec<(Request
         }
     }
     Ok(refused)
+}
+
+/// Whoever has no transactions may lack anything else too, so all that is needed is named, once.
+fn tell_untried(purposes: &[Vec<(Request, &[u8])>]) {
+    let mut needed = Refused::default();
+    for (request, key) in purposes.iter().flatten() {
+        needed.add(request, key);
+    }
+    needed.commands.splice(0..0, ["MULTI".to_owned(), "EXEC".to_owned()]);
+    let grant = needed.grant();
+    say(&format!(
+        "this user may not use MULTI, so what else it lacks cannot be found out; {grant}, and all else that is needed"
+    ));
 }
 
 /// What a burial takes.

@@ -89,15 +89,13 @@ pub(super) async fn bury(link: &mut Link, dlq: &[u8], letter: &DeadLetter, relea
     for _ in 0..BURIALS_MAX {
         expect_status(link, Request::new("WATCH").arg(dlq)).await?;
         match link.call(Request::new("TYPE").arg(dlq)).await? {
-            Value::Status(kind) if kind == "stream" || kind == "none" => {}
-            error @ Value::Error(_) => return Err(unexpected(error)),
-            other => {
-                link.call(["UNWATCH"]).await?;
-                let held = String::from_utf8_lossy(other.as_bytes().unwrap_or_default()).into_owned();
-                let name = String::from_utf8_lossy(dlq).into_owned();
-                return Err(Failure::new(format!("dead letters go to a stream, and `{name}` is a {held}"))
-                    .hint("--dlq names another key"));
+            Value::Status(kind) => {
+                if let Err(failure) = takes_letters(&kind, dlq) {
+                    link.call(["UNWATCH"]).await?;
+                    return Err(failure);
+                }
             }
+            other => return Err(unexpected(other)),
         }
         // What is refused when it is queued makes EXEC refuse all of it.
         let step = [add.clone()].into_iter().chain(releases.iter().cloned()).collect();
@@ -114,6 +112,24 @@ pub(super) async fn bury(link: &mut Link, dlq: &[u8], letter: &DeadLetter, relea
         };
     }
     Err(Failure::new("the dead-letter stream is never left alone for long enough to add to it"))
+}
+
+/// Makes sure that there is a place for dead letters, before anything is taken that may become one. A user who may not ask is not kept
+/// from consuming.
+pub(super) async fn check_letters(link: &mut Link, dlq: &[u8]) -> Result<()> {
+    match link.call(Request::new("TYPE").arg(dlq)).await? {
+        Value::Status(kind) => takes_letters(&kind, dlq),
+        _ => Ok(()),
+    }
+}
+
+fn takes_letters(kind: &str, dlq: &[u8]) -> Result<()> {
+    if kind == "stream" || kind == "none" {
+        return Ok(());
+    }
+    let name = String::from_utf8_lossy(dlq);
+    let failure = Failure::new(format!("dead letters go to a stream, and `{name}` is a {kind}"));
+    Err(failure.hint("--dlq names another key"))
 }
 
 async fn expect_status(link: &mut Link, request: Request) -> Result<()> {

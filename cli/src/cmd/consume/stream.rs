@@ -22,15 +22,20 @@ use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::moment::{Position, now_ms};
 use crate::outage::{Cause, Outage, Pause};
+use crate::reader::Reader;
 
 /// Entries asked for at once, unless told otherwise: a round trip a hundred is no cost, and ordinary ones take some 10 KiB.
 pub(super) const BATCH: u64 = 100;
 
-/// The longest wait of one question with `--until`, whose time may come without an entry.
-const WAIT_MAX: Duration = Duration::from_secs(1);
+/// The longest wait of one question: a server that hangs answers none.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// The same with `--until`, whose time may come without an entry.
+const UNTIL_WAIT_MAX: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: ConsumeArgs, mut work: Work) -> Result<Exit> {
     let (mut home, mut link) = home::Home::find(&args.server, &work.key, Kind::Stream).await?;
+    home.tell_absence(&work.key, Kind::Stream, matches!(work.wait, Wait::No));
     let mut interrupt = Interrupt::listen()?;
     let mut after = behind(args.from.unwrap_or(Position::Beginning), &work.key, &mut link).await?;
     let until = match args.until {
@@ -39,12 +44,14 @@ pub(super) async fn run(args: ConsumeArgs, mut work: Work) -> Result<Exit> {
     };
     let mut last_entry = Instant::now();
     let mut outage = Outage::new(work.reconnect);
+    let mut reader = Reader::of_stdout();
     'reading: while let Some(count) = work.quota.next() {
-        let request = question(&work, count, &after, until.is_some(), last_entry);
+        let (request, wait) = question(&work, count, &after, until.is_some(), last_entry);
         let answer = tokio::select! {
             biased;
             () = interrupt.pressed() => break,
-            answer = ask(&mut link, request) => answer,
+            () = reader.gone() => return Err(Failure::ClosedPipe),
+            answer = ask(&mut link, request, wait) => answer,
         };
         let entries = match answer {
             Ok(entries) => entries,
@@ -70,7 +77,12 @@ pub(super) async fn run(args: ConsumeArgs, mut work: Work) -> Result<Exit> {
             let fields = fields.unwrap_or_default();
             let message =
                 Message { kind: Kind::Stream, id, fields, delivery: 0, history: History::default(), at_ms: now_ms() };
-            if work.select.passes(&work.key, &message) {
+            let passes = work.select.passes(&work.key, &message);
+            if passes.is_err() {
+                // What came before it is shown.
+                work.writer.flush()?;
+            }
+            if passes? {
                 work.writer.add(&message)?;
                 work.quota.take(1);
                 if work.quota.next().is_none() {
@@ -81,12 +93,11 @@ pub(super) async fn run(args: ConsumeArgs, mut work: Work) -> Result<Exit> {
         work.writer.flush()?;
     }
     work.writer.finish()?;
-    work.quota.tell(&interrupt);
-    Ok(interrupt.exit())
+    Ok(work.quota.tell(work.wait, &interrupt))
 }
 
-async fn ask(link: &mut Link, request: Request) -> Result<Vec<(String, Option<Vec<Field>>)>> {
-    message::read_stream(link.call(request).await?)
+async fn ask(link: &mut Link, request: Request, wait: Duration) -> Result<Vec<(String, Option<Vec<Field>>)>> {
+    message::read_stream(link.call_waiting(request, wait).await?)
 }
 
 /// Connects again; `None` when we were asked to end.
@@ -102,7 +113,7 @@ async fn again(
         outage.begin(cause, &error).iter().for_each(|line| say(line));
         match outage.pause(interrupt).await {
             Pause::Over => {}
-            Pause::GivenUp => return Err(error.into()),
+            Pause::GivenUp => return Err(outage.verdict(error).into()),
             Pause::Interrupted => return Ok(None),
         }
         match home.find_again(&error, key, Kind::Stream).await {
@@ -117,19 +128,20 @@ async fn again(
     }
 }
 
-fn question(work: &Work, count: u64, after: &str, has_until: bool, last_entry: Instant) -> Request {
+/// What is asked next, and how long the server may wait before it answers.
+fn question(work: &Work, count: u64, after: &str, has_until: bool, last_entry: Instant) -> (Request, Duration) {
     let mut request = Request::from(["XREAD", "COUNT", &count.to_string()]);
-    let wait_ms = match work.wait {
+    let wait = match work.wait {
         Wait::No | Wait::Inheritance => None,
-        Wait::Ever if has_until => Some(WAIT_MAX.as_millis()),
-        Wait::Ever => Some(0),
-        // 0 means for ever to the server.
-        Wait::AtMost(limit) => Some(limit.saturating_sub(last_entry.elapsed()).as_millis().max(1)),
+        Wait::Ever if has_until => Some(UNTIL_WAIT_MAX),
+        Wait::Ever => Some(WAIT_MAX),
+        Wait::AtMost(limit) => Some(limit.saturating_sub(last_entry.elapsed()).min(WAIT_MAX)),
     };
-    if let Some(wait_ms) = wait_ms {
-        request.extend(["BLOCK", &wait_ms.to_string()]);
+    if let Some(wait) = wait {
+        // 0 means for ever to the server.
+        request.extend(["BLOCK", &wait.as_millis().max(1).to_string()]);
     }
-    request.arg("STREAMS").arg(&work.key).arg(after)
+    (request.arg("STREAMS").arg(&work.key).arg(after), wait.unwrap_or_default())
 }
 
 /// Whether an empty answer is the end: no wait, or what is still to come is behind `--until`.

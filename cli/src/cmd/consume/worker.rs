@@ -34,10 +34,12 @@ use super::source::Source;
 use super::write::Writer;
 use super::{Quota, Wait};
 use crate::cmd::produce::Kind;
+use crate::duration;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::outage::Outage;
+use crate::reader::Reader;
 
 /// The longest wait in one question, so that a server's restart is noticed and timers are looked at.
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -95,17 +97,24 @@ struct Shift<S> {
     is_at_end: bool,
     /// There is nothing new, and others hold messages.
     is_heir: bool,
-    broken: Option<String>,
+    /// Why nothing more can be worked on.
+    broken: Option<Failure>,
+    reader: Reader,
     next_look: Instant,
     next_keep: Instant,
-    last_message: Instant,
+    /// Since when there is nothing, of which the server has to be asked: work that takes long is no silence.
+    quiet_since: Option<Instant>,
+    /// Nothing has come for as long as we were told to wait.
+    is_quiet: bool,
 }
 
 /// Works until there have been enough messages, or Ctrl-C.
 pub(super) async fn run<S: Source>(source: S, work: Work) -> Result<Exit> {
     let now = Instant::now();
-    let next_keep = now + work.policy.ack_wait / 3;
+    let next_keep = now + work.policy.ack_wait() / 3;
     let outage = Outage::new(work.reconnect);
+    // With a command our stdout is the command's.
+    let reader = if work.worker.is_some() { Reader::unknown() } else { Reader::of_stdout() };
     let mut shift = Shift {
         source,
         work,
@@ -122,9 +131,11 @@ pub(super) async fn run<S: Source>(source: S, work: Work) -> Result<Exit> {
         is_at_end: false,
         is_heir: false,
         broken: None,
+        reader,
         next_look: now,
         next_keep,
-        last_message: now,
+        quiet_since: None,
+        is_quiet: false,
     };
     let ended = shift.run().await;
     if ended.is_err() && shift.work.worker.is_some() {
@@ -133,10 +144,9 @@ pub(super) async fn run<S: Source>(source: S, work: Work) -> Result<Exit> {
     }
     ended?;
     shift.work.writer.finish()?;
-    shift.work.quota.tell(&shift.interrupt);
     match shift.broken {
-        Some(why) => Err(Failure::new(why).hint("the message was given back; nothing was counted against it")),
-        None => Ok(shift.interrupt.exit()),
+        Some(failure) => Err(failure),
+        None => Ok(shift.work.quota.tell(shift.work.wait, &shift.interrupt)),
     }
 }
 
@@ -153,6 +163,9 @@ impl<S: Source> Shift<S> {
 
     /// Does what can be done at once, then waits for whatever comes first; false at the end.
     async fn turn(&mut self) -> Result<bool> {
+        if self.broken.is_some() && !self.is_stopping {
+            self.stop().await?;
+        }
         if !self.is_stopping {
             self.start_what_is_due().await?;
             self.look().await?;
@@ -169,6 +182,7 @@ impl<S: Source> Shift<S> {
         tokio::select! {
             biased;
             () = self.interrupt.pressed(), if !self.is_stopping => self.stop().await?,
+            () = self.reader.gone(), if self.broken.is_none() => self.broken = Some(Failure::ClosedPipe),
             Some(ended) = self.running.join_next(), if !self.running.is_empty() => self.ended(ended).await?,
             answered = self.source.answered(), if self.asked > 0 => {
                 answered?;
@@ -187,8 +201,12 @@ impl<S: Source> Shift<S> {
     /// Whether nothing more is to come that we were told to wait for.
     fn has_ended(&self) -> bool {
         let is_enough = self.work.quota.next().is_none() || self.is_at_end;
-        let is_quiet = matches!(self.work.wait, Wait::AtMost(limit) if self.last_message.elapsed() >= limit);
-        (is_enough || is_quiet) && self.waiting.is_empty()
+        (is_enough || self.is_quiet) && self.waiting.is_empty()
+    }
+
+    /// There is a message.
+    fn end_silence(&mut self) {
+        (self.quiet_since, self.is_quiet) = (None, false);
     }
 
     async fn stop(&mut self) -> Result<()> {
@@ -234,7 +252,7 @@ impl<S: Source> Shift<S> {
             Wait::Inheritance if !self.is_heir => None,
             Wait::Inheritance => Some(now + HEIR_WAIT_MAX),
             Wait::Ever => Some(now + WAIT_MAX),
-            Wait::AtMost(limit) => Some((self.last_message + limit).min(now + WAIT_MAX)),
+            Wait::AtMost(limit) => Some((*self.quiet_since.get_or_insert(now) + limit).min(now + WAIT_MAX)),
         };
         let until = until.map(|until| until.min(self.next_look).min(due.unwrap_or(until)));
         self.source.ask(count, until.map(|until| until.saturating_duration_since(now))).await?;
@@ -246,6 +264,8 @@ impl<S: Source> Shift<S> {
         self.asked = 0;
         let messages = self.source.take().await?;
         let is_empty = messages.is_empty();
+        self.is_quiet = is_empty
+            && matches!((self.work.wait, self.quiet_since), (Wait::AtMost(limit), Some(since)) if since.elapsed() >= limit);
         self.is_heir = is_empty && self.work.wait == Wait::Inheritance && self.source.may_inherit().await?;
         self.is_at_end = is_empty && !self.is_heir && matches!(self.work.wait, Wait::No | Wait::Inheritance);
         self.begin(messages).await
@@ -262,7 +282,7 @@ impl<S: Source> Shift<S> {
         held.extend(self.foreign.iter().cloned());
         let outcome = self.source.adopt(wanted, &held, &mut adopted).await;
         if outcome.is_ok() && (adopted.len() as u64) < wanted {
-            let pause = self.work.policy.ack_wait.min(self.work.policy.recover_idle.unwrap_or(Duration::MAX)) / 2;
+            let pause = self.work.policy.ack_wait().min(self.work.policy.recover_idle.unwrap_or(Duration::MAX)) / 2;
             self.next_look = Instant::now() + pause.clamp(LOOK_MIN, LOOK_MAX);
         }
         self.begin(adopted).await?;
@@ -282,31 +302,65 @@ impl<S: Source> Shift<S> {
         if messages.is_empty() {
             return Ok(());
         }
-        self.last_message = Instant::now();
+        self.end_silence();
         self.work.quota.take(messages.len());
         let messages: Vec<_> = messages.into_iter().map(Arc::new).collect();
+        if self.broken.is_some() {
+            self.give_back(messages);
+            return Ok(());
+        }
         if self.work.worker.is_none() {
             return self.print(messages).await;
         }
         if self.is_stopping {
-            self.fates.add(Fate::GivenBack(messages));
+            self.give_back(messages);
             return Ok(());
         }
-        let (chosen, skipped): (Vec<_>, Vec<_>) =
-            messages.into_iter().partition(|message| self.work.select.passes(&self.work.key, message));
+        let chosen = self.choose(messages);
+        chosen.into_iter().for_each(|message| self.start(message));
+        Ok(())
+    }
+
+    /// Those to be worked on. The others are done with, up to the first of which that cannot be told: it goes back with all behind it.
+    fn choose(&mut self, mut messages: Vec<Arc<Message>>) -> Vec<Arc<Message>> {
+        let (mut chosen, mut skipped) = (Vec::new(), Vec::new());
+        for index in 0..messages.len() {
+            match self.work.select.passes(&self.work.key, &messages[index]) {
+                Ok(true) => chosen.push(Arc::clone(&messages[index])),
+                Ok(false) => skipped.push(Arc::clone(&messages[index])),
+                Err(failure) => {
+                    self.broken = Some(failure);
+                    let untold = messages.split_off(index);
+                    self.give_back(untold);
+                    break;
+                }
+            }
+        }
         if !skipped.is_empty() {
             self.fates.add(Fate::Done(skipped));
         }
-        chosen.into_iter().for_each(|message| self.start(message));
-        Ok(())
+        chosen
+    }
+
+    /// These were taken, and nothing was done with them.
+    fn give_back(&mut self, messages: Vec<Arc<Message>>) {
+        self.work.quota.put_back(messages.len());
+        self.fates.add(Fate::GivenBack(messages));
     }
 
     /// Writes messages; what stdout did not take is given back, or stays ours.
     async fn print(&mut self, mut messages: Vec<Arc<Message>>) -> Result<()> {
         for (index, message) in messages.iter().enumerate() {
             let mut written = Ok(());
-            if self.work.select.passes(&self.work.key, message) {
-                written = self.work.writer.add(message);
+            match self.work.select.passes(&self.work.key, message) {
+                Ok(true) => written = self.work.writer.add(message),
+                Ok(false) => {}
+                Err(failure) => {
+                    self.broken = Some(failure);
+                    let untold = messages.split_off(index);
+                    self.give_back(untold);
+                    break;
+                }
             }
             // A queue's messages go one by one, so that what goes back is what was not taken.
             if message.kind == Kind::Queue && written.is_ok() {
@@ -345,24 +399,31 @@ impl<S: Source> Shift<S> {
             return Ok(());
         }
         let policy = &self.work.policy;
+        let max = policy.max_deliver();
         let failures = message.delivery.saturating_sub(1) as usize;
         match ending {
             Ending::Done => self.fates.add(Fate::Done(vec![message])),
             Ending::Rejected(error) => {
                 self.fates.add(Fate::Buried { message, reason: "rejected", error });
             }
-            Ending::Returned if self.is_stopping => self.fates.add(Fate::GivenBack(vec![message])),
-            Ending::Returned => self.fates.add(Fate::Uncounted { message, due: Instant::now() + policy.pause(0) }),
-            Ending::Failed(error) if message.delivery >= policy.max_deliver => {
+            Ending::Returned if self.is_stopping => self.give_back(vec![message]),
+            Ending::Returned => {
+                let pause = policy.pause(0);
+                tell_failed(&message, "exit 75, which does not count", pause);
+                self.fates.add(Fate::Uncounted { message, due: Instant::now() + pause });
+            }
+            Ending::Failed(error) if message.delivery >= max => {
                 self.fates.add(Fate::Buried { message, reason: "max-deliver", error });
             }
-            Ending::Failed(_) => self.waiting.push((Instant::now() + policy.pause(failures), message)),
+            Ending::Failed(error) => {
+                let pause = policy.pause(failures);
+                tell_failed(&message, &format!("delivery {} of {max}: {error}", message.delivery), pause);
+                self.waiting.push((Instant::now() + pause, message));
+            }
             Ending::Broken(why) => {
-                self.broken.get_or_insert(why);
-                self.fates.add(Fate::GivenBack(vec![message]));
-                if !self.is_stopping {
-                    self.stop().await?;
-                }
+                let failure = Failure::new(why).hint("the message was given back; nothing was counted against it");
+                self.broken.get_or_insert(failure);
+                self.give_back(vec![message]);
             }
         }
         Ok(())
@@ -376,7 +437,7 @@ impl<S: Source> Shift<S> {
             let again = self.source.again(&self.waiting[index].1).await?;
             self.waiting.remove(index);
             if let Some(message) = again {
-                self.last_message = now;
+                self.end_silence();
                 self.start(Arc::new(message));
             }
         }
@@ -395,10 +456,16 @@ impl<S: Source> Shift<S> {
         if now < self.next_keep {
             return Ok(());
         }
-        self.next_keep = now + self.work.policy.ack_wait / 3;
+        self.next_keep = now + self.work.policy.ack_wait() / 3;
         let held = self.in_hand();
         self.source.keep(&held).await
     }
+}
+
+/// A consumer whose commands fail all the time looks like one that does nothing.
+fn tell_failed(message: &Message, why: &str, pause: Duration) {
+    let name = if message.id.is_empty() { "a message" } else { &message.id };
+    say(&format!("{name} failed ({why}); again in {}", duration::shown(pause)));
 }
 
 impl Work {

@@ -51,7 +51,7 @@ pub(super) async fn run(args: ExportArgs) -> Result<Exit> {
             let decoded = DeadLetter::decode(&entry.fields);
             seen.note(decoded.as_ref().ok());
             let (mut cells, fields) = match decoded {
-                Ok(letter) if matcher.takes(entry.id, &letter) => (show::whole(entry.id, &letter), letter.payload),
+                Ok(letter) if matcher.takes(entry.id, &letter)? => (show::whole(entry.id, &letter), letter.payload),
                 Err(_) if matcher.takes_entry(&entry) => (show::bare(&entry), entry.fields),
                 _ => continue,
             };

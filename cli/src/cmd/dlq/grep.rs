@@ -61,7 +61,7 @@ async fn list(servers: &mut Servers, place: &Place, matcher: &Matcher, output: O
             let decoded = DeadLetter::decode(&entry.fields);
             seen.note(decoded.as_ref().ok());
             match decoded {
-                Ok(letter) if matcher.takes(entry.id, &letter) => {
+                Ok(letter) if matcher.takes(entry.id, &letter)? => {
                     left -= 1;
                     records.add(row(entry.id, &letter))?;
                 }

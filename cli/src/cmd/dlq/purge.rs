@@ -88,7 +88,7 @@ async fn meant(servers: &mut Servers, place: &Place, matcher: &Matcher) -> Resul
     while let Some(page) = next_page(servers, place, &mut walk).await? {
         for entry in page {
             let meant = match DeadLetter::decode(&entry.fields) {
-                Ok(letter) => matcher.takes(entry.id, &letter),
+                Ok(letter) => matcher.takes(entry.id, &letter)?,
                 Err(_) => matcher.takes_entry(&entry),
             };
             if meant && (ids.len() as u64) < matcher.limit() {

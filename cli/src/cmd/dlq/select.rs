@@ -17,7 +17,7 @@ use super::keys::Place;
 use super::letters;
 use crate::deadletter::DeadLetter;
 use crate::failure::{Failure, Result, spoken};
-use crate::jq::Jq;
+use crate::jq::{FAILED_HINT, Jq};
 use crate::moment;
 
 /// The options that select.
@@ -153,7 +153,26 @@ impl Matcher {
     }
 
     /// Whether this dead letter is meant.
-    pub(crate) fn takes(&self, id: EntryId, letter: &DeadLetter) -> bool {
+    ///
+    /// # Errors
+    /// The jq expression fails on it, so nobody can tell.
+    pub(crate) fn takes(&self, id: EntryId, letter: &DeadLetter) -> Result<bool> {
+        self.judge(id, letter).map_err(|why| Failure::new(format!("{id}: {why}")).hint(FAILED_HINT))
+    }
+
+    /// The same, with the error as it stands in a plan.
+    ///
+    /// # Errors
+    /// As [`takes`](Self::takes).
+    pub(crate) fn judge(&self, id: EntryId, letter: &DeadLetter) -> std::result::Result<bool, String> {
+        if !self.takes_plainly(id, letter) {
+            return Ok(false);
+        }
+        self.condition.as_ref().map_or(Ok(true), |jq| jq.holds(&letters::document(id, letter)))
+    }
+
+    /// Whether everything but the jq expression holds.
+    fn takes_plainly(&self, id: EntryId, letter: &DeadLetter) -> bool {
         let (wanted, from) = (&self.selection, &letter.provenance);
         let named = |names: &[String], name: &[u8]| names.is_empty() || names.iter().any(|one| one.as_bytes() == name);
         let attempts = from.attempts_total();
@@ -168,7 +187,6 @@ impl Matcher {
             && wanted.min_attempts.is_none_or(|min| attempts >= min)
             && wanted.max_attempts.is_none_or(|max| attempts <= max)
             && self.pattern.as_ref().is_none_or(|pattern| matches(pattern, letter))
-            && self.condition.as_ref().is_none_or(|jq| jq.holds(&letters::document(id, letter)))
     }
 
     fn takes_id(&self, id: EntryId) -> bool {
@@ -224,7 +242,7 @@ mod tests {
     }
 
     fn takes(selection: Selection) -> bool {
-        selection.compile().unwrap().takes("5-0".parse().unwrap(), &letter())
+        selection.compile().unwrap().takes("5-0".parse().unwrap(), &letter()).unwrap()
     }
 
     #[test]

@@ -87,7 +87,7 @@ async fn selected(
             let decoded = DeadLetter::decode(&entry.fields);
             seen.note(decoded.as_ref().ok());
             match decoded {
-                Ok(letter) if left > 0 && matcher.takes(entry.id, &letter) => {
+                Ok(letter) if left > 0 && matcher.takes(entry.id, &letter)? => {
                     left -= 1;
                     records.add(whole(entry.id, &memory.recalled(&letter)))?;
                 }

@@ -79,7 +79,7 @@ pub(super) async fn run(args: StatsArgs) -> Result<Exit> {
             let letter = DeadLetter::decode(&entry.fields).ok();
             seen.note(letter.as_ref());
             let meant = match &letter {
-                Some(letter) => matcher.takes(entry.id, letter),
+                Some(letter) => matcher.takes(entry.id, letter)?,
                 None => matcher.takes_entry(&entry),
             };
             if !meant || left == 0 {

@@ -1,18 +1,21 @@
 //! Where messages come from and how the bytes are divided: arguments, lines, zero bytes, JSON, CSV.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value as Json;
 
 use super::entry::Maker;
 use super::once::Once;
+use super::quotes::Quotes;
 use super::{Kind, ProduceArgs};
 use crate::failure::{Failure, Result, spoken};
 use crate::feed::{self, Feed, Input, Requests};
 use crate::print::message;
+use crate::sending::Source;
 
 /// Starts to read.
 pub(super) fn start(args: ProduceArgs, once: Option<Once>) -> Requests {
@@ -24,18 +27,58 @@ pub(super) fn start(args: ProduceArgs, once: Option<Once>) -> Requests {
         if args.file.is_empty() {
             return read(&args, "stdin", io::stdin(), &mut maker, feed);
         }
-        for path in &args.file {
+        for (index, path) in args.file.iter().enumerate() {
+            feed.begin(index);
             if path.as_os_str() == "-" {
                 read(&args, "stdin", io::stdin(), &mut maker, feed)?;
                 continue;
             }
-            let shown = format!("`{}`", path.display());
+            let shown = shown(path);
             let file =
                 File::open(path).map_err(|error| Failure::new(format!("cannot read {shown}: {}", spoken(&error))))?;
             read(&args, &shown, file, &mut maker, feed)?;
         }
         Ok(())
     })
+}
+
+/// What the parts of the input are called.
+pub(super) fn sources(args: &ProduceArgs) -> Vec<Source> {
+    let unit = if args.form.null { "message" } else { "line" };
+    let source = |name| Source { unit, name };
+    match args.file.as_slice() {
+        _ if !args.reads_input() => vec![Source::messages()],
+        [] => vec![source("stdin".to_owned())],
+        files => {
+            let name = |path: &PathBuf| if path.as_os_str() == "-" { "stdin".to_owned() } else { shown(path) };
+            files.iter().map(|path| source(name(path))).collect()
+        }
+    }
+}
+
+/// How many bytes there are to be read, where that is known.
+pub(super) fn size_bytes(args: &ProduceArgs) -> Option<u64> {
+    let size = |path: &PathBuf| Some(path.metadata().ok().filter(Metadata::is_file)?.len());
+    args.file.iter().map(size).sum::<Option<u64>>().filter(|_| !args.file.is_empty())
+}
+
+fn shown(path: &Path) -> String {
+    format!("`{}`", path.display())
+}
+
+/// An input whose errors say which it is.
+struct Named<'a, R> {
+    name: &'a str,
+    inner: R,
+}
+
+impl<R: Read> Read for Named<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => error,
+            _ => io::Error::other(format!("cannot read {}: {}", self.name, spoken(&error))),
+        })
+    }
 }
 
 fn arguments(args: &ProduceArgs, maker: &mut Maker, feed: &Feed) -> Result<()> {
@@ -51,7 +94,7 @@ fn arguments(args: &ProduceArgs, maker: &mut Maker, feed: &Feed) -> Result<()> {
 }
 
 fn read(args: &ProduceArgs, source: &str, input: impl Read, maker: &mut Maker, feed: &Feed) -> Result<()> {
-    let input = Input::new(feed, input);
+    let input = Input::new(feed, Named { name: source, inner: input });
     if args.form.csv {
         return rows(args.kind, source, input, maker, feed);
     }
@@ -62,6 +105,7 @@ fn read(args: &ProduceArgs, source: &str, input: impl Read, maker: &mut Maker, f
         if !is_json(args) {
             return feed.request(maker.message(message));
         }
+        feed.at(line);
         match message.trim_ascii() {
             b"" => Ok(()),
             message => json(message, args, maker, feed, || format!("line {line} of {source}")),
@@ -116,7 +160,8 @@ impl<'de> Deserialize<'de> for Members {
 
 /// Rows of CSV under the names of the first: fields of an entry, or a JSON object for a queue.
 fn rows(kind: Kind, source: &str, input: impl Read, maker: &mut Maker, feed: &Feed) -> Result<()> {
-    let mut reader = csv::Reader::from_reader(input);
+    let quotes = Quotes::default();
+    let mut reader = csv::Reader::from_reader(quotes.watch(input));
     let wrong = |error: csv::Error| match error.into_kind() {
         csv::ErrorKind::Io(error) => Failure::from(error),
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
@@ -129,6 +174,13 @@ fn rows(kind: Kind, source: &str, input: impl Read, maker: &mut Maker, feed: &Fe
     let mut row = csv::ByteRecord::new();
     let mut object = Vec::new();
     while reader.read_byte_record(&mut row).map_err(wrong)? {
+        let line = row.position().map_or(0, csv::Position::line);
+        if quotes.are_cut_off() {
+            let failure =
+                Failure::new(format!("{source} ends inside quotes; the row that begins on line {line} is cut off"));
+            return Err(failure.hint("nothing of that row was sent"));
+        }
+        feed.at(line.max(1));
         match kind {
             Kind::Stream => feed.request(maker.fields(names.iter().zip(row.iter())))?,
             Kind::Queue => {

@@ -11,6 +11,7 @@
 mod entry;
 mod input;
 mod once;
+mod quotes;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
@@ -19,7 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use rbq_client::{Link, Options, Request};
+use rbq_client::{Link, Request};
 use rbq_resp::Value;
 
 use crate::cmd::keyspace::kind::{shell_word, shown};
@@ -27,9 +28,9 @@ use crate::duration;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
-use crate::open::ServerArgs;
+use crate::open::{ServerArgs, options};
 use crate::progress::Progress;
-use crate::sending::{Again, Manner, Sending};
+use crate::sending::{Again, Manner, Sending, Source};
 
 /// Requests in flight unless told otherwise: over a round trip of 1 ms more than one connection carries.
 pub(crate) const BATCH: usize = 1024;
@@ -129,9 +130,9 @@ pub(crate) enum Kind {
 }
 
 impl PaceArgs {
-    pub(crate) fn manner(self, again: Again, nil: &'static str) -> Manner {
+    pub(crate) fn manner(self, again: Again, nil: &'static str, sources: Vec<Source>) -> Manner {
         let Self { batch, rate, count, reconnect } = self;
-        Manner { batch: batch as usize, rate, count, reconnect, again, nil }
+        Manner { batch: batch as usize, rate, count, reconnect, again, nil, sources }
     }
 }
 
@@ -143,7 +144,8 @@ fn rate(text: &str) -> Result<f64, String> {
 pub(crate) async fn run(args: ProduceArgs) -> Result<Exit> {
     args.check()?;
     let target = args.server.target()?;
-    let mut link = Link::connect(&target, &Options::default()).await?;
+    let options = options()?;
+    let mut link = Link::connect(&target, &options).await?;
     check_kind(&mut link, args.kind, args.name.as_bytes()).await?;
     let (quiet, pace) = (args.quiet, args.pace);
     let once = match args.producer_id.clone() {
@@ -152,25 +154,32 @@ pub(crate) async fn run(args: ProduceArgs) -> Result<Exit> {
     };
     let again = if once.is_some() { Again::Recognised } else { Again::Doubled };
     let interrupt = Interrupt::listen()?;
-    let manner = pace.manner(again, "there is no such stream, and --nomkstream creates none");
+    let nil = "there is no such stream, and --nomkstream creates none";
+    let manner = pace.manner(again, nil, input::sources(&args));
     // Where stdin is read, somebody may be typing.
     let has_bar = !quiet && !args.file.is_empty() && args.file.iter().all(|file| file.as_os_str() != "-");
-    let progress = if has_bar { Progress::start("acknowledged", pace.count) } else { Progress::silent() };
+    let progress = match (pace.count, input::size_bytes(&args)) {
+        _ if !has_bar => Progress::silent(),
+        (None, Some(bytes)) => Progress::through("acknowledged", bytes),
+        (count, _) => Progress::start("acknowledged", count),
+    };
     if !quiet && args.reads_stdin() && io::stdin().is_terminal() {
         say("reading messages, one a line; Ctrl-D ends");
     }
-    let mut sending = Sending::new(target, link, interrupt, manner, progress);
+    let mut sending = Sending::new((target, options), link, interrupt, manner, progress);
     let sent = if pace.count == Some(0) { Ok(()) } else { sending.run(input::start(args, once), |_| ()).await };
     sending.end_progress();
+    let exit = match sent {
+        Ok(()) => sending.exit(),
+        // What was sent before the input broke off is there.
+        Err(failure) if sending.has_acknowledged() => failure.after_a_part().report(),
+        Err(failure) => failure.report(),
+    };
+    sending.tell_failed();
     if !quiet {
         say(&sending.summary());
     }
-    match sent {
-        Ok(()) => Ok(sending.exit()),
-        // What was sent before the input broke off is there.
-        Err(failure) if sending.has_acknowledged() => Err(failure.after_a_part()),
-        Err(failure) => Err(failure),
-    }
+    Ok(exit)
 }
 
 /// Refuses a key of the other kind before anything is read. A cluster's other node has no say in it, and a user who may not ask is not
@@ -211,6 +220,14 @@ impl ProduceArgs {
             }
             (Kind::Stream, _) if self.right => {
                 Err(Failure::usage("a stream has one end to add to; --right is for queues"))
+            }
+            _ if !self.reads_input() && self.messages.iter().any(|message| message == "-") => {
+                let failure = Failure::usage("`-` is stdin, and does not go with other messages");
+                Err(failure.hint("on stdin, a line with a `-` is a message like any other"))
+            }
+            _ if field.iter().filter(|field| !field.as_bytes().contains(&b'=')).count() > 1 => {
+                let failure = Failure::usage("a message is in one field, and --field names two for it");
+                Err(failure.hint("NAME=VALUE adds a field with that value"))
             }
             _ if self.form.csv && !self.reads_input() => {
                 Err(Failure::usage("arguments are messages by themselves; --csv is for --file and stdin"))

@@ -21,14 +21,15 @@ use rbq_resp::Value;
 use tokio::time::sleep;
 
 use super::{End, QueueName};
-use crate::cmd::keyspace::kind::{Kind, expect, type_of};
+use crate::cmd::keyspace::kind::{Kind, expect, shown, type_of};
 use crate::cmd::keyspace::messages::LookArgs;
 use crate::duration;
 use crate::exit::Exit;
 use crate::facts::{array, number, unexpected};
-use crate::failure::{Result, say};
+use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
+use crate::reader::Reader;
 use crate::records::{Column, OutputArgs, column};
 use crate::servers::{Servers, all};
 
@@ -66,7 +67,9 @@ pub(super) async fn run(args: TailArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;
     let key = args.name.key();
     // A queue that is empty is not there; who follows it waits for its first message.
-    if !(args.follow && type_of(&mut servers, &key).await? == "none") {
+    if args.follow && type_of(&mut servers, &key).await? == "none" {
+        say(&format!("there is no queue `{}` yet; waiting for its first message", shown(&key)));
+    } else {
         expect(&mut servers, &key, Kind::Queue, "tail").await?;
     }
     let mut records = args.output.records(COLUMNS);
@@ -83,10 +86,12 @@ pub(super) async fn run(args: TailArgs) -> Result<Exit> {
     let every = duration::shown(args.every);
     say(&format!("looking every {every}; what is taken between two looks, or by a consumer that waits, is not seen"));
     let mut interrupt = Interrupt::listen()?;
+    let mut reader = Reader::of_stdout();
     loop {
         tokio::select! {
             () = sleep(args.every) => {}
             () = interrupt.pressed() => break,
+            () = reader.gone() => return Err(Failure::ClosedPipe),
         }
         let now = Seen::look(&mut servers, &key, args.take, WINDOW).await?;
         let (arrived, is_all) = now.since(&seen);

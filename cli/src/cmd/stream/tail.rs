@@ -1,21 +1,27 @@
 //! `rbq stream tail`: the newest entries, and with `-f` each that is added, by a plain `XREAD` that belongs to no group.
 
+use std::time::Duration;
+
 use clap::Args;
 use rbq_client::Request;
 
 use super::{ENTRY, StreamName, entry, peek};
-use crate::cmd::keyspace::kind::{Kind, expect, type_of};
+use crate::cmd::keyspace::kind::{Kind, expect, shown, type_of};
 use crate::cmd::keyspace::messages::LookArgs;
 use crate::entries;
 use crate::exit::Exit;
-use crate::failure::Result;
+use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
+use crate::reader::Reader;
 use crate::records::OutputArgs;
 use crate::servers::Servers;
 
 /// Entries taken at a time: more are asked for at once.
 const PAGE: &str = "100";
+
+/// The longest wait of one question: a server that hangs answers none.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Show the newest entries, and follow what is added
 #[derive(Debug, Clone, Args)]
@@ -40,8 +46,9 @@ pub(super) async fn run(args: TailArgs) -> Result<Exit> {
     let mut servers = Servers::connect(&args.server).await?;
     let key = args.name.key();
     // Who follows a stream that is not there waits for its first entry.
-    let is_there = !(args.follow && type_of(&mut servers, &key).await? == "none");
-    if is_there {
+    if args.follow && type_of(&mut servers, &key).await? == "none" {
+        say(&format!("there is no stream `{}` yet; waiting for its first entry", shown(&key)));
+    } else {
         expect(&mut servers, &key, Kind::Stream, "tail").await?;
     }
     let mut records = args.output.records(ENTRY);
@@ -58,12 +65,15 @@ pub(super) async fn run(args: TailArgs) -> Result<Exit> {
     records.flush()?;
     let mut after = there.last().map_or_else(|| "0-0".to_owned(), |entry| entry.id.to_string());
     let mut interrupt = Interrupt::listen()?;
+    let mut reader = Reader::of_stdout();
     let link = servers.of(&key).await?;
     loop {
-        let read = Request::from(["XREAD", "COUNT", PAGE, "BLOCK", "0", "STREAMS"]).arg(&key).arg(&after);
+        let wait_ms = WAIT_MAX.as_millis().to_string();
+        let read = Request::from(["XREAD", "COUNT", PAGE, "BLOCK", &wait_ms, "STREAMS"]).arg(&key).arg(&after);
         let reply = tokio::select! {
-            reply = link.call(read) => reply?,
+            reply = link.call_waiting(read, WAIT_MAX) => reply?,
             () = interrupt.pressed() => break,
+            () = reader.gone() => return Err(Failure::ClosedPipe),
         };
         for found in entries::read_of_one_stream(reply)? {
             records.add(entry(&found, args.look))?;

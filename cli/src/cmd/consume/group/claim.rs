@@ -66,6 +66,7 @@ impl Group {
         let claimed = no_error(claimed)?;
         if is_empty(&claimed) {
             self.attempts.undo(&mut self.control, &id, &note, &before).await?;
+            self.note_deletion(&id).await?;
             return Ok(None);
         }
         if !is_dead {
@@ -73,6 +74,7 @@ impl Group {
             if message.is_none() {
                 // Deleted: older servers leave it pending, and nobody will ever see it.
                 self.acknowledge(&[&id]).await?;
+                self.deleted.push(id);
             }
             return Ok(message);
         }
@@ -82,6 +84,18 @@ impl Group {
             self.bury(&message, "max-deliver", "").await?;
         }
         Ok(None)
+    }
+
+    /// An entry that is not to be had: somebody else has it, or is done with it, or (since Redis 7.0) XCLAIM has found it deleted.
+    async fn note_deletion(&mut self, id: &str) -> Result<()> {
+        if !self.pending(Request::default().args([id, id, "1"])).await?.is_empty() {
+            return Ok(());
+        }
+        let entry = self.control.call(Request::new("XRANGE").arg(&self.key).args([id, id])).await?;
+        if matches!(&entry, Value::Array(entries) if entries.is_empty()) {
+            self.deleted.push(id.to_owned());
+        }
+        Ok(())
     }
 
     /// Done with, and so is what was noted of them, in one step.

@@ -20,6 +20,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rbq_client::{Error, Link, Request};
 use rbq_resp::Value;
+use tokio::time::Instant;
 
 use super::attempts::{Attempts, NO_NOTES};
 use super::history::History;
@@ -34,6 +35,9 @@ use crate::moment::{Position, now_ms};
 
 /// Pending entries looked at in one go.
 const PENDING_PAGE: usize = 100;
+
+/// IDs in one line on stderr.
+const DELETED_TOLD_MAX: usize = 20;
 
 /// A membership.
 #[derive(Debug)]
@@ -60,6 +64,10 @@ pub(super) struct Group {
     /// The newest that came.
     newest: String,
     answer: Option<Value>,
+    /// Until when the server may wait before it answers.
+    due: Instant,
+    /// Entries that were pending and are deleted.
+    deleted: Vec<String>,
     attempts: Attempts,
 }
 
@@ -108,14 +116,17 @@ impl Group {
             consumer,
             dlq,
             ack: args.ack,
-            ack_wait_ms: args.policy.ack_wait.as_millis() as u64,
-            deliveries_max: args.policy.max_deliver,
+            ack_wait_ms: args.policy.ack_wait().as_millis() as u64,
+            deliveries_max: args.policy.max_deliver(),
             look,
             claiming: None,
             newest: "0-0".to_owned(),
             answer: None,
+            due: Instant::now(),
+            deleted: Vec::new(),
             attempts,
         };
+        source::check_letters(&mut joined.control, &joined.dlq).await?;
         joined.check_rights().await?;
         if let Some(behind) = joined.create.clone() {
             joined.create_group(&behind).await?;
@@ -222,9 +233,23 @@ impl Group {
             Some((_, Some(fields))) => Ok(Some(fields)),
             _ => {
                 self.acknowledge(&[id]).await?;
+                self.deleted.push(id.to_owned());
                 Ok(None)
             }
         }
+    }
+
+    /// What was to be delivered once more and is not there any more is nobody's, and no reason to be silent.
+    fn tell_deleted(&mut self) {
+        let deleted = std::mem::take(&mut self.deleted);
+        if deleted.is_empty() {
+            return;
+        }
+        let (count, plural) = (deleted.len(), if deleted.len() == 1 { "y was" } else { "ies were" });
+        let more =
+            if count > DELETED_TOLD_MAX { format!(" and {} more", count - DELETED_TOLD_MAX) } else { String::new() };
+        let ids = deleted[..count.min(DELETED_TOLD_MAX)].join(", ");
+        say(&format!("{count} pending entr{plural} deleted before anybody acknowledged: {ids}{more}"));
     }
 
     /// The entry of an XCLAIM, if it was to be had, with the attempts before this one.
@@ -236,6 +261,41 @@ impl Group {
     fn deliver(&self, id: String, fields: Vec<Field>, delivery: u64, mut history: History) -> Message {
         history.add(Attempt { consumer: Bytes::copy_from_slice(&self.consumer), at_ms: now_ms() });
         Message { kind: Kind::Stream, id, fields, delivery, history, at_ms: now_ms() }
+    }
+
+    /// Up to so many that are to be had, page by page.
+    async fn adopt_pages(&mut self, count: u64, held: &[Arc<Message>], adopted: &mut Vec<Message>) -> Result<()> {
+        loop {
+            let begun = self.look.clone();
+            let page = self.page().await?;
+            let all = page.len() < PENDING_PAGE;
+            for mut pending in page {
+                let is_others_to_acknowledge =
+                    pending.consumer == self.consumer && self.ack == Ack::Manual && matches!(begun, Look::All(_));
+                let is_held = |message: &Message| message.id == pending.id;
+                if held.iter().any(|message| is_held(message))
+                    || adopted.iter().any(is_held)
+                    || is_others_to_acknowledge
+                {
+                    continue;
+                }
+                pending.deliveries = self.heard(&pending, &begun);
+                if let Some(message) = self.take_over(pending).await? {
+                    if matches!(begun, Look::Own { .. }) {
+                        self.newest.clone_from(&message.id);
+                    }
+                    adopted.push(message);
+                }
+                if adopted.len() as u64 == count {
+                    // The rest of the page is looked at again.
+                    self.look = begun;
+                    return Ok(());
+                }
+            }
+            if all && matches!(begun, Look::All(_)) {
+                return Ok(());
+            }
+        }
     }
 
     /// Whether an entry is still ours, and how often it was delivered.
@@ -272,12 +332,13 @@ impl Source for Group {
         if self.ack == Ack::None {
             request.push("NOACK");
         }
+        self.due = Instant::now() + wait.unwrap_or_default();
         self.link.queue(&request.arg("STREAMS").arg(&self.key).arg(">"));
         Ok(self.link.flush().await?)
     }
 
     async fn answered(&mut self) -> Result<()> {
-        self.answer = Some(super::reply(&mut self.link).await?);
+        self.answer = Some(self.link.reply_due(self.due).await?);
         Ok(())
     }
 
@@ -318,44 +379,23 @@ impl Source for Group {
     }
 
     async fn adopt(&mut self, count: u64, held: &[Arc<Message>], adopted: &mut Vec<Message>) -> Result<()> {
-        loop {
-            let begun = self.look.clone();
-            let page = self.page().await?;
-            let all = page.len() < PENDING_PAGE;
-            for mut pending in page {
-                let is_others_to_acknowledge =
-                    pending.consumer == self.consumer && self.ack == Ack::Manual && matches!(begun, Look::All(_));
-                let is_held = |message: &Message| message.id == pending.id;
-                if held.iter().any(|message| is_held(message))
-                    || adopted.iter().any(is_held)
-                    || is_others_to_acknowledge
-                {
-                    continue;
-                }
-                pending.deliveries = self.heard(&pending, &begun);
-                if let Some(message) = self.take_over(pending).await? {
-                    if matches!(begun, Look::Own { .. }) {
-                        self.newest.clone_from(&message.id);
-                    }
-                    adopted.push(message);
-                }
-                if adopted.len() as u64 == count {
-                    // The rest of the page is looked at again.
-                    self.look = begun;
-                    return Ok(());
-                }
-            }
-            if all && matches!(begun, Look::All(_)) {
-                return Ok(());
-            }
-        }
+        let outcome = self.adopt_pages(count, held, adopted).await;
+        self.tell_deleted();
+        outcome
     }
 
     async fn again(&mut self, message: &Message) -> Result<Option<Message>> {
         let delivery = (message.delivery + 1).to_string();
         // The number is given, so that what is asked for twice counts once.
         let Some(claimed) = self.claim_ours(message, &["RETRYCOUNT", &delivery]).await? else { return Ok(None) };
-        self.delivered(claimed, message.delivery + 1, message.history.clone())
+        let again = self.delivered(claimed, message.delivery + 1, message.history.clone())?;
+        if again.is_none() {
+            // Older servers leave it pending.
+            self.acknowledge(&[&message.id]).await?;
+            self.deleted.push(message.id.clone());
+            self.tell_deleted();
+        }
+        Ok(again)
     }
 
     async fn done(&mut self, messages: &mut Vec<Arc<Message>>) -> Result<()> {

@@ -29,7 +29,7 @@ impl<S: Source> Shift<S> {
             self.tell_lost(&error);
             match self.outage.pause(&mut self.interrupt).await {
                 Pause::Over => {}
-                Pause::GivenUp => return Err(error.into()),
+                Pause::GivenUp => return Err(self.outage.verdict(error).into()),
                 Pause::Interrupted => {
                     self.is_stopping = true;
                     self.tell_what_is_unfinished();
@@ -46,8 +46,8 @@ impl<S: Source> Shift<S> {
             say(again);
         }
         self.let_go(gone);
-        let now = Instant::now();
-        (self.next_look, self.last_message) = (now, now);
+        self.next_look = Instant::now();
+        self.end_silence();
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use super::super::select::Matcher;
 use super::apart::{Reach, reach};
 use super::job::{Keys, Spec};
 use super::ledger::Ledger;
-use super::route::{Case, Facts, Rules, Skip, Way};
+use super::route::{Case, Facts, Rules, Skip, Way, Wish};
 use crate::consent::Plan;
 use crate::deadletter::DeadLetter;
 use crate::failure::Result;
@@ -67,10 +67,17 @@ pub(super) async fn survey(
 /// The cases of a page: the entries that are meant, and what is meant for them.
 pub(super) fn cases(page: Vec<entries::Entry>, matcher: &Matcher, rules: &Rules, ledger: &Ledger) -> Vec<Case> {
     let case = |entry: entries::Entry| match DeadLetter::decode(&entry.fields) {
-        Ok(letter) => matcher.takes(entry.id, &letter).then(|| {
-            let redrives = ledger.redrives(&letter);
-            rules.case(entry, Some(letter), redrives)
-        }),
+        Ok(letter) => match matcher.judge(entry.id, &letter) {
+            Ok(false) => None,
+            Ok(true) => {
+                let redrives = ledger.redrives(&letter);
+                Some(rules.case(entry, Some(letter), redrives))
+            }
+            // Whether it is meant cannot be told: it stays, and is counted among what stays.
+            Err(why) => {
+                Some(Case { entry, letter: Some(letter), wish: Wish::Stay(Skip::Change(why)), payload: Vec::new() })
+            }
+        },
         Err(_) => matcher.takes_entry(&entry).then(|| rules.case(entry, None, 0)),
     };
     page.into_iter().filter_map(case).collect()

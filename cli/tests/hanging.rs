@@ -1,0 +1,95 @@
+//! A server that is there and does not answer: it is said, and it ends as a lost connection does.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command};
+
+use rbq_client::{Client, Value};
+use support::{Oracle, ask, client, rbq, run, start, text, until};
+
+/// Long enough for a server that is not stopped, on a machine with much else to do.
+const TIMEOUT: &str = "3s";
+
+fn command(oracle: &Oracle, args: &[&str]) -> Command {
+    let mut command = rbq(args);
+    command.env("RBQ_URL", oracle.url()).env("RBQ_TIMEOUT", TIMEOUT);
+    command
+}
+
+/// The process of a server.
+async fn process(control: &Client) -> String {
+    let info = ask(control, "info server").await;
+    let info = String::from_utf8_lossy(info.as_bytes().unwrap()).into_owned();
+    info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap().to_owned()
+}
+
+fn signal(process: &str, name: &str) {
+    assert!(Command::new("kill").args([name, process]).status().unwrap().success());
+}
+
+/// Until so many connections are there that say this of themselves.
+async fn until_there(control: &Client, what: &str, count: usize) {
+    let is_there = |list: &Value| String::from_utf8_lossy(list.as_bytes().unwrap()).matches(what).count() == count;
+    until(control, "client list", is_there).await;
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_server_that_hangs_says_so_and_ends_with_5() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    let at_once = ["--reconnect", "0s"];
+    run(&mut command(&oracle, &["produce", "stream", "events", "-q", "x"]), b"");
+    ask(&control, "xgroup create events h $").await;
+    let mut children: Vec<(&[&str], Child)> = Vec::new();
+    for (args, more, sign, count) in [
+        (&["consume", "stream", "events"][..], &at_once[..], "cmd=xread ", 1),
+        (&["consume", "stream", "events", "-g", "g", "--create"], &at_once, "cmd=xreadgroup", 1),
+        (&["consume", "queue", "jobs", "-q"], &at_once, "cmd=blmove", 1),
+        (&["sub", "news"], &[], " sub=1 ", 1),
+        (&["stream", "tail", "events", "-f"], &[], "cmd=xread ", 2),
+        (&["queue", "tail", "jobs", "-f"], &[], "cmd=exec", 1),
+        (&["group", "lag", "events", "--watch", "10ms"], &[], "cmd=xinfo", 1),
+    ] {
+        children.push((args, start(&mut command(&oracle, &[args, more].concat()))));
+        until_there(&control, sign, count).await;
+    }
+    let server = process(&control).await;
+    signal(&server, "-STOP");
+    for (args, child) in children {
+        let said = text(&child.wait_with_output().unwrap());
+        assert!(said.starts_with("exit 5\n"), "{args:?}: {said}");
+        assert!(said.contains("err| no answer from the server for 1s\n"), "{args:?}: {said}");
+        assert!(said.contains("err| error: no reply within 3s\n"), "{args:?}: {said}");
+    }
+    signal(&server, "-CONT");
+}
+
+#[tokio::test]
+async fn a_producer_goes_on_when_the_server_does() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    let server = process(&control).await;
+    let mut child = start(&mut command(&oracle, &["produce", "queue", "jobs"]));
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    stdin.write_all(b"one\n").unwrap();
+    until(&control, "llen jobs", |length| *length == Value::Integer(1)).await;
+    signal(&server, "-STOP");
+    stdin.write_all(b"two\n").unwrap();
+    let mut said = String::new();
+    while !said.contains("trying to reach it") {
+        assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    signal(&server, "-CONT");
+    stdin.write_all(b"three\n").unwrap();
+    drop(stdin);
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
+    assert!(
+        said.starts_with("no answer from the server for 1s\nno reply within 3s; trying to reach it for 30s"),
+        "{said}"
+    );
+    assert!(said.ends_with("connected again\nsent 3, acknowledged 3, failed 0\n"), "{said}");
+}
