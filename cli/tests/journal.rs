@@ -256,6 +256,7 @@ fn damage_is_found_refused_and_repaired_and_the_originals_are_kept() {
     err|   drop  `segment-0000000000000001.log`: 16772880 bytes from byte 4336 on, with records from 3 on (the checksum of a batch's records does not fit)
     err|   keep  everything up to position 2
     err| kept as `DIR/rbq-data/aside-1-segment-0000000000000001.log`
+    err| kept as `DIR/rbq-data/aside-1-durable`
     err| repaired: a start accepts it now
     ");
     assert_eq!(fs::read(data.join("aside-1-segment-0000000000000001.log")).unwrap(), damaged);

@@ -115,7 +115,7 @@ fn a_clients_certificate_may_be_of_any_version_and_must_fit_its_key() {
         shown(&run(&mut rbq(&args), b""), &oracle).replace(&wrong, "server.key").replace(&ca, "ca.pem")
     };
     assert_snapshot!(play(&cert, &wrong), @r"
-    exit 4
+    exit 1
     err| error: `server.key` is not the key of the client certificate: it belongs to another certificate
     ");
     if make_version_1(&certificates) {

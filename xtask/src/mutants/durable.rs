@@ -33,8 +33,8 @@ pub const DURABLE: &[Mutant] = &[
     },
     Mutant {
         file: "crates/journal/src/log.rs",
-        before: "if self.shared.options.faults.ack_before_sync() && self.shared",
-        after: "if self.shared",
+        before: "        if self.shared.options.faults.ack_before_sync() {",
+        after: "        if self.synced < self.written {",
         breaks: "records are told to be durable when they are written",
     },
     Mutant {

@@ -18,6 +18,7 @@ use crate::cmd::dlq::keys::{QUARANTINE, beside, is_named_so};
 use crate::cmd::keyspace::find::search;
 use crate::cmd::keyspace::groups::{self, COUNT_MAX};
 use crate::cmd::keyspace::kind::{Kind, shown, type_of};
+use crate::cmd::keyspace::own::is_own;
 use crate::deadletter::{SUFFIX, is_marked};
 use crate::duration;
 use crate::entries;
@@ -93,7 +94,8 @@ impl Look<'_> {
         if self.args.thresholds.length().is_set() {
             let queues = search(self.servers, Kind::Queue, None, usize::MAX).await?;
             is_cut |= queues.is_cut;
-            keys.extend(queues.keys);
+            // What a consumer has in hand is no queue.
+            keys.extend(queues.keys.into_iter().filter(|key| !is_own(Kind::Queue, key)));
         }
         if is_cut {
             self.unknown("there are more keys than are looked at; name some with --key");

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use rbq_journal::repair_plan;
+use rbq_journal::{OpenError, repair_plan};
 
 use crate::consent::{About, Answer, ConsentArgs, Plan};
 use crate::exit::Exit;
@@ -27,7 +27,13 @@ pub(super) fn run(args: &RepairArgs) -> Result<Exit> {
         return Err(Failure::new(format!("`{}` is in use by {holder}", args.dir.display()))
             .hint("a journal is repaired while no server runs on it: stop the server first"));
     }
-    let plan = repair_plan(directory)?;
+    let plan = repair_plan(directory).map_err(|error| match error {
+        // A repair that is refused does not lead to a repair.
+        damage @ OpenError::Corrupt { .. } => Failure::from(damage).hint(
+            "nothing of it can be kept: there is no snapshot, and the log's beginning cannot be read; `rbq restore` starts from a backup",
+        ),
+        other => other.into(),
+    })?;
     let Some(refusal) = plan.refusal() else {
         say(&format!("nothing to repair: a start accepts it, up to position {}", plan.keeps()));
         return Ok(Exit::Done);

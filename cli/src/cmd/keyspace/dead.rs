@@ -3,12 +3,12 @@
 //! Under other names (`--dlq`) only a look at every key finds them, which `rbq dlq` does and one line of many is not worth. So the
 //! line says where it has looked.
 
-use rbq_client::Request;
+use rbq_client::{Error, Request};
 
 use super::kind::shown;
 use crate::deadletter::SUFFIX;
 use crate::facts::number;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::records::Cell;
 use crate::servers::Servers;
 
@@ -21,7 +21,14 @@ pub(crate) async fn by_name(servers: &mut Servers, key: &[u8]) -> Result<Cell> {
     let tagged = [b"{", key, b"}", SUFFIX.as_bytes()].concat();
     let mut found: Vec<(u64, String)> = Vec::new();
     for name in [&plain, &tagged] {
-        let length = number(&servers.look(name, Request::new("XLEN").arg(name)).await?).unwrap_or(0);
+        let reply = match servers.look(name, Request::new("XLEN").arg(name)).await {
+            // The key is there, and only the node where its dead letters would be is not.
+            Err(Failure::Server(Error::Connect { .. })) => {
+                return Ok(Cell::none().with_text(format!("unknown: the node of {} is not to be reached", shown(name))));
+            }
+            reply => reply?,
+        };
+        let length = number(&reply).unwrap_or(0);
         if length > 0 {
             found.push((length, shown(name)));
         }
