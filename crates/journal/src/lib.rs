@@ -68,6 +68,7 @@ mod error;
 mod fault;
 mod fields;
 mod gather;
+mod headers;
 mod identity;
 mod journal;
 mod log;
@@ -111,7 +112,7 @@ pub use options::{
     SEGMENT_FIRST_BYTES, SEGMENTS_OF_A_SIZE, Sizes,
 };
 pub use recover::{RecoveryReport, TornTail};
-pub use repair::{Dropped, Plan, repair_plan};
+pub use repair::{Dropped, Plan, Rebuilt, repair_plan};
 pub use replay::Replay;
 pub use shelf::Purpose;
 pub use snapshot_read::{Section, SnapshotReader};

@@ -8,6 +8,7 @@ mod crashes;
 mod flips;
 mod founding;
 mod full;
+mod headers;
 mod mutants;
 mod refusals;
 mod threads;
