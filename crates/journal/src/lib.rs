@@ -12,11 +12,11 @@
 //! # let path = scratch.path();
 //! let directory = Arc::new(Directory::create(path)?);
 //! let options = Options::new(1, Identity { cluster: 1, node: 1 });
-//! let opened = Journal::open(directory, options)?;
-//! for record in opened.records {
+//! let mut opened = Journal::open(directory, options)?;
+//! for record in opened.records() {
 //!     let (_number, _bytes) = record?; // apply it
 //! }
-//! let journal = opened.journal;
+//! let (journal, _report) = opened.begin()?; // up to here nothing was changed
 //! journal.admit(5, Purpose::Add)?; // is there room? then apply, then:
 //! let number = journal.append(b"hello");
 //! assert!(journal.wait_synced(number)); // a server waits for `open_upto()` instead, and blocks nobody
@@ -65,6 +65,7 @@ mod directory;
 mod draft;
 mod dump;
 mod error;
+mod examine;
 mod fault;
 mod fields;
 mod gather;

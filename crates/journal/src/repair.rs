@@ -13,13 +13,14 @@ use std::sync::Arc;
 
 use crate::chance::Chance;
 use crate::error::OpenError;
+use crate::examine::lock;
 use crate::fault::Faults;
 use crate::headers::{self, Segment, Standing};
 use crate::identity;
 use crate::log::{Place, begin};
 use crate::names;
 use crate::options::{Identity, Lsn};
-use crate::recover::{copy_batches, lock};
+use crate::recover::copy_batches;
 use crate::segment::{self, Use};
 use crate::shelf::Spare;
 use crate::slot::{self, Note, Slots, snapshot_number};

@@ -48,9 +48,9 @@ fn options_with(bell: &Arc<Bell>) -> Options {
 }
 
 fn open(disk: &SimStorage, options: Options) -> (Journal, Vec<Vec<u8>>) {
-    let opened = Journal::open(Arc::new(disk.clone()), options).unwrap();
-    let records = opened.records.map(|record| record.unwrap().1.to_vec()).collect();
-    (opened.journal, records)
+    let mut opened = Journal::open(Arc::new(disk.clone()), options).unwrap();
+    let records = opened.records().map(|record| record.unwrap().1.to_vec()).collect();
+    (opened.begin().unwrap().0, records)
 }
 
 #[test]
