@@ -103,7 +103,7 @@ pub use copy::{CopyReport, restore};
 pub use directory::Directory;
 pub use draft::Draft;
 pub use dump::{Dumped, dump};
-pub use error::{Fatal, Full, HINT, OpenError, SnapshotError};
+pub use error::{Fatal, Full, HINT, OpenError, SnapshotError, said};
 #[doc(hidden)]
 pub use fault::Faults;
 pub use journal::{Figures, Journal, Opened};

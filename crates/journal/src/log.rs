@@ -81,10 +81,7 @@ pub(crate) struct DueSync {
 
 impl DueSync {
     pub(crate) fn make(&self) -> Result<(), Fatal> {
-        if !self.faults.skip_fsync() {
-            self.file.sync_data()?;
-        }
-        Ok(())
+        Ok(sync(&self.file, self.faults)?)
     }
 }
 
@@ -355,9 +352,7 @@ impl Log {
     }
 
     fn sync(&mut self) -> Result<(), Fatal> {
-        if !self.shared.options.faults.skip_fsync() {
-            self.active.file.sync_data()?;
-        }
+        sync(&self.active.file, self.shared.options.faults)?;
         self.note_synced(self.chain.sequence - 1, self.written);
         Ok(())
     }
@@ -385,6 +380,11 @@ impl Log {
         self.shared.shelf.set_active(self.active.capacity - self.active.at, self.active.capacity);
         Ok(true)
     }
+}
+
+/// Makes what is written to a segment's file durable.
+pub(crate) fn sync(file: &NamedFile, faults: Faults) -> Result<(), IoFailure> {
+    if faults.skip_fsync() { Ok(()) } else { file.sync_data() }
 }
 
 /// A segment's place in the log.

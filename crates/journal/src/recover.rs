@@ -20,7 +20,7 @@ use crate::error::{IoFailure, OpenError};
 use crate::examine::{Examined, examine};
 use crate::fault::Faults;
 use crate::identity;
-use crate::log::{Active, Log, Place, begin};
+use crate::log::{Active, Log, Place, begin, sync};
 use crate::names;
 use crate::options::{Identity, Lsn, Options};
 use crate::segment::{self, Use};
@@ -317,10 +317,6 @@ pub(crate) fn copy_batches(
 
 /// So much is gathered before it is written.
 const COPY_BYTES: usize = 1 << 20;
-
-fn sync(file: &crate::store::NamedFile, faults: Faults) -> Result<(), IoFailure> {
-    if faults.skip_fsync() { Ok(()) } else { file.sync_data() }
-}
 
 /// A file for the copy: a prepared one, or a new one of the usual size; `None` on a full disk.
 fn fresh_file(shelf: &Shelf, usual: u64, end: u64) -> Result<Option<Spare>, OpenError> {
