@@ -440,9 +440,9 @@ fn write_log(shared: &Shared, log: &Mutex<Log>) {
                 shared.let_appenders_gather(shared.written() - before, taken);
             }
             Ok(Turn::Worked) => {}
-            Ok(Turn::NeedsSegment) => match (shared.stop_wanted(), shared.shelf.refused()) {
-                (Some(_), Some(full)) => break Err(no_room_to_finish(shared, &full)),
-                _ => shared.shelf.wait_for_ready(RETRY_EVERY_MS, || shared.stop_wanted() == Some(Stop::Abandon)),
+            Ok(Turn::NeedsSegment) => match rotate(shared, log) {
+                Ok(()) => {}
+                Err(fatal) => break Err(fatal),
             },
             Ok(Turn::Idle { again_in_ms }) => match shared.stop_wanted() {
                 Some(Stop::Finish) => break log.lock().finish(),
@@ -452,6 +452,22 @@ fn write_log(shared: &Shared, log: &Mutex<Log>) {
         }
     };
     shared.has_ended(result.as_ref().err());
+}
+
+/// Goes on in the next segment, or waits for a file to make it of.
+fn rotate(shared: &Shared, log: &Mutex<Log>) -> Result<(), Fatal> {
+    let rotation = log.lock().rotation();
+    let rotated = rotation.make()?;
+    if log.lock().enter(rotated, shared.elapsed_ms()) {
+        return Ok(());
+    }
+    match (shared.stop_wanted(), shared.shelf.refused()) {
+        (Some(_), Some(full)) => Err(no_room_to_finish(shared, &full)),
+        _ => {
+            shared.shelf.wait_for_ready(RETRY_EVERY_MS, || shared.stop_wanted() == Some(Stop::Abandon));
+            Ok(())
+        }
+    }
 }
 
 /// Nothing that was acknowledged is lost; but what was appended last is, and whoever closes should know.

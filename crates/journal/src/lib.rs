@@ -79,6 +79,7 @@ mod options;
 mod recover;
 mod repair;
 mod replay;
+mod rotation;
 mod segment;
 mod shared;
 mod shelf;

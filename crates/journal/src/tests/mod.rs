@@ -11,6 +11,7 @@ mod full;
 mod headers;
 mod mutants;
 mod refusals;
+mod rotations;
 mod threads;
 mod tools;
 mod world;

@@ -218,15 +218,14 @@ fn an_appender_that_may_stay_syncs_itself_where_that_is_quick() {
             seen.lock().push(thread::current().id() == here);
         }
     })));
-    for _ in 0..1000 {
+    // As often as it takes until the disk is known to be quick, on a busy machine too.
+    while !syncs.lock().contains(&true) {
         let lsn = journal.append_quietly(b"record", 0);
         journal.drive_and_stay();
         assert!(journal.wait_synced(lsn));
     }
     disk.observe(None);
-    let syncs = syncs.lock();
-    assert!(!syncs[0], "the disk is not known yet");
-    assert!(syncs.contains(&true));
+    assert!(!syncs.lock()[0], "the disk is not known yet");
 }
 
 #[test]

@@ -85,7 +85,11 @@ pub(super) fn turn_and_sync(log: &mut Log, now_ms: u64) -> Result<Turn, Fatal> {
         due.make()?;
         log.settle(&due, now_ms);
     }
-    Ok(turn)
+    if turn != Turn::NeedsSegment {
+        return Ok(turn);
+    }
+    let rotated = log.rotation().make()?;
+    Ok(if log.enter(rotated, now_ms) { Turn::Worked } else { turn })
 }
 
 /// A start, compared with the model: what came back is a prefix of what was appended, and at least so much.
@@ -252,7 +256,13 @@ impl World {
             self.log.settle(&due, self.now_ms);
         }
         if turn == Turn::NeedsSegment {
-            self.shared.shelf.prepare();
+            let rotation = self.log.rotation();
+            self.write_meanwhile()?;
+            let rotated = rotation.make()?;
+            self.write_meanwhile()?;
+            if !self.log.enter(rotated, self.now_ms) {
+                self.shared.shelf.prepare();
+            }
         }
         Ok(())
     }
