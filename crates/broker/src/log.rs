@@ -125,6 +125,7 @@ impl OpLog {
         self.encodes = false;
         self.gating = Gating::Open;
         self.records.clear();
+        self.open = None;
         self.newest = Vec::new();
     }
 
