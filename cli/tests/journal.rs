@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
@@ -312,6 +313,28 @@ fn a_flipped_bit_in_a_segments_header_costs_nothing_in_a_repair() {
     assert!(tool(&dir, &["journal", "check", path]).starts_with("exit 0\n"));
     let server = Server::start(dir.path());
     assert_eq!(server.play(&["cli"], "llen mail\nselect 3\nxlen s\n"), "exit 0\nout| 2\nout| OK\nout| 1\n");
+}
+
+#[test]
+fn a_server_that_refuses_to_start_has_changed_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    assert!(server.play(&["cli"], "rpush mail one\nset k v\nsave\nxadd s 5-1 name value\n").starts_with("exit 0"));
+    server.stop();
+    let files = || -> BTreeMap<PathBuf, Vec<u8>> {
+        let paths = fs::read_dir(data(&dir)).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| !path.ends_with("lock")).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    };
+    let snapshot = files().into_keys().find(|path| path.extension().is_some_and(|is| is == "rbq")).unwrap();
+    // In the middle: its ends are looked at before.
+    let middle = fs::read(&snapshot).unwrap().len() / 2;
+    flip(&snapshot, middle);
+    fs::write(data(&dir).join("snapshot-00000000000000009999.tmp"), "unfinished").unwrap();
+    let before = files();
+    let refused = server_command(dir.path()).output().unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(refused.status.code() == Some(1) && said.contains("is damaged at byte"), "{said}");
+    assert!(files() == before, "{:?}", files().keys());
 }
 
 #[test]

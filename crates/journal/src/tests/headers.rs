@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::flips::silent_world;
 use super::world::{Model, options, start};
 use crate::check::check;
@@ -204,6 +206,30 @@ fn a_log_that_began_anew_is_known_as_that_by_the_number_that_it_leaves_out() {
     assert_eq!((plan.rebuilt().len(), plan.dropped().len()), (1, 0));
     plan.carry_out().unwrap();
     assert_eq!(header_of(&disk.image(), &name), whole);
+}
+
+#[test]
+fn a_repair_of_headers_that_the_power_cuts_short_is_begun_again_and_loses_nothing() {
+    let (image, model) = long_world();
+    let names: Vec<_> = segments(&image).into_iter().map(|(name, _)| name).collect();
+    let mut damaged = write(&image, &names[2], 0, &[0; 4096]);
+    damaged.flip_bit(&names[0], 99);
+    let disk = storage(&damaged);
+    let moments: Arc<Mutex<Vec<Image>>> = Arc::default();
+    let seen = Arc::clone(&moments);
+    disk.observe(Some(Arc::new(move |image: &Image, _| seen.lock().push(image.clone()))));
+    repair_plan(Arc::clone(&disk) as _).unwrap().carry_out().unwrap();
+    disk.observe(None);
+    let all = model.appended.len() as u64;
+    let moments = moments.lock();
+    assert!(moments.len() > 6, "{}", moments.len());
+    for (moment, seed) in moments.iter().zip(0..).flat_map(|(image, at)| (0..8).map(move |n| (image, at * 8 + n))) {
+        let disk = SimStorage::of(moment.after_power_cut(seed));
+        let plan = repair_plan(Arc::new(disk.clone())).unwrap();
+        assert!(plan.dropped().is_empty(), "seed {seed}: {:?}", plan.dropped());
+        plan.carry_out().unwrap();
+        assert_eq!(start(&disk, options(1, None), &model, all).unwrap().1, all, "seed {seed}");
+    }
 }
 
 #[test]

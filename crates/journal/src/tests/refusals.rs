@@ -200,7 +200,14 @@ fn a_start_that_is_refused_has_changed_nothing() {
     let header = batch::Header { state_version: 9, ..batch::Header::decode(&bytes).unwrap().0 };
     header.encode(&mut bytes);
     file.write_at(at, &bytes).unwrap();
-    assert!(matches!(refused(&disk, &options), OpenError::Newer { found: 9, .. }));
+    assert!(matches!(refused(&disk, &options), OpenError::Newer { found: 9, what: "state machine", .. }));
+    // And one of a later format.
+    bytes[4] = 8;
+    let sealed = batch::HEADER_BYTES - 4;
+    let crc = crc32c::crc32c(&bytes[..sealed]).to_le_bytes();
+    bytes[sealed..batch::HEADER_BYTES].copy_from_slice(&crc);
+    file.write_at(at, &bytes).unwrap();
+    assert!(matches!(refused(&disk, &options), OpenError::Newer { found: 8, what: "format", .. }));
 
     let disk = SimStorage::new();
     disk.create("id").unwrap().write_at(0, b"rbq journal, format 1\nnoise\n").unwrap();
