@@ -156,8 +156,8 @@ impl OpLog {
     pub fn position(&self) -> Gate {
         match (self.gating, self.records.is_empty()) {
             (Gating::Open, _) => Gate::OPEN,
-            (Gating::Exact | Gating::Last, true) => Gate(self.taken),
-            (Gating::Exact | Gating::Last, false) => Gate(self.taken + 1),
+            (Gating::Exact | Gating::Last, true) => Gate::at(self.taken),
+            (Gating::Exact | Gating::Last, false) => Gate::at(self.taken + 1),
         }
     }
 
@@ -226,9 +226,9 @@ impl OpLog {
     /// The newest position that may have changed this key.
     pub fn gate(&self, db: u8, key: &[u8]) -> Gate {
         match self.gating {
-            Gating::Exact => Gate(self.newest[bucket(&self.hasher, db, key)]),
+            Gating::Exact => Gate::at(self.newest[bucket(&self.hasher, db, key)]),
             Gating::Open => Gate::OPEN,
-            Gating::Last => Gate(self.taken),
+            Gating::Last => Gate::at(self.taken),
         }
     }
 }

@@ -31,7 +31,17 @@ use crate::turn;
 #[derive(Default)]
 struct Line {
     waiting: VecDeque<(Gate, Arc<Conn>)>,
+    /// Those that wait for a sync where others need not: whoever is behind them would have to, too.
+    syncing: VecDeque<(Gate, Arc<Conn>)>,
     gatekeeper: Option<Waker>,
+}
+
+impl Line {
+    /// Whether somebody waits no longer. Who lined up first waits for the least, or nearly so, and nobody waits for ever for who is
+    /// in front: the log comes as far as that one wants.
+    fn has_open(&self, is_open: impl Fn(Gate) -> bool) -> bool {
+        [&self.waiting, &self.syncing].into_iter().any(|line| line.front().is_some_and(|(gate, _)| is_open(*gate)))
+    }
 }
 
 /// How far the log is, and the lines.
@@ -93,7 +103,7 @@ impl Gates {
         raise(&self.safe, progress.open_upto);
         for line in &self.lines {
             let mut line = line.lock();
-            if line.waiting.front().is_some_and(|(gate, _)| self.is_open(*gate))
+            if line.has_open(|gate| self.is_open(gate))
                 && let Some(gatekeeper) = line.gatekeeper.take()
             {
                 gatekeeper.wake();
@@ -107,7 +117,9 @@ impl Gates {
     /// Lines a connection up until `gate` is open.
     pub(crate) fn line_up(&self, conn: &Arc<Conn>, gate: Gate) {
         let mut line = self.lines[conn.io_thread].lock();
-        line.waiting.push_back((gate, conn.clone()));
+        let waits_for_sync = gate.waits_for_sync(self.synced.load(Ordering::Acquire));
+        let queue = if waits_for_sync { &mut line.syncing } else { &mut line.waiting };
+        queue.push_back((gate, conn.clone()));
         if self.is_open(gate)
             && let Some(gatekeeper) = line.gatekeeper.take()
         {
@@ -157,7 +169,7 @@ impl Gates {
     /// Ready when something was logged in this turn, or there is somebody to let go on.
     fn poll_news(&self, io_thread: usize, cx: &Context<'_>) -> Poll<()> {
         let mut line = self.lines[io_thread].lock();
-        if line.waiting.front().is_some_and(|(gate, _)| self.is_open(*gate)) || turn::has_logged() {
+        if line.has_open(|gate| self.is_open(gate)) || turn::has_logged() {
             return Poll::Ready(());
         }
         line.gatekeeper = Some(cx.waker().clone());
@@ -167,8 +179,11 @@ impl Gates {
     /// Moves those from a line who wait no longer.
     fn take_open(&self, io_thread: usize, open: &mut Vec<Arc<Conn>>) {
         let mut line = self.lines[io_thread].lock();
-        while line.waiting.front().is_some_and(|(gate, _)| self.is_open(*gate)) {
-            open.extend(line.waiting.pop_front().map(|(_, conn)| conn));
+        let Line { waiting, syncing, .. } = &mut *line;
+        for queue in [waiting, syncing] {
+            while queue.front().is_some_and(|(gate, _)| self.is_open(*gate)) {
+                open.extend(queue.pop_front().map(|(_, conn)| conn));
+            }
         }
     }
 }
