@@ -1,5 +1,7 @@
 //! What a server keeps on disk, from outside: checked, dumped, damaged, repaired, backed up and restored, with real
 //! processes and real files.
+//!
+//! It is not two files, because all of it works on directories that the same server makes, and shows them in the same words.
 #![allow(clippy::unwrap_used)]
 
 mod support;
