@@ -11,6 +11,9 @@
 //! torn-00000000000000000815-….cut   what a crash left unfinished, kept for whoever wants to look
 //! aside-…                           what a repair took away
 //! ```
+//!
+//! Invariant: a name counts only when it is exactly the one that would be written. A `segment-1.log` that somebody put there would
+//! otherwise be a second segment 1, and whatever is done to it by its number would be done to the real one.
 
 use crate::options::Lsn;
 
@@ -61,22 +64,24 @@ pub(crate) fn aside(name: &str, attempt: u32) -> String {
 }
 
 pub(crate) fn parse(name: &str) -> Name {
-    let number =
-        |prefix: &str, suffix: &str| -> Option<u64> { name.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok() };
+    let numbered = |prefix: &str, suffix: &str, written: fn(u64) -> String| -> Option<u64> {
+        let number = name.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok()?;
+        (written(number) == name).then_some(number)
+    };
     if let Some(known) = [(LOCK, Name::Lock), (ID, Name::Id), (DURABLE, Name::Durable)].iter().find(|(n, _)| *n == name)
     {
         return known.1;
     }
-    if let Some(number) = number("segment-", ".log") {
+    if let Some(number) = numbered("segment-", ".log", segment) {
         return Name::Segment(number);
     }
-    if let Some(number) = number("spare-", ".log") {
+    if let Some(number) = numbered("spare-", ".log", spare) {
         return Name::Spare(number);
     }
-    if let Some(cut) = number("snapshot-", ".rbq") {
+    if let Some(cut) = numbered("snapshot-", ".rbq", snapshot) {
         return Name::Snapshot(cut);
     }
-    if number("snapshot-", ".tmp").is_some() || name == ID_UNFINISHED {
+    if numbered("snapshot-", ".tmp", snapshot_unfinished).is_some() || name == ID_UNFINISHED {
         return Name::Unfinished;
     }
     if name.starts_with("torn-") && name.ends_with(".cut") {
@@ -99,5 +104,13 @@ mod tests {
         assert_eq!(parse(&aside(&segment(7), 1)), Name::Aside);
         assert_eq!(parse(ID), Name::Id);
         assert_eq!(parse("notes.txt"), Name::Other);
+    }
+
+    #[test]
+    fn a_name_that_would_not_be_written_like_that_is_none_of_ours() {
+        for name in ["segment-1.log", "segment-+000000000000001.log", "spare-2.log", "snapshot-9.rbq", "snapshot-9.tmp"] {
+            assert_eq!(parse(name), Name::Other, "{name}");
+        }
+        assert_eq!(parse(&segment(u64::MAX)), Name::Segment(u64::MAX));
     }
 }

@@ -11,7 +11,7 @@ use crate::examine::examine;
 use crate::fault::Faults;
 use crate::journal::Journal;
 use crate::options::Options;
-use crate::recover::recover;
+use crate::recover::{Recovered, recover};
 use crate::sim::{Image, SimStorage};
 use crate::snapshot_write::SnapshotWriter;
 use crate::storage::{Access, Storage as _};
@@ -244,4 +244,35 @@ fn damage_that_a_reader_passed_over_is_found_again_before_anything_is_changed() 
     assert!(opened.records().next().is_none(), "an error ends it");
     assert!(matches!(opened.begin().map(drop).unwrap_err(), OpenError::Corrupt { .. }));
     assert!(content(&disk) == before);
+}
+
+#[test]
+fn a_stray_file_with_nearly_a_segments_name_is_passed_over_and_what_is_added_after_it_comes_back() {
+    let disk = SimStorage::new();
+    let append = |recovered: &mut Recovered| {
+        recovered.shared.append(&[7; 100]);
+        turn_and_sync(&mut recovered.log, 1).unwrap();
+    };
+    let mut first = recover(Arc::new(disk.clone()), options(1, None)).unwrap();
+    append(&mut first);
+    let identity = options(0, None).identity;
+    let mut snapshot = SnapshotWriter::begin(Arc::clone(&first.shared), identity, 1, 1).unwrap();
+    snapshot.section(1, b"one").unwrap();
+    snapshot.finish().unwrap();
+    append(&mut first);
+    drop(first);
+
+    let strays = ["segment-1.log", "segment-+000000000000001.log", "spare-1.log", "snapshot-1.rbq", "snapshot-1.tmp"];
+    for name in strays {
+        disk.create(name).unwrap().write_at(0, b"junk").unwrap();
+    }
+    for life in 2..5 {
+        let mut recovered = recover(Arc::new(disk.clone()), options(life, None)).unwrap();
+        assert_eq!(recovered.report.last_lsn, life);
+        append(&mut recovered);
+        assert!(names_of(&disk, "segment-0000000000000001.log").len() == 1, "life {life}");
+    }
+    for name in strays {
+        assert_eq!(disk.image().file(name), Some(&b"junk"[..]), "{name}");
+    }
 }
