@@ -4,9 +4,9 @@ use std::io;
 
 use anstyle::{AnsiColor, Style};
 use rbq_client::{Endpoint, Error, ErrorReply, Strangeness, TargetError, reason};
-use rbq_journal::OpenError;
 /// What the system said, as part of a sentence of ours.
 pub(crate) use rbq_journal::said as spoken;
+use rbq_journal::{HINT_NEWER, OpenError};
 
 use crate::exit::Exit;
 
@@ -224,6 +224,10 @@ impl From<OpenError> for Failure {
         match error {
             OpenError::Corrupt { file, offset, what, meaning, hint } => {
                 Self::new(format!("`{file}` is damaged at byte {offset}: {what}; {meaning}")).hint(hint)
+            }
+            OpenError::Newer { .. } => {
+                let text = error.to_string();
+                Self::new(text.lines().next().unwrap_or_default().to_owned()).hint(HINT_NEWER)
             }
             other => Self::new(other.to_string()),
         }

@@ -197,6 +197,49 @@ fn a_dump_shows_every_op_as_text_and_as_json() {
 }
 
 #[test]
+fn a_dump_beside_a_snapshot_says_which_positions_it_showed() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    server.play(&["cli"], "set a 1\nset b 2\nsave\nset c 3\n");
+    server.stop();
+    let said = tool(&dir, &["journal", "dump", data(&dir).to_str().unwrap()]);
+    assert_eq!(said.matches("StringSet").count(), 3, "{said}");
+    let about: Vec<&str> = said.lines().filter(|line| line.starts_with("err|")).collect();
+    assert_snapshot!(about.join("\n"), @"err| shown: positions 1 to 3, every operation from the first on; a snapshot holds the state after position 2 besides");
+}
+
+#[test]
+fn damage_to_what_a_snapshot_holds_costs_nothing_in_a_repair() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    server.play(&["cli"], "rpush mail name\nset b 2\nsave\nrpush mail two\nset c 3\n");
+    server.stop();
+    let (data, segment) = (data(&dir), segment(&dir));
+    damage(&segment);
+    let path = data.to_str().unwrap();
+    let plan = tool(&dir, &["journal", "repair", path, "--dry-run"]);
+    // Which batch vouches for the one that is damaged depends on when the others were synced.
+    assert_snapshot!(plan[plan.find("err| plan").unwrap()..], @r"
+    err| plan: mend what is damaged, drop nothing, and keep a copy aside
+    err|   mend  the beginning of `segment-0000000000000001.log`, with records from 2 on (not all of it before byte 4208 can be read, and the snapshot holds what was in it)
+    err|   keep  everything up to position 4
+    err| dry run: nothing was changed
+    ");
+    assert!(tool(&dir, &["journal", "repair", path, "--yes"]).starts_with("exit 0\n"));
+    let server = Server::start(dir.path());
+    assert_eq!(server.play(&["cli"], "lrange mail 0 -1\nget c\n"), "exit 0\nout| name\nout| two\nout| 3\n");
+    drop(server);
+
+    // A snapshot that is the last file that tells whose it is.
+    fs::remove_file(data.join("id")).unwrap();
+    fs::remove_file(&segment).unwrap();
+    let repaired = tool(&dir, &["journal", "repair", path, "--yes"]);
+    assert!(repaired.starts_with("exit 0\n"), "{repaired}");
+    let server = Server::start(dir.path());
+    assert_eq!(server.play(&["cli"], "lrange mail 0 -1\nget b\n"), "exit 0\nout| name\nout| 2\n");
+}
+
+#[test]
 fn a_reader_of_a_dump_may_leave() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());
@@ -243,7 +286,8 @@ fn damage_is_found_refused_and_repaired_and_the_originals_are_kept() {
     exit 0
     err| `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
     err| plan: drop what is damaged and all that follows it, and keep a copy aside
-    err|   drop  `segment-0000000000000001.log`: 16772880 bytes from byte 4336 on, with records from 3 on (the checksum of a batch's records does not fit)
+    err|   drop  `segment-0000000000000001.log`: 128 bytes from byte 4336 on, with record 3 (the checksum of a batch's records does not fit)
+    err|   write `durable`: everything up to record 2 was safe
     err|   keep  everything up to position 2
     err| dry run: nothing was changed
     ");
@@ -251,7 +295,8 @@ fn damage_is_found_refused_and_repaired_and_the_originals_are_kept() {
     exit 2
     err| `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
     err| plan: drop what is damaged and all that follows it, and keep a copy aside
-    err|   drop  `segment-0000000000000001.log`: 16772880 bytes from byte 4336 on, with records from 3 on (the checksum of a batch's records does not fit)
+    err|   drop  `segment-0000000000000001.log`: 128 bytes from byte 4336 on, with record 3 (the checksum of a batch's records does not fit)
+    err|   write `durable`: everything up to record 2 was safe
     err|   keep  everything up to position 2
     err| error: there is no terminal to ask on
     err| hint: `--yes` agrees to the above
@@ -261,7 +306,8 @@ fn damage_is_found_refused_and_repaired_and_the_originals_are_kept() {
     exit 0
     err| `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
     err| plan: drop what is damaged and all that follows it, and keep a copy aside
-    err|   drop  `segment-0000000000000001.log`: 16772880 bytes from byte 4336 on, with records from 3 on (the checksum of a batch's records does not fit)
+    err|   drop  `segment-0000000000000001.log`: 128 bytes from byte 4336 on, with record 3 (the checksum of a batch's records does not fit)
+    err|   write `durable`: everything up to record 2 was safe
     err|   keep  everything up to position 2
     err| kept as `DIR/rbq-data/aside-1-segment-0000000000000001.log`
     err| kept as `DIR/rbq-data/aside-1-durable`
@@ -303,7 +349,7 @@ fn a_flipped_bit_in_a_segments_header_costs_nothing_in_a_repair() {
     assert_snapshot!(tool(&dir, &["journal", "repair", path, "--dry-run"]), @r"
     exit 0
     err| `segment-0000000000000001.log` is damaged at byte 0: the checksum of the segment's header does not fit; a segment's header is durable before the file has a segment's name, so it was damaged later
-    err| plan: write damaged headers anew, drop nothing, and keep a copy aside
+    err| plan: mend what is damaged, drop nothing, and keep a copy aside
     err|   mend  the header of `segment-0000000000000001.log`, with records from 1 on (the checksum tells which single bit of it flipped, and the batches behind it confirm the rest)
     err|   keep  everything up to position 3
     err| dry run: nothing was changed
@@ -427,7 +473,7 @@ fn a_backup_made_under_writes_has_all_that_was_there_before_and_is_a_server_agai
     let made = run(relative.current_dir(dir.path()), b"");
     assert_eq!(made.status.code(), Some(0), "{made:?}");
     let said = String::from_utf8(made.stderr).unwrap();
-    assert!(said.starts_with("backup of everything up to position ") && said.contains("/copy`: 4 files, "), "{said}");
+    assert!(said.starts_with("backup of everything up to position ") && said.contains("/copy`: 5 files, "), "{said}");
     writing.join().unwrap();
     writer.wait_with_output().unwrap();
 
@@ -452,6 +498,106 @@ fn a_backup_made_under_writes_has_all_that_was_there_before_and_is_a_server_agai
     err| error: the directory `DIR/restored` is not empty: it holds `rbq-data`
     err| hint: name a directory that is empty or not there yet
     ");
+}
+
+#[test]
+fn a_backup_is_as_it_was_written_or_refused_and_what_a_restore_leaves_out_of_a_directory_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    server.play(&["cli"], "rpush mail one\nxadd s 5-1 name value\n");
+    let copy = dir.path().join("copy");
+    let path = copy.to_str().unwrap();
+    assert!(server.play(&["backup", path], "").starts_with("exit 0"));
+    server.stop();
+    let checked = tool(&dir, &["journal", "check", path]);
+    assert_snapshot!(steady(&checked), @r"
+    exit 0
+    out| backup.mark                     75  a backup of everything up to batch 2, record 2
+    out| durable                       8192  everything up to batch 2, record 2 was safe
+    out| id                             121  cluster ID, node ID
+    out| segment-0000000000000001.log  4336  records 1 to 2 in 2 batches, up to byte 4336
+    err| sound: every byte is as the backup was written
+    ");
+
+    // One byte in the slot that counts, and a cut end: neither can be what a crash left.
+    flip(&copy.join("durable"), 0);
+    let refused = |args: &[&str]| {
+        let said = tool(&dir, args);
+        said.lines().filter(|line| !line.starts_with("out|")).collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!(refused(&["journal", "check", path]), @r"
+    exit 1
+    err| error: `durable` is damaged at byte 0: it does not say in two whole slots what the backup was written with; a backup is written whole before it gets its name, so it was damaged later
+    err| hint: `rbq journal repair DIR/copy --dry-run` shows what a repair would do
+    ");
+    let log = copy.join("segment-0000000000000001.log");
+    let cut = fs::metadata(&log).unwrap().len() - 20;
+    OpenOptions::new().write(true).open(&log).unwrap().set_len(cut).unwrap();
+    let to = dir.path().join("to");
+    assert_snapshot!(refused(&["restore", path, to.to_str().unwrap()]), @r"
+    exit 1
+    err| error: `segment-0000000000000001.log` is damaged at byte 4208: the batch is longer than the file; a backup is written whole before it gets its name, so it was damaged later
+    err| hint: run `rbq journal check` to see all of it, and `rbq journal repair` to see what a repair would drop
+    ");
+    assert!(!to.exists());
+
+    // The same without the mark is what a crash may have left: it is restored, and what is not in it is said.
+    fs::remove_file(copy.join("backup.mark")).unwrap();
+    assert_snapshot!(refused(&["restore", path, to.to_str().unwrap(), "--quiet"]), @r"
+    exit 0
+    err| warning: `segment-0000000000000001.log`: 108 bytes from byte 4208 on are not whole (the batch is longer than the file): they were never completed, or were damaged afterwards, and nothing newer tells which; they were not copied
+    err| warning: one of the two slots of `durable` cannot be read, and the other one may be older: an end of the log that is missing would not be noticed
+    ");
+    assert_snapshot!(refused(&["journal", "repair", path]), @r"
+    exit 0
+    err| `segment-0000000000000001.log`: 108 bytes from byte 4208 on are not whole (the batch is longer than the file): they were never completed, or were damaged afterwards, and nothing newer tells which; a repair leaves them, and the next start cuts them and keeps them aside
+    err| nothing to repair: a start accepts it, up to position 1
+    ");
+}
+
+#[test]
+fn a_check_tells_all_damage_and_not_only_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    server.play(&["cli"], "rpush mail name\nset a 1\nxadd s 5-1 name value\nset b 2\n");
+    server.stop();
+    damage(&segment(&dir));
+    let last = fs::read(segment(&dir)).unwrap().windows(5).position(|bytes| bytes == b"value").unwrap();
+    flip(&segment(&dir), last);
+    let said = tool(&dir, &["journal", "check", data(&dir).to_str().unwrap()]);
+    let told: Vec<&str> = said.lines().filter(|line| line.starts_with("err| damage")).collect();
+    assert_snapshot!(told.join("\n"), @r"
+    err| damage: `segment-0000000000000001.log`: 112 bytes from byte 4096 on cannot be read (the checksum of a batch's records does not fit), with record 1
+    err| damage: `segment-0000000000000001.log`: 128 bytes from byte 4320 on cannot be read (the checksum of a batch's records does not fit), with record 3
+    ");
+}
+
+#[test]
+fn files_of_a_later_version_lead_to_that_version_and_to_no_repair() {
+    let dir = made();
+    let id = fs::read_to_string(data(&dir).join("id")).unwrap().replace("format 1", "format 2");
+    let said = &id[..id.find("crc32c").unwrap()];
+    fs::write(data(&dir).join("id"), format!("{said}crc32c  {:08x}\n", crc32c(said.as_bytes()))).unwrap();
+    let path = data(&dir);
+    let to = dir.path().join("to");
+    let expected = "exit 1\n\
+        err| error: `id` has format version 2, and this program knows versions up to 1\n\
+        err| hint: nothing is damaged: a later version of this program wrote it, and that one or a newer one can read it\n";
+    for args in [["journal", "check"], ["journal", "repair"], ["journal", "dump"]] {
+        let said = tool(&dir, &[args[0], args[1], path.to_str().unwrap()]);
+        let said: String =
+            said.lines().filter(|line| !line.starts_with("out|")).map(|line| format!("{line}\n")).collect();
+        assert_eq!(said, expected, "{args:?}");
+    }
+    assert_eq!(tool(&dir, &["restore", path.to_str().unwrap(), to.to_str().unwrap()]), expected);
+    let refused = server_command(dir.path()).output().unwrap();
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("hint: nothing is damaged"));
+}
+
+/// The checksum of the files' texts, bit by bit.
+fn crc32c(bytes: &[u8]) -> u32 {
+    let fold = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
+    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), fold))
 }
 
 #[test]

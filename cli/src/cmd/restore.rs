@@ -52,7 +52,7 @@ async fn restore_to(args: RestoreArgs, interrupt: Interrupt) -> Result<Exit> {
     if !was_there && !matches!(ended, Ok(Ended::Whole(_))) {
         let _ = fs::remove_dir(&args.dir);
     }
-    let CopyReport { last_lsn, files, bytes, .. } = match ended? {
+    let CopyReport { last_lsn, files, bytes, torn, lacks_slot, .. } = match ended? {
         Ended::Whole(copied) => copied,
         Ended::Interrupted(exit) => {
             let (far, dir) = (watch.how_far(), args.dir.display());
@@ -63,6 +63,15 @@ async fn restore_to(args: RestoreArgs, interrupt: Interrupt) -> Result<Exit> {
             return Ok(exit);
         }
     };
+    // What may be missing is told in any case.
+    if let Some(torn) = torn {
+        say(&format!("warning: {torn}; they were not copied"));
+    }
+    if lacks_slot {
+        say(
+            "warning: one of the two slots of `durable` cannot be read, and the other one may be older: an end of the log that is missing would not be noticed",
+        );
+    }
     if args.quiet {
         return Ok(Exit::Done);
     }

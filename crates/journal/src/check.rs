@@ -1,5 +1,6 @@
 //! What is in a journal's directory, file by file, and what is wrong with it. Nothing is changed.
 
+use std::fmt;
 use std::io::ErrorKind::NotFound;
 use std::sync::Arc;
 
@@ -7,7 +8,10 @@ use crate::error::OpenError;
 use crate::fault::Faults;
 use crate::headers::{self, Standing};
 use crate::identity;
+use crate::mark;
 use crate::names::{self, Name};
+use crate::options::Lsn;
+use crate::recover::TornTail;
 use crate::repair::identity_of;
 use crate::segment::{self, Use};
 use crate::slot;
@@ -16,7 +20,7 @@ use crate::storage::{Access, Storage};
 use crate::store::Store;
 use crate::survey::Survey;
 use crate::verify::{ANY_STATE_VERSION, verify};
-use crate::walk::{Found, Walker};
+use crate::walk::{Chain, Found, Walker};
 
 /// One file.
 #[derive(Debug)]
@@ -31,15 +35,42 @@ pub struct FileReport {
     pub damage: Option<OpenError>,
 }
 
+/// A stretch of a segment that cannot be read, with something after it that can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The segment.
+    pub file: String,
+    /// Where it begins.
+    pub offset: u64,
+    /// How long it is.
+    pub bytes: u64,
+    /// The first record in it, and the last one.
+    pub records: (Lsn, Lsn),
+    /// What is wrong at its beginning.
+    pub what: String,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, offset, bytes, records: (first, last), what } = self;
+        write!(f, "`{file}`: {bytes} bytes from byte {offset} on cannot be read ({what}), with ")?;
+        if first == last { write!(f, "record {first}") } else { write!(f, "records {first} to {last}") }
+    }
+}
+
 /// A whole directory.
 #[derive(Debug)]
 pub struct CheckReport {
     /// All files, by name.
     pub files: Vec<FileReport>,
-    /// Why a start would refuse the journal.
+    /// Why a start would refuse the journal: the first reason that it meets.
     pub refusal: Option<OpenError>,
-    /// What a start would cut from the log's end: file, offset, bytes, and why.
-    pub torn: Option<(String, u64, u64, String)>,
+    /// Where segments cannot be read, with something after it that can; none where a start would accept it all the same.
+    pub gaps: Vec<Gap>,
+    /// What a start would cut from the log's end.
+    pub torn: Option<TornTail>,
+    /// It is a backup, and every byte of it is as it was written.
+    pub is_backup: bool,
     /// What is no damage by itself, or less of it than it looks: a sentence each.
     pub notes: Vec<String>,
 }
@@ -55,34 +86,38 @@ impl CheckReport {
 /// Reads every file. The journal should not be open anywhere: what is being written looks torn.
 pub fn check(storage: Arc<dyn Storage>) -> Result<CheckReport, OpenError> {
     let store = Store(storage);
-    let (mut files, mut notes) = (Vec::new(), Vec::new());
+    let (mut files, mut notes, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
     for name in store.list()? {
         // Whoever has the journal open renames and removes files; one that is gone is no longer part of it.
         let bytes = match store.open(&name, Access::Read) {
             Err(failure) if failure.source.kind() == NotFound => continue,
             opened => opened?.len()?,
         };
-        let (holds, damage) = match look(&store, &name) {
+        let (holds, damage) = match look(&store, &name, &mut gaps) {
             Ok(holds) => (holds, None),
             Err(error) if is_gone(&error) => continue,
             Err(error) => ("unreadable".into(), Some(error)),
         };
         files.push(FileReport { name, bytes, holds, damage });
     }
-    match look_behind_headers(&store, &mut files, &mut notes) {
+    match look_behind_headers(&store, &mut files, &mut notes, &mut gaps) {
         Err(error) if !is_gone(&error) => return Err(error),
         _ => {}
     }
-    notes.extend(slot_note(&store)?);
-    let (refusal, torn) = match verify(&store) {
+    if !Survey::of(&store)?.has_mark {
+        notes.extend(slot_note(&store)?);
+    }
+    let (refusal, torn, is_backup) = match verify(&store) {
         Ok(whole) => {
-            let name = whole.layout.legs.last().expect("a layout has a segment").name.clone();
-            let end = whole.tail.end;
-            (None, whole.tail.torn.map(|torn| (name, end, torn.to - end, torn.what)))
+            let last = &whole.layout.legs.last().expect("a layout has a segment").name;
+            (None, TornTail::of(&whole.tail, last), whole.is_backup)
         }
-        Err(error) => (Some(error), None),
+        Err(error) => (Some(error), None, false),
     };
-    Ok(CheckReport { files, refusal, torn, notes })
+    if refusal.is_none() {
+        gaps.clear();
+    }
+    Ok(CheckReport { files, refusal, gaps, torn, is_backup, notes })
 }
 
 /// Whoever has the journal open has removed the file meanwhile.
@@ -91,7 +126,12 @@ fn is_gone(error: &OpenError) -> bool {
 }
 
 /// Of segments whose headers are damaged, and can be written anew: tells what is in them all the same.
-fn look_behind_headers(store: &Store, files: &mut [FileReport], notes: &mut Vec<String>) -> Result<(), OpenError> {
+fn look_behind_headers(
+    store: &Store,
+    files: &mut [FileReport],
+    notes: &mut Vec<String>,
+    gaps: &mut Vec<Gap>,
+) -> Result<(), OpenError> {
     let is_lost = |file: &FileReport| {
         matches!(names::parse(&file.name), Name::Segment(_)) && matches!(file.damage, Some(OpenError::Corrupt { .. }))
     };
@@ -107,9 +147,13 @@ fn look_behind_headers(store: &Store, files: &mut [FileReport], notes: &mut Vec<
         else {
             continue;
         };
-        let seen = walk(Walker::under(store, &name, header, ANY_STATE_VERSION)?)?;
-        let whole =
-            if seen.stopped { "those of its batches that are told here are whole" } else { "its batches are whole" };
+        let gaps_before = gaps.len();
+        let seen = walk(Walker::under(store, &name, header, ANY_STATE_VERSION)?, gaps)?;
+        let whole = if seen.stopped || gaps.len() > gaps_before {
+            "those of its batches that are told here are whole"
+        } else {
+            "its batches are whole"
+        };
         notes.push(format!(
             "the header of `{name}` is damaged, and {whole}: a repair can write the header anew ({proof})"
         ));
@@ -137,7 +181,7 @@ fn slot_note(store: &Store) -> Result<Option<String>, OpenError> {
     }))
 }
 
-fn look(store: &Store, name: &str) -> Result<String, OpenError> {
+fn look(store: &Store, name: &str, gaps: &mut Vec<Gap>) -> Result<String, OpenError> {
     Ok(match names::parse(name) {
         Name::Lock => "the lock".into(),
         Name::Id => {
@@ -149,7 +193,11 @@ fn look(store: &Store, name: &str) -> Result<String, OpenError> {
             let left = if note.left_s > 0 { ", when it was left" } else { "" };
             format!("everything up to batch {}, record {} was safe{left}", note.sequence, note.lsn)
         }
-        Name::Segment(_) => look_at_segment(store, name)?,
+        Name::Mark => {
+            let mark = mark::read(store)?;
+            format!("a backup of everything up to batch {}, record {}", mark.sequence, mark.lsn)
+        }
+        Name::Segment(_) => walk(Walker::open(store, name, ANY_STATE_VERSION, Faults::default())?, gaps)?.text,
         Name::Spare(_) => match spare_capacity(store, name)? {
             Some(capacity) => format!("prepared, {capacity} bytes"),
             None => "not completely prepared".into(),
@@ -170,10 +218,6 @@ fn spare_capacity(store: &Store, name: &str) -> Result<Option<u64>, OpenError> {
     Ok(segment::Header::decode(name, &bytes).ok().map(|header| header.capacity))
 }
 
-fn look_at_segment(store: &Store, name: &str) -> Result<String, OpenError> {
-    Ok(walk(Walker::open(store, name, ANY_STATE_VERSION, Faults::default())?)?.text)
-}
-
 /// What is in a segment.
 struct Seen {
     text: String,
@@ -181,25 +225,58 @@ struct Seen {
     stopped: bool,
 }
 
-fn walk(mut walker: Walker) -> Result<Seen, OpenError> {
-    let first = walker.header.first_lsn;
-    let mut batches = 0;
-    let bad = loop {
-        match walker.next()? {
-            Found::Batch(..) => batches += 1,
-            Found::Nothing => break None,
-            Found::Bad(what) => break Some(what),
+/// Where a walk could not go on.
+struct Stop {
+    at: u64,
+    chain: Chain,
+    what: Option<String>,
+}
+
+impl Stop {
+    /// The gap that it is, now that a batch was read after it.
+    fn gap(self, file: &str, to: u64, next: Chain) -> Gap {
+        // Of a record in pieces that began in the gap, or before it, the rest alone is none.
+        let last = if next.mid_record { next.lsn } else { next.lsn - 1 };
+        let what = self.what.unwrap_or_else(|| "a batch is missing".into());
+        let records = (self.chain.lsn, last.max(self.chain.lsn));
+        Gap { file: file.into(), offset: self.at, bytes: to - self.at, records, what }
+    }
+}
+
+fn walk(mut walker: Walker, gaps: &mut Vec<Gap>) -> Result<Seen, OpenError> {
+    let (name, first, gaps_before) = (walker.name().to_owned(), walker.header.first_lsn, gaps.len());
+    let (mut batches, mut stop) = (0, None::<Stop>);
+    loop {
+        let (at, chain) = (walker.at, walker.chain);
+        let what = match walker.next()? {
+            Found::Batch(..) => {
+                batches += 1;
+                gaps.extend(stop.take().map(|stop| stop.gap(&name, at, chain)));
+                continue;
+            }
+            Found::Nothing => None,
+            Found::Bad(what) => Some(what),
+        };
+        stop.get_or_insert(Stop { at, chain, what });
+        if !walker.skip()? {
+            break;
         }
-    };
-    let last = walker.chain.lsn - 1;
+    }
+    let Stop { at, chain, what } = stop.expect("a walk goes on until it stops");
+    let last = chain.lsn - 1;
     let records = if last < first {
         format!("no record, {first} would be the first")
     } else {
         format!("records {first} to {last}")
     };
     let founding = if walker.header.used == Use::Founding { "begins anew: " } else { "" };
-    let stopped = bad.is_some();
-    let end = bad.map_or_else(String::new, |what| format!("; at byte {}: {what}", walker.at));
-    let text = format!("{founding}{records} in {batches} batches, up to byte {}{end}", walker.at);
+    let with_gaps = match gaps.len() - gaps_before {
+        0 => String::new(),
+        1 => ", with a gap".into(),
+        count => format!(", with {count} gaps"),
+    };
+    let stopped = what.is_some();
+    let end = what.map_or_else(String::new, |what| format!("; at byte {at}: {what}"));
+    let text = format!("{founding}{records} in {batches} batches, up to byte {at}{with_gaps}{end}");
     Ok(Seen { text, stopped })
 }

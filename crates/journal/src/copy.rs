@@ -1,7 +1,7 @@
 //! A journal copied into an empty directory, every byte verified on the way: backup and restore.
 //!
 //! The copy is complete when it has an `id`: that is written last, and no start accepts segments without it. So a copy
-//! that was interrupted is never mistaken for one.
+//! that was interrupted is never mistaken for one. A backup has a `backup.mark` besides, which says up to where it goes.
 
 use std::sync::Arc;
 
@@ -10,11 +10,13 @@ use crate::error::{OpenError, SnapshotError};
 use crate::examine::lock;
 use crate::fault::Faults;
 use crate::identity;
+use crate::mark::{self, Mark};
 use crate::names::{self, Name};
 use crate::options::{Identity, Lsn};
+use crate::recover::TornTail;
 use crate::segment;
 use crate::shared::Shared;
-use crate::slot::Slots;
+use crate::slot::{self, Slots};
 use crate::snapshot_read::SnapshotReader;
 use crate::storage::Storage;
 use crate::store::Store;
@@ -26,7 +28,7 @@ use crate::walk::{Found, Walker, Window};
 const PIECE_BYTES: usize = 1 << 20;
 
 /// What was copied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CopyReport {
     /// The cut of the snapshot; 0 when there is none.
     pub snapshot_cut: Lsn,
@@ -34,10 +36,14 @@ pub struct CopyReport {
     pub last_lsn: Lsn,
     /// How many segments.
     pub segments: usize,
-    /// How many files: segments, snapshot, and the two that go with them.
+    /// How many files: segments, snapshot, and those that go with them.
     pub files: usize,
     /// How many bytes of segments and snapshot.
     pub bytes: u64,
+    /// An end of the log that was not whole, and was not copied. A marked backup has none.
+    pub torn: Option<TornTail>,
+    /// One of the slots of `durable` could not be read: less is known of what should have been there. Never of a marked backup.
+    pub lacks_slot: bool,
 }
 
 struct Source<'a> {
@@ -47,6 +53,14 @@ struct Source<'a> {
     legs: Vec<Leg>,
     /// The last record that must be copied.
     upto: Lsn,
+    what: What,
+}
+
+/// What the copy is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Backup,
+    Journal,
 }
 
 /// Verifies a journal that nobody has open, and copies it into an empty directory.
@@ -54,8 +68,11 @@ pub fn restore(from: Arc<dyn Storage>, to: Arc<dyn Storage>) -> Result<CopyRepor
     let from = Store(from);
     let whole = verify(&from)?;
     let upto = whole.tail.chain.lsn - 1;
+    let last = &whole.layout.legs.last().expect("a layout has a segment").name;
+    let (torn, lacks_slot) = (TornTail::of(&whole.tail, last), slot::read_both(&from)?.lacks_one);
     let (identity, snapshot, legs) = (whole.identity, whole.layout.snapshot, whole.layout.legs);
-    copy(&Source { store: &from, identity, snapshot, legs, upto }, to)
+    let copied = copy(&Source { store: &from, identity, snapshot, legs, upto, what: What::Journal }, to)?;
+    Ok(CopyReport { torn, lacks_slot, ..copied })
 }
 
 /// Copies a journal that goes on meanwhile: all that was appended before the call.
@@ -75,7 +92,7 @@ pub(crate) fn backup(shared: &Shared, identity: Identity, to: Arc<dyn Storage>) 
         let header = Walker::open(&shared.store, &name, ANY_STATE_VERSION, Faults::default())?.header;
         legs.push(Leg { name, header });
     }
-    Ok(copy(&Source { store: &shared.store, identity, snapshot, legs, upto }, to)?)
+    Ok(copy(&Source { store: &shared.store, identity, snapshot, legs, upto, what: What::Backup }, to)?)
 }
 
 fn copy(source: &Source<'_>, to: Arc<dyn Storage>) -> Result<CopyReport, OpenError> {
@@ -102,9 +119,14 @@ fn copy(source: &Source<'_>, to: Arc<dyn Storage>) -> Result<CopyReport, OpenErr
     }
     let mut slots = Slots::create(&to)?;
     slots.note(sequence, report.last_lsn, source.snapshot)?;
+    let is_backup = source.what == What::Backup;
+    if is_backup {
+        mark::write(&to, Mark { sequence, lsn: report.last_lsn, snapshot: source.snapshot })?;
+    }
     to.sync_dir()?;
     identity::write(&to, source.identity)?;
-    report.files = report.segments + usize::from(source.snapshot.is_some()) + [names::DURABLE, names::ID].len();
+    let beside = [names::DURABLE, names::ID].len() + usize::from(is_backup);
+    report.files = report.segments + usize::from(source.snapshot.is_some()) + beside;
     Ok(report)
 }
 

@@ -12,6 +12,10 @@ use thiserror::Error;
 pub const HINT: &str =
     "run `rbq journal check` to see all of it, and `rbq journal repair` to see what a repair would drop";
 
+/// What to do about files of a later version: nothing is wrong with them.
+pub const HINT_NEWER: &str =
+    "nothing is damaged: a later version of this program wrote it, and that one or a newer one can read it";
+
 /// Why a journal was not opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
@@ -24,7 +28,7 @@ pub enum OpenError {
         pid: Option<u32>,
     },
     /// The file was written by a later version.
-    #[error("`{file}` has {what} version {found}, and this program knows versions up to {known}")]
+    #[error("`{file}` has {what} version {found}, and this program knows versions up to {known}\nhint: {HINT_NEWER}")]
     Newer {
         /// The file.
         file: String,
@@ -128,7 +132,7 @@ impl Full {
 
 /// Why the journal stopped for good: nothing that was not acknowledged yet will ever be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("cannot {action} `{file}` in `{directory}`: {cause}; what is on the disk is no longer known")]
+#[error("cannot {action} `{file}` in `{directory}`: {cause}; {}", after(action))]
 pub struct Fatal {
     /// The journal's directory.
     pub directory: String,
@@ -138,6 +142,14 @@ pub struct Fatal {
     pub action: &'static str,
     /// What the system said.
     pub cause: String,
+}
+
+/// What a failure means for what was written. A name that was refused, to open it or to change it, has harmed no byte.
+fn after(action: &str) -> &'static str {
+    match action {
+        "write" | "sync" => "what is on the disk is no longer known",
+        _ => "nothing that was acknowledged is lost, but the log cannot go on",
+    }
 }
 
 /// Why a snapshot or a backup was not made. The journal goes on.
@@ -201,5 +213,27 @@ impl From<IoFailure> for Fatal {
     fn from(failure: IoFailure) -> Self {
         let IoFailure { directory, file, action, source } = failure;
         Self { directory, file, action, cause: source.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_after_a_failed_write_or_sync_is_it_said_that_the_disk_is_not_known() {
+        let said = |action| {
+            let (directory, file) = ("dir".into(), "spare-0000000000000002.log".into());
+            Fatal { directory, file, action, cause: "permission denied".into() }.to_string()
+        };
+        for action in ["write", "sync"] {
+            assert!(said(action).ends_with("permission denied; what is on the disk is no longer known"), "{action}");
+        }
+        assert_eq!(
+            said("rename"),
+            "cannot rename `spare-0000000000000002.log` in `dir`: permission denied; nothing that was acknowledged is lost, \
+             but the log cannot go on"
+        );
+        assert!(!said("open").contains("no longer known"));
     }
 }

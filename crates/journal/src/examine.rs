@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::chance::Chance;
 use crate::error::OpenError;
 use crate::identity;
+use crate::mark;
 use crate::names;
 use crate::options::{Identity, Lsn, Options};
 use crate::recover::{Beginning, Recovered, RecoveryReport, TornTail, initialise, resume};
@@ -73,14 +74,11 @@ pub(crate) fn examine(storage: Arc<dyn Storage>, options: Options) -> Result<Exa
     let mut walker = Walker::open(&store, last, version, faults)?;
     let tail = tail::judge(&mut walker, note, faults)?;
     tail.check_reaches(last, layout.cut())?;
+    if survey.has_mark {
+        mark::read(&store)?.check(&store, &layout, &tail)?;
+    }
     let snapshot_time_ms = snapshot.as_ref().map_or(0, SnapshotReader::time_ms);
-    let torn = tail.torn.as_ref().map(|torn| TornTail {
-        file: last.clone(),
-        offset: tail.end,
-        bytes: torn.to - tail.end,
-        what: torn.what.clone(),
-        kept_as: None,
-    });
+    let torn = TornTail::of(&tail, last);
     let report = RecoveryReport {
         identity,
         is_new,

@@ -73,9 +73,12 @@ mod headers;
 mod identity;
 mod journal;
 mod log;
+mod mark;
+mod mend;
 mod metered;
 mod names;
 mod options;
+mod part;
 mod recover;
 mod repair;
 mod replay;
@@ -99,12 +102,12 @@ mod verify;
 mod walk;
 
 pub use batch::FORMAT_VERSION;
-pub use check::{CheckReport, FileReport, check};
+pub use check::{CheckReport, FileReport, Gap, check};
 pub use copy::{CopyReport, restore};
 pub use directory::Directory;
 pub use draft::Draft;
 pub use dump::{Dumped, dump};
-pub use error::{Fatal, Full, HINT, OpenError, SnapshotError, said};
+pub use error::{Fatal, Full, HINT, HINT_NEWER, OpenError, SnapshotError, said};
 #[doc(hidden)]
 pub use fault::Faults;
 pub use journal::{Figures, Journal, Opened};
@@ -114,7 +117,7 @@ pub use options::{
     SEGMENT_FIRST_BYTES, SEGMENTS_OF_A_SIZE, Sizes,
 };
 pub use recover::{RecoveryReport, TornTail};
-pub use repair::{Dropped, Plan, Rebuilt, repair_plan};
+pub use repair::{Dropped, Mended, Plan, repair_plan};
 pub use replay::Replay;
 pub use shelf::Purpose;
 pub use snapshot_read::{Section, SnapshotReader};

@@ -4,6 +4,7 @@
 //! lock                              who has the directory
 //! id                                cluster and node
 //! durable                           what was durable when the journal last fell silent
+//! backup.mark                       only in a backup: that it was written whole, and up to where
 //! segment-0000000000000007.log      the log, in order
 //! spare-0000000000000003.log        prepared for the segments to come
 //! snapshot-00000000000000004711.rbq the state after record 4711
@@ -21,6 +22,7 @@ pub(crate) const LOCK: &str = "lock";
 pub(crate) const ID: &str = "id";
 pub(crate) const ID_UNFINISHED: &str = "id.tmp";
 pub(crate) const DURABLE: &str = "durable";
+pub(crate) const MARK: &str = "backup.mark";
 
 /// What a name says about its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,7 @@ pub(crate) enum Name {
     Lock,
     Id,
     Durable,
+    Mark,
     Segment(u64),
     Spare(u64),
     Snapshot(Lsn),
@@ -68,8 +71,8 @@ pub(crate) fn parse(name: &str) -> Name {
         let number = name.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok()?;
         (written(number) == name).then_some(number)
     };
-    if let Some(known) = [(LOCK, Name::Lock), (ID, Name::Id), (DURABLE, Name::Durable)].iter().find(|(n, _)| *n == name)
-    {
+    let fixed = [(LOCK, Name::Lock), (ID, Name::Id), (DURABLE, Name::Durable), (MARK, Name::Mark)];
+    if let Some(known) = fixed.iter().find(|(fixed, _)| *fixed == name) {
         return known.1;
     }
     if let Some(number) = numbered("segment-", ".log", segment) {
@@ -102,13 +105,14 @@ mod tests {
         assert_eq!(parse(&snapshot_unfinished(9)), Name::Unfinished);
         assert_eq!(parse(&torn(1, 2)), Name::Torn);
         assert_eq!(parse(&aside(&segment(7), 1)), Name::Aside);
-        assert_eq!(parse(ID), Name::Id);
+        assert_eq!((parse(ID), parse(MARK)), (Name::Id, Name::Mark));
         assert_eq!(parse("notes.txt"), Name::Other);
     }
 
     #[test]
     fn a_name_that_would_not_be_written_like_that_is_none_of_ours() {
-        for name in ["segment-1.log", "segment-+000000000000001.log", "spare-2.log", "snapshot-9.rbq", "snapshot-9.tmp"] {
+        for name in ["segment-1.log", "segment-+000000000000001.log", "spare-2.log", "snapshot-9.rbq", "snapshot-9.tmp"]
+        {
             assert_eq!(parse(name), Name::Other, "{name}");
         }
         assert_eq!(parse(&segment(u64::MAX)), Name::Segment(u64::MAX));

@@ -11,6 +11,7 @@
 //!
 //! Every step may be interrupted and begun again: nothing is removed before what replaces it is durable.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::batch::HEADER_BYTES;
@@ -32,7 +33,7 @@ use crate::snapshot_write::remove_unfinished;
 use crate::storage::{Access, Storage};
 use crate::store::Store;
 use crate::survey::{Leg, Survey};
-use crate::tail::Tail;
+use crate::tail::{Tail, Torn};
 use crate::walk::{Chain, Found, Walker};
 
 /// What a start found.
@@ -74,6 +75,24 @@ pub struct TornTail {
     pub kept_as: Option<String>,
 }
 
+impl TornTail {
+    pub(crate) fn of(tail: &Tail, file: &str) -> Option<Self> {
+        let Torn { to, what } = tail.torn.clone()?;
+        Some(Self { file: file.into(), offset: tail.end, bytes: to - tail.end, what, kept_as: None })
+    }
+}
+
+impl fmt::Display for TornTail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, offset, bytes, what, .. } = self;
+        write!(
+            f,
+            "`{file}`: {bytes} bytes from byte {offset} on are not whole ({what}): they were never completed, or were damaged \
+             afterwards, and nothing newer tells which"
+        )
+    }
+}
+
 /// A journal that is ready, but for its threads.
 pub(crate) struct Recovered {
     pub shared: Arc<Shared>,
@@ -104,6 +123,11 @@ pub(crate) enum Beginning {
 /// Goes on with what was examined. Everything that changes the directory is here.
 pub(crate) fn resume(examined: Examined, beginning: Beginning) -> Result<Recovered, OpenError> {
     let Examined { store, options, lock, mut chance, survey, layout, mut walker, tail, mut report, .. } = examined;
+    if survey.has_mark {
+        // It was true until now: what is added makes it more than the backup that was written.
+        store.remove(names::MARK)?;
+        store.sync_dir()?;
+    }
     remove_unfinished(&store, &survey.unfinished)?;
     remove_unfounded(&store, &layout.unfounded)?;
     let shelf = fill_shelf(&store, &survey, &options, report.identity)?;
@@ -114,7 +138,10 @@ pub(crate) fn resume(examined: Examined, beginning: Beginning) -> Result<Recover
     let (version, faults) = (options.state_version, options.faults);
     let usual = options.sizes.segment(layout.legs.len() as u64);
     let (active, header, chain) = match fresh_file(&shelf, usual, tail.end)? {
-        Some(spare) => copy_batches(&store, &last.name, spare, tail.end, chance.mark(), version, faults)?,
+        Some(spare) => {
+            let reader = Walker::open(&store, &last.name, version, faults)?;
+            copy_batches(&store, reader, spare, tail.end, chance.mark(), faults)?
+        }
         None => (rewrite_in_place(&store, &mut walker, &tail)?, last.header, tail.chain),
     };
     let slots = note_tail(&store, &chain, layout.snapshot)?;
@@ -279,17 +306,16 @@ fn copy_torn(store: &Store, walker: &mut Walker, name: &str, from: u64, to: u64)
     Ok(file.sync_all()?)
 }
 
-/// A segment's batches up to `end` in a fresh file, durable, under the segment's name.
+/// A segment's batches, from where the reader is up to `end`, in a fresh file, durable, under the segment's name.
 pub(crate) fn copy_batches(
     store: &Store,
-    name: &str,
+    mut reader: Walker,
     spare: Spare,
     end: u64,
     epoch: u64,
-    state_version: u32,
     faults: Faults,
 ) -> Result<(Active, segment::Header, Chain), OpenError> {
-    let mut reader = Walker::open(store, name, state_version, faults)?;
+    let name = &reader.name().to_owned();
     let Spare { mut file, capacity } = spare;
     let header = segment::Header { epoch, capacity, ..reader.header };
     let mut batches = Copy { header, chain: Chain::at_start_of(&header), at: 0, out: header.encode() };

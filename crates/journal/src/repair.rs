@@ -5,96 +5,99 @@
 //! misses one operation is in a state that never was.
 //!
 //! A segment whose header alone is damaged is not dropped: the header is written anew where all that it said is proven (`headers`).
+//! Nor is one that is damaged where a snapshot holds what was in it: it begins anew behind the damage (`part`).
 //!
 //! Nothing is deleted. Whatever is dropped or written anew stays in the directory, as it was, as `aside-…`.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::chance::Chance;
 use crate::error::OpenError;
-use crate::examine::lock;
 use crate::fault::Faults;
 use crate::headers::{self, Segment, Standing};
 use crate::identity;
+use crate::mark::{self, Mark};
+use crate::mend::{self, Step};
 use crate::names;
 use crate::options::{Identity, Lsn};
-use crate::recover::copy_batches;
-use crate::rotation::{Place, begin};
+use crate::part::{self, Part};
+use crate::recover::TornTail;
 use crate::segment::{self, Use};
-use crate::shelf::Spare;
-use crate::slot::{self, Note, Slots, snapshot_number};
+use crate::slot::{self, Note, snapshot_number};
 use crate::snapshot_read::SnapshotReader;
 use crate::storage::{Access, Storage};
 use crate::store::Store;
 use crate::survey::Survey;
 use crate::tail;
 use crate::verify::{ANY_STATE_VERSION, verify};
-use crate::walk::{Chain, Found, Walker, Window};
+use crate::walk::{Chain, Found, Walker};
 
-/// More than a file has that says one thing.
-const COPIED_BYTES_MAX: usize = 64 << 10;
-
-/// Something that a repair takes away.
+/// Something that a repair takes away, or that is gone already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dropped {
     /// The file.
     pub file: String,
     /// From where on.
     pub offset: u64,
-    /// How many bytes.
+    /// How many bytes; 0 for what is gone already.
     pub bytes: u64,
     /// The first record among them, where that is known.
     pub first_lsn: Option<Lsn>,
+    /// The last one, where that is known.
+    pub last_lsn: Option<Lsn>,
     /// Why.
     pub why: String,
 }
 
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, offset, bytes, first_lsn, why } = self;
-        write!(f, "`{file}`: {bytes} bytes from byte {offset} on")?;
-        if let Some(lsn) = first_lsn {
-            write!(f, ", with records from {lsn} on")?;
+        let Self { file, offset, bytes, first_lsn, last_lsn, why } = self;
+        match bytes {
+            0 => write!(f, "`{file}`")?,
+            _ => write!(f, "`{file}`: {bytes} bytes from byte {offset} on")?,
+        }
+        let by = if *bytes == 0 { ":" } else { ", with" };
+        match (*first_lsn, *last_lsn) {
+            (Some(first), Some(last)) if last < first => write!(f, "{by} no record")?,
+            (Some(first), Some(last)) if last == first => write!(f, "{by} record {first}")?,
+            (Some(first), Some(last)) => write!(f, "{by} {} records, {first} to {last}", last - first + 1)?,
+            (Some(first), None) => write!(f, "{by} records from {first} on")?,
+            (None, _) => {}
         }
         write!(f, " ({why})")
     }
 }
 
-/// A segment's header that a repair writes anew.
+/// Something that a repair mends, and by which nothing is lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rebuilt {
+pub struct Mended {
     /// The segment.
     pub file: String,
     /// Every record from this one on begins in it or in a later one.
     pub first_lsn: Lsn,
-    /// What proves what the header said.
+    /// What is mended.
+    pub what: &'static str,
+    /// Why nothing is lost.
     pub proof: String,
 }
 
-impl fmt::Display for Rebuilt {
+impl fmt::Display for Mended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, first_lsn, proof } = self;
-        write!(f, "the header of `{file}`, with records from {first_lsn} on ({proof})")
+        let Self { file, first_lsn, what, proof } = self;
+        write!(f, "the {what} of `{file}`, with records from {first_lsn} on ({proof})")
     }
 }
 
-enum Step {
-    /// Gives the file another name.
-    Aside(String),
-    /// Keeps a whole copy of what is about to be changed.
-    Keep(String),
-    /// Writes the segment's header anew.
-    Rebuild { name: String, header: segment::Header },
-    /// Ends the segment here.
-    Cut { name: String, end: u64 },
-    /// Begins a new segment at this place.
-    Begin { number: u64, chain: Chain },
-    /// Says again what is durable.
-    Note { sequence: u64, lsn: Lsn, snapshot: Option<Lsn> },
-    /// Says again whose directory it is.
-    Id,
+/// Where the log ends that can be followed: in which segment, at which byte, before what; and why, where that is no end that a
+/// start would accept.
+struct Followed {
+    at: usize,
+    end: u64,
+    chain: Chain,
+    why: Option<String>,
 }
+
+const FOLLOWED: &str = "a log is followed through headers that are known";
 
 /// What a repair would do.
 pub struct Plan {
@@ -104,7 +107,9 @@ pub struct Plan {
     /// Why a start refuses; `None` when it does not.
     refusal: Option<OpenError>,
     dropped: Vec<Dropped>,
-    rebuilt: Vec<Rebuilt>,
+    mended: Vec<Mended>,
+    /// An end that is not whole, and is no damage.
+    torn: Option<TornTail>,
     /// The last record that is kept.
     keeps: Lsn,
     steps: Vec<Step>,
@@ -118,7 +123,8 @@ pub fn repair_plan(storage: Arc<dyn Storage>) -> Result<Plan, OpenError> {
     let refusal = match verify(&store) {
         Ok(whole) => {
             let keeps = whole.tail.chain.lsn - 1;
-            return Ok(Plan { keeps, ..Plan::of(store, whole.identity, Note::default()) });
+            let torn = TornTail::of(&whole.tail, &whole.layout.legs.last().expect("a layout has a segment").name);
+            return Ok(Plan { keeps, torn, ..Plan::of(store, whole.identity, Note::default()) });
         }
         Err(error @ OpenError::Corrupt { .. }) => error,
         Err(other) => return Err(other),
@@ -126,6 +132,9 @@ pub fn repair_plan(storage: Arc<dyn Storage>) -> Result<Plan, OpenError> {
     let Some(identity) = identity_of(&store, &survey)? else { return Err(refusal) };
     let noted = if survey.has_durable { unless_damaged(slot::read(&store))?.ok() } else { None };
     let mut plan = Plan::of(store, identity, noted.unwrap_or_default());
+    if survey.has_mark {
+        plan.unmark()?;
+    }
     let snapshot = plan.choose_snapshot(&survey)?;
     let Some(chain) = plan.choose_log(&survey, snapshot)? else { return Err(refusal) };
     plan.keeps = chain.lsn - 1;
@@ -157,7 +166,7 @@ fn what_of(error: &OpenError) -> String {
     }
 }
 
-/// The `id` file's identity, or that of the newest segment that can be read.
+/// The `id` file's identity, or that of the newest segment or snapshot that can be read.
 pub(crate) fn identity_of(store: &Store, survey: &Survey) -> Result<Option<Identity>, OpenError> {
     if survey.has_id
         && let Ok(identity) = unless_damaged(identity::read(store))?
@@ -170,13 +179,18 @@ pub(crate) fn identity_of(store: &Store, survey: &Survey) -> Result<Option<Ident
             return Ok(Some(walker.header.identity));
         }
     }
+    for &cut in survey.snapshots.iter().rev() {
+        if let Ok(snapshot) = unless_damaged(SnapshotReader::open(store, cut, ANY_STATE_VERSION))? {
+            return Ok(Some(snapshot.identity()));
+        }
+    }
     Ok(None)
 }
 
 impl Plan {
     fn of(store: Store, identity: Identity, note: Note) -> Self {
-        let (dropped, rebuilt, steps) = (Vec::new(), Vec::new(), Vec::new());
-        Self { store, identity, note, refusal: None, dropped, rebuilt, keeps: 0, steps }
+        let (dropped, mended, steps) = (Vec::new(), Vec::new(), Vec::new());
+        Self { store, identity, note, refusal: None, dropped, mended, torn: None, keeps: 0, steps }
     }
 
     /// True when a start refuses the journal as it is.
@@ -197,10 +211,28 @@ impl Plan {
         &self.dropped
     }
 
-    /// Which headers would be written anew.
+    /// What would be mended without a loss.
     #[must_use]
-    pub fn rebuilt(&self) -> &[Rebuilt] {
-        &self.rebuilt
+    pub fn mended(&self) -> &[Mended] {
+        &self.mended
+    }
+
+    /// The small files that would be written anew, and what they would say.
+    pub fn rewritten(&self) -> impl Iterator<Item = String> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Note { lsn, .. } => Some(format!("`{}`: everything up to record {lsn} was safe", names::DURABLE)),
+            Step::Id => {
+                let Identity { cluster, node } = self.identity;
+                Some(format!("`{}`: cluster {cluster:032x}, node {node:032x}", names::ID))
+            }
+            _ => None,
+        })
+    }
+
+    /// An end of the log that is not whole: a repair leaves it, and the next start cuts it and keeps it aside.
+    #[must_use]
+    pub fn torn(&self) -> Option<&TornTail> {
+        self.torn.as_ref()
     }
 
     /// The last record that would be kept.
@@ -209,11 +241,37 @@ impl Plan {
         self.keeps
     }
 
-    fn aside(&mut self, name: String, first_lsn: Option<Lsn>, why: String) -> Result<(), OpenError> {
+    fn aside(&mut self, name: String, why: String) -> Result<(), OpenError> {
         let bytes = self.store.open(&name, Access::Read)?.len()?;
-        self.dropped.push(Dropped { file: name.clone(), offset: 0, bytes, first_lsn, why });
+        self.dropped.push(Dropped { file: name.clone(), offset: 0, bytes, first_lsn: None, last_lsn: None, why });
         self.steps.push(Step::Aside(name));
         Ok(())
+    }
+
+    /// Puts a whole segment aside, and tells what is in it as far as that can be known.
+    fn aside_segment(&mut self, segment: &Segment, why: String) -> Result<(), OpenError> {
+        let name = segment.name();
+        let Some(header) = segment.header() else { return self.aside(name, why) };
+        let mut walker = Walker::under(&self.store, &name, header, ANY_STATE_VERSION)?;
+        let (bytes, last) = part::written(&mut walker)?.unwrap_or((segment::HEADER_BYTES, header.first_lsn - 1));
+        let (first_lsn, last_lsn) = (Some(header.first_lsn), Some(last));
+        self.dropped.push(Dropped { file: name.clone(), offset: 0, bytes, first_lsn, last_lsn, why });
+        self.steps.push(Step::Aside(name));
+        Ok(())
+    }
+
+    /// Takes the mark off a backup that is not what was written, and remembers what it said.
+    fn unmark(&mut self) -> Result<(), OpenError> {
+        let why = match unless_damaged(mark::read(&self.store))? {
+            Ok(Mark { sequence, lsn, snapshot }) => {
+                self.note = self.note.raised(sequence, lsn, snapshot);
+                format!(
+                    "it says that this is a whole backup up to record {lsn}, and after a repair it is a data directory"
+                )
+            }
+            Err(damage) => what_of(&damage),
+        };
+        self.aside(names::MARK.into(), why)
     }
 
     /// The newest snapshot that is whole; newer ones go aside.
@@ -221,13 +279,13 @@ impl Plan {
         if self.note.snapshot > snapshot_number(survey.snapshots.last().copied()) {
             let file = names::snapshot(self.note.snapshot - 1);
             let why = "the file is missing".into();
-            self.dropped.push(Dropped { file, offset: 0, bytes: 0, first_lsn: None, why });
+            self.dropped.push(Dropped { file, offset: 0, bytes: 0, first_lsn: None, last_lsn: None, why });
         }
         for &cut in survey.snapshots.iter().rev() {
             let verified = SnapshotReader::open(&self.store, cut, ANY_STATE_VERSION).and_then(SnapshotReader::verify);
             match unless_damaged(verified)? {
                 Ok(_) => return Ok(Some(cut)),
-                Err(damage) => self.aside(names::snapshot(cut), None, what_of(&damage))?,
+                Err(damage) => self.aside(names::snapshot(cut), what_of(&damage))?,
             }
         }
         Ok(None)
@@ -241,55 +299,87 @@ impl Plan {
         let unfounded = segments.iter().position(|segment| segment.header().is_some_and(is_unfounded));
         for segment in segments.drain(unfounded.unwrap_or(segments.len())..) {
             let why = "it was to begin a log anew, and the state that it begins with is not there".into();
-            self.aside(segment.name(), segment.header().map(|header| header.first_lsn), why)?;
+            self.aside_segment(&segment, why)?;
         }
         let begins = |segment: &Segment| segment.header().is_some_and(|header| header.first_lsn <= cut + 1);
         let Some(start) = segments.iter().rposition(begins) else {
             return if snapshot.is_none() { Ok(None) } else { self.begin_anew(&segments, 0, cut).map(Some) };
         };
-        let (at, end, chain, why) = self.walk(&segments, start)?;
-        if chain.lsn <= cut {
-            return self.begin_anew(&segments, at, cut).map(Some);
-        }
-        self.rebuild_headers(&segments[start..=at], why.is_some());
-        if let Some(why) = why {
-            let name = segments[at].name();
-            let bytes = self.store.open(&name, Access::Read)?.len()? - end;
-            self.dropped.push(Dropped { file: name.clone(), offset: end, bytes, first_lsn: Some(chain.lsn), why });
-            self.steps.push(Step::Cut { name, end });
+        let header = segments[start].header().expect(FOLLOWED);
+        let Some(part) = part::after_snapshot(&self.store, &segments[start].name(), header, cut)? else {
+            return self.begin_anew(&segments, start, cut).map(Some);
+        };
+        let Followed { at, end, chain, why } = self.follow(&segments, start, part)?;
+        for (index, segment) in segments.iter().enumerate().take(at + 1).skip(start) {
+            let part = if index == start { part } else { Part::whole(segment.header().expect(FOLLOWED)) };
+            match &why {
+                Some(why) if index == at => {
+                    self.mend(segment, part, Some(end));
+                    self.drop_end(segment, part, (end, chain), why.clone(), at + 1 == segments.len())?;
+                }
+                _ => self.mend(segment, part, None),
+            }
         }
         self.aside_segments(&segments[at + 1..])?;
         Ok(Some(chain))
     }
 
-    /// Writes the headers anew that are damaged and proven, and keeps copies of these segments; and of the last one, if it is
-    /// about to be cut.
-    fn rebuild_headers(&mut self, kept: &[Segment], is_last_cut: bool) {
-        for (index, segment) in kept.iter().enumerate() {
-            let name = segment.name();
-            let is_cut = is_last_cut && index + 1 == kept.len();
-            let is_proven = matches!(segment.standing, Standing::Proven(..));
-            if is_cut || is_proven {
-                self.steps.push(Step::Keep(name.clone()));
-            }
-            if let Standing::Proven(header, proof) = &segment.standing {
-                let (file, first_lsn) = (name.clone(), header.first_lsn);
-                self.rebuilt.push(Rebuilt { file, first_lsn, proof: proof.clone() });
-                self.steps.push(Step::Rebuild { name, header: *header });
-            }
+    /// Mends what is kept of a segment, up to `end` if it is cut there; and keeps a copy of one that is changed.
+    fn mend(&mut self, segment: &Segment, part: Part, end: Option<u64>) {
+        let name = segment.name();
+        let is_replaced = end.is_some() || !part.is_whole();
+        if is_replaced || matches!(segment.standing, Standing::Proven(..)) {
+            self.steps.push(Step::Keep(name.clone()));
+        }
+        let (file, first_lsn) = (name.clone(), part.header.first_lsn);
+        if !part.is_whole() {
+            let from = part.from;
+            let proof = format!("not all of it before byte {from} can be read, and the snapshot holds what was in it");
+            self.mended.push(Mended { file, first_lsn, what: "beginning", proof });
+        } else if let Standing::Proven(_, proof) = &segment.standing {
+            self.mended.push(Mended { file, first_lsn, what: "header", proof: proof.clone() });
+        }
+        if is_replaced {
+            self.steps.push(Step::Replace { name, part, end });
+        } else if let Standing::Proven(header, _) = segment.standing {
+            self.steps.push(Step::Rebuild { name, header });
         }
     }
 
-    /// Follows the log from a segment on, whose header is known: the segment and the byte where it ends, and why there.
-    fn walk(&self, segments: &[Segment], start: usize) -> Result<(usize, u64, Chain, Option<String>), OpenError> {
-        let mut at = start;
+    /// Tells what is dropped where a segment is cut.
+    fn drop_end(
+        &mut self,
+        segment: &Segment,
+        part: Part,
+        (offset, chain): (u64, Chain),
+        why: String,
+        is_last: bool,
+    ) -> Result<(), OpenError> {
+        let file = segment.name();
+        let mut walker = part.walker(&self.store, &file)?;
+        let file_bytes = walker.file_bytes();
+        (walker.at, walker.chain) = (offset, chain);
+        let written = part::written(&mut walker)?;
+        // Where no later header tells, all of the file may have been written.
+        let bytes = written.map_or(file_bytes, |(to, _)| to.min(file_bytes)).saturating_sub(offset);
+        let noted = Some(self.note.lsn).filter(|lsn| is_last && *lsn >= chain.lsn);
+        let last_lsn = written.map(|(_, last)| last).max(noted);
+        self.dropped.push(Dropped { file, offset, bytes, first_lsn: Some(chain.lsn), last_lsn, why });
+        Ok(())
+    }
+
+    /// Follows the log from a part of a segment on.
+    fn follow(&mut self, segments: &[Segment], start: usize, part: Part) -> Result<Followed, OpenError> {
+        let (mut at, mut part) = (start, part);
         loop {
-            let mut walker = self.walker(&segments[at])?;
+            let name = segments[at].name();
+            let mut walker = part.walker(&self.store, &name)?;
             let next = segments.get(at + 1);
             let follower = next.filter(|next| next.number == segments[at].number + 1).and_then(Segment::header);
-            let goal = follower.map(|header| Chain::at_start_of(&header));
             let why = loop {
-                if goal == Some(walker.chain) {
+                if let Some(header) = follower
+                    && Chain::at_start_of(&header) == walker.chain
+                {
                     break None;
                 }
                 match walker.next()? {
@@ -299,24 +389,24 @@ impl Plan {
                 }
             };
             let (end, chain) = (walker.at, walker.chain);
-            match why {
-                None => at += 1,
-                Some(_) if next.is_none() => return Ok((at, end, chain, self.judge(&segments[at])?)),
-                Some(why) => return Ok((at, end, chain, Some(why))),
+            let Some(why) = why else {
+                at += 1;
+                part = Part::whole(follower.expect("only a segment that follows ends a walk well"));
+                continue;
+            };
+            if next.is_some() {
+                return Ok(Followed { at, end, chain, why: Some(why) });
             }
+            let judged = tail::judge(&mut part.walker(&self.store, &name)?, self.note, Faults::default());
+            let why = match unless_damaged(judged)? {
+                Ok(tail) => {
+                    self.torn = TornTail::of(&tail, &name);
+                    None
+                }
+                Err(damage) => Some(what_of(&damage)),
+            };
+            return Ok(Followed { at, end, chain, why });
         }
-    }
-
-    fn walker(&self, segment: &Segment) -> Result<Walker, OpenError> {
-        let header = segment.header().expect("a log is followed through headers that are known");
-        Walker::under(&self.store, &segment.name(), header, ANY_STATE_VERSION)
-    }
-
-    /// Why the last segment must be cut; `None` when a start would accept it.
-    fn judge(&self, segment: &Segment) -> Result<Option<String>, OpenError> {
-        let mut walker = self.walker(segment)?;
-        let judged = unless_damaged(tail::judge(&mut walker, self.note, Faults::default()))?;
-        Ok(judged.err().map(|damage| what_of(&damage)))
     }
 
     fn aside_segments(&mut self, segments: &[Segment]) -> Result<(), OpenError> {
@@ -326,18 +416,21 @@ impl Plan {
                 Standing::Foreign => "it belongs elsewhere".to_owned(),
                 Standing::Unproven(why) => format!("its header cannot be read, and {why}"),
             };
-            self.aside(segment.name(), segment.header().map(|header| header.first_lsn), why)?;
+            self.aside_segment(segment, why)?;
         }
         Ok(())
     }
 
     /// What was durable once and is in no file that can be read is lost too, though no bytes of it are dropped.
     fn tell_what_is_nowhere(&mut self) {
-        let is_told = self.dropped.iter().any(|dropped| dropped.first_lsn.is_some());
-        if self.note.lsn > self.keeps && !is_told {
-            let why = format!("it says that records up to {} were on the disk", self.note.lsn);
-            let first_lsn = Some(self.keeps + 1);
-            self.dropped.push(Dropped { file: names::DURABLE.into(), offset: 0, bytes: 0, first_lsn, why });
+        // Where it is not known up to which record something goes, it may well be up to the last.
+        let unknown = self.dropped.iter().any(|dropped| dropped.first_lsn.is_some() && dropped.last_lsn.is_none());
+        let told = self.dropped.iter().filter_map(|dropped| dropped.last_lsn).max().unwrap_or_default();
+        let told = told.max(self.keeps);
+        if self.note.lsn > told && !unknown {
+            let why = "it says that they were on the disk, and no file has them".into();
+            let (first_lsn, last_lsn) = (Some(told + 1), Some(self.note.lsn));
+            self.dropped.push(Dropped { file: names::DURABLE.into(), offset: 0, bytes: 0, first_lsn, last_lsn, why });
         }
     }
 
@@ -355,90 +448,12 @@ impl Plan {
 
     /// Does what was planned. Whatever is dropped or changed is kept as it was under a name that begins with `aside-`; these names are returned.
     pub fn carry_out(self) -> Result<Vec<String>, OpenError> {
-        let store = &self.store;
-        let _lock = lock(store)?;
-        let taken = store.list()?;
-        let is_free = |attempt: &u32| !taken.iter().any(|name| name.starts_with(&names::aside("", *attempt)));
-        let attempt = (1..).find(is_free).expect("there are more numbers than files");
-        let mut chance = Chance::new(crate::Options::new(0, self.identity).seed);
-        let mut kept = Vec::new();
-        for step in &self.steps {
-            match step {
-                Step::Aside(name) => store.rename(name, &names::aside(name, attempt))?,
-                Step::Keep(name) => keep_whole(store, name, &names::aside(name, attempt))?,
-                Step::Rebuild { name, header } => rebuild_header(store, name, header)?,
-                Step::Cut { name, end } => cut_segment(store, name, *end, &mut chance)?,
-                Step::Begin { number, chain } => {
-                    let template = segment::Header::blank(0, self.identity);
-                    let file = store.create(&names::spare(0))?;
-                    let used = Use::Log;
-                    let place = Place { used, number: *number, epoch: chance.mark(), chain: *chain, time_ms: 0 };
-                    let spare = Spare { file, capacity: segment::HEADER_BYTES };
-                    begin(store, &template, Faults::default(), spare, place)?;
-                }
-                Step::Note { sequence, lsn, snapshot } => {
-                    kept.extend(keep_copy(store, names::DURABLE, attempt)?);
-                    Slots::create(store)?.note(*sequence, *lsn, *snapshot)?;
-                }
-                Step::Id => {
-                    kept.extend(keep_copy(store, names::ID, attempt)?);
-                    identity::write(store, self.identity)?;
-                }
-            }
-            store.sync_dir()?;
-        }
+        let kept = mend::carry_out(&self.store, &self.steps, self.identity)?;
         if self.is_needed() {
-            verify(store)?;
+            verify(&self.store)?;
         }
-        let moved = self.steps.iter().filter_map(|step| match step {
-            Step::Aside(name) | Step::Keep(name) => Some(names::aside(name, attempt)),
-            Step::Rebuild { .. } | Step::Cut { .. } | Step::Begin { .. } | Step::Note { .. } | Step::Id => None,
-        });
-        Ok(moved.chain(kept).collect())
+        Ok(kept)
     }
-}
-
-/// Keeps a whole copy of a small file, if it is there; its name.
-fn keep_copy(store: &Store, name: &str, attempt: u32) -> Result<Option<String>, OpenError> {
-    if !store.list()?.iter().any(|there| there == name) {
-        return Ok(None);
-    }
-    let bytes = store.read_small(name, COPIED_BYTES_MAX)?;
-    let aside = names::aside(name, attempt);
-    let copy = store.create(&aside)?;
-    copy.write_at(0, &bytes)?;
-    copy.sync_all()?;
-    Ok(Some(aside))
-}
-
-/// Keeps a copy of a file of any size.
-fn keep_whole(store: &Store, name: &str, aside: &str) -> Result<(), OpenError> {
-    let mut window = Window::open(store, name)?;
-    let copy = store.create(aside)?;
-    let mut at = 0;
-    while at < window.len() {
-        let bytes = window.bytes(at, 1 << 20)?;
-        if bytes.is_empty() {
-            break;
-        }
-        copy.write_at(at, bytes)?;
-        at += bytes.len() as u64;
-    }
-    Ok(copy.sync_all()?)
-}
-
-/// Writes the header where it belongs. Whatever a crash leaves of it, what proved the header is still there.
-fn rebuild_header(store: &Store, name: &str, header: &segment::Header) -> Result<(), OpenError> {
-    let file = store.open(name, Access::Write)?;
-    file.write_at(0, &header.encode())?;
-    Ok(file.sync_data()?)
-}
-
-/// Replaces a segment by its first part.
-fn cut_segment(store: &Store, name: &str, end: u64, chance: &mut Chance) -> Result<(), OpenError> {
-    let spare = Spare { file: store.create(&names::spare(0))?, capacity: end };
-    copy_batches(store, name, spare, end, chance.mark(), ANY_STATE_VERSION, Faults::default())?;
-    Ok(())
 }
 
 impl fmt::Debug for Plan {

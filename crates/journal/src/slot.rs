@@ -32,6 +32,14 @@ pub(crate) struct Note {
     pub left_s: u32,
 }
 
+impl Note {
+    /// The same with what is known besides, where that is more.
+    pub(crate) fn raised(self, sequence: u64, lsn: Lsn, snapshot: Option<Lsn>) -> Self {
+        let (sequence, lsn) = (self.sequence.max(sequence), self.lsn.max(lsn));
+        Self { sequence, lsn, snapshot: self.snapshot.max(snapshot_number(snapshot)), ..self }
+    }
+}
+
 /// The open file.
 pub(crate) struct Slots {
     file: NamedFile,
@@ -92,11 +100,13 @@ pub(crate) struct Slate {
     pub newest: Note,
     /// One of them is not readable. A crash while it was written leaves that, and so does damage: it may have been the newer one.
     pub lacks_one: bool,
+    /// The file is as long as it is written.
+    pub has_its_size: bool,
 }
 
 /// Reads the newer of the slots that are readable, and tells whether both are.
 pub(crate) fn read_both(store: &Store) -> Result<Slate, OpenError> {
-    let bytes = store.read_small(DURABLE, 2 * SLOT_BYTES)?;
+    let bytes = store.read_small(DURABLE, 2 * SLOT_BYTES + 1)?;
     let mut notes = Vec::new();
     for slot in 0..2 {
         let from = slot * SLOT_BYTES;
@@ -109,7 +119,7 @@ pub(crate) fn read_both(store: &Store) -> Result<Slate, OpenError> {
         let meaning = "one of them is always whole after a crash, so both were damaged later";
         OpenError::corrupt(DURABLE, 0, "neither of the two slots is readable", meaning)
     })?;
-    Ok(Slate { newest, lacks_one })
+    Ok(Slate { newest, lacks_one, has_its_size: bytes.len() == 2 * SLOT_BYTES })
 }
 
 /// How a snapshot is noted.
@@ -138,7 +148,9 @@ fn encode(note: &Note) -> Vec<u8> {
 
 fn decode(bytes: &[u8]) -> Result<Option<Note>, OpenError> {
     let stored = Take::new(&bytes[USED - 4..]).u32();
-    if bytes[..8] != MAGIC || stored != crc32c::crc32c(&bytes[..USED - 4]) {
+    // The rest of the block is written too, as zeros: anything else is of whatever damaged the block.
+    let is_whole = stored == crc32c::crc32c(&bytes[..USED - 4]) && bytes[USED..].iter().all(|byte| *byte == 0);
+    if bytes[..8] != MAGIC || !is_whole {
         return Ok(None);
     }
     let mut take = Take::new(&bytes[8..]);

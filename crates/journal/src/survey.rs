@@ -35,6 +35,8 @@ use crate::walk::Walker;
 pub(crate) struct Survey {
     pub has_id: bool,
     pub has_durable: bool,
+    /// It is a backup.
+    pub has_mark: bool,
     /// In order.
     pub segments: Vec<u64>,
     pub spares: Vec<u64>,
@@ -80,6 +82,7 @@ impl Survey {
                 Name::Lock => {}
                 Name::Id => survey.has_id = true,
                 Name::Durable => survey.has_durable = true,
+                Name::Mark => survey.has_mark = true,
                 Name::Segment(number) => survey.segments.push(number),
                 Name::Spare(number) => survey.spares.push(number),
                 Name::Snapshot(cut) => survey.snapshots.push(cut),
@@ -95,7 +98,7 @@ impl Survey {
 
     /// True when no journal was ever completely made here.
     pub(crate) fn is_new(&self) -> bool {
-        self.segments.is_empty() && self.snapshots.is_empty()
+        self.segments.is_empty() && self.snapshots.is_empty() && !self.has_mark
     }
 
     /// The files that must be there beside the log.

@@ -3,6 +3,7 @@
 use crate::error::OpenError;
 use crate::fault::Faults;
 use crate::identity;
+use crate::mark;
 use crate::options::Identity;
 use crate::replay::Legs;
 use crate::slot;
@@ -20,6 +21,8 @@ pub(crate) struct Whole {
     pub identity: Identity,
     pub layout: Layout,
     pub tail: Tail,
+    /// It is marked as a backup, and is what the mark says.
+    pub is_backup: bool,
 }
 
 /// Reads everything that a start depends on: refuses what a start would refuse now or while it replays.
@@ -40,5 +43,9 @@ pub(crate) fn verify(store: &Store) -> Result<Whole, OpenError> {
     tail.check_reaches(&last.name, layout.cut())?;
     let mut legs = Legs::new(store, layout.legs.clone(), tail.chain, layout.cut(), ANY_STATE_VERSION, faults);
     while legs.next()?.is_some() {}
-    Ok(Whole { identity, layout, tail })
+    // Last, because what is damaged itself is the better reason.
+    if survey.has_mark {
+        mark::read(store)?.check(store, &layout, &tail)?;
+    }
+    Ok(Whole { identity, layout, tail, is_backup: survey.has_mark })
 }

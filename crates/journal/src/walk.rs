@@ -96,6 +96,16 @@ impl Chain {
         (!completes).then(|| "the batch counts its records wrong".into())
     }
 
+    /// What this batch is the next one of.
+    fn at(header: &Header) -> Self {
+        Self {
+            sequence: header.sequence,
+            lsn: header.first_lsn,
+            crc_before: header.crc_before,
+            mid_record: header.kind.continues(),
+        }
+    }
+
     pub(crate) fn after(header: &Header, crc: u32) -> Self {
         Self {
             sequence: header.sequence + 1,
@@ -212,18 +222,44 @@ impl Walker {
 
     /// Shows the headers of this file's life from here on, with where they stand.
     pub(crate) fn later_headers(&mut self, mut each: impl FnMut(u64, &Header)) -> Result<(), OpenError> {
-        let mut at = self.at;
+        let mut from = self.at;
+        while let Some((at, header)) = self.header_after(from)? {
+            each(at, &header);
+            from = at + ALIGN as u64;
+        }
+        Ok(())
+    }
+
+    /// The first header of this file's life from a place on, and where it stands.
+    fn header_after(&mut self, from: u64) -> Result<Option<(u64, Header)>, OpenError> {
+        let mut at = from;
         while at + HEADER_BYTES as u64 <= self.window.len() {
             // A step at a time through the window, and only what begins like a batch is looked at closely.
             let bytes = self.window.bytes(at, HEADER_BYTES)?;
             let here = if bytes[..4] == batch::MAGIC { Header::decode(bytes).ok() } else { None };
             let ours = here.filter(|(header, _)| header.epoch == self.header.epoch || self.faults.ignore_file_epoch());
             if let Some((header, _)) = ours {
-                each(at, &header);
+                return Ok(Some((at, header)));
             }
             at += ALIGN as u64;
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Goes on, after something that is not the next batch, with the first later batch of this file's life; false when there is
+    /// none. What is skipped is a gap: whoever goes on like this must not take what follows for what comes next.
+    pub(crate) fn skip(&mut self) -> Result<bool, OpenError> {
+        let mut from = self.at;
+        while let Some((at, header)) = self.header_after(from)? {
+            // An earlier number is in the bytes of a record that somebody stored, and is not the log going on.
+            if header.sequence > self.chain.sequence {
+                self.at = at;
+                self.chain = Chain::at(&header);
+                return Ok(true);
+            }
+            from = at + ALIGN as u64;
+        }
+        Ok(false)
     }
 
     /// Copies a stretch of the file, in pieces.

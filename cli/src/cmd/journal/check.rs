@@ -38,11 +38,11 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit> {
     for note in &report.notes {
         say(&format!("note: {note}"));
     }
-    if let Some((file, offset, bytes, why)) = &report.torn {
-        say(&format!(
-            "`{file}`: {bytes} bytes from byte {offset} on are not whole ({why}): they were never completed, or were damaged \
-             afterwards, and nothing newer tells which; the next start cuts them and keeps them aside"
-        ));
+    for gap in &report.gaps {
+        say(&format!("damage: {gap}"));
+    }
+    if let Some(torn) = &report.torn {
+        say(&format!("{torn}; the next start cuts them and keeps them aside"));
     }
     let is_damaged = report.files.iter().any(|file| file.damage.is_some());
     match report.refusal {
@@ -51,10 +51,14 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit> {
             Ok(Exit::Failed)
         }
         None => {
-            let what = if report.torn.is_some() { "sound up to there" } else { "sound" };
-            say(&format!("{what}: a start accepts it"));
+            say(match (report.is_backup, report.torn.is_some()) {
+                (true, _) => "sound: every byte is as the backup was written",
+                (false, true) => "sound up to there: a start accepts it",
+                (false, false) => "sound: a start accepts it",
+            });
             Ok(Exit::Done)
         }
+        Some(refusal @ OpenError::Newer { .. }) => Err(refusal.into()),
         Some(refusal) => {
             let hint = format!("`rbq journal repair {} --dry-run` shows what a repair would do", args.dir.display());
             Err(Failure::from(refusal).hint(hint))
@@ -72,7 +76,8 @@ fn list(report: &CheckReport) -> Result<()> {
         write!(out, "{:name_width$}  {:>size_width$}  {}", file.name, file.bytes, file.holds)?;
         match &file.damage {
             Some(OpenError::Corrupt { offset, what, .. }) => writeln!(out, ": damaged at byte {offset}: {what}")?,
-            Some(other) => writeln!(out, ": {other}")?,
+            // What to do about it is said once, at the end.
+            Some(other) => writeln!(out, ": {}", other.to_string().lines().next().unwrap_or_default())?,
             None => writeln!(out)?,
         }
     }

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! The position is what a client waited for, the index counts the ops that changed something, and the time is the one
-//! that was frozen for the command. The ops of an EXEC have the same index. The state before the log, if a snapshot
-//! holds one, is not shown.
+//! that was frozen for the command. The ops of an EXEC have the same index. A snapshot is not shown: what is said
+//! at the end tells which operations the log still had beside it.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -43,14 +43,20 @@ pub(super) fn run(args: &DumpArgs) -> Result<Exit> {
     let directory = super::open(&args.dir)?;
     super::warn_if_in_use(&directory)?;
     let mut output = Output::new();
-    let mut ended = Ok(());
+    let (mut ended, mut snapshot, mut positions) = (Ok(()), None, None);
     let walked = dump(directory, |dumped| {
         ended = match dumped {
             Dumped::Snapshot { cut } => {
-                say(&format!("the state after position {cut} is in a snapshot, which is not shown"));
+                snapshot = Some(cut);
                 Ok(())
             }
-            Dumped::Record { lsn, bytes } => show(lsn, bytes, args.output, &mut output),
+            Dumped::Record { lsn, bytes } => {
+                let shown = show(lsn, bytes, args.output, &mut output);
+                if shown.is_ok() {
+                    positions = Some((positions.map_or(lsn, |(first, _)| first), lsn));
+                }
+                shown
+            }
             Dumped::Section { .. } | Dumped::Segment { .. } | Dumped::Batch { .. } => Ok(()),
         };
         if ended.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -58,10 +64,30 @@ pub(super) fn run(args: &DumpArgs) -> Result<Exit> {
     if !matches!(ended, Err(Failure::ClosedPipe)) {
         // What could be read is worth seeing, whatever comes after it.
         output.flush()?;
+        if let Some(cut) = snapshot {
+            say(&beside_the_snapshot(cut, positions));
+        }
     }
     ended?;
     walked?;
     Ok(Exit::Done)
+}
+
+/// What was shown, where a snapshot holds some of what led to the present.
+fn beside_the_snapshot(cut: u64, positions: Option<(u64, u64)>) -> String {
+    match positions {
+        None => {
+            format!("the log holds no operation; a snapshot holds the state after position {cut}, which is not shown")
+        }
+        Some((1, last)) => format!(
+            "shown: positions 1 to {last}, every operation from the first on; a snapshot holds the state after position \
+             {cut} besides"
+        ),
+        Some((first, last)) => format!(
+            "shown: positions {first} to {last}; what came before is in a snapshot, the state after position {cut}, which is \
+             not shown"
+        ),
+    }
 }
 
 /// All ops of what one hold of the broker logged.

@@ -34,6 +34,9 @@ pub(super) fn run(args: &RepairArgs) -> Result<Exit> {
         ),
         other => other.into(),
     })?;
+    if let Some(torn) = plan.torn() {
+        say(&format!("{torn}; a repair leaves them, and the next start cuts them and keeps them aside"));
+    }
     let Some(refusal) = plan.refusal() else {
         say(&format!("nothing to repair: a start accepts it, up to position {}", plan.keeps()));
         return Ok(Exit::Done);
@@ -52,16 +55,22 @@ pub(super) fn run(args: &RepairArgs) -> Result<Exit> {
 }
 
 fn shown(repair: &rbq_journal::Plan) -> Plan {
-    let mut plan = Plan::new(match (repair.rebuilt(), repair.dropped()) {
+    let mut plan = Plan::new(match (repair.mended(), repair.dropped()) {
+        ([], []) => "write anew what other files tell, drop nothing, and keep a copy aside",
         ([], _) => "drop what is damaged and all that follows it, and keep a copy aside",
-        (_, []) => "write damaged headers anew, drop nothing, and keep a copy aside",
-        _ => "write damaged headers anew, drop what else is damaged and all that follows it, and keep a copy aside",
+        (_, []) => "mend what is damaged, drop nothing, and keep a copy aside",
+        _ => "mend what can be mended, drop what else is damaged and all that follows it, and keep a copy aside",
     });
-    for rebuilt in repair.rebuilt() {
-        plan.line(format!("mend  {rebuilt}"));
+    for mended in repair.mended() {
+        plan.line(format!("mend  {mended}"));
     }
     for dropped in repair.dropped() {
-        plan.line(format!("drop  {dropped}"));
+        // What has no bytes is nowhere, and a yes or a no changes nothing about that.
+        let verb = if dropped.bytes == 0 { "lost" } else { "drop" };
+        plan.line(format!("{verb}  {dropped}"));
+    }
+    for rewritten in repair.rewritten() {
+        plan.line(format!("write {rewritten}"));
     }
     plan.line(match repair.keeps() {
         0 => "keep  no position of the log".to_owned(),

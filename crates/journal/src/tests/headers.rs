@@ -58,11 +58,11 @@ fn repaired(damaged: &Image, model: &Model, dropped: usize) -> Result<Lsn, Strin
     if plan.dropped().len() != dropped {
         return Err(plan.dropped().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     }
-    let (keeps, rebuilt) = (plan.keeps(), plan.rebuilt().to_vec());
+    let (keeps, mended) = (plan.keeps(), plan.mended().to_vec());
     let kept = plan.carry_out().unwrap();
-    for rebuilt in rebuilt {
-        let aside = kept.iter().find(|name| name.ends_with(&rebuilt.file)).expect("a copy is kept");
-        assert!(disk.image().file(aside) == damaged.file(&rebuilt.file), "as it was");
+    for mended in mended {
+        let aside = kept.iter().find(|name| name.ends_with(&mended.file)).expect("a copy is kept");
+        assert!(disk.image().file(aside) == damaged.file(&mended.file), "as it was");
     }
     assert_eq!(start(&disk, options(1, None), model, keeps)?.1, keeps);
     Ok(keeps)
@@ -113,7 +113,7 @@ fn headers_that_are_gone_one_after_the_other_are_written_anew_one_after_the_othe
     }
     let disk = storage(&image);
     let plan = repair_plan(Arc::clone(&disk) as _).unwrap();
-    assert_eq!((plan.rebuilt().len(), plan.dropped().len()), (names.len(), 0));
+    assert_eq!((plan.mended().len(), plan.dropped().len()), (names.len(), 0));
     plan.carry_out().unwrap();
     for (name, whole) in names.iter().zip(whole) {
         assert_eq!(header_of(&disk.image(), name), whole);
@@ -203,7 +203,7 @@ fn a_log_that_began_anew_is_known_as_that_by_the_number_that_it_leaves_out() {
     assert_eq!(whole.used, Use::Founding);
     let disk = storage(&write(&image, &name, 0, &[0; 4096]));
     let plan = repair_plan(Arc::clone(&disk) as _).unwrap();
-    assert_eq!((plan.rebuilt().len(), plan.dropped().len()), (1, 0));
+    assert_eq!((plan.mended().len(), plan.dropped().len()), (1, 0));
     plan.carry_out().unwrap();
     assert_eq!(header_of(&disk.image(), &name), whole);
 }

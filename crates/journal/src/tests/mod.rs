@@ -4,12 +4,14 @@
 //! it was acknowledged); [`crashes`] looks at what every crash leaves; [`mutants`] shows that the whole would notice a
 //! journal that is wrong.
 
+mod backups;
 mod crashes;
 mod flips;
 mod founding;
 mod full;
 mod headers;
 mod mutants;
+mod parts;
 mod refusals;
 mod rotations;
 mod threads;

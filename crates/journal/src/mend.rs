@@ -1,0 +1,146 @@
+//! The steps of a repair, carried out so that a crash in between loses nothing.
+//!
+//! Invariant: before a file is changed, all of it is kept under another name; and a file is replaced by a whole one under its name,
+//! or written where what proves the new content is still there. So an interrupted repair is planned anew from what it left.
+
+use crate::chance::Chance;
+use crate::error::OpenError;
+use crate::examine::lock;
+use crate::fault::Faults;
+use crate::identity;
+use crate::names;
+use crate::options::{Identity, Lsn, Options};
+use crate::part::Part;
+use crate::recover::copy_batches;
+use crate::rotation::{Place, begin};
+use crate::segment::{self, Use};
+use crate::shelf::Spare;
+use crate::slot::Slots;
+use crate::storage::Access;
+use crate::store::Store;
+use crate::walk::{Chain, Found, Window};
+
+/// More than a file has that says one thing.
+const COPIED_BYTES_MAX: usize = 64 << 10;
+
+/// One step.
+pub(crate) enum Step {
+    /// Gives the file another name.
+    Aside(String),
+    /// Keeps a whole copy of what is about to be changed.
+    Keep(String),
+    /// Writes the segment's header anew.
+    Rebuild { name: String, header: segment::Header },
+    /// Replaces a segment by a part of it, up to a byte or as far as it can be read.
+    Replace { name: String, part: Part, end: Option<u64> },
+    /// Begins a new segment at this place.
+    Begin { number: u64, chain: Chain },
+    /// Says again what is durable.
+    Note { sequence: u64, lsn: Lsn, snapshot: Option<Lsn> },
+    /// Says again whose directory it is.
+    Id,
+}
+
+/// Does all of it; the names under which originals are kept.
+pub(crate) fn carry_out(store: &Store, steps: &[Step], identity: Identity) -> Result<Vec<String>, OpenError> {
+    let _lock = lock(store)?;
+    let taken = store.list()?;
+    let is_free = |attempt: &u32| !taken.iter().any(|name| name.starts_with(&names::aside("", *attempt)));
+    let attempt = (1..).find(is_free).expect("there are more numbers than files");
+    let mut chance = Chance::new(Options::new(0, identity).seed);
+    let mut kept = Vec::new();
+    for step in steps {
+        match step {
+            Step::Aside(name) => {
+                let aside = names::aside(name, attempt);
+                store.rename(name, &aside)?;
+                kept.push(aside);
+            }
+            Step::Keep(name) => {
+                let aside = names::aside(name, attempt);
+                keep_whole(store, name, &aside)?;
+                kept.push(aside);
+            }
+            Step::Rebuild { name, header } => rebuild_header(store, name, header)?,
+            Step::Replace { name, part, end } => replace_segment(store, name, part, *end, &mut chance)?,
+            Step::Begin { number, chain } => {
+                let template = segment::Header::blank(0, identity);
+                let file = store.create(&names::spare(0))?;
+                let place = Place { used: Use::Log, number: *number, epoch: chance.mark(), chain: *chain, time_ms: 0 };
+                let spare = Spare { file, capacity: segment::HEADER_BYTES };
+                begin(store, &template, Faults::default(), spare, place)?;
+            }
+            Step::Note { sequence, lsn, snapshot } => {
+                kept.extend(keep_copy(store, names::DURABLE, attempt)?);
+                Slots::create(store)?.note(*sequence, *lsn, *snapshot)?;
+            }
+            Step::Id => {
+                kept.extend(keep_copy(store, names::ID, attempt)?);
+                identity::write(store, identity)?;
+            }
+        }
+        store.sync_dir()?;
+    }
+    Ok(kept)
+}
+
+/// Keeps a whole copy of a small file, if it is there; its name.
+fn keep_copy(store: &Store, name: &str, attempt: u32) -> Result<Option<String>, OpenError> {
+    if !store.list()?.iter().any(|there| there == name) {
+        return Ok(None);
+    }
+    let bytes = store.read_small(name, COPIED_BYTES_MAX)?;
+    let aside = names::aside(name, attempt);
+    let copy = store.create(&aside)?;
+    copy.write_at(0, &bytes)?;
+    copy.sync_all()?;
+    Ok(Some(aside))
+}
+
+/// Keeps a copy of a file of any size.
+fn keep_whole(store: &Store, name: &str, aside: &str) -> Result<(), OpenError> {
+    let mut window = Window::open(store, name)?;
+    let copy = store.create(aside)?;
+    let mut at = 0;
+    while at < window.len() {
+        let bytes = window.bytes(at, 1 << 20)?;
+        if bytes.is_empty() {
+            break;
+        }
+        copy.write_at(at, bytes)?;
+        at += bytes.len() as u64;
+    }
+    Ok(copy.sync_all()?)
+}
+
+/// Writes the header where it belongs. Whatever a crash leaves of it, what proved the header is still there.
+fn rebuild_header(store: &Store, name: &str, header: &segment::Header) -> Result<(), OpenError> {
+    let file = store.open(name, Access::Write)?;
+    file.write_at(0, &header.encode())?;
+    Ok(file.sync_data()?)
+}
+
+/// Replaces a segment by a part of it.
+fn replace_segment(
+    store: &Store,
+    name: &str,
+    part: &Part,
+    end: Option<u64>,
+    chance: &mut Chance,
+) -> Result<(), OpenError> {
+    // What follows it in another segment follows these very batches, with their epoch; what is cut is followed by nothing.
+    let (end, epoch) = match end {
+        Some(end) => (end, chance.mark()),
+        None => (end_of(store, name, part)?, part.header.epoch),
+    };
+    let capacity = segment::HEADER_BYTES + end - part.from;
+    let spare = Spare { file: store.create(&names::spare(0))?, capacity };
+    copy_batches(store, part.walker(store, name)?, spare, end, epoch, Faults::default())?;
+    Ok(())
+}
+
+fn end_of(store: &Store, name: &str, part: &Part) -> Result<u64, OpenError> {
+    let mut walker = part.walker(store, name)?;
+    while let Found::Batch(..) = walker.next()? {}
+    Ok(walker.at)
+}
