@@ -374,6 +374,11 @@ fn bulk(value: Value) -> Option<Bytes> {
 }
 
 impl Source for Queue {
+    fn has_leftovers(&self) -> bool {
+        // They go back into the queue, and come as new ones do.
+        false
+    }
+
     async fn ask(&mut self, count: u64, wait: Option<Duration>) -> Result<()> {
         if self.ack == Ack::None {
             let request = self.pop(count, wait);

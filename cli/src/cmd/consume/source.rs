@@ -30,6 +30,9 @@ const BURIALS_MAX: usize = 1000;
 
 /// Where messages come from.
 pub(super) trait Source {
+    /// Whether there may be messages under our name that have not come to us: those are adopted before anything new is asked for.
+    fn has_leftovers(&self) -> bool;
+
     /// Asks for up to `count` messages; without `wait` for what is there. One question at a time.
     async fn ask(&mut self, count: u64, wait: Option<Duration>) -> Result<()>;
 

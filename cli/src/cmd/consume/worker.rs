@@ -242,6 +242,9 @@ impl<S: Source> Shift<S> {
             }
             return Ok(());
         }
+        if self.source.has_leftovers() {
+            return Ok(());
+        }
         let Some(quota) = self.work.quota.next() else { return Ok(()) };
         let count = quota.min(self.free());
         if count == 0 || self.is_at_end || self.waiting.len() >= WAITING_MAX || self.has_ended() {

@@ -6,6 +6,7 @@
 use rbq_client::{Error, Request};
 use rbq_resp::Value;
 
+use super::super::Ack;
 use super::super::attempts::Note;
 use super::super::message::Message;
 use super::super::source::Source as _;
@@ -75,6 +76,9 @@ impl Group {
                 // Deleted: older servers leave it pending, and nobody will ever see it.
                 self.acknowledge(&[&id]).await?;
                 self.deleted.push(id);
+            } else if self.ack == Ack::None && deliveries == 0 {
+                // Pending though it counts as new, as what came back from the dead letters does; other new ones are nobody's.
+                self.acknowledge(&[&id]).await?;
             }
             return Ok(message);
         }
