@@ -36,6 +36,9 @@ use crate::failure::{Failure, Result, say};
 use crate::moment::now_ms;
 use crate::servers::{accepted, transact};
 
+/// Between the name of a queue and that of a consumer.
+const PROCESSING_SUFFIX: &[u8] = b":processing:";
+
 /// What the key of a consumer's notes ends with, behind the name of its list.
 const NOTES_SUFFIX: &[u8] = b":attempts";
 
@@ -79,13 +82,15 @@ struct Question {
 
 impl Queue {
     pub(super) async fn open(args: &ConsumeArgs, key: Vec<u8>) -> Result<Self> {
-        let (home, mut link) = home::Home::find(&args.server, &key, Kind::Queue).await?;
+        let consumer = args.consumer_name();
+        let suffix = [PROCESSING_SUFFIX, &consumer].concat();
+        let ours = if args.ack == Ack::None { vec![] } else { vec![[&suffix[..], NOTES_SUFFIX].concat(), suffix] };
+        let (home, mut link) = home::Home::find(&args.server, &key, Kind::Queue, &ours).await?;
         if !args.quiet {
             home.tell_absence(&key, Kind::Queue, args.wait() == Wait::No);
         }
-        let consumer = args.consumer_name();
         let dlq = args.policy.dead_letters(&home, &key)?;
-        let prefix = home.beside(&key, b":processing:")?;
+        let prefix = home.beside(&key, PROCESSING_SUFFIX)?;
         let processing = [&prefix[..], &consumer].concat();
         let client_id = super::client_id(&mut link).await?;
         let mut control = home.link().await?;
@@ -170,9 +175,17 @@ impl Queue {
                     }
                 }
                 Value::Null | Value::NullArray => return Ok(count),
+                // While the slot is on its way two keys have to be there, and a list that is not has nothing to take back.
+                Value::Error(text) if text.starts_with("TRYAGAIN") && !self.is_there(processing).await? => {
+                    return Ok(count);
+                }
                 other => return Err(unexpected(other)),
             }
         }
+    }
+
+    async fn is_there(&mut self, key: &[u8]) -> Result<bool> {
+        Ok(accepted(self.control.call(Request::new("EXISTS").arg(key)).await?)? != Value::Integer(0))
     }
 
     /// Lists of consumers that have not been touched for so long, and what such consumers have noted beside.
@@ -215,8 +228,7 @@ impl Queue {
     /// What a consumer noted that was killed between its last acknowledgement and saying so here.
     async fn drop_notes(&mut self, notes: &[u8], idle: Duration) -> Result<()> {
         let Some(processing) = notes.strip_suffix(NOTES_SUFFIX) else { return Ok(()) };
-        let is_left = self.control.call(Request::new("EXISTS").arg(processing)).await? == Value::Integer(0);
-        if is_left && self.idle_seconds(notes, idle).await?.is_some() {
+        if !self.is_there(processing).await? && self.idle_seconds(notes, idle).await?.is_some() {
             self.control.call(Request::new("DEL").arg(notes)).await?;
         }
         Ok(())

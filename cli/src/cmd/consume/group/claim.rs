@@ -16,6 +16,7 @@ use crate::deadletter::Attempt;
 use crate::facts::unexpected;
 use crate::failure::{Failure, Result};
 use crate::moment::now_ms;
+use crate::outage::Cause;
 use crate::servers::transact;
 
 impl Group {
@@ -102,7 +103,7 @@ impl Group {
         Ok(())
     }
 
-    /// Done with, and so is what was noted of them, in one step.
+    /// Done with, and so is what was noted of them, in one step where one node has both.
     pub(super) async fn acknowledge(&mut self, ids: &[&str]) -> Result<()> {
         let acknowledge = Request::new("XACK").arg(&self.key).arg(&self.group).args(ids);
         let reply = match self.attempts.removal(ids.iter().copied()) {
@@ -114,7 +115,17 @@ impl Group {
                         self.attempts.forbid();
                         self.control.call(acknowledge).await?
                     }
-                    replies => replies?.and_then(|replies| replies.into_iter().next()).unwrap_or(Value::Null),
+                    // A slot is on its way, and the notes are not where the stream is.
+                    Err(Failure::Server(error)) if Cause::of(&error) == Some(Cause::Moving) => {
+                        let reply = no_error(self.control.call(acknowledge).await?)?;
+                        self.attempts.put_off(ids.iter().copied());
+                        reply
+                    }
+                    replies => {
+                        let replies = replies?;
+                        self.attempts.settle();
+                        replies.and_then(|replies| replies.into_iter().next()).unwrap_or(Value::Null)
+                    }
                 }
             }
         };

@@ -110,7 +110,7 @@ struct Pending {
 
 impl Group {
     pub(super) async fn join(args: &ConsumeArgs, key: Vec<u8>, group: Vec<u8>) -> Result<Self> {
-        let (home, mut link) = home::Home::find(&args.server, &key, Kind::Stream).await?;
+        let (home, mut link) = home::Home::find(&args.server, &key, Kind::Stream, &[]).await?;
         let consumer = args.consumer_name();
         let dlq = args.policy.dead_letters(&home, &key)?;
         let mut control = home.link().await?;
