@@ -15,7 +15,7 @@
 
 use std::collections::HashMap;
 
-use rbq_client::{Link, Request};
+use rbq_client::{Error, Link, Request};
 use rbq_resp::Value;
 use serde_json::Value as Json;
 
@@ -24,6 +24,7 @@ use super::home::Home;
 use super::message::Message;
 use crate::facts::unexpected;
 use crate::failure::{Result, say};
+use crate::outage::is_refusal;
 
 /// Long enough for a message that is tried once a week, and an end for what nobody takes away.
 const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
@@ -162,6 +163,10 @@ impl Attempts {
                 self.forbid();
                 return Ok(Some(link.call(request).await?));
             }
+            // No room for a note, nor (on Redis) for any transaction, and the request itself may need none.
+            if replies.iter().any(is_refused_for_now) {
+                return Ok(Some(link.call(request).await?));
+            }
             return match replies.into_iter().find(|reply| matches!(reply, Value::Error(_))) {
                 Some(error) => Err(unexpected(error)),
                 None => Ok(None),
@@ -220,6 +225,10 @@ impl Attempts {
 
 fn exec() -> Request {
     Request::new("EXEC")
+}
+
+fn is_refused_for_now(reply: &Value) -> bool {
+    matches!(reply, Value::Error(text) if is_refusal(&Error::from_error_reply(text.clone())))
 }
 
 fn is_forbidden(reply: &Value) -> bool {

@@ -74,6 +74,9 @@ pub(super) trait Source {
     /// that are ours no longer: done, or taken by somebody else. What was under way to us comes again.
     async fn resume(&mut self, why: &Error, in_hand: &[Arc<Message>]) -> Result<Vec<Arc<Message>>>;
 
+    /// What else can be done where messages are refused for this reason.
+    fn way_around(&self, refusal: &Error) -> Option<&'static str>;
+
     /// What a lost connection may cost, if anything.
     fn risk(&self) -> Option<&'static str>;
 }

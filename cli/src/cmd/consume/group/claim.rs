@@ -16,7 +16,7 @@ use crate::deadletter::Attempt;
 use crate::facts::unexpected;
 use crate::failure::{Failure, Result};
 use crate::moment::now_ms;
-use crate::outage::Cause;
+use crate::outage::{Cause, is_refusal};
 use crate::servers::transact;
 
 impl Group {
@@ -109,11 +109,17 @@ impl Group {
         let reply = match self.attempts.removal(ids.iter().copied()) {
             None => self.control.call(acknowledge).await?,
             Some(removal) => {
-                match transact(&mut self.control, vec![acknowledge.clone(), removal]).await {
+                match transact(&mut self.control, vec![acknowledge.clone(), removal.clone()]).await {
                     // The right to it was taken away since we began; the message is done all the same.
                     Err(Failure::Server(Error::Reply(reply))) if reply.code() == "NOPERM" => {
                         self.attempts.forbid();
                         self.control.call(acknowledge).await?
+                    }
+                    // A full server takes no transactions, and each command by itself.
+                    Err(Failure::Server(error)) if is_refusal(&error) => {
+                        let reply = no_error(self.control.call(acknowledge).await?)?;
+                        self.control.call(removal).await?;
+                        reply
                     }
                     // A slot is on its way, and the notes are not where the stream is.
                     Err(Failure::Server(error)) if Cause::of(&error) == Some(Cause::Moving) => {

@@ -507,6 +507,11 @@ impl Source for Group {
         self.resume_membership(why, in_hand).await
     }
 
+    fn way_around(&self, _: &Error) -> Option<&'static str> {
+        // To read for a group takes no memory, wherever it is counted.
+        None
+    }
+
     fn risk(&self) -> Option<&'static str> {
         (self.ack == Ack::None).then_some("with --ack none what was on its way is lost")
     }
