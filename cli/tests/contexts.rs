@@ -346,7 +346,13 @@ fn rbq_cli_sends_nothing_that_destroys_to_a_protected_context() {
     let home = Home::with(&[&["prod", &oracle.url(), "--protected", "--use"]]);
     let port = oracle.port.to_string();
     let play = |args: &[&str], stdin: &str| cli(&home, &oracle, args, stdin);
-    assert_eq!(play(&["cli", "--context", "prod", "set", "a", "1"], ""), "exit 0\nout| OK\n");
+    assert_eq!(play(&["cli", "--context", "prod", "set", "a", "1", "nx"], ""), "exit 0\nout| OK\n");
+    assert_snapshot!(play(&["cli", "--context", "prod", "set", "a", "2"], ""), @r"
+    exit 2
+    err| plan: SET replaces what may be there on `prod` (redis://127.0.0.1:PORT)
+    err| error: context `prod` is protected
+    err| hint: `--confirm prod` agrees to the above
+    ");
     assert_snapshot!(play(&["cli", "--context", "prod", "flushall"], ""), @r"
     exit 2
     err| plan: FLUSHALL deletes every key of every database on `prod` (redis://127.0.0.1:PORT)
