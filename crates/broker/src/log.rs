@@ -22,11 +22,12 @@
 //! Positions never go back, over all of that: a gate of the past is open for good.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use foldhash::fast::FixedState;
 
 use crate::group::Group;
-use crate::op::wire::{DecodeError, Field, Input, put_varint};
+use crate::op::wire::{DecodeError, Field, Input, put_varint, varint_word};
 use crate::op::{Op, Stamp};
 use crate::output::Gate;
 
@@ -60,11 +61,21 @@ pub struct OpLog {
     taken: u64,
     newest: Vec<u64>,
     hasher: FixedState,
-    header: Vec<u8>,
-    /// The ops of the record under way.
-    ops: Vec<u8>,
+    /// The record under way, at the end of `records`.
+    open: Option<Open>,
+}
+
+/// A record under way. It is encoded in its place, with a header that is right for a single op: of thousands of records one may have
+/// more, or be so long that its length takes more than a byte, and is moved then.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    /// Where it begins.
+    start: usize,
+    /// Where its first op does.
+    ops_start: usize,
     ops_len: u64,
-    touched: Vec<usize>,
+    /// What its header says.
+    index: u64,
 }
 
 impl OpLog {
@@ -77,10 +88,7 @@ impl OpLog {
             taken: 0,
             newest: Vec::new(),
             hasher: FixedState::with_seed(seed),
-            header: Vec::new(),
-            ops: Vec::new(),
-            ops_len: 0,
-            touched: Vec::new(),
+            open: None,
         }
     }
 
@@ -117,6 +125,7 @@ impl OpLog {
         self.encodes = false;
         self.gating = Gating::Open;
         self.records.clear();
+        self.open = None;
         self.newest = Vec::new();
     }
 
@@ -135,6 +144,7 @@ impl OpLog {
         if self.records.is_empty() {
             return;
         }
+        debug_assert!(self.open.is_none(), "a record is ended in the hold that began it");
         self.taken = keep(&self.records);
         self.records.clear();
         if self.records.capacity() > KEPT_BYTES_MAX {
@@ -144,69 +154,90 @@ impl OpLog {
 
     /// The position of the newest thing logged, under way or not.
     pub fn position(&self) -> Gate {
-        match (self.gating, self.records.is_empty() && self.ops_len == 0) {
+        match (self.gating, self.records.is_empty()) {
             (Gating::Open, _) => Gate::OPEN,
-            (Gating::Exact | Gating::Last, true) => Gate(self.taken),
-            (Gating::Exact | Gating::Last, false) => Gate(self.taken + 1),
+            (Gating::Exact | Gating::Last, true) => Gate::at(self.taken),
+            (Gating::Exact | Gating::Last, false) => Gate::at(self.taken + 1),
         }
     }
 
     /// Adds an op that changed something to the record under way.
     #[inline]
-    pub fn add(&mut self, stamp: Stamp, op: &Op<'_>) {
+    pub fn add(&mut self, stamp: Stamp, op: &Op<'_>, group: &Group) {
         if self.encodes {
-            self.encode(stamp, op);
+            self.encode(stamp, op, group);
         }
     }
 
-    fn encode(&mut self, stamp: Stamp, op: &Op<'_>) {
-        stamp.encode(&mut self.ops);
-        op.encode(&mut self.ops);
-        self.ops_len += 1;
-        op.keys(|db, key| {
-            let bucket = bucket(&self.hasher, db.unwrap_or(stamp.db), key);
-            self.touched.push(bucket);
-        });
+    fn encode(&mut self, stamp: Stamp, op: &Op<'_>, group: &Group) {
+        match &mut self.open {
+            Some(open) => open.ops_len += 1,
+            None => self.begin_record(group),
+        }
+        stamp.encode(&mut self.records);
+        op.encode(&mut self.records);
+        let position = self.taken + 1;
+        op.keys(|db, key| self.newest[bucket(&self.hasher, db.unwrap_or(stamp.db), key)] = position);
+    }
+
+    fn begin_record(&mut self, group: &Group) {
+        let start = self.records.len();
+        self.records.push(0);
+        put_header(&mut self.records, group, 1);
+        self.open = Some(Open { start, ops_start: self.records.len(), ops_len: 1, index: group.index });
     }
 
     /// Ends the record under way; whether anything was added to it.
     #[inline]
     pub fn commit(&mut self, group: &Group) -> bool {
-        let is_record = self.ops_len > 0;
-        if is_record {
-            self.finish_record(group);
+        let open = self.open.take();
+        if let Some(open) = open {
+            self.finish_record(open, group);
         }
-        is_record
+        open.is_some()
     }
 
-    fn finish_record(&mut self, group: &Group) {
-        self.header.clear();
-        put_varint(&mut self.header, u64::from(group.id));
-        put_varint(&mut self.header, group.term);
-        put_varint(&mut self.header, group.index);
-        put_varint(&mut self.header, self.ops_len);
-        put_varint(&mut self.records, (self.header.len() + self.ops.len()) as u64);
-        self.records.extend_from_slice(&self.header);
-        self.records.extend_from_slice(&self.ops);
-        self.ops.clear();
-        if self.ops.capacity() > KEPT_BYTES_MAX {
-            self.ops = Vec::new();
+    fn finish_record(&mut self, open: Open, group: &Group) {
+        if open.ops_len > 1 || open.index != group.index {
+            let mut header = Vec::new();
+            put_header(&mut header, group, open.ops_len);
+            self.replace(open.start + 1..open.ops_start, &header);
         }
-        self.ops_len = 0;
-        let position = self.taken + 1;
-        for bucket in self.touched.drain(..) {
-            self.newest[bucket] = position;
+        let length = self.records.len() - open.start - 1;
+        match u8::try_from(length) {
+            Ok(byte @ ..0x80) => self.records[open.start] = byte,
+            _ => {
+                let (word, word_bytes) = varint_word(length as u64);
+                self.replace(open.start..open.start + 1, &word.to_le_bytes()[..word_bytes]);
+            }
         }
+    }
+
+    /// Puts `bytes` into the place of others.
+    fn replace(&mut self, range: Range<usize>, bytes: &[u8]) {
+        let (from, end) = (range.end, self.records.len());
+        let to = range.start + bytes.len();
+        self.records.resize(end.max(end - from + to), 0);
+        self.records.copy_within(from..end, to);
+        self.records.truncate(end - from + to);
+        self.records[range.start..to].copy_from_slice(bytes);
     }
 
     /// The newest position that may have changed this key.
     pub fn gate(&self, db: u8, key: &[u8]) -> Gate {
         match self.gating {
-            Gating::Exact => Gate(self.newest[bucket(&self.hasher, db, key)]),
+            Gating::Exact => Gate::at(self.newest[bucket(&self.hasher, db, key)]),
             Gating::Open => Gate::OPEN,
-            Gating::Last => Gate(self.taken),
+            Gating::Last => Gate::at(self.taken),
         }
     }
+}
+
+fn put_header(out: &mut Vec<u8>, group: &Group, ops_len: u64) {
+    put_varint(out, u64::from(group.id));
+    put_varint(out, group.term);
+    put_varint(out, group.index);
+    put_varint(out, ops_len);
 }
 
 fn bucket(hasher: &FixedState, db: u8, key: &[u8]) -> usize {
@@ -243,5 +274,54 @@ impl<'a> Record<'a> {
             0 => Ok(Some(Self { group, term, index, ops })),
             left => Err(DecodeError::Trailing(left)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Logs records of so many ops each, and reads them back.
+    fn round_trip(ops_lens: impl IntoIterator<Item = usize>, value_bytes: usize) {
+        let mut log = OpLog::new(1);
+        log.enable(0);
+        let mut group = Group::new(0, 1, 1);
+        let stamp = Stamp { db: 0, now_ms: 1_700_000_000_000 };
+        let value = vec![b'v'; value_bytes];
+        let mut expected = Vec::new();
+        for ops_len in ops_lens {
+            for _ in 0..ops_len {
+                group.index += 1;
+                log.add(stamp, &Op::StringAppend { key: b"k", value: &value }, &group);
+            }
+            // An op that changes nothing is counted and not logged.
+            group.index += u64::from(ops_len % 2 == 0);
+            assert_eq!(log.commit(&group), ops_len > 0);
+            expected.extend((ops_len > 0).then_some((group.index, ops_len)));
+        }
+        let mut records = Vec::new();
+        log.hand_over(|bytes| {
+            records = bytes.to_vec();
+            1
+        });
+        let mut input = Input::new(&records);
+        for (index, ops_len) in expected {
+            let record = Record::next(&mut input).unwrap().unwrap();
+            assert_eq!((record.group, record.term, record.index, record.ops.len()), (0, 1, index, ops_len));
+            for (read, op) in &record.ops {
+                assert_eq!(*read, stamp);
+                assert!(matches!(op, Op::StringAppend { key: b"k", value: bytes } if *bytes == value));
+            }
+        }
+        assert!(Record::next(&mut input).unwrap().is_none());
+    }
+
+    #[test]
+    fn records_of_any_length_and_number_of_ops_are_read_back() {
+        for value_bytes in 0..300 {
+            round_trip([1, 0, 2, 1], value_bytes);
+        }
+        round_trip([1, 20_000, 1, 127, 128, 1], 0);
+        round_trip([1, 2, 1], 3_000_000);
     }
 }

@@ -14,33 +14,58 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use rbq_resp::{Encoder, LazyReply, Proto, Sink};
 
-/// A position in the op log that must be safe before what stands behind this gate may be seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Gate(pub u64);
+/// What must be kept before what stands behind this gate may be seen: the log up to one position as the policy means it, and up to
+/// another one synced, whatever the policy is. Gates are in no order: of two, each may wait for something that the other does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gate {
+    position: u64,
+    synced: u64,
+}
 
 impl Gate {
     /// Nothing to wait for.
-    pub const OPEN: Self = Self(0);
-    const SYNCED: u64 = 1 << 63;
+    pub const OPEN: Self = Self::at(0);
+
+    /// What depends on the log up to this position.
+    #[must_use]
+    pub const fn at(position: u64) -> Self {
+        Self { position, synced: 0 }
+    }
 
     /// The same position, to be synced whatever the policy is: an answer that says so itself.
     #[must_use]
-    pub fn synced(self) -> Self {
-        Self(self.0 | Self::SYNCED)
+    pub const fn synced(self) -> Self {
+        Self { synced: self.position, ..self }
     }
 
-    /// The stricter of both.
+    /// Open when both are.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        let position = (self.0 & !Self::SYNCED).max(other.0 & !Self::SYNCED);
-        Self(position | ((self.0 | other.0) & Self::SYNCED))
+        Self { position: self.position.max(other.position), synced: self.synced.max(other.synced) }
+    }
+
+    /// Whether it is open whenever the other one is.
+    #[must_use]
+    pub fn is_behind(self, other: Self) -> bool {
+        self.position <= other.position && self.synced <= other.synced
     }
 
     /// Whether it is open, when the log is safe up to `safe` as the policy means it and synced up to `synced`.
     #[must_use]
-    pub fn is_open(self, safe: u64, synced: u64) -> bool {
-        let position = self.0 & !Self::SYNCED;
-        if self.0 == position { position <= safe } else { position <= synced }
+    pub const fn is_open(self, safe: u64, synced: u64) -> bool {
+        self.position <= safe && !self.waits_for_sync(synced)
+    }
+
+    /// Whether it waits for a sync, when the log is synced up to `synced`.
+    #[must_use]
+    pub const fn waits_for_sync(self, synced: u64) -> bool {
+        self.synced > synced
+    }
+
+    /// The position in the log.
+    #[must_use]
+    pub const fn position(self) -> u64 {
+        self.position
     }
 }
 
@@ -69,7 +94,7 @@ pub struct Output {
 }
 
 /// A place in an output to come back to.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
     pieces: usize,
     tail: usize,
@@ -258,5 +283,21 @@ impl Sink for Reply<'_> {
     }
     fn raw(&mut self, bytes: &[u8]) {
         self.out.tail.extend_from_slice(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_sync_says_nothing_of_what_comes_later() {
+        let (told_synced, later) = (Gate::at(5).synced(), Gate::at(6));
+        assert!(!later.is_behind(told_synced) && !told_synced.is_behind(later));
+        assert!(Gate::at(5).is_behind(told_synced) && told_synced.is_behind(told_synced.and(later)));
+        assert!(told_synced.is_open(5, 5) && !later.is_open(5, 5));
+        assert!(later.is_open(6, 4) && !told_synced.is_open(6, 4));
+        assert!(!told_synced.and(later).is_open(6, 4) && !told_synced.and(later).is_open(5, 5));
+        assert!(told_synced.and(later).is_open(6, 5), "what comes later need not be synced");
     }
 }

@@ -18,6 +18,8 @@ use crate::storage::{Access, Lock, LockError, Storage, StorageFile};
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
+    /// To sync it when no more files can be opened, too.
+    handle: File,
 }
 
 impl Directory {
@@ -36,13 +38,18 @@ impl Directory {
         for parent in made.iter().rev().filter_map(|made| parent(made)) {
             File::open(parent)?.sync_all()?;
         }
-        Ok(Self { path })
+        let handle = File::open(&path)?;
+        Ok(Self { path, handle })
     }
 
     /// The directory at `path`, which must be there.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
-        if fs::metadata(&path)?.is_dir() { Ok(Self { path }) } else { Err(io::ErrorKind::NotADirectory.into()) }
+        if !fs::metadata(&path)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        let handle = File::open(&path)?;
+        Ok(Self { path, handle })
     }
 
     /// Asks whether a process has the directory locked, and changes nothing: for whoever only reads. A start that tries
@@ -108,7 +115,7 @@ impl Storage for Directory {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()
+        self.handle.sync_all()
     }
 
     fn lock(&self, name: &str) -> Result<Lock, LockError> {

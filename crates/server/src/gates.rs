@@ -31,7 +31,17 @@ use crate::turn;
 #[derive(Default)]
 struct Line {
     waiting: VecDeque<(Gate, Arc<Conn>)>,
+    /// Those that wait for a sync where others need not: whoever is behind them would have to, too.
+    syncing: VecDeque<(Gate, Arc<Conn>)>,
     gatekeeper: Option<Waker>,
+}
+
+impl Line {
+    /// Whether somebody waits no longer. Who lined up first waits for the least, or nearly so, and nobody waits for ever for who is
+    /// in front: the log comes as far as that one wants.
+    fn has_open(&self, is_open: impl Fn(Gate) -> bool) -> bool {
+        [&self.waiting, &self.syncing].into_iter().any(|line| line.front().is_some_and(|(gate, _)| is_open(*gate)))
+    }
 }
 
 /// How far the log is, and the lines.
@@ -93,7 +103,7 @@ impl Gates {
         raise(&self.safe, progress.open_upto);
         for line in &self.lines {
             let mut line = line.lock();
-            if line.waiting.front().is_some_and(|(gate, _)| self.is_open(*gate))
+            if line.has_open(|gate| self.is_open(gate))
                 && let Some(gatekeeper) = line.gatekeeper.take()
             {
                 gatekeeper.wake();
@@ -107,7 +117,9 @@ impl Gates {
     /// Lines a connection up until `gate` is open.
     pub(crate) fn line_up(&self, conn: &Arc<Conn>, gate: Gate) {
         let mut line = self.lines[conn.io_thread].lock();
-        line.waiting.push_back((gate, conn.clone()));
+        let waits_for_sync = gate.waits_for_sync(self.synced.load(Ordering::Acquire));
+        let queue = if waits_for_sync { &mut line.syncing } else { &mut line.waiting };
+        queue.push_back((gate, conn.clone()));
         if self.is_open(gate)
             && let Some(gatekeeper) = line.gatekeeper.take()
         {
@@ -155,20 +167,23 @@ impl Gates {
     }
 
     /// Ready when something was logged in this turn, or there is somebody to let go on.
-    fn poll_news(&self, keeper: &mut Keeper, cx: &Context<'_>) -> Poll<()> {
-        keeper.look_up(self);
-        let mut line = self.lines[keeper.io_thread].lock();
-        self.take_open(&mut line, &mut keeper.open);
-        if keeper.open.is_empty() && !turn::has_logged() {
-            line.gatekeeper = Some(cx.waker().clone());
-            return Poll::Pending;
+    fn poll_news(&self, io_thread: usize, cx: &Context<'_>) -> Poll<()> {
+        let mut line = self.lines[io_thread].lock();
+        if line.has_open(|gate| self.is_open(gate)) || turn::has_logged() {
+            return Poll::Ready(());
         }
-        Poll::Ready(())
+        line.gatekeeper = Some(cx.waker().clone());
+        Poll::Pending
     }
 
-    fn take_open(&self, line: &mut Line, open: &mut Vec<Arc<Conn>>) {
-        while line.waiting.front().is_some_and(|(gate, _)| self.is_open(*gate)) {
-            open.extend(line.waiting.pop_front().map(|(_, conn)| conn));
+    /// Moves those from a line who wait no longer.
+    fn take_open(&self, io_thread: usize, open: &mut Vec<Arc<Conn>>) {
+        let mut line = self.lines[io_thread].lock();
+        let Line { waiting, syncing, .. } = &mut *line;
+        for queue in [waiting, syncing] {
+            while queue.front().is_some_and(|(gate, _)| self.is_open(*gate)) {
+                open.extend(queue.pop_front().map(|(_, conn)| conn));
+            }
         }
     }
 }
@@ -192,6 +207,7 @@ impl Keeper {
     }
 
     fn let_go_on(&mut self, shared: &Shared) {
+        shared.gates.take_open(self.io_thread, &mut self.open);
         for conn in self.open.drain(..) {
             let mut outbox = conn.outbox.lock();
             outbox.gated = false;
@@ -217,11 +233,14 @@ fn raise(position: &AtomicU64, to: u64) {
 pub(crate) async fn keep(shared: Arc<Shared>, io_thread: usize) {
     let mut keeper = Keeper { io_thread, driven: None, changes: 0, open: Vec::new() };
     loop {
-        std::future::poll_fn(|cx| shared.gates.poll_news(&mut keeper, cx)).await;
+        std::future::poll_fn(|cx| {
+            keeper.look_up(&shared.gates);
+            shared.gates.poll_news(io_thread, cx)
+        })
+        .await;
         keeper.let_go_on(&shared);
         if turn::gather().await {
             // Meanwhile others may have seen to it that somebody can go on, who is not to wait for this turn's sync too.
-            shared.gates.take_open(&mut shared.gates.lines[io_thread].lock(), &mut keeper.open);
             keeper.let_go_on(&shared);
             keeper.drive(&shared.gates);
         }

@@ -339,7 +339,7 @@ impl Hub {
                     self.unread.push(to.slot);
                 }
                 seat.inbox.extend_from_slice(&mail.arena[start as usize..end as usize]);
-                seat.inbox_gate = seat.inbox_gate.max(gate);
+                seat.inbox_gate = seat.inbox_gate.and(gate);
                 continue;
             }
             self.deliver_letter(shared, to, letter, flush, now);

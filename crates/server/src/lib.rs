@@ -17,6 +17,7 @@ mod config;
 mod connection;
 mod durable;
 mod facts;
+mod files;
 mod flusher;
 mod gates;
 mod histogram;
@@ -38,8 +39,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rbq_broker::Broker;
+use rbq_broker::settings::Settings;
 use rbq_journal::{Directory, Storage};
 
 use crate::clock::Clock;
@@ -135,11 +137,12 @@ pub fn run(config: Config) -> Result<()> {
 /// The same with the log on a storage of the caller's: for a program that embeds the server and has its own idea of a disk,
 /// and for tests that need one that loses what was not synced. `open` is called with the path of the data directory
 /// whenever something begins to be kept, at the start or later, and makes the directory if it is not there.
-pub fn run_with_storage<F>(config: Config, open: F) -> Result<()>
+pub fn run_with_storage<F>(mut config: Config, open: F) -> Result<()>
 where
     F: Fn(&Path) -> std::io::Result<Arc<dyn Storage>> + Send + Sync + 'static,
 {
     logs::start(&config.settings);
+    limit_connections(&mut config.settings)?;
     let dir = &config.settings.dir.0;
     std::env::set_current_dir(dir).map_err(|error| no_directory(dir, &error))?;
     let home = Home::new(&config.settings, open)?;
@@ -175,7 +178,6 @@ async fn serve(config: Config, listeners: Listeners, io_threads: usize, home: Ho
         shared.lock().keep_in(kept);
     }
     durable::start(shared.clone(), wishes)?;
-    raise_file_limit(&config);
     let threads = Arc::new(Threads::start(io_threads, &shared)?);
     let names = listeners.names();
     let unix_path = listeners.unix.as_ref().map(|(_, path)| path.clone());
@@ -227,18 +229,21 @@ async fn wait_for_the_end(shared: &Arc<Shared>, config: &Config) -> Result<&'sta
     })
 }
 
-/// Takes as many file descriptors as the system gives: `maxclients` connections and a few for ourselves.
-fn raise_file_limit(config: &Config) {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    const OWN_FILES: u64 = 64;
-    let wanted = config.settings.maxclients.0 as u64 + OWN_FILES;
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|current| current >= wanted) {
-        return;
+/// Lowers `maxclients` to what the limit of open files allows.
+fn limit_connections(settings: &mut Settings) -> Result<()> {
+    let wanted = settings.maxclients.0 as u64;
+    let allowed = files::allowed_connections(settings);
+    if allowed == 0 {
+        bail!("the limit of open files leaves none for connections\nhint: {}", files::HINT);
     }
-    let granted = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(granted), maximum: limit.maximum });
-    if raised.is_err() || granted < wanted {
-        tracing::warn!(wanted, granted, "the limit of open files allows fewer connections than maxclients");
+    if allowed < wanted {
+        tracing::warn!(
+            wanted,
+            maxclients = allowed,
+            hint = files::HINT,
+            "the limit of open files allows fewer connections"
+        );
+        settings.maxclients.0 = allowed.try_into().expect("it is less than before");
     }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use rbq_broker::session::Session;
 use rbq_broker::settings::{OutputLimit, Settings};
 use rbq_broker::{Now, SPEAKS_HTTP};
 
+use crate::files;
 use crate::outbox::Outbox;
 
 /// Requests run under one hold of the lock. At half a microsecond each that is some 60 µs that others wait.
@@ -61,7 +62,7 @@ impl Shared {
         self.bulk_bytes_max.store(settings.proto_max_bulk_len.0 as usize, Ordering::Relaxed);
         self.maxmemory.store(settings.maxmemory.0, Ordering::Relaxed);
         self.tcp_keepalive_s.store(settings.tcp_keepalive.0 as usize, Ordering::Relaxed);
-        self.maxclients.store(settings.maxclients.0 as usize, Ordering::Relaxed);
+        self.maxclients.store(files::allowed_connections(settings) as usize, Ordering::Relaxed);
     }
 
     /// The limit of this client's class. Whoever is sent what it did not just ask for counts as a subscriber, also by

@@ -13,7 +13,7 @@
 //! A reply that is encoded as the socket drains keeps its place in the queue and is encoded a piece at a time.
 //!
 //! Every piece stands behind a gate, a position in the log: it may leave once the log is safe up to there. Nothing
-//! overtakes, so what is appended behind an older gate than the newest waits for that one.
+//! overtakes, so what waits for no more than what is before it is one piece with it.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice};
@@ -136,8 +136,8 @@ impl Outbox {
 
     /// Appends encoded bytes.
     pub(crate) fn append_bytes(&mut self, bytes: &[u8], gate: Gate) {
-        if gate > self.tail_gate {
-            // What waits behind an older gate must not wait for this one too: under a steady load it would never leave.
+        if !gate.is_behind(self.tail_gate) {
+            // What waits for less must not wait for this too: under a steady load it would never leave.
             self.close_tail();
             self.tail_gate = gate;
         }
@@ -269,5 +269,30 @@ impl Outbox {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_never_leaves_with_one_that_waits_for_something_else() {
+        let mut outbox = Outbox::default();
+        let (told_synced, later) = (Gate::at(5).synced(), Gate::at(6));
+        for (answer, gate) in
+            [("1", told_synced), ("2", Gate::at(5)), ("3", later), ("4", Gate::OPEN), ("5", later.synced())]
+        {
+            outbox.append_buffer(&mut answer.into(), gate);
+        }
+        outbox.append_shared(Bytes::from_static(b"6"), Gate::at(7));
+        let pieces = outbox.pieces.iter().map(|piece| match &piece.content {
+            Content::Bytes(bytes) => (&bytes[..], piece.gate),
+            Content::Shared(bytes) => (&bytes[..], piece.gate),
+            Content::Lazy(..) => unreachable!("none was appended"),
+        });
+        let expected: [(&[u8], Gate); 4] =
+            [(b"12", told_synced), (b"34", later), (b"5", later.synced()), (b"6", Gate::at(7))];
+        assert_eq!(pieces.collect::<Vec<_>>(), expected);
     }
 }

@@ -232,3 +232,19 @@ fn a_pipeline_is_answered_in_order_and_waiters_hear_of_nothing_that_could_be_los
     assert_eq!(shown(&waiter.reply()), "queue,message");
     assert_eq!(shown(&listener.reply()), "message,news,told");
 }
+
+#[test]
+fn who_waits_for_replicas_that_are_not_there_stops_nobody_who_writes() {
+    for policy in ["no", "everysec", "always"] {
+        let dir = tempfile::tempdir().unwrap();
+        let server = start(&dir, &["--appendfsync", policy]);
+        let (mut ann, mut bob) = (server.client(), server.client());
+        assert_eq!(ann.text("SET k 1"), "OK");
+        assert_eq!(ann.text("WAITAOF 1 1 20"), "1,0");
+        assert_eq!((ann.text("SET k 2"), bob.text("SET k 3")), ("OK".into(), "OK".into()), "{policy}");
+        for appendonly in ["no", "yes"] {
+            assert_eq!(ann.text(&format!("CONFIG SET appendonly {appendonly}")), "OK");
+            assert_eq!((ann.text("SET k 4"), bob.text("GET k")), ("OK".into(), "4".into()), "{policy}");
+        }
+    }
+}

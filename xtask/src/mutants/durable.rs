@@ -27,7 +27,7 @@ pub const DURABLE: &[Mutant] = &[
     },
     Mutant {
         file: "crates/journal/src/log.rs",
-        before: "            self.active.file.sync_data()?;",
+        before: "        sync(&self.active.file, self.shared.options.faults)?;",
         after: "",
         breaks: "the log is not synced",
     },

@@ -71,7 +71,9 @@ impl Broker {
             }
         }
         let has_logged = self.log.commit(&self.groups[0]);
-        if self.log.is_enabled() {
+        let has_synced = std::mem::take(&mut self.tells_of_sync);
+        // What was not answered holds nothing back: neither a client that waits, nor what it is answered next.
+        if self.log.is_enabled() && out.mark() != mark {
             let newest = self.log.position();
             if has_logged {
                 // Nothing that it may have looked at is newer than what it logged itself.
@@ -79,9 +81,8 @@ impl Broker {
             } else if out.gate().and(newest) != out.gate() {
                 out.raise(self.gate_for(client, request));
             }
-            if self.ran.is_some_and(|known| known.flags.has(Flags::SYNCED)) {
-                out.raise(self.log.position().synced());
-                self.ask(Action::Sync);
+            if has_synced {
+                self.raise_synced(out);
             }
         }
         self.serve_ready(now);
@@ -161,6 +162,7 @@ impl Broker {
             reply.error(&error.to_string());
             Flow::Continue
         });
+        self.tells_of_sync |= known.flags.has(Flags::SYNCED) && flow != Flow::Park;
         if !self.tracker.is_idle() {
             self.remember_reads(client, known, request);
         }
@@ -240,7 +242,13 @@ impl Broker {
             return self.log.position();
         }
         let db = self.session(client).db;
-        positions.iter().map(|&position| self.log.gate(db, request.arg(position))).max().unwrap_or(Gate::OPEN)
+        positions.iter().fold(Gate::OPEN, |gate, &position| gate.and(self.log.gate(db, request.arg(position))))
+    }
+
+    /// All that was logged so far is synced before this is read, whatever `appendfsync` is.
+    pub(super) fn raise_synced(&mut self, out: &mut Output) {
+        out.raise(self.log.position().synced());
+        self.ask(Action::Sync);
     }
 
     /// Shows a request to everybody in MONITOR, once it has run: so EXEC comes after what it ran, as in Redis.

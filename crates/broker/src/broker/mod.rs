@@ -115,6 +115,8 @@ pub struct Broker {
     recent: Option<&'static Known>,
     /// The command that ran last, for [`account`](Self::account).
     ran: Option<&'static Known>,
+    /// What was run says of what is logged that it is synced.
+    tells_of_sync: bool,
 }
 
 impl Broker {
@@ -156,6 +158,7 @@ impl Broker {
             author: None,
             recent: None,
             ran: None,
+            tells_of_sync: false,
         }
     }
 

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::{Broker, Flow, Mode};
 use crate::catalog::Known;
-use crate::command::{Attempt, Blocking, EmptyReply, Patience};
+use crate::command::{Attempt, Blocking, EmptyReply, Flags, Patience};
 use crate::effects::Outcome;
 use crate::error::Error;
 use crate::mail::Letter;
@@ -146,10 +146,14 @@ impl Broker {
 
     /// Ends a parked client's wait with this answer.
     pub(super) fn unpark(&mut self, client: ClientId, mut out: Output) {
-        if let Some(parked) = self.session_mut(client).parked.take() {
-            self.waiters.leave(client, &parked);
+        let parked = self.session_mut(client).parked.take();
+        if let Some(parked) = &parked {
+            self.waiters.leave(client, parked);
         }
         out.raise(self.log.position());
+        if self.log.is_enabled() && parked.is_some_and(|parked| parked.command.flags.has(Flags::SYNCED)) {
+            self.raise_synced(&mut out);
+        }
         self.mail.post(client, Letter::Reply(out));
     }
 

@@ -26,7 +26,7 @@ impl Broker {
         let mut effects = Effects::default();
         apply_into(&mut self.groups[0], op, stamp, sink, &mut effects);
         if effects.dirty > 0 {
-            self.log.add(stamp, op);
+            self.log.add(stamp, op, &self.groups[0]);
         }
         let submitted = Submitted { outcome: effects.outcome, recheck_ms: effects.recheck_ms };
         self.settle(&mut effects);

@@ -92,11 +92,6 @@ impl Broker {
                 reply.error(&format!("ERR CONFIG SET failed (possibly related to argument 'appendonly') - {why}"));
             }
         }
-        if self.log.is_enabled() {
-            // All that was applied before is synced when this is read, whatever `appendfsync` is.
-            out.raise(self.log.position().synced());
-            self.ask(Action::Sync);
-        }
         self.unpark(order.client, out);
     }
 }

@@ -79,13 +79,45 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Appends a LEB128 number.
-pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+/// Numbers below this take eight bytes at most, which fit into a word.
+const WORD_MAX: u64 = 1 << 56;
+
+/// Appends a LEB128 number: nearly always one that takes a byte.
+#[inline]
+pub fn put_varint(out: &mut Vec<u8>, value: u64) {
+    if value < 0x80 { out.push(value as u8) } else { put_long_varint(out, value) }
+}
+
+#[inline(never)]
+fn put_long_varint(out: &mut Vec<u8>, value: u64) {
+    if value >= WORD_MAX {
+        return put_by_byte(out, value);
+    }
+    let (word, length) = varint_word(value);
+    let start = out.len();
+    out.extend_from_slice(&word.to_le_bytes());
+    out.truncate(start + length);
+}
+
+fn put_by_byte(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
     }
     out.push(value as u8);
+}
+
+/// A LEB128 number below [`WORD_MAX`] as a word, and how many of its bytes it takes. Byte by byte it would cost more than all else
+/// in a record's header.
+#[inline]
+pub(crate) fn varint_word(value: u64) -> (u64, usize) {
+    let bits = u64::BITS - (value | 1).leading_zeros();
+    let length = bits.div_ceil(7) as usize;
+    let halves = value & 0x0fff_ffff | (value & 0x00ff_ffff_f000_0000) << 4;
+    let quarters = halves & 0x0000_3fff_0000_3fff | (halves & 0x0fff_c000_0fff_c000) << 2;
+    let spread = quarters & 0x007f_007f_007f_007f | (quarters & 0x3f80_3f80_3f80_3f80) << 1;
+    let goes_on = 0x0080_8080_8080_8080 & ((1 << (8 * (length - 1))) - 1);
+    (spread | goes_on, length)
 }
 
 /// Appends a length and the bytes.
@@ -210,9 +242,11 @@ mod tests {
 
     #[test]
     fn numbers_survive_the_round_trip() {
-        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
-            let mut out = Vec::new();
+        for value in (0..64).flat_map(|bits| [(1 << bits) - 1, 1 << bits, u64::MAX >> bits]) {
+            let (mut out, mut by_byte) = (Vec::new(), Vec::new());
             put_varint(&mut out, value);
+            put_by_byte(&mut by_byte, value);
+            assert_eq!(out, by_byte, "{value}");
             assert_eq!(Input::new(&out).varint(), Ok(value));
         }
         for value in [0, -1, 1, i64::MIN, i64::MAX] {

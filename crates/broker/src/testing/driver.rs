@@ -69,7 +69,7 @@ impl Driver {
     /// The records made since the last call.
     pub(crate) fn records(&mut self) -> Vec<u8> {
         let mut records = Vec::new();
-        let next = self.broker.log().position().0;
+        let next = self.broker.log().position().position();
         self.broker.log().hand_over(|bytes| {
             records.extend_from_slice(bytes);
             next

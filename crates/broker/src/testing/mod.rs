@@ -11,6 +11,7 @@ mod replay;
 mod saving;
 mod scanning;
 mod switch;
+mod synced;
 mod transcripts;
 mod waking;
 

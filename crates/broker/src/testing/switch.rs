@@ -73,10 +73,10 @@ fn while_it_is_switched_on_what_changes_is_kept_and_nobody_waits_for_it() {
     assert_eq!(run(&mut broker, bob, "CONFIG GET appendonly").1, "*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n");
 
     broker.finish_switch(&order, Ok(()), Now::default());
-    assert_eq!(heard(&mut broker, ann), Some(("+OK\r\n".into(), Gate(8).synced())));
+    assert_eq!(heard(&mut broker, ann), Some(("+OK\r\n".into(), Gate::at(8).synced())));
     assert_eq!(run(&mut broker, bob, "CONFIG GET appendonly").1, "*2\r\n$10\r\nappendonly\r\n$3\r\nyes\r\n");
     let (_, _, gate) = run(&mut broker, bob, "LLEN mail");
-    assert_eq!(gate, Gate(8), "a reader of what was changed meanwhile waits for it");
+    assert_eq!(gate, Gate::at(8), "a reader of what was changed meanwhile waits for it");
 }
 
 #[test]
@@ -86,11 +86,11 @@ fn while_it_is_switched_off_nothing_is_kept_and_everybody_waits_for_the_end() {
     broker.settings.appendonly.0 = true;
     broker.log().enable(3);
     let order = order(&mut broker, ann, "CONFIG SET appendonly no");
-    assert_eq!(run(&mut broker, bob, "RPUSH mail a").2, Gate(4));
+    assert_eq!(run(&mut broker, bob, "RPUSH mail a").2, Gate::at(4));
     assert!(keep(&mut broker, 4) > 0);
     assert_eq!(broker.log().leave(), 5);
-    assert_eq!(run(&mut broker, bob, "RPUSH mail b").2, Gate(5));
-    assert_eq!(run(&mut broker, bob, "LLEN mail").2, Gate(5));
+    assert_eq!(run(&mut broker, bob, "RPUSH mail b").2, Gate::at(5));
+    assert_eq!(run(&mut broker, bob, "LLEN mail").2, Gate::at(5));
     assert_eq!(keep(&mut broker, 0), 0);
     broker.finish_switch(&order, Ok(()), Now::default());
     assert_eq!(heard(&mut broker, ann), Some(("+OK\r\n".into(), Gate::OPEN)));

@@ -1,7 +1,8 @@
 //! `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`: ends the server.
 //!
 //! There is no answer: the connection closes, and then the server is gone. Nothing has to be waited for (there are no
-//! replicas) or saved (the log is always up to date), so a shutdown is never in progress and the options say nothing.
+//! replicas) or saved (the log is always up to date), so a shutdown is never in progress. Without a log there is nothing to save to,
+//! and whoever asks for that is told so; FORCE ends the server all the same.
 
 use crate::args::Args;
 use crate::broker::{Action, Flow};
@@ -30,12 +31,16 @@ pub(super) const COMMAND: Command = Command {
     example: "
         ann  SHUTDOWN ABORT
         ann: -ERR No shutdown in progress.
+        ann  SHUTDOWN SAVE
+        ann: -ERR Errors trying to SHUTDOWN: there is nothing to save to, as appendonly is 'no'; NOSAVE or FORCE ends the server all the same
         ann  SHUTDOWN NOSAVE
         ann: <closed>
     ",
     run: Run::Act(|turn, args, _| {
-        if parse(args)? == Wish::Abort {
-            return Err(Error::Fixed("ERR No shutdown in progress."));
+        match parse(args)? {
+            Wish::Abort => return Err(Error::Fixed("ERR No shutdown in progress.")),
+            Wish::Saved if !turn.broker.settings.appendonly.0 => return Err(NOTHING_SAVED),
+            Wish::Saved | Wish::Shutdown => {}
         }
         turn.broker.ask(Action::Shutdown);
         turn.flow = Flow::Close;
@@ -44,25 +49,35 @@ pub(super) const COMMAND: Command = Command {
     ..Command::BASE
 };
 
-#[derive(PartialEq, Eq)]
+const NOTHING_SAVED: Error = Error::Fixed(
+    "ERR Errors trying to SHUTDOWN: there is nothing to save to, as appendonly is 'no'; NOSAVE or FORCE ends the server all the same",
+);
+
 enum Wish {
     Shutdown,
+    /// Only if all is saved.
+    Saved,
     Abort,
 }
 
 fn parse(args: &mut Args<'_>) -> Result<Wish, Error> {
-    let (mut save, mut nosave, mut others, mut abort) = (false, false, false, false);
+    let (mut save, mut nosave, mut now, mut force, mut abort) = (false, false, false, false, false);
     while let Some(option) = args.optional() {
         match option.to_ascii_uppercase().as_slice() {
             b"SAVE" => save = true,
             b"NOSAVE" => nosave = true,
-            b"NOW" | b"FORCE" => others = true,
+            b"NOW" => now = true,
+            b"FORCE" => force = true,
             b"ABORT" => abort = true,
             _ => return Err(Error::Syntax),
         }
     }
-    if (save && nosave) || (abort && (save || nosave || others)) {
+    if (save && nosave) || (abort && (save || nosave || now || force)) {
         return Err(Error::Syntax);
     }
-    Ok(if abort { Wish::Abort } else { Wish::Shutdown })
+    Ok(match () {
+        () if abort => Wish::Abort,
+        () if save && !force => Wish::Saved,
+        () => Wish::Shutdown,
+    })
 }

@@ -91,6 +91,6 @@ pub(super) fn debug(lines: &mut Lines, broker: &Broker, _: Now) {
     lines.field("waiters", broker.waiters.len());
     lines.field("monitors", broker.monitors.len());
     lines.field("pubsub_memory_bytes", broker.pubsub.memory_bytes());
-    lines.field("log_position", broker.log.position().0);
+    lines.field("log_position", broker.log.position().position());
     lines.field("applied_index", broker.group().index);
 }
