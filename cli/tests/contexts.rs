@@ -410,8 +410,8 @@ fn the_prompt_of_rbq_cli_says_where_it_is_and_asks_in_a_protected_context() {
     let mut terminal = open(&["cli", "--context", "prod"]);
     for (answer, said) in [("\r", "nothing was changed"), ("prod\r", "(integer) 1")] {
         terminal.expect(&place).unwrap();
-        terminal.send("set a 1\r").unwrap();
-        terminal.expect("OK").unwrap();
+        terminal.send("append a 1\r").unwrap();
+        terminal.expect("(integer)").unwrap();
         terminal.expect(&place).unwrap();
         terminal.send("del a\r").unwrap();
         terminal.expect("`prod` is protected; type its name to go on: ").unwrap();
