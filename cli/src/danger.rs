@@ -2,7 +2,10 @@
 //!
 //! The list of what is always asked about is short on purpose: who is asked too often answers without reading. What only a big
 //! database or a protected context makes dangerous is asked about there alone; and in a protected context that is all that destroys
-//! or moves, as it is for `rbq queue purge` and the others, or whoever is stopped there would go round by this way.
+//! or moves, as it is for `rbq queue purge` and the others, or whoever is stopped there would go round by this way. What replaces a
+//! whole value, or trims while it adds, destroys as well. Whether anything is there to be lost is not looked up: that could change
+//! before the answer, and a question that comes and goes by itself is one that nobody expects. What changes a value (`HSET`, `LSET`,
+//! `APPEND`, `INCR`) or adds to it is a day's work in a protected context too, and so is what a consumer does with its own (`XACK`).
 
 use rbq_client::Request;
 
@@ -109,6 +112,28 @@ const DESTROYS_OR_MOVES: &[(&str, &[&str])] = &[
     ("makes another server the master", &["FAILOVER"]),
 ];
 
+/// What they do, and others by one of their options.
+const REPLACES: &str = "replaces what may be there";
+
+/// Commands that replace a whole value whatever else they say.
+const REPLACING: &[&str] = &[
+    "SETEX",
+    "PSETEX",
+    "GETSET",
+    "MSET",
+    "MSETEX",
+    "SUNIONSTORE",
+    "SINTERSTORE",
+    "SDIFFSTORE",
+    "ZUNIONSTORE",
+    "ZINTERSTORE",
+    "ZDIFFSTORE",
+    "ZRANGESTORE",
+    "GEOSEARCHSTORE",
+    "BITOP",
+    "PFMERGE",
+];
+
 /// Parameters, the value that is dangerous (none: any), and what it does.
 const SETTINGS: &[(&str, Option<&str>, &str)] = &[
     ("appendonly", Some("no"), "keeps nothing on disk from now on"),
@@ -137,8 +162,42 @@ pub(crate) fn of(request: &Request) -> Option<Danger> {
     if let Some((_, when, what)) = DANGERS.iter().find(|(words, ..)| names(words)) {
         return Some(Danger { when: *when, what });
     }
-    let (what, _) = DESTROYS_OR_MOVES.iter().find(|(_, commands)| is_one_of(request, commands))?;
+    let listed = DESTROYS_OR_MOVES.iter().find(|(_, commands)| is_one_of(request, commands));
+    let what = listed.map(|(what, _)| *what).or_else(|| by_option(request))?;
     Some(Danger { when: When::Protected, what })
+}
+
+/// What a command destroys by one of its options, or for want of one.
+fn by_option(request: &Request) -> Option<&'static str> {
+    let has = |from: usize, words: &[&str]| {
+        (from..request.len()).any(|at| words.iter().any(|word| request.is_word(at, word)))
+    };
+    match () {
+        () if is_one_of(request, REPLACING) => Some(REPLACES),
+        () if request.is_word(0, "SET") => (!has(3, &["NX"])).then_some(REPLACES),
+        () if request.is_word(0, "COPY") => has(3, &["REPLACE"]).then_some(REPLACES),
+        () if request.is_word(0, "SORT") => has(2, &["STORE"]).then_some(REPLACES),
+        () if request.is_word(0, "GETEX") => {
+            let expires = has(2, &["EX", "PX", "EXAT", "PXAT"]);
+            expires.then_some("makes a key go by itself")
+        }
+        () if request.is_word(0, "XADD") => trims(request).then_some("throws away what is older than it says to keep"),
+        () => None,
+    }
+}
+
+/// Whether an XADD trims: the words before its ID say so, and behind it they are anybody's.
+fn trims(request: &Request) -> bool {
+    let mut at = 2;
+    loop {
+        let is_one_of = |words: &[&str]| words.iter().any(|word| request.is_word(at, word));
+        at += match () {
+            () if is_one_of(&["NOMKSTREAM", "KEEPREF", "DELREF", "ACKED"]) => 1,
+            () if is_one_of(&["IDMPAUTO"]) => 2,
+            () if is_one_of(&["IDMP"]) => 3,
+            () => return is_one_of(&["MAXLEN", "MINID"]),
+        };
+    }
 }
 
 fn is_one_of(request: &Request, commands: &[&str]) -> bool {
@@ -157,6 +216,7 @@ pub(crate) fn name(request: &Request) -> String {
     let words = match () {
         () if request.is_word(0, "CONFIG") => 3,
         () if DESTROYS_OR_MOVES.iter().any(|(_, commands)| is_one_of(request, commands)) => 1,
+        () if by_option(request).is_some() => 1,
         () => 2,
     };
     let is_name = |word: &&[u8]| word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
@@ -192,6 +252,18 @@ mod tests {
             "config get maxmemory",
             "xgroup create s g $",
             "xadd s * del a",
+            "xadd s * maxlen 1",
+            "xadd s nomkstream idmp maxlen 1 * a b",
+            "set k v nx",
+            "set k v ex 5 nx",
+            "copy a replace",
+            "copy replace b",
+            "sort l alpha",
+            "getex k persist",
+            "hset h f v",
+            "lset l 0 v",
+            "xack s g 1-0",
+            "setnx k v",
         ] {
             assert_eq!(danger(line), None, "{line}");
         }
@@ -207,6 +279,14 @@ mod tests {
             "eval x 0",
             "xgroup setid s g 0",
             "lmove a b left right",
+            "set k v",
+            "set nx v ex 5",
+            "mset a b",
+            "copy a b db 1 replace",
+            "sort l by w store d",
+            "getex k ex 5",
+            "xadd s MAXLEN ~ 1 * a b",
+            "xadd s nomkstream keepref idmp p 1 minid 5 * a b",
         ] {
             assert_eq!(danger(line), Some(When::Protected), "{line}");
         }
@@ -219,5 +299,7 @@ mod tests {
         assert_eq!(name("debug sleep 5"), "DEBUG SLEEP");
         assert_eq!(name("config set requirepass pw"), "CONFIG SET REQUIREPASS");
         assert_eq!(name("del secret"), "DEL");
+        assert_eq!(name("set secret value"), "SET");
+        assert_eq!(name("xadd secret maxlen 1 * a b"), "XADD");
     }
 }

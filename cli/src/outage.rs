@@ -29,6 +29,19 @@ const REDIRECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// who serves the slot.
 const UNREADY: &[&str] = &["LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY"];
 
+/// What is refused for now, whatever the message: a consumer makes room, a disk is cleared, a replica comes back.
+const PASSING: &[&str] = &["OOM", "MISCONF", "NOREPLICAS", "NOREPLICASDONE"];
+
+/// What EXEC says before the reason for which it refuses all of a transaction.
+const ABORTED: &str = "EXECABORT Transaction discarded because of: ";
+
+/// Whether the server is there, and refuses for now.
+pub(crate) fn is_refusal(error: &Error) -> bool {
+    let Error::Reply(reply) = error else { return false };
+    let reason = reply.text().strip_prefix(ABORTED).unwrap_or(reply.text());
+    reason.split(' ').next().is_some_and(|code| PASSING.contains(&code))
+}
+
 /// Why nothing is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
@@ -179,6 +192,16 @@ mod tests {
         }
         assert_eq!(Cause::of(&Error::Closed(None)), Some(Cause::Lost));
         assert_eq!(Cause::of(&Error::Protocol("x".into())), None);
+    }
+
+    #[test]
+    fn a_refusal_is_one_in_a_transaction_too() {
+        let of = |text: &str| is_refusal(&Error::from_error_reply(text.to_owned()));
+        assert!(of("OOM command not allowed when used memory > 'maxmemory'."));
+        assert!(of(
+            "EXECABORT Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'."
+        ));
+        assert!(!of("EXECABORT Transaction discarded because of previous errors.") && !of("ERR OOM"));
     }
 
     #[tokio::test(start_paused = true)]

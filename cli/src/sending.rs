@@ -33,7 +33,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::feed::{Place, Requests};
 use crate::interrupt::Interrupt;
-use crate::outage::{Cause, Outage, Pause};
+use crate::outage::{Cause, Outage, Pause, is_refusal};
 use crate::progress::Progress;
 
 /// Errors told one by one; later ones are counted alone.
@@ -41,9 +41,6 @@ const ERRORS_TOLD_MAX: u64 = 3;
 
 /// Refusals that pass, told one by one: a server that is nearly full refuses now and then for hours.
 const REFUSALS_TOLD_MAX: u64 = 3;
-
-/// What is refused for now, whatever the message: a consumer makes room, a disk is cleared, a replica comes back.
-const PASSING: &[&str] = &["OOM", "MISCONF", "NOREPLICAS", "NOREPLICASDONE"];
 
 /// What is refused for good, whatever the message.
 const LASTING: &[&str] = &["NOPERM", "NOAUTH", "WRONGTYPE"];
@@ -323,7 +320,7 @@ impl Sending {
             Value::Error(text) => match Error::from_error_reply(text.clone()) {
                 // Nothing was executed, and will be once the server is ready, or at another node.
                 error if Cause::of(&error).is_some() => return Err(Stop::Connection(error)),
-                error if has_code(&error, PASSING) => {
+                error if is_refusal(&error) => {
                     self.put_off(&error);
                     return Ok(());
                 }

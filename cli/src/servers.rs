@@ -3,12 +3,15 @@
 //! On a single server there is one connection. On a cluster there is one for each node that is needed, found by the key's slot,
 //! because a transaction has to stay on one connection from WATCH to EXEC and cannot follow a redirect on its way. What is asked
 //! by itself follows redirects, and a `MOVED` corrects the map of slots for whatever comes next.
+//!
+//! A server that will not show its slots is taken for a single one only if it says that it is no cluster: one node of three looks
+//! like a whole server otherwise, and two thirds of the keys would be missing in silence.
 
 use rbq_client::{Endpoint, Error, Link, Redirect, RedirectKind, Request, Target};
 use rbq_resp::{Value, slot};
 
-use crate::facts::{array, number, unexpected};
-use crate::failure::Result;
+use crate::facts::{Facts, array, number, text, unexpected};
+use crate::failure::{Failure, Result};
 use crate::open::{ServerArgs, options};
 
 /// Redirects followed for one request: a slot that is being moved takes two, a stale map one more.
@@ -27,6 +30,8 @@ pub(crate) struct Servers {
     links: Vec<(Endpoint, Link)>,
     /// Which node serves which slots; empty on a single server.
     ranges: Vec<Range>,
+    /// Why it is not known which, on one node of a cluster.
+    refusal: Option<Error>,
 }
 
 /// Looking at a key does not make it younger: `consume --recover-idle` tells by its idle time that nobody works on it. Servers before
@@ -48,13 +53,25 @@ impl Servers {
     /// The same over a connection that is already there.
     ///
     /// # Errors
+    /// Of the connection, or a cluster does not show its slots.
+    pub(crate) async fn over(target: Target, link: Link) -> Result<Self> {
+        let mut servers = Self::over_one(target, link).await?;
+        servers.refusal.take().map_or(Ok(servers), |refusal| Err(hidden(refusal)))
+    }
+
+    /// The same for who looks at a single node too, and says that it is one of several.
+    ///
+    /// # Errors
     /// Of the connection.
-    pub(crate) async fn over(target: Target, mut link: Link) -> Result<Self> {
+    pub(crate) async fn over_one(target: Target, mut link: Link) -> Result<Self> {
         leave_no_trace(&mut link).await?;
-        // A single server answers with an error, or has no slots to tell about.
-        let ranges = ranges(link.call(["CLUSTER", "SLOTS"]).await?, &target).unwrap_or_default();
+        let answers = all(&mut link, &layout_questions()).await?;
+        let (ranges, refusal) = match layout(&target, answers)? {
+            Layout::Shown(ranges) => (ranges, None),
+            Layout::Hidden(refusal) => (Vec::new(), Some(refusal)),
+        };
         let endpoint = target.endpoint.clone();
-        Ok(Self { target, links: vec![(endpoint, link)], ranges })
+        Ok(Self { target, links: vec![(endpoint, link)], ranges, refusal })
     }
 
     pub(crate) fn is_cluster(&self) -> bool {
@@ -251,8 +268,45 @@ pub(crate) fn masters(ranges: &[Range]) -> Vec<Endpoint> {
     nodes
 }
 
+/// What a server tells of its slots.
+#[derive(Debug)]
+pub(crate) enum Layout {
+    /// Which node serves which; nothing of a single server.
+    Shown(Vec<Range>),
+    /// It is one node of a cluster, and refuses to say of which.
+    Hidden(Error),
+}
+
+/// What a server is asked for it. To say HELLO is allowed to every user; servers before 6.0 do not know it, and have no users.
+pub(crate) fn layout_questions() -> Vec<Request> {
+    [&["CLUSTER", "SLOTS"][..], &["HELLO"], &["INFO", "cluster"]].into_iter().map(Request::from).collect()
+}
+
+/// Its answers; error replies are values.
+///
+/// # Errors
+/// The server does not even say whether it is a cluster.
+pub(crate) fn layout(target: &Target, answers: Vec<Value>) -> Result<Layout> {
+    let [slots, greeting, info] = <[Value; 3]>::try_from(answers).expect("each question is answered");
+    let refusal = match slots {
+        Value::Error(text) => Error::from_error_reply(text),
+        slots => return Ok(Layout::Shown(ranges(slots, target).unwrap_or_default())),
+    };
+    let is_cluster = match Facts::of(greeting).bytes("mode") {
+        Some(mode) => mode == b"cluster",
+        None => text(&accepted(info)?).contains("cluster_enabled:1"),
+    };
+    Ok(if is_cluster { Layout::Hidden(refusal) } else { Layout::Shown(Vec::new()) })
+}
+
+/// What is said of a cluster that does not show its slots.
+pub(crate) fn hidden(refusal: Error) -> Failure {
+    Failure::from(refusal)
+        .hint("this is one node of a cluster; CLUSTER SLOTS names the others: `ACL SETUSER name +cluster|slots`")
+}
+
 /// The reply of `CLUSTER SLOTS`: `[first, last, [host, port, …], replicas…]` for each range.
-pub(crate) fn ranges(reply: Value, target: &Target) -> Option<Vec<Range>> {
+fn ranges(reply: Value, target: &Target) -> Option<Vec<Range>> {
     array(reply).into_iter().map(|range| range_of(range, target)).collect()
 }
 
@@ -268,4 +322,25 @@ fn range_of(range: Value, target: &Target) -> Option<Range> {
         (None, Endpoint::Unix(_)) => return None,
     };
     Some((small(parts.first()?)?, small(parts.get(1)?)?, Endpoint::Tcp { host, port: small(node.get(1)?)? }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_node_of_a_cluster_is_not_taken_for_a_single_server() {
+        let of = |greeting: Value, info: &str| {
+            let refused = Value::Error("NOPERM this user has no permissions to run the 'cluster|slots' command".into());
+            layout(&Target::tcp("h", 1), vec![refused, greeting, Value::Bulk(info.to_owned().into())])
+        };
+        let mode = |mode: &'static str| Value::Array(vec![Value::Bulk("mode".into()), Value::Bulk(mode.into())]);
+        let old = || Value::Error("ERR unknown command `HELLO`".into());
+        for hidden in [of(mode("cluster"), ""), of(old(), "# Cluster\r\ncluster_enabled:1\r\n")] {
+            assert!(matches!(hidden, Ok(Layout::Hidden(Error::Reply(_)))), "{hidden:?}");
+        }
+        for single in [of(mode("standalone"), ""), of(old(), "# Cluster\r\ncluster_enabled:0\r\n")] {
+            assert!(matches!(&single, Ok(Layout::Shown(ranges)) if ranges.is_empty()), "{single:?}");
+        }
+    }
 }

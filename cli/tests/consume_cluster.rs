@@ -90,6 +90,93 @@ async fn a_slot_that_moves_under_producer_and_consumer_costs_nothing() {
     }
 }
 
+/// A request to the node that a slot is moving to.
+async fn asking(node: &cluster::Node, request: &[&str]) -> Value {
+    let requests = [&["ASKING"][..], request].map(Request::from).into();
+    node.client.pipeline(requests).await.unwrap().pop().unwrap()
+}
+
+#[tokio::test]
+async fn what_was_moved_is_consumed_though_its_slot_is_still_on_its_way() {
+    let Some(nodes) = cluster::start::<3>().await else { return };
+    let url = nodes[0].oracle.url();
+    let group = &["--group", "g", "--create", "-c", "ann"][..];
+    for (kind, name, more) in
+        [("stream", "a", group), ("stream", "b", &[]), ("queue", "c", &["-q", "--ack", "none"][..])]
+    {
+        let owner = usize::from(slot(name.as_bytes())) * 3 / 16384;
+        let (from, to) = (&nodes[owner], &nodes[(owner + 1) % 3]);
+        let add = |text| {
+            if kind == "queue" { ["LPUSH", name, text].to_vec() } else { ["XADD", name, "*", "data", text].to_vec() }
+        };
+        from.client.call(Request::from(&add("m0")[..])).await.unwrap();
+        let mut child = start(rbq(&[&["consume", kind, name, "-n", "3"], more].concat()).env("RBQ_URL", &url));
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut seen = String::new();
+        stdout.read_line(&mut seen).unwrap();
+        cluster::begin_move(slot(name.as_bytes()), from, to).await;
+        cluster::move_keys(slot(name.as_bytes()), from, to).await;
+        for text in ["m1", "m2"] {
+            assert!(!matches!(asking(to, &add(text)).await, Value::Error(_)), "{kind}");
+            stdout.read_line(&mut seen).unwrap();
+        }
+        assert_eq!((seen.as_str(), text(&child.wait_with_output().unwrap()).as_str()), ("m0\nm1\nm2\n", "exit 0\n"));
+        if kind == "stream" && !more.is_empty() {
+            let Value::Array(pending) = asking(to, &["XPENDING", name, "g"]).await else { panic!() };
+            assert_eq!(pending[0], Value::Integer(0));
+        }
+        cluster::end_move(slot(name.as_bytes()), from, to, &nodes).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_work_is_acknowledged_where_it_was_moved_to() {
+    let Some(nodes) = cluster::start::<3>().await else { return };
+    let url = nodes[0].oracle.url();
+    for (kind, name, more) in [("stream", "d", &["--group", "g", "--create"][..]), ("queue", "e", &["-q"])] {
+        let owner = usize::from(slot(name.as_bytes())) * 3 / 16384;
+        let (from, to) = (&nodes[owner], &nodes[(owner + 1) % 3]);
+        for text in ["m0", "m1", "m2"] {
+            let args = ["produce", kind, name, "-q", text];
+            assert_eq!(self::text(&run(rbq(&args).env("RBQ_URL", &url), b"")), "exit 0\n");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (begun, gate) = (dir.path().join("begun"), dir.path().join("gate"));
+        assert!(std::process::Command::new("mkfifo").arg(&gate).status().unwrap().success());
+        // The first one waits; its list, or its stream, is on the other node when it ends.
+        let exec = format!(
+            "echo $RBQ_FIELD_data >> {}; test $RBQ_FIELD_data != m0 || read line < {}",
+            begun.display(),
+            gate.display()
+        );
+        let args = [&["consume", kind, name, "-c", "ann", "-n", "3", "--exec", &exec][..], more].concat();
+        let child = start(rbq(&args).env("RBQ_URL", &url));
+        while count_lines(&begun) < 1 {
+            tokio::task::yield_now().await;
+        }
+        cluster::begin_move(slot(name.as_bytes()), from, to).await;
+        cluster::move_keys(slot(name.as_bytes()), from, to).await;
+        fs::write(&gate, "go\n").unwrap();
+        let held = match kind {
+            "stream" => ["XPENDING", name, "g", "-", "+", "9"].to_vec(),
+            _ => ["LRANGE", "{e}:processing:ann", "0", "-1"].to_vec(),
+        };
+        if kind == "stream" {
+            // A group needs the one key, and so it ends while the slot is on its way.
+            assert_eq!(text(&child.wait_with_output().unwrap()), "exit 0\n");
+            cluster::end_move(slot(name.as_bytes()), from, to, &nodes).await;
+        } else {
+            // A queue's next message needs both lists, and one is not there before there is something in it.
+            while asking(to, &held).await != Value::Array(vec![]) {}
+            cluster::end_move(slot(name.as_bytes()), from, to, &nodes).await;
+            assert_eq!(text(&child.wait_with_output().unwrap()), "exit 0\n");
+        }
+        let seen = fs::read_to_string(&begun).unwrap();
+        assert_eq!(seen, "m0\nm1\nm2\n", "{kind}");
+        assert_eq!(to.client.call(Request::from(&held[..])).await.unwrap(), Value::Array(vec![]));
+    }
+}
+
 #[tokio::test]
 async fn a_reader_without_a_group_follows_its_stream_to_another_node() {
     let Some(nodes) = cluster::start::<3>().await else { return };

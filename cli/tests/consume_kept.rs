@@ -106,6 +106,19 @@ async fn pending_entries_that_were_deleted_are_named() {
 }
 
 #[tokio::test]
+async fn what_came_back_from_the_dead_letters_is_not_left_pending_by_one_who_acknowledges_nothing() {
+    for site in Either::both() {
+        let control = site.client().await;
+        ask(&control, "xadd jobs 1-0 data one").await;
+        ask(&control, "xgroup create jobs g 0").await;
+        ask(&control, "xreadgroup group g bob streams jobs >").await;
+        ask(&control, "xclaim jobs g bob 0 1-0 idle 3600000 retrycount 0 justid").await;
+        assert_eq!(site.play(&[&GROUP[..], &["--ack", "none", "--no-wait"]].concat()), "exit 0\nout| one\n");
+        assert_eq!(ask(&control, "xpending jobs g - + 9").await, Value::Array(vec![]));
+    }
+}
+
+#[tokio::test]
 async fn what_dead_consumers_noted_goes_with_what_they_held() {
     for site in Either::both() {
         let control = site.client().await;

@@ -346,7 +346,13 @@ fn rbq_cli_sends_nothing_that_destroys_to_a_protected_context() {
     let home = Home::with(&[&["prod", &oracle.url(), "--protected", "--use"]]);
     let port = oracle.port.to_string();
     let play = |args: &[&str], stdin: &str| cli(&home, &oracle, args, stdin);
-    assert_eq!(play(&["cli", "--context", "prod", "set", "a", "1"], ""), "exit 0\nout| OK\n");
+    assert_eq!(play(&["cli", "--context", "prod", "set", "a", "1", "nx"], ""), "exit 0\nout| OK\n");
+    assert_snapshot!(play(&["cli", "--context", "prod", "set", "a", "2"], ""), @r"
+    exit 2
+    err| plan: SET replaces what may be there on `prod` (redis://127.0.0.1:PORT)
+    err| error: context `prod` is protected
+    err| hint: `--confirm prod` agrees to the above
+    ");
     assert_snapshot!(play(&["cli", "--context", "prod", "flushall"], ""), @r"
     exit 2
     err| plan: FLUSHALL deletes every key of every database on `prod` (redis://127.0.0.1:PORT)
@@ -404,8 +410,8 @@ fn the_prompt_of_rbq_cli_says_where_it_is_and_asks_in_a_protected_context() {
     let mut terminal = open(&["cli", "--context", "prod"]);
     for (answer, said) in [("\r", "nothing was changed"), ("prod\r", "(integer) 1")] {
         terminal.expect(&place).unwrap();
-        terminal.send("set a 1\r").unwrap();
-        terminal.expect("OK").unwrap();
+        terminal.send("append a 1\r").unwrap();
+        terminal.expect("(integer)").unwrap();
         terminal.expect(&place).unwrap();
         terminal.send("del a\r").unwrap();
         terminal.expect("`prod` is protected; type its name to go on: ").unwrap();

@@ -181,8 +181,19 @@ async fn a_cluster_that_hides_its_nodes_is_not_taken_for_one_server() {
     let Some(nodes) = cluster::start::<2>().await else { return };
     ask(&nodes[0].client, &["acl", "setuser", "ann", "on", ">secret", "~*", "+@all", "-cluster"]).await;
     let url = nodes[0].oracle.url().replace("redis://", "redis://ann:secret@");
-    let said = text(&run(&mut rbq(&["export", "--url", &url]), b""));
-    assert!(said.starts_with("exit 1\nerr| error: NOPERM"), "{said}");
+    for command in [&["export"][..], &["queue", "ls"], &["dlq", "ls"], &["stream", "peek", "s"]] {
+        let said = text(&run(rbq(command).args(["--url", &url]), b""));
+        assert!(said.starts_with("exit 1\nerr| error: NOPERM"), "{said}");
+        assert!(said.contains("err| hint: this is one node of a cluster"), "{said}");
+    }
+    // A single server says that it is none, to a user who may hardly ask for anything.
+    let Some(single) = Oracle::start(&[]) else { return };
+    let user =
+        ["acl", "setuser", "ann", "on", ">secret", "~*", "-@all", "+@list", "+scan", "+type", "+client", "+time"];
+    ask(&client(&single).await, &user).await;
+    let url = single.url().replace("redis://", "redis://ann:secret@");
+    let said = text(&run(&mut rbq(&["queue", "ls", "--url", &url]), b""));
+    assert!(said.starts_with("exit 0\n"), "{said}");
 }
 
 #[tokio::test]

@@ -235,7 +235,7 @@ fn a_script_is_told_by_the_exit_code_that_something_was_not_done() {
     let added = run_in(&["context", "add", "prod", &oracle.url(), "--protected"], "");
     assert!(added.status.success(), "{added:?}");
     let repl = ["repl", "--context", "prod"];
-    assert_snapshot!(shown(&run_in(&repl, "set a 1\nflushall\nxtrim s maxlen 0\nget a\n"), &oracle), @r#"
+    assert_snapshot!(shown(&run_in(&repl, "set a 1 nx\nflushall\nxtrim s maxlen 0\nget a\n"), &oracle), @r#"
     exit 1
     out| OK
     out| "1"

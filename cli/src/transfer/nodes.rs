@@ -7,15 +7,12 @@
 //! Invariant: while no slot moves, every key is on exactly one of the nodes named here. Whether one moved is told by
 //! [`Nodes::layout`], looked at before and after: SCAN on one node knows nothing of a key that left it for another which was
 //! read already, and no redirect tells of it.
-//!
-//! A server that will not show its slots is taken for a single one only if it says that it is no cluster: one node of
-//! three looks like a whole server otherwise, and two thirds of the keys would be missing in silence.
 
 use rbq_client::{Client, Endpoint, Error, Options, Redirect, RedirectKind, Request, Target as Address, Value};
 use rbq_resp::slot;
 
 use crate::failure::{Failure, Result};
-use crate::servers::{Range, masters, ranges};
+use crate::servers::{Layout, Range, hidden, layout, layout_questions, masters};
 
 /// Redirects followed for one request: a slot that is being moved takes two, a stale map one more.
 const REDIRECTS_MAX: usize = 5;
@@ -36,13 +33,10 @@ pub(crate) struct Nodes {
 impl Nodes {
     pub(crate) async fn connect(address: &Address, options: Options) -> Result<Self> {
         let (client, _) = Client::connect(address, &options).await?;
-        let ranges = match client.call(["CLUSTER", "SLOTS"]).await {
-            Ok(reply) => ranges(reply, address).unwrap_or_default(),
-            Err(refused @ Error::Reply(_)) => match is_cluster(&client).await? {
-                true => return Err(refused.into()),
-                false => Vec::new(),
-            },
-            Err(error) => return Err(error.into()),
+        let answers = client.pipeline(layout_questions()).await?;
+        let ranges = match layout(address, answers)? {
+            Layout::Shown(ranges) => ranges,
+            Layout::Hidden(refusal) => return Err(hidden(refusal)),
         };
         let open = vec![(address.endpoint.clone(), client)];
         Ok(Self { address: address.clone(), options, ranges, open })
@@ -158,11 +152,6 @@ fn own_slots(nodes: &str) -> String {
         |line: &&str| line.split(' ').nth(2).is_some_and(|flags| flags.split(',').any(|flag| flag == "myself"));
     let line = nodes.lines().find(is_own).unwrap_or_default();
     line.split(' ').skip(WORDS_BEFORE_SLOTS).collect::<Vec<_>>().join(" ")
-}
-
-async fn is_cluster(client: &Client) -> Result<bool> {
-    let reply = client.call(["INFO", "cluster"]).await?;
-    Ok(String::from_utf8_lossy(reply.as_bytes().unwrap_or_default()).lines().any(|line| line == "cluster_enabled:1"))
 }
 
 /// The databases of one node with keys in them, and how many keys those are.

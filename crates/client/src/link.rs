@@ -16,6 +16,7 @@ use rbq_resp::{Proto, Value, ValueDecoder, encode_request};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::asking::Asking;
 use crate::error::{Error, ErrorReply, Result, Strangeness, reason};
 use crate::greeting::{self, Greeted};
 use crate::stream::{self, Stream};
@@ -37,6 +38,7 @@ pub struct Link {
     late: Option<Late>,
     /// It was told that the next reply is late.
     is_late: bool,
+    asking: Option<Asking>,
 }
 
 impl std::fmt::Debug for Link {
@@ -107,11 +109,22 @@ impl Link {
         self.greeted.client_id
     }
 
+    /// From now on `ASKING` goes before each request, and its reply is dropped: for the node that a slot is being moved to, which
+    /// serves it to nobody else yet. It may go on when the move is over. [`receive`](Self::receive) and its kind, and requests that
+    /// are encoded already, are left alone.
+    pub fn say_asking(&mut self) {
+        self.asking = Some(Asking::default());
+    }
+
     /// Puts a request into the output; [`flush`](Self::flush) sends it. An empty request is nothing.
     pub fn queue(&mut self, request: &Request) {
-        if !request.is_empty() {
-            encode_request(request.iter(), &mut self.out);
+        if request.is_empty() {
+            return;
         }
+        if self.asking.as_mut().is_some_and(|asking| asking.precedes(request)) {
+            encode_request(["ASKING"], &mut self.out);
+        }
+        encode_request(request.iter(), &mut self.out);
     }
 
     /// Puts bytes into the output that are requests already, or parts of some.
@@ -194,6 +207,7 @@ impl Link {
         loop {
             match self.receive().await? {
                 Value::Push(_) => {}
+                _ if self.asking.as_mut().is_some_and(Asking::takes_reply) => {}
                 reply => return Ok(reply),
             }
         }
@@ -302,6 +316,7 @@ impl Link {
             reply_timeout: options.reply_timeout,
             late: options.late,
             is_late: false,
+            asking: None,
         }
     }
 }

@@ -191,7 +191,7 @@ async fn examine(args: &HealthArgs) -> Result<(Vec<Finding>, String)> {
     let (link, answered_in) = ready(args).await?;
     let look = async {
         let mut findings = Vec::new();
-        let mut servers = Servers::over(args.server.target()?, link).await?;
+        let mut servers = Servers::over_one(args.server.target()?, link).await?;
         let mut text = match &servers.nodes()[..] {
             _ if servers.is_cluster() => cluster::look(&mut servers, args, &mut findings).await,
             [server, ..] => {

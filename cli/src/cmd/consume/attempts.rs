@@ -15,7 +15,7 @@
 
 use std::collections::HashMap;
 
-use rbq_client::{Link, Request};
+use rbq_client::{Error, Link, Request};
 use rbq_resp::Value;
 use serde_json::Value as Json;
 
@@ -24,9 +24,13 @@ use super::home::Home;
 use super::message::Message;
 use crate::facts::unexpected;
 use crate::failure::{Result, say};
+use crate::outage::is_refusal;
 
 /// Long enough for a message that is tried once a week, and an end for what nobody takes away.
 const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Notes to be taken away later; more than these are left to expire.
+const OVERDUE_MAX: usize = 1000;
 
 /// What it means when they cannot be kept.
 pub(super) const NO_NOTES: &str = "dead letters will name the last consumer alone";
@@ -37,6 +41,8 @@ pub(super) struct Attempts {
     prefix: Vec<u8>,
     /// Of messages in hand: the deliveries that their note on the server covers.
     noted: HashMap<String, u64>,
+    /// Of messages that are done: notes that could not go with them.
+    overdue: Vec<String>,
     is_allowed: bool,
 }
 
@@ -69,7 +75,7 @@ impl Note {
 impl Attempts {
     pub(super) fn of(home: &Home, key: &[u8], group: &[u8]) -> Result<Self> {
         let prefix = home.beside(key, &[b":rbq:attempts:", group, b":"].concat())?;
-        Ok(Self { prefix, noted: HashMap::new(), is_allowed: true })
+        Ok(Self { prefix, noted: HashMap::new(), overdue: Vec::new(), is_allowed: true })
     }
 
     fn key(&self, id: &str) -> Vec<u8> {
@@ -86,10 +92,23 @@ impl Attempts {
         self.noted.contains_key(id)
     }
 
-    /// What takes the notes of these away; `None` if there are none.
-    pub(super) fn removal<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Option<Request> {
-        let keys: Vec<_> = ids.into_iter().filter(|id| self.has(id)).map(|id| self.key(id)).collect();
+    /// What takes the notes of these away, and those that are overdue; `None` if there are none.
+    pub(super) fn removal<'a>(&'a self, ids: impl IntoIterator<Item = &'a str>) -> Option<Request> {
+        let ids = ids.into_iter().filter(|id| self.has(id)).chain(self.overdue.iter().map(String::as_str));
+        let keys: Vec<_> = ids.map(|id| self.key(id)).collect();
         (!keys.is_empty()).then(|| Request::new("DEL").args(keys))
+    }
+
+    /// These are done, and their notes were on another node than their stream, which is on its way: they go with what is done next.
+    pub(super) fn put_off<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>) {
+        let room = OVERDUE_MAX.saturating_sub(self.overdue.len());
+        let ids: Vec<_> = ids.into_iter().filter(|id| self.has(id)).take(room).map(str::to_owned).collect();
+        self.overdue.extend(ids);
+    }
+
+    /// The notes that were overdue are gone.
+    pub(super) fn settle(&mut self) {
+        self.overdue.clear();
     }
 
     /// This message is no longer in hand.
@@ -144,6 +163,10 @@ impl Attempts {
                 self.forbid();
                 return Ok(Some(link.call(request).await?));
             }
+            // No room for a note, nor (on Redis) for any transaction, and the request itself may need none.
+            if replies.iter().any(is_refused_for_now) {
+                return Ok(Some(link.call(request).await?));
+            }
             return match replies.into_iter().find(|reply| matches!(reply, Value::Error(_))) {
                 Some(error) => Err(unexpected(error)),
                 None => Ok(None),
@@ -190,6 +213,7 @@ impl Attempts {
     pub(super) fn do_without(&mut self) {
         self.is_allowed = false;
         self.noted.clear();
+        self.overdue.clear();
     }
 
     /// The server has just refused a note.
@@ -201,6 +225,10 @@ impl Attempts {
 
 fn exec() -> Request {
     Request::new("EXEC")
+}
+
+fn is_refused_for_now(reply: &Value) -> bool {
+    matches!(reply, Value::Error(text) if is_refusal(&Error::from_error_reply(text.clone())))
 }
 
 fn is_forbidden(reply: &Value) -> bool {

@@ -16,7 +16,8 @@ use tokio::time::Instant;
 
 use super::message::{Message, which};
 use super::source::Source;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
+use crate::outage::is_refusal;
 
 /// What shall become of messages.
 #[derive(Debug)]
@@ -77,24 +78,34 @@ impl Fates {
         });
     }
 
-    /// Has the server accept all of it. What comes again goes to those that wait.
+    /// Has the server accept all of it. What comes again goes to those that wait. What is refused for now keeps nothing else from being
+    /// accepted, and is asked for again the next time.
     pub(super) async fn settle(
         &mut self,
         source: &mut impl Source,
         waiting: &mut Vec<(Instant, Arc<Message>)>,
     ) -> Result<()> {
-        while let Some(fate) = self.line.front_mut() {
-            match fate {
-                Fate::Done(messages) => source.done(messages).await?,
-                Fate::GivenBack(messages) => source.give_back(messages).await?,
-                Fate::Buried { message, reason, error } => {
-                    source.bury(message, reason, error).await?;
+        let mut refusal = None;
+        for _ in 0..self.line.len() {
+            let Some(fate) = self.line.front_mut() else { break };
+            let outcome = match fate {
+                Fate::Done(messages) => source.done(messages).await,
+                Fate::GivenBack(messages) => source.give_back(messages).await,
+                Fate::Buried { message, reason, error } => source.bury(message, reason, error).await.map(drop),
+                Fate::Uncounted { message, due } => {
+                    source.uncount(message).await.map(|message| waiting.push((*due, Arc::new(message))))
                 }
-                Fate::Uncounted { message, due } => waiting.push((*due, Arc::new(source.uncount(message).await?))),
+            };
+            match outcome {
+                Ok(()) => drop(self.line.pop_front()),
+                Err(Failure::Server(error)) if is_refusal(&error) => {
+                    self.line.rotate_left(1);
+                    refusal = Some(error);
+                }
+                Err(failure) => return Err(failure),
             }
-            self.line.pop_front();
         }
-        Ok(())
+        refusal.map_or(Ok(()), |refusal| Err(refusal.into()))
     }
 }
 

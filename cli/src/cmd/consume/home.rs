@@ -17,6 +17,7 @@ use crate::facts::{array, number, text, unexpected};
 use crate::failure::{Failure, Result, say};
 use crate::open::{ServerArgs, options};
 use crate::outage::Cause;
+use crate::servers::accepted;
 
 /// Redirects followed: a settled cluster needs one.
 const REDIRECTS_MAX: usize = 5;
@@ -31,6 +32,10 @@ pub(super) struct Home {
     /// The server that was named.
     seed: Target,
     target: Target,
+    /// A slot is on its way to this node.
+    is_asking: bool,
+    /// What the keys beside are called in a cluster, as far as they are written by themselves.
+    companions: Vec<Vec<u8>>,
     /// All nodes of a cluster: when the one we know is gone, another one tells who has its place.
     nodes: Vec<Endpoint>,
     is_cluster: bool,
@@ -39,10 +44,24 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// Finds the node that serves `key`, and makes sure that the key holds what it should, or nothing.
-    pub(super) async fn find(server: &ServerArgs, key: &[u8], kind: Kind) -> Result<(Self, Link)> {
+    /// Finds the node that serves `key`, and makes sure that the key holds what it should, or nothing. The keys with these suffixes are
+    /// written by themselves.
+    pub(super) async fn find(
+        server: &ServerArgs,
+        key: &[u8],
+        kind: Kind,
+        suffixes: &[Vec<u8>],
+    ) -> Result<(Self, Link)> {
         let seed = server.target()?;
-        let mut home = Self { target: seed.clone(), seed, nodes: Vec::new(), is_cluster: false, is_there: false };
+        let mut home = Self {
+            target: seed.clone(),
+            seed,
+            is_asking: false,
+            companions: suffixes.iter().filter_map(|suffix| in_slot(key, suffix)).collect(),
+            nodes: Vec::new(),
+            is_cluster: false,
+            is_there: false,
+        };
         let mut link = home.reach(home.seed.endpoint.clone(), key, kind).await?;
         let info = link.call(["INFO", "cluster"]).await?;
         home.is_cluster = text(&info).contains("cluster_enabled:1");
@@ -81,27 +100,44 @@ impl Home {
     }
 
     /// Beginning at a node, the one that serves the key.
-    async fn reach(&mut self, mut endpoint: Endpoint, key: &[u8], kind: Kind) -> Result<Link> {
+    async fn reach(&mut self, endpoint: Endpoint, key: &[u8], kind: Kind) -> Result<Link> {
+        let (mut endpoint, mut is_asking) = (endpoint, false);
         for _ in 0..REDIRECTS_MAX {
             let target = Target { endpoint, ..self.seed.clone() };
-            let mut link = Link::connect(&target, &options()?).await?;
-            match link.call(Request::new("TYPE").arg(key)).await? {
+            let mut link = connect(&target, is_asking).await?;
+            let redirect = match link.call(Request::new("TYPE").arg(key)).await? {
                 Value::Status(held) => {
                     check_kind(&held, key, kind)?;
                     self.is_there = held != "none";
-                    self.target = target;
+                    (self.target, self.is_asking) = (target, is_asking);
                     return Ok(link);
                 }
                 Value::Error(text) => match Redirect::parse(text.as_bytes()) {
-                    Some(redirect) if redirect.kind == RedirectKind::Moved => {
-                        endpoint = redirect.endpoint(&target.endpoint);
-                    }
-                    _ => return Err(unexpected(Value::Error(text))),
+                    Some(redirect) => redirect,
+                    None => return Err(unexpected(Value::Error(text))),
                 },
                 other => return Err(unexpected(other)),
+            };
+            is_asking = redirect.kind == RedirectKind::Ask;
+            if is_asking && self.has_companion(&mut link).await? {
+                self.is_there = false;
+                (self.target, self.is_asking) = (target, false);
+                return Ok(link);
             }
+            endpoint = redirect.endpoint(&target.endpoint);
         }
         Err(Error::TooManyRedirects(REDIRECTS_MAX).into())
+    }
+
+    /// Whether a node that the slot leaves still has one of the keys beside: of those it has not, it sends us to the other node.
+    async fn has_companion(&self, link: &mut Link) -> Result<bool> {
+        for companion in &self.companions {
+            match link.call(Request::new("TYPE").arg(companion)).await? {
+                Value::Error(text) if Redirect::parse(text.as_bytes()).is_some() => {}
+                other => return accepted(other).map(|_| true),
+            }
+        }
+        Ok(false)
     }
 
     /// Replicas too: one of them has the key when its master is gone.
@@ -139,26 +175,34 @@ impl Home {
 
     /// One more connection to it.
     pub(super) async fn link(&self) -> Result<Link> {
-        Ok(Link::connect(&self.target, &options()?).await?)
+        connect(&self.target, self.is_asking).await
     }
 
     /// The key beside another, in the same slot.
     pub(super) fn beside(&self, key: &[u8], suffix: &[u8]) -> Result<Vec<u8>> {
-        let plain = [key, suffix].concat();
-        if self.are_together(key, &plain) {
-            return Ok(plain);
-        }
-        let tagged = [b"{", key, b"}", suffix].concat();
-        if self.are_together(key, &tagged) {
-            return Ok(tagged);
-        }
-        Err(Failure::new(format!("no key beside {} is in its slot: its name has a `}}` of its own", quote(key))))
+        let beside = if self.is_cluster { in_slot(key, suffix) } else { Some([key, suffix].concat()) };
+        let refusal = || format!("no key beside {} is in its slot: its name has a `}}` of its own", quote(key));
+        beside.ok_or_else(|| Failure::new(refusal()))
     }
 
     /// Whether a transaction can hold both keys.
     pub(super) fn are_together(&self, a: &[u8], b: &[u8]) -> bool {
         !self.is_cluster || slot(a) == slot(b)
     }
+}
+
+async fn connect(target: &Target, is_asking: bool) -> Result<Link> {
+    let mut link = Link::connect(target, &options()?).await?;
+    if is_asking {
+        link.say_asking();
+    }
+    Ok(link)
+}
+
+/// The key beside another in a cluster, if it can have one.
+fn in_slot(key: &[u8], suffix: &[u8]) -> Option<Vec<u8>> {
+    let (plain, tagged) = ([key, suffix].concat(), [b"{", key, b"}", suffix].concat());
+    [plain, tagged].into_iter().find(|beside| slot(beside) == slot(key))
 }
 
 fn check_kind(held: &str, key: &[u8], wanted: Kind) -> Result<()> {

@@ -34,7 +34,11 @@ use crate::deadletter::{Provenance, SourceKind};
 use crate::facts::unexpected;
 use crate::failure::{Failure, Result, say};
 use crate::moment::now_ms;
+use crate::outage::is_refusal;
 use crate::servers::{accepted, transact};
+
+/// Between the name of a queue and that of a consumer.
+const PROCESSING_SUFFIX: &[u8] = b":processing:";
 
 /// What the key of a consumer's notes ends with, behind the name of its list.
 const NOTES_SUFFIX: &[u8] = b":attempts";
@@ -62,6 +66,8 @@ pub(super) struct Queue {
     deliveries_max: u64,
     /// What came too often and is being buried.
     dying: Option<Message>,
+    /// What an earlier run left could not be taken back yet.
+    has_leftovers: bool,
     /// Hashes of what others acknowledge, and is in our list for so long.
     left: VecDeque<u64>,
     question: Question,
@@ -75,17 +81,21 @@ struct Question {
     due: Option<Instant>,
     wait: Option<Duration>,
     brought: VecDeque<Bytes>,
+    /// Why there is no more of it.
+    refusal: Option<Error>,
 }
 
 impl Queue {
     pub(super) async fn open(args: &ConsumeArgs, key: Vec<u8>) -> Result<Self> {
-        let (home, mut link) = home::Home::find(&args.server, &key, Kind::Queue).await?;
+        let consumer = args.consumer_name();
+        let suffix = [PROCESSING_SUFFIX, &consumer].concat();
+        let ours = if args.ack == Ack::None { vec![] } else { vec![[&suffix[..], NOTES_SUFFIX].concat(), suffix] };
+        let (home, mut link) = home::Home::find(&args.server, &key, Kind::Queue, &ours).await?;
         if !args.quiet {
             home.tell_absence(&key, Kind::Queue, args.wait() == Wait::No);
         }
-        let consumer = args.consumer_name();
         let dlq = args.policy.dead_letters(&home, &key)?;
-        let prefix = home.beside(&key, b":processing:")?;
+        let prefix = home.beside(&key, PROCESSING_SUFFIX)?;
         let processing = [&prefix[..], &consumer].concat();
         let client_id = super::client_id(&mut link).await?;
         let mut control = home.link().await?;
@@ -112,6 +122,7 @@ impl Queue {
             notes_key,
             deliveries_max: args.policy.max_deliver(),
             dying: None,
+            has_leftovers: false,
             left: VecDeque::new(),
             question: Question::default(),
         };
@@ -120,7 +131,12 @@ impl Queue {
         }
         if args.ack != Ack::None {
             queue.check_rights().await?;
-            queue.take_back_own().await?;
+            match queue.take_back_own().await {
+                Err(Failure::Server(error)) if is_refusal(&error) && args.wait() != Wait::No => {
+                    queue.has_leftovers = true;
+                }
+                outcome => outcome?,
+            }
         }
         Ok(queue)
     }
@@ -170,9 +186,16 @@ impl Queue {
                     }
                 }
                 Value::Null | Value::NullArray => return Ok(count),
+                // A list that is not there has nothing to take back, and is refused all the same by a server that is full, or between
+                // two nodes.
+                Value::Error(_) if !self.is_there(processing).await? => return Ok(count),
                 other => return Err(unexpected(other)),
             }
         }
+    }
+
+    async fn is_there(&mut self, key: &[u8]) -> Result<bool> {
+        Ok(accepted(self.control.call(Request::new("EXISTS").arg(key)).await?)? != Value::Integer(0))
     }
 
     /// Lists of consumers that have not been touched for so long, and what such consumers have noted beside.
@@ -215,8 +238,7 @@ impl Queue {
     /// What a consumer noted that was killed between its last acknowledgement and saying so here.
     async fn drop_notes(&mut self, notes: &[u8], idle: Duration) -> Result<()> {
         let Some(processing) = notes.strip_suffix(NOTES_SUFFIX) else { return Ok(()) };
-        let is_left = self.control.call(Request::new("EXISTS").arg(processing)).await? == Value::Integer(0);
-        if is_left && self.idle_seconds(notes, idle).await?.is_some() {
+        if !self.is_there(processing).await? && self.idle_seconds(notes, idle).await?.is_some() {
             self.control.call(Request::new("DEL").arg(notes)).await?;
         }
         Ok(())
@@ -252,7 +274,11 @@ impl Queue {
             Some(text) => Request::new("SET").arg(&self.notes_key).arg(text),
         };
         match self.control.call(request).await? {
-            Value::Error(text) => Err(unexpected(Value::Error(text))),
+            Value::Error(text) => match Error::from_error_reply(text) {
+                // Written with the next one: a count that is short by one is better than work that stands still on a full server.
+                error if is_refusal(&error) => Ok(()),
+                error => Err(error.into()),
+            },
             _ => Ok(()),
         }
     }
@@ -343,6 +369,11 @@ impl Queue {
                 (last, None) => self.question.brought.extend(parts.into_iter().chain(last).filter_map(bulk)),
                 (None, _) => {}
             },
+            Value::Error(text) => match Error::from_error_reply(text) {
+                // The other replies of this question come all the same, and may bring something.
+                error if is_refusal(&error) => self.question.refusal = Some(error),
+                error => return Err(error.into()),
+            },
             other => return Err(unexpected(other)),
         }
         Ok(())
@@ -374,15 +405,19 @@ fn bulk(value: Value) -> Option<Bytes> {
 }
 
 impl Source for Queue {
+    fn has_leftovers(&self) -> bool {
+        self.has_leftovers
+    }
+
     async fn ask(&mut self, count: u64, wait: Option<Duration>) -> Result<()> {
         if self.ack == Ack::None {
             let request = self.pop(count, wait);
             self.link.queue(&request);
-            self.question = Question { replies: 1, due: due(wait), wait, brought: VecDeque::new() };
+            self.question = Question { replies: 1, due: due(wait), wait, ..Question::default() };
         } else {
             let request = Request::new("LMOVE").arg(&self.key).arg(&self.processing).args(["RIGHT", "LEFT"]);
             (0..count).for_each(|_| self.link.queue(&request));
-            self.question = Question { replies: count, due: due(None), wait, brought: VecDeque::new() };
+            self.question = Question { replies: count, due: due(None), wait, ..Question::default() };
         }
         Ok(self.link.flush().await?)
     }
@@ -397,7 +432,7 @@ impl Source for Queue {
                 self.question.replies -= 1;
                 self.take_reply(reply)?;
             }
-            let is_over = self.ack == Ack::None || !self.question.brought.is_empty();
+            let is_over = self.ack == Ack::None || !self.question.brought.is_empty() || self.question.refusal.is_some();
             let Some(wait) = self.question.wait.take_if(|_| !is_over) else { return Ok(()) };
             let request = Request::new("BLMOVE").arg(&self.key).arg(&self.processing).args(["RIGHT", "LEFT"]);
             self.link.queue(&request.arg(seconds(wait)));
@@ -406,8 +441,11 @@ impl Source for Queue {
     }
 
     async fn take(&mut self) -> Result<Vec<Message>> {
-        let payloads = std::mem::take(&mut self.question.brought).into();
-        self.deliver(payloads).await
+        let payloads: Vec<_> = std::mem::take(&mut self.question.brought).into();
+        match self.question.refusal.take().filter(|_| payloads.is_empty()) {
+            Some(refusal) => Err(refusal.into()),
+            None => self.deliver(payloads).await,
+        }
     }
 
     async fn hurry(&mut self) -> Result<()> {
@@ -423,6 +461,10 @@ impl Source for Queue {
 
     async fn adopt(&mut self, _: u64, _: &[Arc<Message>], _: &mut Vec<Message>) -> Result<()> {
         // Into the queue, from where they come like all others.
+        if self.has_leftovers {
+            self.take_back_own().await?;
+            self.has_leftovers = false;
+        }
         if let Some(idle) = self.recover_idle {
             self.recover(idle).await?;
         }
@@ -519,6 +561,14 @@ impl Source for Queue {
 
     async fn resume(&mut self, why: &Error, in_hand: &[Arc<Message>]) -> Result<Vec<Arc<Message>>> {
         self.resume_consuming(why, in_hand).await
+    }
+
+    fn way_around(&self, refusal: &Error) -> Option<&'static str> {
+        let is_full = matches!(refusal, Error::Reply(reply) if reply.code() == "OOM");
+        (is_full && self.ack != Ack::None).then_some(
+            "no room to move a message into a list of ours: other consumers or an expiry have to make some, and `--ack none` drains \
+             without",
+        )
     }
 
     fn risk(&self) -> Option<&'static str> {

@@ -30,6 +30,9 @@ const BURIALS_MAX: usize = 1000;
 
 /// Where messages come from.
 pub(super) trait Source {
+    /// Whether there may be messages under our name that have not come to us: those are adopted before anything new is asked for.
+    fn has_leftovers(&self) -> bool;
+
     /// Asks for up to `count` messages; without `wait` for what is there. One question at a time.
     async fn ask(&mut self, count: u64, wait: Option<Duration>) -> Result<()>;
 
@@ -70,6 +73,9 @@ pub(super) trait Source {
     /// Connects again, after this error. `in_hand` is all that we hold, and before all others what was under way. Gives those of them
     /// that are ours no longer: done, or taken by somebody else. What was under way to us comes again.
     async fn resume(&mut self, why: &Error, in_hand: &[Arc<Message>]) -> Result<Vec<Arc<Message>>>;
+
+    /// What else can be done where messages are refused for this reason.
+    fn way_around(&self, refusal: &Error) -> Option<&'static str>;
 
     /// What a lost connection may cost, if anything.
     fn risk(&self) -> Option<&'static str>;

@@ -34,7 +34,7 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 const UNTIL_WAIT_MAX: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: ConsumeArgs, mut work: Work) -> Result<Exit> {
-    let (mut home, mut link) = home::Home::find(&args.server, &work.key, Kind::Stream).await?;
+    let (mut home, mut link) = home::Home::find(&args.server, &work.key, Kind::Stream, &[]).await?;
     home.tell_absence(&work.key, Kind::Stream, matches!(work.wait, Wait::No));
     let mut interrupt = Interrupt::listen()?;
     let mut after = behind(args.from.unwrap_or(Position::Beginning), &work.key, &mut link).await?;

@@ -14,10 +14,11 @@
 //!
 //! Without a command the work is to write the message, and it is done when stdout has accepted its bytes.
 //!
-//! A connection that is lost is made again (see [`again`]), and what was under way is asked for once more: so nothing leaves the
-//! lists here before the server has accepted it.
+//! What the server refuses for now is waited for (see [`refused`]). A connection that is lost is made again (see [`again`]), and what was
+//! under way is asked for once more: so nothing leaves the lists here before the server has accepted it.
 
 mod again;
+mod refused;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use self::refused::{OfQuestion, Refused};
 use super::exec::{self, Ending};
 use super::fates::{Fate, Fates};
 use super::message::Message;
@@ -38,7 +40,7 @@ use crate::duration;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
-use crate::outage::Outage;
+use crate::outage::{Outage, is_refusal};
 use crate::reader::Reader;
 
 /// The longest wait in one question, so that a server's restart is noticed and timers are looked at.
@@ -90,6 +92,9 @@ struct Shift<S> {
     waiting: Vec<(Instant, Arc<Message>)>,
     fates: Fates,
     outage: Outage,
+    /// The server refuses what we ask of it, for now.
+    refused: Option<Refused>,
+    refusals: u64,
     /// Asked for and not answered.
     asked: u64,
     is_hurried: bool,
@@ -125,6 +130,8 @@ pub(super) async fn run<S: Source>(source: S, work: Work) -> Result<Exit> {
         waiting: Vec::new(),
         fates: Fates::default(),
         outage,
+        refused: None,
+        refusals: 0,
         asked: 0,
         is_hurried: false,
         is_stopping: false,
@@ -166,16 +173,11 @@ impl<S: Source> Shift<S> {
         if self.broken.is_some() && !self.is_stopping {
             self.stop().await?;
         }
-        if !self.is_stopping {
-            self.start_what_is_due().await?;
-            self.look().await?;
+        if !self.is_paused() {
+            self.advance().await?;
         }
-        // Before anything is waited for: what was printed is acknowledged.
-        self.fates.settle(&mut self.source, &mut self.waiting).await?;
-        if !self.is_stopping {
-            self.ask().await?;
-        }
-        if self.asked == 0 && self.running.is_empty() && (self.is_stopping || self.has_ended()) {
+        if self.asked == 0 && self.running.is_empty() && self.fates.is_empty() && (self.is_stopping || self.has_ended())
+        {
             return Ok(false);
         }
         let next = self.next_timer();
@@ -186,11 +188,37 @@ impl<S: Source> Shift<S> {
             Some(ended) = self.running.join_next(), if !self.running.is_empty() => self.ended(ended).await?,
             answered = self.source.answered(), if self.asked > 0 => {
                 answered?;
-                self.arrived().await?;
+                let outcome = self.arrived().await;
+                self.bear_question(outcome)?;
             }
-            () = sleep_until(next) => self.keep().await?,
+            () = sleep_until(next) => {
+                let outcome = self.keep().await;
+                self.bear(outcome)?;
+            }
         }
         Ok(true)
+    }
+
+    /// All that can be done at once. What is refused of it keeps nothing else from being done.
+    async fn advance(&mut self) -> Result<()> {
+        let refused = self.refused.as_ref().map(Refused::until);
+        if !self.is_stopping {
+            let outcome = self.start_what_is_due().await;
+            self.bear(outcome)?;
+            let outcome = self.look().await;
+            self.bear(outcome)?;
+        }
+        // Before anything is waited for: what was printed is acknowledged.
+        let outcome = self.fates.settle(&mut self.source, &mut self.waiting).await;
+        self.bear(outcome)?;
+        if !self.is_stopping {
+            let outcome = self.ask().await;
+            self.bear(outcome)?;
+        }
+        if refused.is_some() && refused == self.refused.as_ref().map(Refused::until) {
+            self.accepted(OfQuestion::No);
+        }
+        Ok(())
     }
 
     fn free(&self) -> u64 {
@@ -221,7 +249,10 @@ impl<S: Source> Shift<S> {
         match timeout(HURRY_TIMEOUT, hurried).await {
             Ok(answered) => {
                 answered?;
-                self.arrived().await
+                match self.arrived().await {
+                    Err(Failure::Server(error)) if is_refusal(&error) => Ok(()),
+                    outcome => outcome,
+                }
             }
             // It stays with the server under our name, and comes again.
             Err(_) => {
@@ -240,6 +271,9 @@ impl<S: Source> Shift<S> {
                 self.is_hurried = true;
                 self.source.hurry().await?;
             }
+            return Ok(());
+        }
+        if self.source.has_leftovers() {
             return Ok(());
         }
         let Some(quota) = self.work.quota.next() else { return Ok(()) };
@@ -263,6 +297,7 @@ impl<S: Source> Shift<S> {
     async fn arrived(&mut self) -> Result<()> {
         self.asked = 0;
         let messages = self.source.take().await?;
+        self.accepted(OfQuestion::Yes);
         let is_empty = messages.is_empty();
         self.is_quiet = is_empty
             && matches!((self.work.wait, self.quiet_since), (Wait::AtMost(limit), Some(since)) if since.elapsed() >= limit);
@@ -445,6 +480,9 @@ impl<S: Source> Shift<S> {
     }
 
     fn next_timer(&self) -> Instant {
+        if let Some(until) = self.refused.as_ref().map(Refused::until).filter(|_| self.is_paused()) {
+            return until.min(self.next_keep);
+        }
         let due = self.waiting.iter().map(|(due, _)| *due).min().filter(|_| self.free() > 0 || !self.is_hurried);
         let look = (self.free() > 0 && self.work.quota.next().is_some()).then_some(self.next_look);
         let timers = due.into_iter().chain(look).filter(|_| !self.is_stopping);

@@ -53,10 +53,22 @@ pub(crate) async fn replica(of: &Node) -> Option<Node> {
 
 /// Moves a slot with its keys from one node to another, as `redis-cli --cluster reshard` does, and tells all of it.
 pub(crate) async fn move_slot(slot: u16, from: &Node, to: &Node, all: &[Node]) {
+    begin_move(slot, from, to).await;
+    move_keys(slot, from, to).await;
+    end_move(slot, from, to, all).await;
+}
+
+/// From here on the one node sends clients to the other for keys that it does not have.
+pub(crate) async fn begin_move(slot: u16, from: &Node, to: &Node) {
     let slot = slot.to_string();
     let (from_id, to_id) = (from.text(&["CLUSTER", "MYID"]).await, to.text(&["CLUSTER", "MYID"]).await);
     to.client.call(["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]).await.unwrap();
     from.client.call(["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]).await.unwrap();
+}
+
+/// Everything that is there.
+pub(crate) async fn move_keys(slot: u16, from: &Node, to: &Node) {
+    let slot = slot.to_string();
     let port = to.oracle.port.to_string();
     loop {
         let keys = from.client.call(["CLUSTER", "GETKEYSINSLOT", &slot, "100"]).await.unwrap();
@@ -71,6 +83,11 @@ pub(crate) async fn move_slot(slot: u16, from: &Node, to: &Node, all: &[Node]) {
             from.client.call(migrate).await.unwrap();
         }
     }
+}
+
+/// The slot is the other node's.
+pub(crate) async fn end_move(slot: u16, from: &Node, to: &Node, all: &[Node]) {
+    let (slot, to_id) = (slot.to_string(), to.text(&["CLUSTER", "MYID"]).await);
     // The one that takes it first: it must not be nobody's.
     for node in [to, from].into_iter().chain(all) {
         node.client.call(["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]).await.unwrap();

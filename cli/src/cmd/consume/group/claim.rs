@@ -6,6 +6,7 @@
 use rbq_client::{Error, Request};
 use rbq_resp::Value;
 
+use super::super::Ack;
 use super::super::attempts::Note;
 use super::super::message::Message;
 use super::super::source::Source as _;
@@ -15,6 +16,7 @@ use crate::deadletter::Attempt;
 use crate::facts::unexpected;
 use crate::failure::{Failure, Result};
 use crate::moment::now_ms;
+use crate::outage::{Cause, is_refusal};
 use crate::servers::transact;
 
 impl Group {
@@ -75,6 +77,9 @@ impl Group {
                 // Deleted: older servers leave it pending, and nobody will ever see it.
                 self.acknowledge(&[&id]).await?;
                 self.deleted.push(id);
+            } else if self.ack == Ack::None && deliveries == 0 {
+                // Pending though it counts as new, as what came back from the dead letters does; other new ones are nobody's.
+                self.acknowledge(&[&id]).await?;
             }
             return Ok(message);
         }
@@ -98,19 +103,35 @@ impl Group {
         Ok(())
     }
 
-    /// Done with, and so is what was noted of them, in one step.
+    /// Done with, and so is what was noted of them, in one step where one node has both.
     pub(super) async fn acknowledge(&mut self, ids: &[&str]) -> Result<()> {
         let acknowledge = Request::new("XACK").arg(&self.key).arg(&self.group).args(ids);
         let reply = match self.attempts.removal(ids.iter().copied()) {
             None => self.control.call(acknowledge).await?,
             Some(removal) => {
-                match transact(&mut self.control, vec![acknowledge.clone(), removal]).await {
+                match transact(&mut self.control, vec![acknowledge.clone(), removal.clone()]).await {
                     // The right to it was taken away since we began; the message is done all the same.
                     Err(Failure::Server(Error::Reply(reply))) if reply.code() == "NOPERM" => {
                         self.attempts.forbid();
                         self.control.call(acknowledge).await?
                     }
-                    replies => replies?.and_then(|replies| replies.into_iter().next()).unwrap_or(Value::Null),
+                    // A full server takes no transactions, and each command by itself.
+                    Err(Failure::Server(error)) if is_refusal(&error) => {
+                        let reply = no_error(self.control.call(acknowledge).await?)?;
+                        self.control.call(removal).await?;
+                        reply
+                    }
+                    // A slot is on its way, and the notes are not where the stream is.
+                    Err(Failure::Server(error)) if Cause::of(&error) == Some(Cause::Moving) => {
+                        let reply = no_error(self.control.call(acknowledge).await?)?;
+                        self.attempts.put_off(ids.iter().copied());
+                        reply
+                    }
+                    replies => {
+                        let replies = replies?;
+                        self.attempts.settle();
+                        replies.and_then(|replies| replies.into_iter().next()).unwrap_or(Value::Null)
+                    }
                 }
             }
         };

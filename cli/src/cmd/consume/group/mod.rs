@@ -9,10 +9,14 @@
 //! Invariant: nothing is decided about an entry that is not ours. XCLAIM with a least idle time makes it ours only if nobody was
 //! given it since we looked, so of two consumers that see the same dead one's entry, one gets it.
 //!
+//! Invariant: our own are looked through before anything new is asked for. What an answer brings is ours before it is read, and would
+//! be taken for what an earlier run left.
+//!
 //! A lease is the entry's idle time: while we work, XCLAIM … JUSTID to ourselves sets it back without counting a delivery.
 
 mod claim;
 mod resume;
+mod shown;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +26,7 @@ use rbq_client::{Error, Link, Request};
 use rbq_resp::Value;
 use tokio::time::Instant;
 
+use self::shown::Shown;
 use super::attempts::{Attempts, NO_NOTES};
 use super::history::History;
 use super::message::{self, Message};
@@ -61,8 +66,10 @@ pub(super) struct Group {
     look: Look,
     /// The entry that is being taken over, and how often it was delivered before.
     claiming: Option<(String, u64)>,
-    /// The newest that came.
-    newest: String,
+    /// What came, so that it does not come again where others acknowledge it.
+    shown: Shown,
+    /// Something was asked for, and what it brought was not taken yet.
+    is_asking: bool,
     answer: Option<Value>,
     /// Until when the server may wait before it answers.
     due: Instant,
@@ -81,6 +88,17 @@ enum Look {
     All(String),
 }
 
+impl Look {
+    /// The same from behind an entry on.
+    fn behind(self, id: &str) -> Self {
+        let from = format!("({id}");
+        match self {
+            Self::Own { is_unheard, .. } => Self::Own { from, is_unheard },
+            Self::All(_) => Self::All(from),
+        }
+    }
+}
+
 /// An entry that somebody was given and did not acknowledge.
 #[derive(Debug)]
 struct Pending {
@@ -92,7 +110,7 @@ struct Pending {
 
 impl Group {
     pub(super) async fn join(args: &ConsumeArgs, key: Vec<u8>, group: Vec<u8>) -> Result<Self> {
-        let (home, mut link) = home::Home::find(&args.server, &key, Kind::Stream).await?;
+        let (home, mut link) = home::Home::find(&args.server, &key, Kind::Stream, &[]).await?;
         let consumer = args.consumer_name();
         let dlq = args.policy.dead_letters(&home, &key)?;
         let mut control = home.link().await?;
@@ -120,7 +138,8 @@ impl Group {
             deliveries_max: args.policy.max_deliver(),
             look,
             claiming: None,
-            newest: "0-0".to_owned(),
+            shown: Shown::default(),
+            is_asking: false,
             answer: None,
             due: Instant::now(),
             deleted: Vec::new(),
@@ -134,7 +153,8 @@ impl Group {
         // Before anything is waited for, so that a group that is not there is told at once.
         joined.check().await?;
         if manual {
-            joined.newest = joined.newest_pending().await?;
+            let newest = joined.newest_pending().await?;
+            joined.shown.upto(&newest);
         }
         Ok(joined)
     }
@@ -217,11 +237,9 @@ impl Group {
             Look::All(from) => Request::default().args(["IDLE", &ack_wait, from, "+", &count]),
         };
         let page = self.pending(range).await?;
-        let next = (page.len() == PENDING_PAGE).then(|| format!("({}", page[PENDING_PAGE - 1].id));
-        self.look = match (&self.look, next) {
-            (Look::Own { is_unheard, .. }, Some(from)) => Look::Own { from, is_unheard: *is_unheard },
-            (Look::All(_), Some(from)) => Look::All(from),
-            (_, None) => Look::All("-".to_owned()),
+        self.look = match page.get(PENDING_PAGE - 1) {
+            Some(last) => self.look.clone().behind(&last.id),
+            None => Look::All("-".to_owned()),
         };
         Ok(page)
     }
@@ -268,33 +286,45 @@ impl Group {
         loop {
             let begun = self.look.clone();
             let page = self.page().await?;
-            let all = page.len() < PENDING_PAGE;
+            let is_last = page.len() < PENDING_PAGE;
             for mut pending in page {
-                let is_others_to_acknowledge =
-                    pending.consumer == self.consumer && self.ack == Ack::Manual && matches!(begun, Look::All(_));
-                let is_held = |message: &Message| message.id == pending.id;
+                let id = pending.id.clone();
+                let is_held = |message: &Message| message.id == id;
                 if held.iter().any(|message| is_held(message))
                     || adopted.iter().any(is_held)
-                    || is_others_to_acknowledge
+                    || self.is_no_leftover(&pending, &begun)
                 {
                     continue;
                 }
                 pending.deliveries = self.heard(&pending, &begun);
                 if let Some(message) = self.take_over(pending).await? {
-                    if matches!(begun, Look::Own { .. }) {
-                        self.newest.clone_from(&message.id);
+                    if self.ack == Ack::Manual {
+                        self.shown.claimed(&id, matches!(begun, Look::Own { .. }));
                     }
                     adopted.push(message);
                 }
                 if adopted.len() as u64 == count {
-                    // The rest of the page is looked at again.
-                    self.look = begun;
+                    // Not the whole page once more: what others acknowledge is still pending under our name.
+                    self.look = begun.behind(&id);
                     return Ok(());
                 }
             }
-            if all && matches!(begun, Look::All(_)) {
+            if is_last && matches!(begun, Look::All(_)) {
                 return Ok(());
             }
+        }
+    }
+
+    /// Whether an entry is ours and was not left behind: it lies in an answer that was not read yet, or others acknowledge it.
+    fn is_no_leftover(&self, pending: &Pending, look: &Look) -> bool {
+        let was_claimed = self.claiming.as_ref().is_some_and(|(id, _)| *id == pending.id);
+        if pending.consumer != self.consumer || was_claimed {
+            return false;
+        }
+        let is_manual = self.ack == Ack::Manual;
+        match look {
+            Look::All(_) => self.is_asking || is_manual,
+            Look::Own { .. } => is_manual && self.shown.holds(&pending.id),
         }
     }
 
@@ -322,6 +352,10 @@ fn no_error(reply: Value) -> Result<Value> {
 }
 
 impl Source for Group {
+    fn has_leftovers(&self) -> bool {
+        matches!(self.look, Look::Own { .. })
+    }
+
     async fn ask(&mut self, count: u64, wait: Option<Duration>) -> Result<()> {
         let mut request = Request::from(["XREADGROUP", "GROUP"]).arg(&self.group).arg(&self.consumer);
         request.extend(["COUNT", &count.to_string()]);
@@ -333,6 +367,7 @@ impl Source for Group {
             request.push("NOACK");
         }
         self.due = Instant::now() + wait.unwrap_or_default();
+        self.is_asking = true;
         self.link.queue(&request.arg("STREAMS").arg(&self.key).arg(">"));
         Ok(self.link.flush().await?)
     }
@@ -343,6 +378,7 @@ impl Source for Group {
     }
 
     async fn take(&mut self) -> Result<Vec<Message>> {
+        self.is_asking = false;
         let entries = match self.answer.take() {
             None => return Ok(Vec::new()),
             Some(Value::Error(text)) if text.starts_with("NOGROUP") => {
@@ -353,7 +389,7 @@ impl Source for Group {
             Some(reply) => message::read_stream(reply)?,
         };
         if let Some((id, _)) = entries.last() {
-            self.newest.clone_from(id);
+            self.shown.upto(id);
         }
         let entries = entries.into_iter().filter_map(|(id, fields)| Some((id, fields?)));
         Ok(entries.map(|(id, fields)| self.deliver(id, fields, 1, History::default())).collect())
@@ -469,6 +505,11 @@ impl Source for Group {
 
     async fn resume(&mut self, why: &Error, in_hand: &[Arc<Message>]) -> Result<Vec<Arc<Message>>> {
         self.resume_membership(why, in_hand).await
+    }
+
+    fn way_around(&self, _: &Error) -> Option<&'static str> {
+        // To read for a group takes no memory, wherever it is counted.
+        None
     }
 
     fn risk(&self) -> Option<&'static str> {

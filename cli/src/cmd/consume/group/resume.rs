@@ -6,7 +6,8 @@
 //!   ours, and not in hand   was on its way to us: the first thing to come, and not counted against it
 //! ```
 //!
-//! Invariant: what is in hand never comes a second time, however long its command still runs.
+//! Invariant: what is in hand never comes a second time, however long its command still runs. What others acknowledge is in nobody's
+//! hand any more and pending all the same; it is known by [`Shown`](super::shown::Shown).
 
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ impl Group {
     ) -> Result<Vec<Arc<Message>>> {
         self.link = self.home.find_again(why, &self.key, Kind::Stream).await?;
         self.control = self.home.link().await?;
-        self.answer = None;
+        (self.is_asking, self.answer) = (false, None);
         self.presence.announce(&mut self.link, &mut self.control).await?;
         self.client_id = super::super::client_id(&mut self.link).await?;
         if let Some(behind) = self.create.clone() {
@@ -57,7 +58,10 @@ impl Group {
         gone.iter().for_each(|message| self.attempts.forget(&message.id));
         self.look = match &self.look {
             // What others acknowledge is theirs, but what came to nobody is ours to show.
-            _ if self.ack == Ack::Manual => Look::Own { from: format!("({}", self.newest), is_unheard: true },
+            _ if self.ack == Ack::Manual => {
+                let claiming = self.claiming.as_ref().map(|(id, _)| id.as_str());
+                Look::Own { from: self.shown.end(claiming), is_unheard: true }
+            }
             Look::All(_) => Look::Own { from: "-".to_owned(), is_unheard: true },
             Look::Own { is_unheard, .. } => Look::Own { from: "-".to_owned(), is_unheard: *is_unheard },
         };

@@ -12,7 +12,7 @@ use super::Shift;
 use crate::cmd::consume::message::{Message, which};
 use crate::cmd::consume::source::Source;
 use crate::failure::{Failure, Result, say};
-use crate::outage::{Cause, Pause};
+use crate::outage::{Cause, Pause, is_refusal};
 
 impl<S: Source> Shift<S> {
     /// Connects again, if that is what the failure is about.
@@ -21,6 +21,7 @@ impl<S: Source> Shift<S> {
     /// The failure, if it is about something else or the server stays away.
     pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
         (self.asked, self.is_hurried) = (0, false);
+        self.refused = None;
         let mut error = lost(failure)?;
         let gone = loop {
             if self.has_nothing_to_finish() {
@@ -56,7 +57,7 @@ impl<S: Source> Shift<S> {
     }
 
     fn tell_lost(&mut self, error: &Error) {
-        let cause = Cause::of(error).unwrap_or(Cause::Lost);
+        let cause = Cause::of(error).unwrap_or(if is_refusal(error) { Cause::Refusing } else { Cause::Lost });
         if let Some(line) = self.outage.begin(cause, error) {
             let risk = self.source.risk().map(|risk| format!("; {risk}"));
             say(&format!("{line}{}", risk.unwrap_or_default()));
@@ -82,7 +83,7 @@ impl<S: Source> Shift<S> {
 /// What is lost, if a connection is.
 fn lost(failure: Failure) -> Result<Error> {
     match failure {
-        Failure::Server(error) if Cause::of(&error).is_some() => Ok(error),
+        Failure::Server(error) if Cause::of(&error).is_some() || is_refusal(&error) => Ok(error),
         failure => Err(failure),
     }
 }
