@@ -1,4 +1,6 @@
 //! Random calls, made on the stream and on its plain counterpart alike.
+//!
+//! Why not two: what can be drawn and what is done with it are one list, and a call that is in one half only would not be noticed.
 
 use crate::{
     Absent, Acks, AutoClaim, BlockLimits, Claim, Claimed, Count, Deletion, Nack, NewId, Order, PendingFilter,
