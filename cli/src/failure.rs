@@ -5,6 +5,8 @@ use std::io;
 use anstyle::{AnsiColor, Style};
 use rbq_client::{Endpoint, Error, ErrorReply, Strangeness, TargetError, reason};
 use rbq_journal::OpenError;
+/// What the system said, as part of a sentence of ours.
+pub(crate) use rbq_journal::said as spoken;
 
 use crate::exit::Exit;
 
@@ -122,7 +124,9 @@ pub(crate) fn say(line: &str) {
 fn told(error: &Error) -> Told {
     match error {
         Error::Connect { endpoint, source } => {
-            let message = format!("could not connect to {endpoint}: {}", spoken(source));
+            // Of a name that is not found the client leaves out that it was looked up.
+            let said = spoken(&io::Error::other(reason(source)));
+            let message = format!("could not connect to {endpoint}: {said}");
             let told = Told { exit: Exit::Unreachable, ..Told::new(message) };
             if source.kind() == io::ErrorKind::InvalidData {
                 told.hint("what answers there may speak no TLS: `redis://` speaks without")
@@ -233,19 +237,5 @@ impl From<io::Error> for Failure {
             io::ErrorKind::BrokenPipe => Self::ClosedPipe,
             _ => Self::new(spoken(&error)),
         }
-    }
-}
-
-/// What the system said, as part of a sentence of ours.
-pub(crate) fn spoken(error: &io::Error) -> String {
-    lower(&reason(error))
-}
-
-/// The system's sentences begin with a capital; ours do not. `I/O error` and the like stay as they are.
-fn lower(text: &str) -> String {
-    let mut chars = text.chars();
-    match (chars.next(), chars.clone().next()) {
-        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(chars).collect(),
-        _ => text.to_owned(),
     }
 }

@@ -1,9 +1,12 @@
 //! What a server keeps on disk, from outside: checked, dumped, damaged, repaired, backed up and restored, with real
 //! processes and real files.
+//!
+//! It is not two files, because all of it works on directories that the same server makes, and shows them in the same words.
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
@@ -131,6 +134,11 @@ fn damage(path: &Path) {
     file.write_all_at(&[bytes[at] ^ 1], at as u64).unwrap();
 }
 
+fn flip(path: &Path, at: usize) {
+    let byte = fs::read(path).unwrap()[at];
+    OpenOptions::new().write(true).open(path).unwrap().write_all_at(&[byte ^ 1], at as u64).unwrap();
+}
+
 #[test]
 fn of_a_last_batch_that_nothing_vouches_for_no_more_is_said_than_is_known() {
     let dir = tempfile::tempdir().unwrap();
@@ -220,7 +228,7 @@ fn damage_is_found_refused_and_repaired_and_the_originals_are_kept() {
     out| id                                 121  cluster ID, node ID
     out| segment-0000000000000001.log  16777216  records 1 to 2 in 2 batches, up to byte 4336; at byte 4336: the checksum of a batch's records does not fit
     err| error: `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
-    err| hint: `rbq journal repair DIR/rbq-data --dry-run` shows what a repair would drop
+    err| hint: `rbq journal repair DIR/rbq-data --dry-run` shows what a repair would do
     ");
     let refused = server_command(dir.path()).output().unwrap();
     assert_eq!(refused.status.code(), Some(1));
@@ -272,6 +280,85 @@ fn damage_is_found_refused_and_repaired_and_the_originals_are_kept() {
     out| v
     out| 0
     ");
+}
+
+#[test]
+fn a_flipped_bit_in_a_segments_header_costs_nothing_in_a_repair() {
+    let dir = made();
+    let (data, segment) = (data(&dir), segment(&dir));
+    flip(&segment, 40);
+    let damaged = fs::read(&segment).unwrap();
+    let path = data.to_str().unwrap();
+
+    let checked = tool(&dir, &["journal", "check", path]);
+    assert_snapshot!(steady(&checked), @r"
+    exit 1
+    out| durable                           8192  everything up to batch 3, record 3 was safe
+    out| id                                 121  cluster ID, node ID
+    out| segment-0000000000000001.log  16777216  records 1 to 3 in 3 batches, up to byte 4464: damaged at byte 0: the checksum of the segment's header does not fit
+    err| note: the header of `segment-0000000000000001.log` is damaged, and its batches are whole: a repair can write the header anew (the checksum tells which single bit of it flipped, and the batches behind it confirm the rest)
+    err| error: `segment-0000000000000001.log` is damaged at byte 0: the checksum of the segment's header does not fit; a segment's header is durable before the file has a segment's name, so it was damaged later
+    err| hint: `rbq journal repair DIR/rbq-data --dry-run` shows what a repair would do
+    ");
+    assert_snapshot!(tool(&dir, &["journal", "repair", path, "--dry-run"]), @r"
+    exit 0
+    err| `segment-0000000000000001.log` is damaged at byte 0: the checksum of the segment's header does not fit; a segment's header is durable before the file has a segment's name, so it was damaged later
+    err| plan: write damaged headers anew, drop nothing, and keep a copy aside
+    err|   mend  the header of `segment-0000000000000001.log`, with records from 1 on (the checksum tells which single bit of it flipped, and the batches behind it confirm the rest)
+    err|   keep  everything up to position 3
+    err| dry run: nothing was changed
+    ");
+    assert_eq!(fs::read(&segment).unwrap(), damaged);
+    let repaired = tool(&dir, &["journal", "repair", path, "--yes"]);
+    assert!(repaired.starts_with("exit 0\n"), "{repaired}");
+    assert_eq!(fs::read(data.join("aside-1-segment-0000000000000001.log")).unwrap(), damaged);
+    assert!(tool(&dir, &["journal", "check", path]).starts_with("exit 0\n"));
+    let server = Server::start(dir.path());
+    assert_eq!(server.play(&["cli"], "llen mail\nselect 3\nxlen s\n"), "exit 0\nout| 2\nout| OK\nout| 1\n");
+}
+
+#[test]
+fn a_server_that_refuses_to_start_has_changed_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    assert!(server.play(&["cli"], "rpush mail one\nset k v\nsave\nxadd s 5-1 name value\n").starts_with("exit 0"));
+    server.stop();
+    let files = || -> BTreeMap<PathBuf, Vec<u8>> {
+        let paths = fs::read_dir(data(&dir)).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| !path.ends_with("lock")).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    };
+    let snapshot = files().into_keys().find(|path| path.extension().is_some_and(|is| is == "rbq")).unwrap();
+    // In the middle: its ends are looked at before.
+    let middle = fs::read(&snapshot).unwrap().len() / 2;
+    flip(&snapshot, middle);
+    fs::write(data(&dir).join("snapshot-00000000000000009999.tmp"), "unfinished").unwrap();
+    let before = files();
+    let refused = server_command(dir.path()).output().unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(refused.status.code() == Some(1) && said.contains("is damaged at byte"), "{said}");
+    assert!(files() == before, "{:?}", files().keys());
+}
+
+#[test]
+fn a_flipped_bit_in_the_note_of_what_is_durable_is_told_and_harms_no_start() {
+    let dir = made();
+    let path = data(&dir);
+    let told = |slot: usize| {
+        flip(&path.join("durable"), slot + 30);
+        let checked = tool(&dir, &["journal", "check", path.to_str().unwrap()]);
+        flip(&path.join("durable"), slot + 30);
+        checked.lines().filter(|line| line.starts_with('e')).collect::<Vec<_>>().join("\n")
+    };
+    let first = told(0);
+    assert_snapshot!(first, @r"
+    exit 0
+    err| note: one of the two slots of `durable` cannot be read: a crash came while it was written, or it was damaged afterwards. The other one is used; if that is the older one, less is known to have been safe, and damage at the log's end can more easily pass for an end that a crash left
+    err| sound: a start accepts it
+    ");
+    assert_eq!(told(4096), first);
+    flip(&path.join("durable"), 30);
+    Server::start(dir.path()).stop();
+    assert!(tool(&dir, &["journal", "check", path.to_str().unwrap()]).ends_with("err| sound: a start accepts it\n"));
 }
 
 #[test]

@@ -146,9 +146,9 @@ mod tests {
         let (from, dir) = (home.path().join("backup"), home.path().join("new"));
         let directory = Arc::new(Directory::create(&from).unwrap());
         let opened = Journal::open(directory, Options::new(1, Identity { cluster: 1, node: 2 })).unwrap();
-        assert_eq!(opened.records.count(), 0);
-        opened.journal.append(b"one");
-        opened.journal.close().unwrap();
+        let (journal, _) = opened.begin().unwrap();
+        journal.append(b"one");
+        journal.close().unwrap();
         let args = |quiet| RestoreArgs { from: from.clone(), dir: dir.clone(), quiet };
         let exit = restore_to(args(false), Interrupt::already(Exit::Interrupted)).await.unwrap();
         assert_eq!(exit, Exit::Interrupted);

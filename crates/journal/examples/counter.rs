@@ -27,24 +27,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().ok_or("usage: counter <directory> [number ...]")?;
     let options = Options::new(STATE_VERSION, Identity { cluster: 1, node: 1 });
-    let opened = Journal::open(Arc::new(Directory::create(path)?), options)?;
+    let mut opened = Journal::open(Arc::new(Directory::create(path)?), options)?;
 
     // First the snapshot, then what came after it; nothing is served before both are read to their ends.
     let mut total = 0_u64;
-    if let Some(mut snapshot) = opened.snapshot {
+    if let Some(snapshot) = opened.snapshot() {
         while let Some(section) = snapshot.next()? {
             total = u64::from_le_bytes(section.bytes[..].try_into()?);
         }
     }
-    for record in opened.records {
+    for record in opened.records() {
         let (_, bytes) = record?;
         total += u64::from_le_bytes(bytes[..].try_into()?);
     }
-    if let Some(torn) = &opened.report.torn {
+    // Up to here nothing was changed; a journal that cannot be read is left as it is.
+    let (journal, report) = opened.begin()?;
+    if let Some(torn) = &report.torn {
         println!("a crash had left {} bytes unfinished", torn.bytes);
     }
 
-    let journal = opened.journal;
     for argument in arguments {
         let number: u64 = argument.parse()?;
         // Asked before anything is applied: a full disk refuses the request and changes nothing.

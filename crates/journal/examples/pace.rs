@@ -26,10 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("usage: pace <directory>")?;
     let options = Options::new(1, Identity { cluster: 1, node: 1 });
     let opened = Journal::open(Arc::new(Directory::create(path)?), options)?;
-    for record in opened.records {
-        record?;
-    }
-    let journal = opened.journal;
+    let (journal, _) = opened.begin()?;
 
     let mut waits_us = Vec::new();
     for _ in 0..ALONE {

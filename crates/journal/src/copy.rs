@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use crate::batch::HEADER_BYTES;
 use crate::error::{OpenError, SnapshotError};
+use crate::examine::lock;
 use crate::fault::Faults;
 use crate::identity;
 use crate::names::{self, Name};
 use crate::options::{Identity, Lsn};
-use crate::recover::lock;
 use crate::segment;
 use crate::shared::Shared;
 use crate::slot::Slots;

@@ -76,8 +76,10 @@ fn place(directory: &str, file: &str) -> String {
     if file == "." { format!("`{directory}`") } else { format!("`{file}` in `{directory}`") }
 }
 
-/// What the system said, as part of a sentence: `not a directory`, without the error's number.
-fn said(error: &io::Error) -> String {
+/// What the system said, as part of a sentence: `not a directory`, without the capital and the error's number. `I/O error` and the
+/// like stay as they are.
+#[must_use]
+pub fn said(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.rfind(" (os error ").map_or(text.as_str(), |at| &text[..at]);
     let mut letters = text.chars();

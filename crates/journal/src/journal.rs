@@ -15,9 +15,10 @@ use parking_lot::Mutex;
 
 use crate::copy::{CopyReport, backup};
 use crate::error::{Fatal, Full, OpenError, SnapshotError};
+use crate::examine::{Examined, examine};
 use crate::log::{Log, Turn, Written};
 use crate::options::{Identity, Lsn, Options, Policy, Progress, RETRY_EVERY_MS};
-use crate::recover::{Recovered, RecoveryReport, found, recover};
+use crate::recover::{Recovered, RecoveryReport, found};
 use crate::replay::Replay;
 use crate::shared::{Shared, Stop};
 use crate::shelf::{Prepared, Purpose};
@@ -25,17 +26,42 @@ use crate::snapshot_read::SnapshotReader;
 use crate::snapshot_write::SnapshotWriter;
 use crate::storage::Storage;
 
-/// What a start hands over. Appending may begin when `snapshot` and `records` are read to their ends without an error.
-#[derive(Debug)]
+/// A journal as it is found, and read before it [begins](Self::begin).
+///
+/// Until then nothing is changed: whoever finds that what is in it cannot be accepted drops it, and leaves it as it was.
+/// Only in a directory that holds no journal one is made when it is opened.
 pub struct Opened {
-    /// The handle.
-    pub journal: Journal,
-    /// The newest snapshot.
-    pub snapshot: Option<SnapshotReader>,
-    /// The records since then, or since the beginning.
-    pub records: Replay,
-    /// What was found.
-    pub report: RecoveryReport,
+    examined: Examined,
+}
+
+impl Opened {
+    /// The newest snapshot, if there is one.
+    pub fn snapshot(&mut self) -> Option<&mut SnapshotReader> {
+        self.examined.snapshot.as_mut()
+    }
+
+    /// The records since the snapshot, or since the beginning.
+    pub fn records(&mut self) -> &mut Replay {
+        &mut self.examined.replay
+    }
+
+    /// What was found. What will be cut from the log's end has no place yet that it is kept in.
+    #[must_use]
+    pub fn report(&self) -> &RecoveryReport {
+        &self.examined.report
+    }
+
+    /// Makes it a journal that is appended to. What was not read of the snapshot and the records is read first, and a journal
+    /// that is damaged anywhere is refused, unchanged.
+    pub fn begin(self) -> Result<(Journal, RecoveryReport), OpenError> {
+        Journal::run(self.examined.begin()?)
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("report", self.report()).finish_non_exhaustive()
+    }
 }
 
 /// Figures for whoever watches.
@@ -65,8 +91,7 @@ pub struct Figures {
 
 /// A write-ahead log. See the crate's documentation for what it promises.
 ///
-/// The directory stays locked until the journal has ended, or its handle was dropped, and its replay and its snapshot writers
-/// are dropped too.
+/// The directory stays locked until the journal has ended, or its handle was dropped, and its snapshot writers are dropped too.
 ///
 /// Dropping it stops at once, as if the process had been killed: what was not told to be written may be lost. Use
 /// [`close`](Self::close) to end in order.
@@ -80,11 +105,11 @@ pub struct Journal {
 impl Journal {
     /// Opens the journal in a directory, or makes one.
     pub fn open(storage: Arc<dyn Storage>, options: Options) -> Result<Opened, OpenError> {
-        Self::run(recover(storage, options)?)
+        Ok(Opened { examined: examine(storage, options)? })
     }
 
-    fn run(recovered: Recovered) -> Result<Opened, OpenError> {
-        let Recovered { shared, log, snapshot, replay, report } = recovered;
+    fn run(recovered: Recovered) -> Result<(Self, RecoveryReport), OpenError> {
+        let Recovered { shared, log, report } = recovered;
         let mut threads = Vec::new();
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let spawned = Builder::new().name(name.into()).spawn(run);
@@ -103,7 +128,7 @@ impl Journal {
             }
         }
         let journal = Self { shared, log, identity: report.identity, threads: Mutex::new(threads) };
-        Ok(Opened { journal, snapshot, records: replay, report })
+        Ok((journal, report))
     }
 
     /// Opens the directory for a log that begins anew: with what the caller has in memory, not with what is kept there. The
@@ -114,9 +139,7 @@ impl Journal {
     /// one's files go. Until then nothing is noted, and what stops the journal is no reason for `fatal`: the base cannot be
     /// finished then. [`give_up`](Self::give_up) leaves the old journal as it was, too.
     pub fn found(storage: Arc<dyn Storage>, options: Options, above: Lsn) -> Result<(Self, RecoveryReport), OpenError> {
-        let recovered = found(storage, options, above)?;
-        let report = recovered.report.clone();
-        Ok((Self::run(recovered)?.journal, report))
+        Self::run(found(storage, options, above)?)
     }
 
     /// True until the base of a log that [begins anew](Self::found) stands.
@@ -417,9 +440,9 @@ fn write_log(shared: &Shared, log: &Mutex<Log>) {
                 shared.let_appenders_gather(shared.written() - before, taken);
             }
             Ok(Turn::Worked) => {}
-            Ok(Turn::NeedsSegment) => match (shared.stop_wanted(), shared.shelf.refused()) {
-                (Some(_), Some(full)) => break Err(no_room_to_finish(shared, &full)),
-                _ => shared.shelf.wait_for_ready(RETRY_EVERY_MS, || shared.stop_wanted() == Some(Stop::Abandon)),
+            Ok(Turn::NeedsSegment) => match rotate(shared, log) {
+                Ok(()) => {}
+                Err(fatal) => break Err(fatal),
             },
             Ok(Turn::Idle { again_in_ms }) => match shared.stop_wanted() {
                 Some(Stop::Finish) => break log.lock().finish(),
@@ -429,6 +452,22 @@ fn write_log(shared: &Shared, log: &Mutex<Log>) {
         }
     };
     shared.has_ended(result.as_ref().err());
+}
+
+/// Goes on in the next segment, or waits for a file to make it of.
+fn rotate(shared: &Shared, log: &Mutex<Log>) -> Result<(), Fatal> {
+    let rotation = log.lock().rotation();
+    let rotated = rotation.make()?;
+    if log.lock().enter(rotated, shared.elapsed_ms()) {
+        return Ok(());
+    }
+    match (shared.stop_wanted(), shared.shelf.refused()) {
+        (Some(_), Some(full)) => Err(no_room_to_finish(shared, &full)),
+        _ => {
+            shared.shelf.wait_for_ready(RETRY_EVERY_MS, || shared.stop_wanted() == Some(Stop::Abandon));
+            Ok(())
+        }
+    }
 }
 
 /// Nothing that was acknowledged is lost; but what was appended last is, and whoever closes should know.

@@ -12,11 +12,11 @@
 //! # let path = scratch.path();
 //! let directory = Arc::new(Directory::create(path)?);
 //! let options = Options::new(1, Identity { cluster: 1, node: 1 });
-//! let opened = Journal::open(directory, options)?;
-//! for record in opened.records {
+//! let mut opened = Journal::open(directory, options)?;
+//! for record in opened.records() {
 //!     let (_number, _bytes) = record?; // apply it
 //! }
-//! let journal = opened.journal;
+//! let (journal, _report) = opened.begin()?; // up to here nothing was changed
 //! journal.admit(5, Purpose::Add)?; // is there room? then apply, then:
 //! let number = journal.append(b"hello");
 //! assert!(journal.wait_synced(number)); // a server waits for `open_upto()` instead, and blocks nobody
@@ -65,9 +65,11 @@ mod directory;
 mod draft;
 mod dump;
 mod error;
+mod examine;
 mod fault;
 mod fields;
 mod gather;
+mod headers;
 mod identity;
 mod journal;
 mod log;
@@ -77,6 +79,7 @@ mod options;
 mod recover;
 mod repair;
 mod replay;
+mod rotation;
 mod segment;
 mod shared;
 mod shelf;
@@ -101,7 +104,7 @@ pub use copy::{CopyReport, restore};
 pub use directory::Directory;
 pub use draft::Draft;
 pub use dump::{Dumped, dump};
-pub use error::{Fatal, Full, HINT, OpenError, SnapshotError};
+pub use error::{Fatal, Full, HINT, OpenError, SnapshotError, said};
 #[doc(hidden)]
 pub use fault::Faults;
 pub use journal::{Figures, Journal, Opened};
@@ -111,7 +114,7 @@ pub use options::{
     SEGMENT_FIRST_BYTES, SEGMENTS_OF_A_SIZE, Sizes,
 };
 pub use recover::{RecoveryReport, TornTail};
-pub use repair::{Dropped, Plan, repair_plan};
+pub use repair::{Dropped, Plan, Rebuilt, repair_plan};
 pub use replay::Replay;
 pub use shelf::Purpose;
 pub use snapshot_read::{Section, SnapshotReader};

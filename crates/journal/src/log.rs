@@ -11,6 +11,12 @@
 //! What arrives during a sync is the next batch. Where many share one, the next waits for as many again, but for no longer
 //! than a sync takes; a client alone, and a few, are never made to wait for others (`Shared::let_appenders_gather`).
 //!
+//! Where answers wait for the write alone, a slow disk must not be felt by whoever writes: syncs that fall due ([`Log::due_sync`])
+//! and the way into the next segment ([`Log::rotation`]) are made by whoever has let go of the log. What arrives on the way into
+//! the next segment has no place to be written to, as a segment's first batch vouches for all before it: it is gathered, and its
+//! answers wait. So that they wait for little, a sync also falls due when as much is unsynced as there is room left in the
+//! segment: it is made while others go on writing into that room, and the rotation finds little left to sync.
+//!
 //! Whatever goes wrong here is fatal: the files were prepared, so there is no lack of space to wait for, and after a
 //! failed sync the kernel may have dropped what it could not write.
 
@@ -19,18 +25,19 @@ use std::sync::Arc;
 use crate::batch::{self, HEADER_BYTES};
 use crate::catalog::Entry;
 use crate::chance::Chance;
-use crate::error::{Fatal, IoFailure};
-use crate::fault::Faults;
+use crate::error::Fatal;
 use crate::gather::Taken;
-use crate::names;
 use crate::options::{Lsn, NOTE_AFTER_MS, Policy, SYNC_EVERY_MS};
-use crate::segment::{self, Use};
+use crate::rotation::{DueSync, Place, Rotated, Rotation, sync};
+use crate::segment::Use;
 use crate::shared::Shared;
-use crate::shelf::Spare;
 use crate::slot::{Slots, snapshot_number};
 use crate::storage::PAGE_BYTES;
-use crate::store::{NamedFile, Store};
+use crate::store::NamedFile;
 use crate::walk::Chain;
+
+/// What is not worth a sync of its own before a rotation: such a share of a segment, and less.
+const SYNCED_SHARE: u64 = 64;
 
 /// The segment that is written.
 pub(crate) struct Active {
@@ -53,6 +60,8 @@ pub(crate) struct Log {
     written: Lsn,
     synced: Lsn,
     durable_sequence: u64,
+    /// Up to where the active segment is durable.
+    durable_at: u64,
     synced_at_ms: u64,
     busy_at_ms: u64,
     chance: Chance,
@@ -65,27 +74,10 @@ pub(crate) struct Log {
 pub(crate) enum Turn {
     /// Something was done; there may be more.
     Worked,
-    /// There is no prepared file to go on in.
+    /// The segment is full: a [rotation](Log::rotation) comes next.
     NeedsSegment,
     /// Nothing to do, before something is appended or so many ms have passed.
     Idle { again_in_ms: Option<u64> },
-}
-
-/// A sync that is made while others write.
-pub(crate) struct DueSync {
-    file: NamedFile,
-    faults: Faults,
-    sequence: u64,
-    written: Lsn,
-}
-
-impl DueSync {
-    pub(crate) fn make(&self) -> Result<(), Fatal> {
-        if !self.faults.skip_fsync() {
-            self.file.sync_data()?;
-        }
-        Ok(())
-    }
 }
 
 /// How far a write by an appender came.
@@ -109,6 +101,7 @@ impl Log {
     ) -> Self {
         let last = chain.lsn - 1;
         let durable_sequence = chain.sequence - 1;
+        let durable_at = active.at;
         shared.shelf.set_active(active.capacity.saturating_sub(active.at), active.capacity);
         Self {
             shared,
@@ -119,6 +112,7 @@ impl Log {
             written: last,
             synced: last,
             durable_sequence,
+            durable_at,
             synced_at_ms: 0,
             busy_at_ms: 0,
             chance,
@@ -166,12 +160,15 @@ impl Log {
         }
         self.busy_at_ms = now_ms;
         let fits = self.fitting() == self.taken.marks.len();
+        let was_near = self.is_rotation_near();
         if !fits || !self.write()? {
             return Ok(Written::NotAll);
         }
         let is_synced = self.shared.policy() == Policy::Always;
         if is_synced {
             self.sync_for_answers(now_ms)?;
+        } else if !was_near && self.is_rotation_near() {
+            self.shared.wake();
         }
         let has_room_again = self.shared.settled(self.taken.bytes());
         if !self.tell_if_advanced(was) && has_room_again {
@@ -194,18 +191,23 @@ impl Log {
     /// they do not wait for it all the same.
     pub(crate) fn due_sync(&self, now_ms: u64) -> Option<DueSync> {
         let is_due = self.shared.policy() != Policy::Always && self.is_sync_due(now_ms);
-        is_due.then(|| DueSync {
+        is_due.then(|| self.sync_up_to_here())
+    }
+
+    fn sync_up_to_here(&self) -> DueSync {
+        DueSync {
             file: self.active.file.clone(),
             faults: self.shared.options.faults,
+            at: self.active.at,
             sequence: self.chain.sequence - 1,
             written: self.written,
-        })
+        }
     }
 
     /// What was written when this sync fell due is durable now.
     pub(crate) fn settle(&mut self, made: &DueSync, now_ms: u64) {
         let was = (self.written, self.synced);
-        self.note_synced(made.sequence, made.written);
+        self.note_synced(made.at, made.sequence, made.written);
         self.synced_at_ms = now_ms;
         self.tell_if_advanced(was);
     }
@@ -224,7 +226,14 @@ impl Log {
 
     fn is_sync_due(&self, now_ms: u64) -> bool {
         let is_time = self.shared.policy() == Policy::EverySec && now_ms >= self.synced_at_ms + SYNC_EVERY_MS;
-        self.has_unsynced() && (is_time || self.shared.is_sync_wanted())
+        self.has_unsynced() && (is_time || self.shared.is_sync_wanted() || self.is_rotation_near())
+    }
+
+    /// Whether a rotation would have so much to sync that it should be synced now, while there is room to write into meanwhile.
+    /// With each such sync half as much is left, down to what is not worth one.
+    fn is_rotation_near(&self) -> bool {
+        let (unsynced, left) = (self.active.at - self.durable_at, self.active.capacity - self.active.at);
+        unsynced >= left.max(self.active.capacity / SYNCED_SHARE)
     }
 
     /// Nothing was gathered: notes what is durable once that has lasted a while.
@@ -287,15 +296,12 @@ impl Log {
         Ok(self.slots.note(self.durable_sequence, self.synced, snapshot)?)
     }
 
-    /// Writes what was taken, with one call for all that fits into the segment. False when a segment is lacking.
+    /// Writes what was taken, with one call for all that fits into the segment. False when that is not all.
     fn write(&mut self) -> Result<bool, Fatal> {
         while !self.taken.is_done() {
             let end = self.fitting();
             if end == self.taken.next {
-                if !self.rotate()? {
-                    return Ok(false);
-                }
-                continue;
+                return Ok(false);
             }
             self.fill_in_headers(end);
             let (from, to) = (self.taken.marks[self.taken.next].start, self.taken.marks[end - 1].end);
@@ -355,86 +361,42 @@ impl Log {
     }
 
     fn sync(&mut self) -> Result<(), Fatal> {
-        if !self.shared.options.faults.skip_fsync() {
-            self.active.file.sync_data()?;
-        }
-        self.note_synced(self.chain.sequence - 1, self.written);
+        sync(&self.active.file, self.shared.options.faults)?;
+        self.note_synced(self.active.at, self.chain.sequence - 1, self.written);
         Ok(())
     }
 
-    fn note_synced(&mut self, sequence: u64, written: Lsn) {
+    fn note_synced(&mut self, at: u64, sequence: u64, written: Lsn) {
+        self.durable_at = self.durable_at.max(at);
         self.shared.syncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.durable_sequence = self.durable_sequence.max(sequence);
         self.synced = self.synced.max(written);
     }
 
-    /// Goes on in a prepared file. False when there is none.
-    fn rotate(&mut self) -> Result<bool, Fatal> {
-        // A successor vouches for the whole of its predecessor, so that comes first.
-        if self.has_unsynced() && !self.shared.options.faults.rotate_before_sync() {
-            self.sync()?;
-        }
-        let Some(spare) = self.shared.shelf.take() else { return Ok(false) };
-        let number = self.active.number + 1;
-        let place =
-            Place { used: Use::Log, number, epoch: self.chance.mark(), chain: self.chain, time_ms: self.time_ms };
+    /// The way into the next segment, from one that is full: what was taken does not fit into it, so nothing is written before
+    /// the next one is [entered](Self::enter), and whoever makes it lets go of the log meanwhile.
+    pub(crate) fn rotation(&mut self) -> Rotation {
+        debug_assert!(!self.taken.is_done() && self.fitting() == self.taken.next, "the segment is full");
         let shared = &self.shared;
-        self.active = begin(&shared.store, shared.shelf.template(), shared.options.faults, spare, place)?;
-        let first_lsn = place.first_lsn();
-        self.shared.catalog.push(Entry { number, first_lsn, capacity: self.active.capacity });
-        self.shared.shelf.set_active(self.active.capacity - self.active.at, self.active.capacity);
-        Ok(true)
-    }
-}
-
-/// A segment's place in the log.
-#[derive(Clone, Copy)]
-pub(crate) struct Place {
-    pub used: Use,
-    pub number: u64,
-    pub epoch: u64,
-    pub chain: Chain,
-    pub time_ms: u64,
-}
-
-impl Place {
-    pub(crate) fn first_lsn(&self) -> Lsn {
-        self.chain.lsn + u64::from(self.chain.mid_record)
+        let faults = shared.options.faults;
+        let before = (self.has_unsynced() && !faults.rotate_before_sync()).then(|| self.sync_up_to_here());
+        let next = shared.shelf.take().map(|spare| {
+            let (number, epoch) = (self.active.number + 1, self.chance.mark());
+            (spare, Place { used: Use::Log, number, epoch, chain: self.chain, time_ms: self.time_ms })
+        });
+        Rotation { store: shared.store.clone(), template: *shared.shelf.template(), faults, before, next }
     }
 
-    /// The header of a segment at this place in a file of this size.
-    pub(crate) fn header(&self, template: &segment::Header, capacity: u64) -> segment::Header {
-        segment::Header {
-            used: self.used,
-            number: self.number,
-            epoch: self.epoch,
-            capacity,
-            first_lsn: self.first_lsn(),
-            next_lsn: self.chain.lsn,
-            first_sequence: self.chain.sequence,
-            crc_before: self.chain.crc_before,
-            time_ms: self.time_ms,
-            ..*template
+    /// Goes on in the segment that was made. False when there was no file to make it of.
+    pub(crate) fn enter(&mut self, rotated: Rotated, now_ms: u64) -> bool {
+        if let Some(made) = rotated.before {
+            self.settle(&made, now_ms);
         }
+        let Some((active, first_lsn)) = rotated.next else { return false };
+        let Active { number, capacity, at, .. } = active;
+        (self.active, self.durable_at) = (active, at);
+        self.shared.catalog.push(Entry { number, first_lsn, capacity });
+        self.shared.shelf.set_active(capacity - at, capacity);
+        true
     }
-}
-
-/// Makes a prepared file the segment at this place, durably.
-pub(crate) fn begin(
-    store: &Store,
-    template: &segment::Header,
-    faults: Faults,
-    spare: Spare,
-    place: Place,
-) -> Result<Active, IoFailure> {
-    let Spare { mut file, capacity } = spare;
-    file.write_at(0, &place.header(template, capacity).encode())?;
-    file.sync_data()?;
-    let name = names::segment(place.number);
-    store.rename(&file.name, &name)?;
-    if !faults.skip_dir_sync() {
-        store.sync_dir()?;
-    }
-    file.name = name;
-    Ok(Active { file, number: place.number, epoch: place.epoch, capacity, at: segment::HEADER_BYTES })
 }

@@ -1,10 +1,9 @@
-//! The start: from what a crash left to a journal that may be appended to.
+//! The start: from what a crash left, and was examined (`examine`), to a journal that may be appended to.
 //!
 //! ```text
-//!  lock ► survey ► layout ► judge the tail ► copy the tail ► note ► replay
-//!                                  │              │
-//!                     damage: refuse, change     into a fresh file, synced and renamed over
-//!                     nothing                    the old one; cut bytes are kept aside
+//!  examined ► copy the tail ► note ► prepare files ► append
+//!                  │
+//!            into a fresh file, synced and renamed over the old one; cut bytes are kept aside
 //! ```
 //!
 //! The tail is copied although it was just read: after an I/O error of an earlier run the page cache may hold what the
@@ -18,22 +17,22 @@ use crate::batch::HEADER_BYTES;
 use crate::catalog::{Catalog, Entry, remove_unfounded};
 use crate::chance::Chance;
 use crate::error::{IoFailure, OpenError};
+use crate::examine::{Examined, examine};
 use crate::fault::Faults;
 use crate::identity;
-use crate::log::{Active, Log, Place, begin};
+use crate::log::{Active, Log};
 use crate::names;
 use crate::options::{Identity, Lsn, Options};
-use crate::replay::{Legs, Replay};
+use crate::rotation::{Place, begin, sync};
 use crate::segment::{self, Use};
 use crate::shared::Shared;
 use crate::shelf::{Prepared, Purpose, Shelf, Spare};
 use crate::slot::{self, Slots};
-use crate::snapshot_read::SnapshotReader;
 use crate::snapshot_write::remove_unfinished;
-use crate::storage::{Access, Lock, LockError, Storage};
+use crate::storage::{Access, Storage};
 use crate::store::Store;
 use crate::survey::{Leg, Survey};
-use crate::tail::{self, Tail};
+use crate::tail::Tail;
 use crate::walk::{Chain, Found, Walker};
 
 /// What a start found.
@@ -79,63 +78,39 @@ pub struct TornTail {
 pub(crate) struct Recovered {
     pub shared: Arc<Shared>,
     pub log: Log,
-    pub snapshot: Option<SnapshotReader>,
-    pub replay: Replay,
     pub report: RecoveryReport,
 }
 
-pub(crate) fn lock(store: &Store) -> Result<Lock, OpenError> {
-    store.0.lock(names::LOCK).map_err(|error| match error {
-        LockError::InUse { pid } => OpenError::InUse { directory: store.place(), pid },
-        LockError::Io(source) => store.failure(names::LOCK, "lock", source).into(),
-    })
-}
-
+/// What is there is read to its end and applied by nobody, and the journal goes on after it.
+#[cfg(test)]
 pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Recovered, OpenError> {
-    resume(storage, options, Beginning::After)
+    examine(storage, options)?.begin()
 }
 
 /// The same for a log that begins anew over what is there; its first record has a number of at least two more than `above`.
 pub(crate) fn found(storage: Arc<dyn Storage>, options: Options, above: Lsn) -> Result<Recovered, OpenError> {
-    resume(storage, options, Beginning::Anew { above })
+    examine(storage, options)?.begin_anew(above)
 }
 
 /// Where the log goes on.
 #[derive(Clone, Copy)]
-enum Beginning {
+pub(crate) enum Beginning {
     /// After its last record.
     After,
     /// In a segment of its own, which does not count before there is a snapshot of the state that it begins with.
     Anew { above: Lsn },
 }
 
-fn resume(storage: Arc<dyn Storage>, options: Options, beginning: Beginning) -> Result<Recovered, OpenError> {
-    let store = Store(storage);
-    let lock = lock(&store)?;
-    let mut chance = Chance::new(options.seed);
-    let mut survey = Survey::of(&store)?;
-    let is_new = survey.is_new();
-    if is_new {
-        initialise(&store, &survey, &options, &mut chance)?;
-        survey = Survey::of(&store)?;
-    }
-    survey.check_companions()?;
-    let identity = identity::read(&store)?;
-    let note = slot::read(&store)?;
-    let layout = survey.layout(&store, identity, options.state_version, options.faults)?;
-    layout.check_snapshot(note)?;
-    let open = |cut| open_snapshot(&store, cut, identity, options.state_version);
-    let snapshot = layout.snapshot.map(open).transpose()?;
-    let last = layout.legs.last().expect("a layout has a segment").clone();
-    let mut walker = Walker::open(&store, &last.name, options.state_version, options.faults)?;
-    let tail = tail::judge(&mut walker, note, options.faults)?;
-    tail.check_reaches(&last.name, layout.cut())?;
-
-    // From here on the directory is changed.
+/// Goes on with what was examined. Everything that changes the directory is here.
+pub(crate) fn resume(examined: Examined, beginning: Beginning) -> Result<Recovered, OpenError> {
+    let Examined { store, options, lock, mut chance, survey, layout, mut walker, tail, mut report, .. } = examined;
     remove_unfinished(&store, &survey.unfinished)?;
     remove_unfounded(&store, &layout.unfounded)?;
-    let shelf = fill_shelf(&store, &survey, &options, identity)?;
-    let torn = keep_torn(&store, &mut walker, &tail)?;
+    let shelf = fill_shelf(&store, &survey, &options, report.identity)?;
+    if let Some(torn) = &mut report.torn {
+        torn.kept_as = keep_torn(&store, &mut walker, &tail, torn.bytes)?;
+    }
+    let last = layout.legs.last().expect("a layout has a segment");
     let (version, faults) = (options.state_version, options.faults);
     let usual = options.sizes.segment(layout.legs.len() as u64);
     let (active, header, chain) = match fresh_file(&shelf, usual, tail.end)? {
@@ -144,27 +119,14 @@ fn resume(storage: Arc<dyn Storage>, options: Options, beginning: Beginning) -> 
     };
     let slots = note_tail(&store, &chain, layout.snapshot)?;
 
-    let snapshot_time_ms = snapshot.as_ref().map_or(0, SnapshotReader::time_ms);
-    let cut = layout.cut();
     let mut legs = layout.legs;
     legs.last_mut().expect("a layout has a segment").header = header;
-    let report = RecoveryReport {
-        identity,
-        is_new,
-        snapshot_cut: cut,
-        last_lsn: chain.lsn - 1,
-        segments: legs.len(),
-        newest_time_ms: tail.time_ms.max(snapshot_time_ms),
-        torn,
-        was_unfounded: !layout.unfounded.is_empty(),
-        left_s: Some(note.left_s).filter(|left_s| *left_s > 0 && note.sequence == chain.sequence - 1),
-    };
+    let log_bytes = legs.iter().rev().skip(1).map(|leg| leg.header.capacity).sum::<u64>() + tail.end;
     let old = layout.old_segments.iter().map(|&number| Entry { number, first_lsn: 0, capacity: 0 });
     let entries = old.chain(legs.iter().map(entry)).collect();
     let catalog = Catalog::new(store.clone(), Arc::clone(&shelf), entries, layout.snapshot, layout.old_snapshots, lock);
-    let (reading, ..) = catalog.read();
-    let log_bytes = legs.iter().rev().skip(1).map(|leg| leg.header.capacity).sum::<u64>() + tail.end;
-    let replay = Replay::new(Legs::new(&store, legs, chain, cut, version, faults), reading);
+    // What an interrupted snapshot no longer needs goes when the first reader has gone.
+    drop(catalog.read());
     let Start { active, chain, time_ms } = match beginning {
         Beginning::After => Start { active, chain, time_ms: report.newest_time_ms },
         Beginning::Anew { above } => {
@@ -177,7 +139,7 @@ fn resume(storage: Arc<dyn Storage>, options: Options, beginning: Beginning) -> 
     // The first adds should not have to wait; the rest is prepared in the background. On a full disk this comes to
     // nothing, and a broker starts that can be drained.
     while shared.shelf.room(Purpose::Add) == 0 && shared.shelf.prepare() == Prepared::Made {}
-    Ok(Recovered { shared, log, snapshot, replay, report })
+    Ok(Recovered { shared, log, report })
 }
 
 /// Where the log goes on.
@@ -226,17 +188,13 @@ fn entry(leg: &Leg) -> Entry {
     Entry { number: leg.header.number, first_lsn: leg.header.first_lsn, capacity: leg.header.capacity }
 }
 
-fn open_snapshot(store: &Store, cut: Lsn, identity: Identity, state_version: u32) -> Result<SnapshotReader, OpenError> {
-    let reader = SnapshotReader::open(store, cut, state_version)?;
-    if reader.identity() != identity {
-        let what = "it belongs to another cluster or node than the `id` file says";
-        return Err(OpenError::corrupt(&names::snapshot(cut), 0, what, "files of two journals were mixed"));
-    }
-    Ok(reader)
-}
-
 /// Makes a journal in an empty directory, or in one where that was interrupted.
-fn initialise(store: &Store, survey: &Survey, options: &Options, chance: &mut Chance) -> Result<(), OpenError> {
+pub(crate) fn initialise(
+    store: &Store,
+    survey: &Survey,
+    options: &Options,
+    chance: &mut Chance,
+) -> Result<(), OpenError> {
     if survey.has_durable {
         // Only an interrupted start leaves this file without a segment, and then it says that nothing was stored.
         let noted = slot::read(store).map_or(0, |note| note.sequence);
@@ -245,12 +203,12 @@ fn initialise(store: &Store, survey: &Survey, options: &Options, chance: &mut Ch
             return Err(OpenError::corrupt(names::DURABLE, 0, what, "the log was removed"));
         }
     }
+    let identity = if survey.has_id { identity::read(store)? } else { options.identity };
     if !survey.has_id {
-        identity::write(store, options.identity)?;
+        identity::write(store, identity)?;
     }
     Slots::create(store)?;
     store.sync_dir()?;
-    let identity = identity::read(store)?;
     let shelf = fill_shelf(store, survey, options, identity)?;
     let spare = match shelf.take_of(0) {
         Some(spare) => spare,
@@ -281,22 +239,19 @@ fn fill_shelf(store: &Store, survey: &Survey, options: &Options, identity: Ident
     Ok(shelf)
 }
 
-/// Copies what was cut into a file of its own, for whoever wants to look.
-fn keep_torn(store: &Store, walker: &mut Walker, tail: &Tail) -> Result<Option<TornTail>, OpenError> {
-    let Some(torn) = &tail.torn else { return Ok(None) };
+/// Copies what is about to be cut into a file of its own, for whoever wants to look; its name.
+fn keep_torn(store: &Store, walker: &mut Walker, tail: &Tail, bytes: u64) -> Result<Option<String>, OpenError> {
     let name = names::torn(tail.chain.lsn, walker.header.epoch);
-    let kept_as = match copy_torn(store, walker, &name, tail.end, torn.to) {
-        Ok(()) => Some(name),
+    match copy_torn(store, walker, &name, tail.end, tail.end + bytes) {
+        Ok(()) => Ok(Some(name)),
         Err(Trouble::Io(failure)) if failure.is_lack_of_space() => {
             // Never acknowledged, so not worth refusing to start. What was written of it goes.
             let _ = store.remove(&name);
-            None
+            Ok(None)
         }
-        Err(Trouble::Io(failure)) => return Err(failure.into()),
-        Err(Trouble::Open(error)) => return Err(error),
-    };
-    let (file, bytes) = (walker.name().into(), torn.to - tail.end);
-    Ok(Some(TornTail { file, offset: tail.end, bytes, what: torn.what.clone(), kept_as }))
+        Err(Trouble::Io(failure)) => Err(failure.into()),
+        Err(Trouble::Open(error)) => Err(error),
+    }
 }
 
 enum Trouble {
@@ -363,10 +318,6 @@ pub(crate) fn copy_batches(
 
 /// So much is gathered before it is written.
 const COPY_BYTES: usize = 1 << 20;
-
-fn sync(file: &crate::store::NamedFile, faults: Faults) -> Result<(), IoFailure> {
-    if faults.skip_fsync() { Ok(()) } else { file.sync_data() }
-}
 
 /// A file for the copy: a prepared one, or a new one of the usual size; `None` on a full disk.
 fn fresh_file(shelf: &Shelf, usual: u64, end: u64) -> Result<Option<Spare>, OpenError> {

@@ -4,19 +4,23 @@
 //! to the first that cannot be read. What comes after that is dropped, even where it can be read: a state machine that
 //! misses one operation is in a state that never was.
 //!
-//! Nothing is deleted. Whatever is dropped stays in the directory as `aside-…`.
+//! A segment whose header alone is damaged is not dropped: the header is written anew where all that it said is proven (`headers`).
+//!
+//! Nothing is deleted. Whatever is dropped or written anew stays in the directory, as it was, as `aside-…`.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::chance::Chance;
 use crate::error::OpenError;
+use crate::examine::lock;
 use crate::fault::Faults;
+use crate::headers::{self, Segment, Standing};
 use crate::identity;
-use crate::log::{Place, begin};
 use crate::names;
 use crate::options::{Identity, Lsn};
-use crate::recover::{copy_batches, lock};
+use crate::recover::copy_batches;
+use crate::rotation::{Place, begin};
 use crate::segment::{self, Use};
 use crate::shelf::Spare;
 use crate::slot::{self, Note, Slots, snapshot_number};
@@ -57,10 +61,32 @@ impl fmt::Display for Dropped {
     }
 }
 
+/// A segment's header that a repair writes anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// The segment.
+    pub file: String,
+    /// Every record from this one on begins in it or in a later one.
+    pub first_lsn: Lsn,
+    /// What proves what the header said.
+    pub proof: String,
+}
+
+impl fmt::Display for Rebuilt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, first_lsn, proof } = self;
+        write!(f, "the header of `{file}`, with records from {first_lsn} on ({proof})")
+    }
+}
+
 enum Step {
     /// Gives the file another name.
     Aside(String),
-    /// Keeps a copy, and ends the segment here.
+    /// Keeps a whole copy of what is about to be changed.
+    Keep(String),
+    /// Writes the segment's header anew.
+    Rebuild { name: String, header: segment::Header },
+    /// Ends the segment here.
     Cut { name: String, end: u64 },
     /// Begins a new segment at this place.
     Begin { number: u64, chain: Chain },
@@ -78,6 +104,7 @@ pub struct Plan {
     /// Why a start refuses; `None` when it does not.
     refusal: Option<OpenError>,
     dropped: Vec<Dropped>,
+    rebuilt: Vec<Rebuilt>,
     /// The last record that is kept.
     keeps: Lsn,
     steps: Vec<Step>,
@@ -91,22 +118,22 @@ pub fn repair_plan(storage: Arc<dyn Storage>) -> Result<Plan, OpenError> {
     let refusal = match verify(&store) {
         Ok(whole) => {
             let keeps = whole.tail.chain.lsn - 1;
-            let (dropped, steps) = (Vec::new(), Vec::new());
-            let (identity, note) = (whole.identity, Note::default());
-            return Ok(Plan { store, identity, note, refusal: None, dropped, keeps, steps });
+            return Ok(Plan { keeps, ..Plan::of(store, whole.identity, Note::default()) });
         }
         Err(error @ OpenError::Corrupt { .. }) => error,
         Err(other) => return Err(other),
     };
     let Some(identity) = identity_of(&store, &survey)? else { return Err(refusal) };
-    let note =
-        if survey.has_durable { unless_damaged(slot::read(&store))?.unwrap_or_default() } else { Note::default() };
-    let mut plan = Plan { store, identity, note, refusal: None, dropped: Vec::new(), keeps: 0, steps: Vec::new() };
+    let noted = if survey.has_durable { unless_damaged(slot::read(&store))?.ok() } else { None };
+    let mut plan = Plan::of(store, identity, noted.unwrap_or_default());
     let snapshot = plan.choose_snapshot(&survey)?;
     let Some(chain) = plan.choose_log(&survey, snapshot)? else { return Err(refusal) };
     plan.keeps = chain.lsn - 1;
     plan.tell_what_is_nowhere();
-    plan.steps.push(Step::Note { sequence: chain.sequence - 1, lsn: plan.keeps, snapshot });
+    // With all that was noted kept, the note is as true as before.
+    if noted.is_none() || !plan.dropped.is_empty() {
+        plan.steps.push(Step::Note { sequence: chain.sequence - 1, lsn: plan.keeps, snapshot });
+    }
     if identity::read(&plan.store).is_err() {
         plan.steps.push(Step::Id);
     }
@@ -131,7 +158,7 @@ fn what_of(error: &OpenError) -> String {
 }
 
 /// The `id` file's identity, or that of the newest segment that can be read.
-fn identity_of(store: &Store, survey: &Survey) -> Result<Option<Identity>, OpenError> {
+pub(crate) fn identity_of(store: &Store, survey: &Survey) -> Result<Option<Identity>, OpenError> {
     if survey.has_id
         && let Ok(identity) = unless_damaged(identity::read(store))?
     {
@@ -147,6 +174,11 @@ fn identity_of(store: &Store, survey: &Survey) -> Result<Option<Identity>, OpenE
 }
 
 impl Plan {
+    fn of(store: Store, identity: Identity, note: Note) -> Self {
+        let (dropped, rebuilt, steps) = (Vec::new(), Vec::new(), Vec::new());
+        Self { store, identity, note, refusal: None, dropped, rebuilt, keeps: 0, steps }
+    }
+
     /// True when a start refuses the journal as it is.
     #[must_use]
     pub fn is_needed(&self) -> bool {
@@ -163,6 +195,12 @@ impl Plan {
     #[must_use]
     pub fn dropped(&self) -> &[Dropped] {
         &self.dropped
+    }
+
+    /// Which headers would be written anew.
+    #[must_use]
+    pub fn rebuilt(&self) -> &[Rebuilt] {
+        &self.rebuilt
     }
 
     /// The last record that would be kept.
@@ -198,51 +236,57 @@ impl Plan {
     /// Where the log ends that can be kept; `None` when there would be neither snapshot nor log.
     fn choose_log(&mut self, survey: &Survey, snapshot: Option<Lsn>) -> Result<Option<Chain>, OpenError> {
         let cut = snapshot.unwrap_or_default();
-        let mut headers = Vec::new();
-        for &number in &survey.segments {
-            let name = names::segment(number);
-            let opened = Walker::open(&self.store, &name, ANY_STATE_VERSION, Faults::default());
-            let header = unless_damaged(opened)?.map(|walker| walker.header);
-            let is_ours = |header: &segment::Header| header.identity == self.identity && header.number == number;
-            headers.push((number, header.ok().filter(is_ours)));
-        }
-        let is_unfounded = |header: &segment::Header| header.used == Use::Founding && header.first_lsn > cut + 1;
-        let unfounded = headers.iter().position(|(_, header)| header.as_ref().is_some_and(is_unfounded));
-        for (number, header) in headers.drain(unfounded.unwrap_or(headers.len())..) {
+        let mut segments = headers::look(&self.store, &survey.segments, self.identity)?;
+        let is_unfounded = |header: segment::Header| header.used == Use::Founding && header.first_lsn > cut + 1;
+        let unfounded = segments.iter().position(|segment| segment.header().is_some_and(is_unfounded));
+        for segment in segments.drain(unfounded.unwrap_or(segments.len())..) {
             let why = "it was to begin a log anew, and the state that it begins with is not there".into();
-            self.aside(names::segment(number), header.map(|header| header.first_lsn), why)?;
+            self.aside(segment.name(), segment.header().map(|header| header.first_lsn), why)?;
         }
-        let begins = |header: &Option<segment::Header>| header.is_some_and(|header| header.first_lsn <= cut + 1);
-        let Some(start) = headers.iter().rposition(|(_, header)| begins(header)) else {
-            return if snapshot.is_none() { Ok(None) } else { self.begin_anew(&headers, 0, cut).map(Some) };
+        let begins = |segment: &Segment| segment.header().is_some_and(|header| header.first_lsn <= cut + 1);
+        let Some(start) = segments.iter().rposition(begins) else {
+            return if snapshot.is_none() { Ok(None) } else { self.begin_anew(&segments, 0, cut).map(Some) };
         };
-        let (at, end, chain, why) = self.walk(&headers, start)?;
+        let (at, end, chain, why) = self.walk(&segments, start)?;
         if chain.lsn <= cut {
-            return self.begin_anew(&headers, at, cut).map(Some);
+            return self.begin_anew(&segments, at, cut).map(Some);
         }
+        self.rebuild_headers(&segments[start..=at], why.is_some());
         if let Some(why) = why {
-            let name = names::segment(headers[at].0);
+            let name = segments[at].name();
             let bytes = self.store.open(&name, Access::Read)?.len()? - end;
             self.dropped.push(Dropped { file: name.clone(), offset: end, bytes, first_lsn: Some(chain.lsn), why });
             self.steps.push(Step::Cut { name, end });
         }
-        self.aside_segments(&headers[at + 1..])?;
+        self.aside_segments(&segments[at + 1..])?;
         Ok(Some(chain))
     }
 
-    /// Follows the log from a segment on: the segment and the byte where it ends, and why there.
-    fn walk(
-        &self,
-        headers: &[(u64, Option<segment::Header>)],
-        start: usize,
-    ) -> Result<(usize, u64, Chain, Option<String>), OpenError> {
+    /// Writes the headers anew that are damaged and proven, and keeps copies of these segments; and of the last one, if it is
+    /// about to be cut.
+    fn rebuild_headers(&mut self, kept: &[Segment], is_last_cut: bool) {
+        for (index, segment) in kept.iter().enumerate() {
+            let name = segment.name();
+            let is_cut = is_last_cut && index + 1 == kept.len();
+            let is_proven = matches!(segment.standing, Standing::Proven(..));
+            if is_cut || is_proven {
+                self.steps.push(Step::Keep(name.clone()));
+            }
+            if let Standing::Proven(header, proof) = &segment.standing {
+                let (file, first_lsn) = (name.clone(), header.first_lsn);
+                self.rebuilt.push(Rebuilt { file, first_lsn, proof: proof.clone() });
+                self.steps.push(Step::Rebuild { name, header: *header });
+            }
+        }
+    }
+
+    /// Follows the log from a segment on, whose header is known: the segment and the byte where it ends, and why there.
+    fn walk(&self, segments: &[Segment], start: usize) -> Result<(usize, u64, Chain, Option<String>), OpenError> {
         let mut at = start;
         loop {
-            let (number, _) = headers[at];
-            let name = names::segment(number);
-            let mut walker = Walker::open(&self.store, &name, ANY_STATE_VERSION, Faults::default())?;
-            let next = headers.get(at + 1);
-            let follower = next.filter(|(next, _)| *next == number + 1).and_then(|(_, header)| *header);
+            let mut walker = self.walker(&segments[at])?;
+            let next = segments.get(at + 1);
+            let follower = next.filter(|next| next.number == segments[at].number + 1).and_then(Segment::header);
             let goal = follower.map(|header| Chain::at_start_of(&header));
             let why = loop {
                 if goal == Some(walker.chain) {
@@ -257,23 +301,32 @@ impl Plan {
             let (end, chain) = (walker.at, walker.chain);
             match why {
                 None => at += 1,
-                Some(_) if next.is_none() => return Ok((at, end, chain, self.judge(&name)?)),
+                Some(_) if next.is_none() => return Ok((at, end, chain, self.judge(&segments[at])?)),
                 Some(why) => return Ok((at, end, chain, Some(why))),
             }
         }
     }
 
+    fn walker(&self, segment: &Segment) -> Result<Walker, OpenError> {
+        let header = segment.header().expect("a log is followed through headers that are known");
+        Walker::under(&self.store, &segment.name(), header, ANY_STATE_VERSION)
+    }
+
     /// Why the last segment must be cut; `None` when a start would accept it.
-    fn judge(&self, name: &str) -> Result<Option<String>, OpenError> {
-        let mut walker = Walker::open(&self.store, name, ANY_STATE_VERSION, Faults::default())?;
+    fn judge(&self, segment: &Segment) -> Result<Option<String>, OpenError> {
+        let mut walker = self.walker(segment)?;
         let judged = unless_damaged(tail::judge(&mut walker, self.note, Faults::default()))?;
         Ok(judged.err().map(|damage| what_of(&damage)))
     }
 
-    fn aside_segments(&mut self, segments: &[(u64, Option<segment::Header>)]) -> Result<(), OpenError> {
-        for (number, header) in segments {
-            let why = if header.is_some() { "what comes before it cannot be read" } else { "it cannot be read" };
-            self.aside(names::segment(*number), header.map(|header| header.first_lsn), why.into())?;
+    fn aside_segments(&mut self, segments: &[Segment]) -> Result<(), OpenError> {
+        for segment in segments {
+            let why = match &segment.standing {
+                Standing::Whole(_) | Standing::Proven(..) => "what comes before it cannot be read".to_owned(),
+                Standing::Foreign => "it belongs elsewhere".to_owned(),
+                Standing::Unproven(why) => format!("its header cannot be read, and {why}"),
+            };
+            self.aside(segment.name(), segment.header().map(|header| header.first_lsn), why)?;
         }
         Ok(())
     }
@@ -289,23 +342,18 @@ impl Plan {
     }
 
     /// Puts the segments from `from` on aside, and lets the log begin again after the snapshot.
-    fn begin_anew(
-        &mut self,
-        headers: &[(u64, Option<segment::Header>)],
-        from: usize,
-        cut: Lsn,
-    ) -> Result<Chain, OpenError> {
-        self.aside_segments(&headers[from..])?;
-        let known = headers.iter().filter_map(|(_, header)| *header);
+    fn begin_anew(&mut self, segments: &[Segment], from: usize, cut: Lsn) -> Result<Chain, OpenError> {
+        self.aside_segments(&segments[from..])?;
+        let known = segments.iter().filter_map(Segment::header);
         let newest = known.map(|header| header.first_sequence).max().unwrap_or_default();
         let chain =
             Chain { sequence: newest.max(self.note.sequence) + 1, lsn: cut + 1, crc_before: 0, mid_record: false };
-        let number = headers.last().map_or(1, |(number, _)| number + 1);
+        let number = segments.last().map_or(1, |segment| segment.number + 1);
         self.steps.push(Step::Begin { number, chain });
         Ok(chain)
     }
 
-    /// Does what was planned. Whatever is dropped is kept under a name that begins with `aside-`; these names are returned.
+    /// Does what was planned. Whatever is dropped or changed is kept as it was under a name that begins with `aside-`; these names are returned.
     pub fn carry_out(self) -> Result<Vec<String>, OpenError> {
         let store = &self.store;
         let _lock = lock(store)?;
@@ -317,7 +365,9 @@ impl Plan {
         for step in &self.steps {
             match step {
                 Step::Aside(name) => store.rename(name, &names::aside(name, attempt))?,
-                Step::Cut { name, end } => cut_segment(store, name, *end, &names::aside(name, attempt), &mut chance)?,
+                Step::Keep(name) => keep_whole(store, name, &names::aside(name, attempt))?,
+                Step::Rebuild { name, header } => rebuild_header(store, name, header)?,
+                Step::Cut { name, end } => cut_segment(store, name, *end, &mut chance)?,
                 Step::Begin { number, chain } => {
                     let template = segment::Header::blank(0, self.identity);
                     let file = store.create(&names::spare(0))?;
@@ -341,8 +391,8 @@ impl Plan {
             verify(store)?;
         }
         let moved = self.steps.iter().filter_map(|step| match step {
-            Step::Aside(name) | Step::Cut { name, .. } => Some(names::aside(name, attempt)),
-            Step::Begin { .. } | Step::Note { .. } | Step::Id => None,
+            Step::Aside(name) | Step::Keep(name) => Some(names::aside(name, attempt)),
+            Step::Rebuild { .. } | Step::Cut { .. } | Step::Begin { .. } | Step::Note { .. } | Step::Id => None,
         });
         Ok(moved.chain(kept).collect())
     }
@@ -361,8 +411,8 @@ fn keep_copy(store: &Store, name: &str, attempt: u32) -> Result<Option<String>, 
     Ok(Some(aside))
 }
 
-/// Keeps a whole copy, and then replaces the segment by its first part.
-fn cut_segment(store: &Store, name: &str, end: u64, aside: &str, chance: &mut Chance) -> Result<(), OpenError> {
+/// Keeps a copy of a file of any size.
+fn keep_whole(store: &Store, name: &str, aside: &str) -> Result<(), OpenError> {
     let mut window = Window::open(store, name)?;
     let copy = store.create(aside)?;
     let mut at = 0;
@@ -374,8 +424,18 @@ fn cut_segment(store: &Store, name: &str, end: u64, aside: &str, chance: &mut Ch
         copy.write_at(at, bytes)?;
         at += bytes.len() as u64;
     }
-    copy.sync_all()?;
-    store.sync_dir()?;
+    Ok(copy.sync_all()?)
+}
+
+/// Writes the header where it belongs. Whatever a crash leaves of it, what proved the header is still there.
+fn rebuild_header(store: &Store, name: &str, header: &segment::Header) -> Result<(), OpenError> {
+    let file = store.open(name, Access::Write)?;
+    file.write_at(0, &header.encode())?;
+    Ok(file.sync_data()?)
+}
+
+/// Replaces a segment by its first part.
+fn cut_segment(store: &Store, name: &str, end: u64, chance: &mut Chance) -> Result<(), OpenError> {
     let spare = Spare { file: store.create(&names::spare(0))?, capacity: end };
     copy_batches(store, name, spare, end, chance.mark(), ANY_STATE_VERSION, Faults::default())?;
     Ok(())

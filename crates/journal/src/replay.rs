@@ -6,7 +6,6 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::batch::{self, Kind};
-use crate::catalog::Reading;
 use crate::error::OpenError;
 use crate::fault::Faults;
 use crate::options::Lsn;
@@ -25,8 +24,7 @@ pub struct Replay {
     ready: VecDeque<(Lsn, Range<usize>)>,
     body: Bytes,
     state_version: u32,
-    has_failed: bool,
-    _reading: Option<Reading>,
+    has_ended: bool,
 }
 
 /// The batches of several segments, verified to be without a gap.
@@ -121,17 +119,24 @@ impl Pieces {
 }
 
 impl Replay {
-    pub(crate) fn new(legs: Legs, reading: Reading) -> Self {
+    pub(crate) fn new(legs: Legs) -> Self {
         let cut = legs.pieces.cut;
         let (ready, body) = (VecDeque::new(), Bytes::new());
         let state_version = legs.state_version;
-        Self { legs, cut, ready, body, state_version, has_failed: false, _reading: Some(reading) }
+        Self { legs, cut, ready, body, state_version, has_ended: false }
     }
 
     /// The version of the state machine that appended the record that was shown last.
     #[must_use]
     pub fn state_version(&self) -> u32 {
         self.state_version
+    }
+
+    /// Reads the rest and shows it to nobody. What ended the replay before its end is found again.
+    pub(crate) fn finish(&mut self) -> Result<(), OpenError> {
+        self.ready.clear();
+        while self.legs.next()?.is_some() {}
+        Ok(())
     }
 
     fn pull(&mut self) -> Option<Result<(Lsn, Bytes), OpenError>> {
@@ -165,11 +170,11 @@ impl Iterator for Replay {
     type Item = Result<(Lsn, Bytes), OpenError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.has_failed {
+        if self.has_ended {
             return None;
         }
         let next = self.pull();
-        self.has_failed = matches!(next, None | Some(Err(_)));
+        self.has_ended = matches!(next, None | Some(Err(_)));
         next
     }
 }

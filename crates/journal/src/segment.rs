@@ -147,6 +147,31 @@ impl Header {
     }
 }
 
+/// A header's block as it was before a single bit of it flipped: each bit changes the checksum in a way of its own, so the
+/// checksum tells which one it was. `None` where more than one bit is wrong.
+pub(crate) fn with_one_bit_back(block: &[u8]) -> Option<Vec<u8>> {
+    let mut mended = block.get(..LEN)?.to_vec();
+    let stored = Take::new(&mended[LEN - 4..]).u32();
+    let wrong = stored ^ crc32c::crc32c(&mended[..LEN - 4]);
+    if wrong.is_power_of_two() {
+        mended[LEN - 4..].copy_from_slice(&(stored ^ wrong).to_le_bytes());
+        return Some(mended);
+    }
+    // A checksum of this kind is linear: what a flipped bit does to it depends on where it stands, and on nothing else.
+    let zero = crc32c::crc32c_append(0, &[0]);
+    for bit in 0..8 {
+        let mut effect = zero ^ crc32c::crc32c_append(0, &[1 << bit]);
+        for at in (0..LEN - 4).rev() {
+            if effect == wrong {
+                mended[at] ^= 1 << bit;
+                return Some(mended);
+            }
+            effect = zero ^ crc32c::crc32c_append(effect, &[0]);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +207,18 @@ mod tests {
             bytes[bit / 8] ^= 1 << (bit % 8);
             assert!(Header::decode("x", &bytes).is_err(), "bit {bit}");
             bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+
+    #[test]
+    fn a_single_flipped_bit_is_found_wherever_it_is_and_two_are_none() {
+        let whole = header().encode();
+        for bit in (0..LEN * 8).step_by(61).chain(LEN * 8 - 32..LEN * 8) {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(with_one_bit_back(&bytes).as_ref(), Some(&whole), "bit {bit}");
+            bytes[bit / 8 / 2] ^= 4;
+            assert_eq!(with_one_bit_back(&bytes), None, "bit {bit} and another one");
         }
     }
 

@@ -178,11 +178,13 @@ impl Shelf {
         self.recount(&inner);
     }
 
-    /// Takes a file to write into. The room that the active one had is gone with it.
+    /// Takes a file to go on in. The room that the active one had is gone, and that of the new one is counted from here on: it
+    /// takes a while until it is written to, and whoever asks for room meanwhile shall not be told that there is none.
     pub(crate) fn take(&self) -> Option<Spare> {
         let mut inner = self.inner.lock();
         let spare = inner.ready.pop_front()?;
-        inner.active_left = 0;
+        inner.active_left = spare.capacity.saturating_sub(segment::HEADER_BYTES);
+        inner.active_capacity = spare.capacity;
         self.recount(&inner);
         self.changed.notify_all();
         Some(spare)

@@ -84,6 +84,18 @@ impl Slots {
 
 /// Reads the newer of the slots that are readable.
 pub(crate) fn read(store: &Store) -> Result<Note, OpenError> {
+    Ok(read_both(store)?.newest)
+}
+
+/// What the slots say.
+pub(crate) struct Slate {
+    pub newest: Note,
+    /// One of them is not readable. A crash while it was written leaves that, and so does damage: it may have been the newer one.
+    pub lacks_one: bool,
+}
+
+/// Reads the newer of the slots that are readable, and tells whether both are.
+pub(crate) fn read_both(store: &Store) -> Result<Slate, OpenError> {
     let bytes = store.read_small(DURABLE, 2 * SLOT_BYTES)?;
     let mut notes = Vec::new();
     for slot in 0..2 {
@@ -92,11 +104,12 @@ pub(crate) fn read(store: &Store) -> Result<Note, OpenError> {
             notes.extend(decode(bytes)?);
         }
     }
-    let newest = notes.into_iter().max_by_key(|note| note.generation);
-    newest.ok_or_else(|| {
+    let lacks_one = notes.len() < 2;
+    let newest = notes.into_iter().max_by_key(|note: &Note| note.generation).ok_or_else(|| {
         let meaning = "one of them is always whole after a crash, so both were damaged later";
         OpenError::corrupt(DURABLE, 0, "neither of the two slots is readable", meaning)
-    })
+    })?;
+    Ok(Slate { newest, lacks_one })
 }
 
 /// How a snapshot is noted.

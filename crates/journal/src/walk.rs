@@ -136,8 +136,22 @@ impl Walker {
         if header.state_version > state_version {
             return Err(newer(name, header.state_version, state_version));
         }
+        Ok(Self::through(window, header, state_version, faults))
+    }
+
+    /// A walk under a header that is known in another way than by reading it: what stands in its place may be damaged.
+    pub(crate) fn under(
+        store: &Store,
+        name: &str,
+        header: segment::Header,
+        state_version: u32,
+    ) -> Result<Self, OpenError> {
+        Ok(Self::through(Window::open(store, name)?, header, state_version, Faults::default()))
+    }
+
+    fn through(window: Window, header: segment::Header, state_version: u32, faults: Faults) -> Self {
         let chain = Chain::at_start_of(&header);
-        Ok(Self { window, header, at: segment::HEADER_BYTES, chain, state_version, faults })
+        Self { window, header, at: segment::HEADER_BYTES, chain, state_version, faults }
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -34,9 +34,9 @@ fn open(dir: &TempDir) -> Opened {
 }
 
 /// The journal and all records.
-fn replayed(opened: Opened) -> (Journal, Vec<(u64, Vec<u8>)>) {
-    let records = opened.records.map(|record| record.map(|(lsn, bytes)| (lsn, bytes.to_vec()))).collect();
-    (opened.journal, Result::unwrap(records))
+fn replayed(mut opened: Opened) -> (Journal, Vec<(u64, Vec<u8>)>) {
+    let records = opened.records().map(|record| record.map(|(lsn, bytes)| (lsn, bytes.to_vec()))).collect();
+    (opened.begin().unwrap().0, Result::unwrap(records))
 }
 
 fn numbered(range: std::ops::RangeInclusive<u64>) -> Vec<(u64, Vec<u8>)> {
@@ -52,8 +52,8 @@ fn append(journal: &Journal, range: std::ops::RangeInclusive<u64>) {
 #[test]
 fn what_was_appended_comes_back_after_a_close() {
     let dir = TempDir::new().unwrap();
-    let opened = open(&dir);
-    assert!(opened.report.is_new && opened.snapshot.is_none());
+    let mut opened = open(&dir);
+    assert!(opened.report().is_new && opened.snapshot().is_none());
     let (journal, records) = replayed(opened);
     assert!(records.is_empty());
     append(&journal, 1..=1000);
@@ -111,7 +111,7 @@ fn a_directory_keeps_the_identity_it_was_made_with() {
     let dir = TempDir::new().unwrap();
     drop(open(&dir));
     let other = Options { identity: Identity { cluster: 9, node: 9 }, ..options() };
-    assert_eq!(open_with(&dir, other).unwrap().report.identity, IDENTITY);
+    assert_eq!(open_with(&dir, other).unwrap().report().identity, IDENTITY);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_snapshot_replaces_the_records_up_to_its_cut() {
     journal.close().unwrap();
 
     let mut opened = open(&dir);
-    let mut snapshot = opened.snapshot.take().unwrap();
+    let snapshot = opened.snapshot().unwrap();
     assert_eq!((snapshot.cut(), snapshot.time_ms()), (20_000, 77));
     let section = snapshot.next().unwrap().unwrap();
     assert_eq!((section.kind, &section.bytes[..]), (1, &b"all of it"[..]));

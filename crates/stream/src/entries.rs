@@ -400,7 +400,15 @@ impl Entries {
         if !given.is_zero() {
             self.max_deleted_id = given;
         }
+        self.forget_dead_behind(last_id);
         Ok(())
+    }
+
+    /// IDs may go back to before entries that are dead but still in the newest block: nothing is to be told by them any more.
+    fn forget_dead_behind(&mut self, last_id: StreamId) {
+        if self.directory.back().and_then(BlockRun::block).is_some_and(|block| block.last() > last_id) {
+            self.change_block(self.directory.slots() - 1, |block| *block = block.without_dead_end());
+        }
     }
 }
 

@@ -130,7 +130,7 @@ impl Groups {
         }
     }
 
-    /// After the last ID of an empty stream was set, which is the one way for IDs to go back.
+    /// After the last ID of an empty stream was set, from where IDs may have gone back; in one with entries they do not go back behind any of them.
     pub(crate) fn note_reset(&mut self, entries: &Entries) {
         for group in self.by_name.values_mut() {
             group.count_lag(entries);

@@ -10,8 +10,14 @@ pub const DURABLE: &[Mutant] = &[
     Mutant {
         file: "crates/server/src/gates.rs",
         before: "gate == Gate::OPEN || gate.is_open(self.safe",
-        after: "gate >= Gate::OPEN || gate.is_open(self.safe",
+        after: "gate.is_behind(gate) || gate.is_open(self.safe",
         breaks: "replies do not wait for the log",
+    },
+    Mutant {
+        file: "crates/server/src/outbox.rs",
+        before: "        if !gate.is_behind(self.tail_gate) {",
+        after: "        if false {",
+        breaks: "a reply leaves with the one before it",
     },
     Mutant {
         file: "crates/broker/src/keyspace/db.rs",
@@ -27,7 +33,7 @@ pub const DURABLE: &[Mutant] = &[
     },
     Mutant {
         file: "crates/journal/src/log.rs",
-        before: "            self.active.file.sync_data()?;",
+        before: "        sync(&self.active.file, self.shared.options.faults)?;",
         after: "",
         breaks: "the log is not synced",
     },

@@ -68,7 +68,17 @@ pub(crate) enum Op {
     /// An entry that is added once, however often it is sent.
     AddOnce(u64),
     TrimOnce(usize),
+    /// Changes nothing; its answer waits for a sync, and what comes after it does not leave with it.
+    AskSynced(Asking),
     Together(Vec<Op>),
+}
+
+/// Which answers say that something is synced.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asking {
+    Wait,
+    WaitForReplicas,
+    Configure,
 }
 
 impl State {
@@ -90,6 +100,7 @@ impl State {
             Op::AddOnce(tag) if self.once.contains(tag) => {}
             Op::AddOnce(tag) => self.once.push(*tag),
             Op::TrimOnce(keep) => keep_newest(&mut self.once, *keep),
+            Op::AskSynced(_) => {}
             Op::Together(ops) => ops.iter().for_each(|op| self.apply(op)),
             _ => self.apply_to_stream(op),
         }
@@ -173,6 +184,10 @@ impl Op {
             }
             Op::AddOnce(tag) => format!("XADD i{lane} IDMP lane{lane} {tag} * v {tag}"),
             Op::TrimOnce(keep) => format!("XTRIM i{lane} MAXLEN = {keep}"),
+            Op::AskSynced(Asking::Wait) => "WAITAOF 1 0 0".into(),
+            // There are none: it is answered after a millisecond.
+            Op::AskSynced(Asking::WaitForReplicas) => "WAITAOF 1 1 1".into(),
+            Op::AskSynced(Asking::Configure) => "CONFIG SET maxmemory 0".into(),
             Op::Together(ops) => {
                 let mut requests = vec![words("MULTI".into())];
                 requests.extend(ops.iter().flat_map(|op| op.requests(lane)));

@@ -5,7 +5,7 @@
 
 use fastrand::Rng;
 
-use super::lane::{CONSUMERS, Lane, Op};
+use super::lane::{Asking, CONSUMERS, Lane, Op};
 
 /// 2100-01-01: a deadline that no run reaches.
 const FAR_MS: u64 = 4_102_444_800_000;
@@ -61,6 +61,9 @@ fn draw_one(lane: &mut Lane, rng: &mut Rng) -> Op {
         7 => Op::Set(rng.u8(..3), next(lane)),
         8 => Op::Expire(rng.u8(..3), FAR_MS + next(lane)),
         9 if rng.bool() => Op::Delete(rng.u8(..3)),
+        10 if rng.u8(..4) == 0 => {
+            Op::AskSynced([Asking::Wait, Asking::WaitForReplicas, Asking::Configure][rng.usize(..3)])
+        }
         9 | 10 => draw_once(lane, rng),
         11 if rng.u8(..20) == 0 => Op::DeleteStream,
         11..14 if lane.ahead.entries.len() > STREAM_MAX => Op::Trim(rng.usize(5..STREAM_MAX)),

@@ -35,6 +35,9 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit> {
         }
     };
     list(&report)?;
+    for note in &report.notes {
+        say(&format!("note: {note}"));
+    }
     if let Some((file, offset, bytes, why)) = &report.torn {
         say(&format!(
             "`{file}`: {bytes} bytes from byte {offset} on are not whole ({why}): they were never completed, or were damaged \
@@ -53,7 +56,7 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit> {
             Ok(Exit::Done)
         }
         Some(refusal) => {
-            let hint = format!("`rbq journal repair {} --dry-run` shows what a repair would drop", args.dir.display());
+            let hint = format!("`rbq journal repair {} --dry-run` shows what a repair would do", args.dir.display());
             Err(Failure::from(refusal).hint(hint))
         }
     }

@@ -1,4 +1,4 @@
-//! `rbq journal repair`: shows what it would drop, asks, and then does exactly that.
+//! `rbq journal repair`: shows what it would mend and drop, asks, and then does exactly that.
 //!
 //! Never while somebody has the directory open, and never without a yes: what is dropped was acknowledged once. The
 //! originals stay in the directory under names that begin with `aside-`.
@@ -12,7 +12,7 @@ use crate::consent::{About, Answer, ConsentArgs, Plan};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 
-/// Drop what is damaged and all that follows it, after showing it; the originals are kept aside
+/// Mend or drop what is damaged, after showing it; the originals are kept aside
 #[derive(Debug, Clone, Args)]
 pub(super) struct RepairArgs {
     /// The data directory
@@ -52,7 +52,14 @@ pub(super) fn run(args: &RepairArgs) -> Result<Exit> {
 }
 
 fn shown(repair: &rbq_journal::Plan) -> Plan {
-    let mut plan = Plan::new("drop what is damaged and all that follows it, and keep a copy aside");
+    let mut plan = Plan::new(match (repair.rebuilt(), repair.dropped()) {
+        ([], _) => "drop what is damaged and all that follows it, and keep a copy aside",
+        (_, []) => "write damaged headers anew, drop nothing, and keep a copy aside",
+        _ => "write damaged headers anew, drop what else is damaged and all that follows it, and keep a copy aside",
+    });
+    for rebuilt in repair.rebuilt() {
+        plan.line(format!("mend  {rebuilt}"));
+    }
     for dropped in repair.dropped() {
         plan.line(format!("drop  {dropped}"));
     }

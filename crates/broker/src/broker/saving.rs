@@ -29,6 +29,14 @@ pub enum ReplayError {
     /// It does not hold ops of this version.
     #[error("log record: {0}")]
     Field(#[from] DecodeError),
+    /// It tells of more databases than there are.
+    #[error("log record of {needed} databases at least; `databases` allows {allowed}")]
+    Databases {
+        /// As many it needs.
+        needed: u64,
+        /// As many there are.
+        allowed: usize,
+    },
     /// It leads elsewhere than it did: a record is missing, or belongs to another state.
     #[error("log record of index {recorded} leads to index {reached}")]
     Index {
@@ -153,8 +161,9 @@ impl Broker {
         let mut ops = 0;
         while let Some(record) = Record::next(&mut input)? {
             for (stamp, op) in &record.ops {
-                if usize::from(stamp.db) >= group.dbs.len() {
-                    return Err(DecodeError::Length.into());
+                let last = op.other_databases().fold(stamp.db, u8::max);
+                if usize::from(last) >= group.dbs.len() {
+                    return Err(ReplayError::Databases { needed: u64::from(last) + 1, allowed: group.dbs.len() });
                 }
                 apply(group, op, *stamp, &mut rbq_resp::NullSink);
                 ops += 1;

@@ -63,4 +63,14 @@ impl<'a> Op<'a> {
             Op::Flush { .. } | Op::SwapDb { .. } => {}
         }
     }
+
+    /// The databases that it names itself, besides the stamp's.
+    pub fn other_databases(&self) -> impl Iterator<Item = u8> {
+        let named = match *self {
+            Op::KeyCopy { to_db, .. } | Op::KeyMove { to_db, .. } => [Some(to_db), None],
+            Op::SwapDb { first, second } => [Some(first), Some(second)],
+            _ => [None, None],
+        };
+        named.into_iter().flatten()
+    }
 }

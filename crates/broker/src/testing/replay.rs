@@ -12,6 +12,7 @@ use crate::group::Group;
 use crate::log::Record;
 use crate::op::Op;
 use crate::op::wire::{Field, Input};
+use crate::{Broker, Now, Settings};
 
 /// Every way to change keys, strings, lists and streams. `K` is a key, `S` a stream's, `V` a value, `N` a number, `F` a
 /// fraction, `T` a time, `I` an ID.
@@ -167,4 +168,23 @@ fn every_kind_of_op_comes_to_be_logged() {
     let never: Vec<&str> =
         Op::KINDS.iter().filter(|(number, _)| !logged.contains(number)).map(|(_, name)| *name).collect();
     assert!(never.is_empty(), "never logged: {never:?}");
+}
+
+#[test]
+fn a_log_of_more_databases_than_there_are_is_refused_with_how_many_it_needs() {
+    for (program, needed) in
+        [("SELECT 9|SET k v", 10), ("SET k v|COPY k k DB 7", 8), ("SET k v|MOVE k 4", 5), ("SET k v|SWAPDB 0 15", 16)]
+    {
+        let mut driver = Driver::new(1);
+        program.split('|').for_each(|command| drop(driver.run(command)));
+        let records = driver.records();
+        for databases in [needed - 1, needed] {
+            let mut settings = Settings::default();
+            settings.databases.0 = i64::from(databases);
+            let replayed = Broker::new(settings, 2, Now::default()).replay(&records);
+            let text = format!("log record of {needed} databases at least; `databases` allows {databases}");
+            let expected = if databases < needed { Err(text) } else { Ok(()) };
+            assert_eq!(replayed.map(drop).map_err(|error| error.to_string()), expected, "{program}");
+        }
+    }
 }

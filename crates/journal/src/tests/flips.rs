@@ -8,8 +8,8 @@ use super::world::{Crash, Ended, Model, World, compare, options};
 use crate::batch;
 use crate::chance::Chance;
 use crate::error::OpenError;
+use crate::examine::examine;
 use crate::fault::Fault;
-use crate::recover::recover;
 use crate::sim::{Image, SimStorage};
 
 /// What flips came to.
@@ -79,10 +79,10 @@ pub(super) fn flips(seed: u64, fault: Option<Fault>) -> Flips {
 
 /// True when all that was acknowledged is served, false when nothing is.
 fn served(image: Image, model: &Model, seed: u64, fault: Option<Fault>) -> Result<bool, String> {
-    match recover(Arc::new(SimStorage::of(image)), options(seed, fault)) {
+    match examine(Arc::new(SimStorage::of(image)), options(seed, fault)) {
         Err(OpenError::Corrupt { .. } | OpenError::Newer { .. }) => Ok(false),
         Err(other) => Err(other.to_string()),
-        Ok(mut recovered) => match compare(&mut recovered, &model.appended) {
+        Ok(mut examined) => match compare(&mut examined, &model.appended) {
             Err(why) if why.starts_with("refused") => Ok(false),
             Err(why) => Err(why),
             Ok(last) if last < model.least(Crash::PowerCut) => {

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use super::world::{options, turn_and_sync};
 use crate::chance::Chance;
 use crate::error::{Fatal, OpenError};
+use crate::examine::examine;
 use crate::log::{Log, Turn};
 use crate::options::{Identity, Lsn};
 use crate::recover::{Recovered, RecoveryReport, found, recover};
@@ -132,18 +133,18 @@ fn begin_anew(
 
 /// What a start finds: whether it is the new log, and its records.
 fn read(storage: &SimStorage, seed: u64) -> Result<(bool, Vec<Vec<u8>>, Recovered), OpenError> {
-    let mut recovered = recover(Arc::new(storage.clone()), options(seed, None))?;
+    let mut examined = examine(Arc::new(storage.clone()), options(seed, None))?;
     let mut records = Vec::new();
     let mut is_new = false;
-    if let Some(mut snapshot) = recovered.snapshot.take() {
+    if let Some(snapshot) = &mut examined.snapshot {
         let first = snapshot.next()?.expect("a snapshot has a section");
         is_new = first.bytes == BASE;
         while snapshot.next()?.is_some() {}
     }
-    for record in &mut recovered.replay {
+    for record in &mut examined.replay {
         records.push(record?.1.to_vec());
     }
-    Ok((is_new, records, recovered))
+    Ok((is_new, records, examined.begin()?))
 }
 
 fn check(image: Image, expected: &Expected, chance: &mut Chance) -> Result<(), String> {

@@ -11,7 +11,7 @@ use super::world::{options, turn_and_sync};
 use crate::error::Fatal;
 use crate::journal::Journal;
 use crate::log::Written;
-use crate::options::{Options, Policy, Sizes};
+use crate::options::{Options, Policy, SPARES_READY, Sizes};
 use crate::recover::{Recovered, recover};
 use crate::shelf::Purpose;
 use crate::sim::{Image, Op, SimStorage};
@@ -48,9 +48,9 @@ fn options_with(bell: &Arc<Bell>) -> Options {
 }
 
 fn open(disk: &SimStorage, options: Options) -> (Journal, Vec<Vec<u8>>) {
-    let opened = Journal::open(Arc::new(disk.clone()), options).unwrap();
-    let records = opened.records.map(|record| record.unwrap().1.to_vec()).collect();
-    (opened.journal, records)
+    let mut opened = Journal::open(Arc::new(disk.clone()), options).unwrap();
+    let records = opened.records().map(|record| record.unwrap().1.to_vec()).collect();
+    (opened.begin().unwrap().0, records)
 }
 
 #[test]
@@ -59,10 +59,11 @@ fn after_a_failed_sync_the_reason_is_told_and_nothing_more_is_acknowledged() {
     let (journal, _) = open(&disk, options_with(&bell));
     journal.append(b"safe");
     assert!(journal.wait_synced(1));
-    // The first sync from here on is that of the log: its write comes first.
-    let failing = disk.clone();
-    disk.observe(Some(Arc::new(move |_: &Image, op| {
-        if op == Op::Write {
+    // With all files prepared, what follows the log's write is its sync.
+    bell.wait_until(|_| journal.figures().spares >= SPARES_READY);
+    let (failing, before) = (disk.clone(), disk.image().file("segment-0000000000000001.log").unwrap().to_vec());
+    disk.observe(Some(Arc::new(move |image: &Image, op| {
+        if op == Op::Write && image.file("segment-0000000000000001.log") != Some(&before) {
             failing.inject(failing.ops(), ErrorKind::Other);
         }
     })));
@@ -217,15 +218,14 @@ fn an_appender_that_may_stay_syncs_itself_where_that_is_quick() {
             seen.lock().push(thread::current().id() == here);
         }
     })));
-    for _ in 0..1000 {
+    // As often as it takes until the disk is known to be quick, on a busy machine too.
+    while !syncs.lock().contains(&true) {
         let lsn = journal.append_quietly(b"record", 0);
         journal.drive_and_stay();
         assert!(journal.wait_synced(lsn));
     }
     disk.observe(None);
-    let syncs = syncs.lock();
-    assert!(!syncs[0], "the disk is not known yet");
-    assert!(syncs.contains(&true));
+    assert!(!syncs.lock()[0], "the disk is not known yet");
 }
 
 #[test]
@@ -280,11 +280,27 @@ fn who_waits_for_the_write_alone_does_not_wait_for_the_sync() {
 
 #[test]
 fn what_an_appender_could_not_write_wakes_the_journals_thread_though_nothing_is_gathered_any_more() {
-    let Recovered { shared, mut log, .. } = recover(Arc::new(SimStorage::new()), options(9, None)).unwrap();
-    let too_large = vec![1; 40 << 10];
-    shared.append(&too_large);
-    assert_eq!(log.write_here(1).unwrap(), Written::NotAll);
-    // It would sleep for ever otherwise.
-    shared.wake();
-    shared.sleep(None);
+    let (disk, bell) = (SimStorage::new(), Arc::new(Bell::default()));
+    let (journal, _) = open(&disk, Options { policy: Policy::No, ..options_with(&bell) });
+    let before = disk.image().file("durable").unwrap().to_vec();
+    let noted = Arc::new((Mutex::new(false), Condvar::new()));
+    let seen = Arc::clone(&noted);
+    disk.observe(Some(Arc::new(move |image: &Image, _| {
+        if image.file("durable") != Some(&before) {
+            *seen.0.lock() = true;
+            seen.1.notify_all();
+        }
+    })));
+    journal.append(b"synced, and noted when nothing follows");
+    assert!(journal.wait_synced(1));
+    let mut is_noted = noted.0.lock();
+    while !*is_noted {
+        noted.1.wait(&mut is_noted);
+    }
+    disk.observe(None);
+    // The note was the last that there was to do: the journal's thread has left the log, and sleeps until it is woken.
+    journal.note().unwrap();
+    let lsn = journal.append_quietly(&[1; 40 << 10], 0);
+    journal.drive();
+    bell.wait_until(|_| journal.written() == lsn);
 }

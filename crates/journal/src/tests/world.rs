@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use crate::chance::Chance;
 use crate::error::{Fatal, OpenError};
+use crate::examine::{Examined, examine};
 use crate::fault::{Fault, Faults};
 use crate::log::{Log, Turn, Written};
 use crate::options::{Identity, Lsn, Options, Policy, Sizes};
@@ -84,7 +85,11 @@ pub(super) fn turn_and_sync(log: &mut Log, now_ms: u64) -> Result<Turn, Fatal> {
         due.make()?;
         log.settle(&due, now_ms);
     }
-    Ok(turn)
+    if turn != Turn::NeedsSegment {
+        return Ok(turn);
+    }
+    let rotated = log.rotation().make()?;
+    Ok(if log.enter(rotated, now_ms) { Turn::Worked } else { turn })
 }
 
 /// A start, compared with the model: what came back is a prefix of what was appended, and at least so much.
@@ -94,19 +99,24 @@ pub(super) fn start(
     model: &Model,
     least: Lsn,
 ) -> Result<(Recovered, Lsn), String> {
-    let mut recovered = recover(Arc::new(storage.clone()), options).map_err(|error| format!("refused: {error}"))?;
-    let last = compare(&mut recovered, &model.appended)?;
+    let refused = |error: OpenError| format!("refused: {error}");
+    let mut examined = examine(Arc::new(storage.clone()), options).map_err(refused)?;
+    let last = compare(&mut examined, &model.appended)?;
     if last < least {
         return Err(format!("records up to {least} were acknowledged, and the log ends with {last}"));
+    }
+    let recovered = examined.begin().map_err(refused)?;
+    if recovered.report.last_lsn != last {
+        return Err(format!("the report says {} and the replay ends with {last}", recovered.report.last_lsn));
     }
     Ok((recovered, last))
 }
 
 /// Reads snapshot and replay to their ends; returns the last record.
-pub(super) fn compare(recovered: &mut Recovered, appended: &[Vec<u8>]) -> Result<Lsn, String> {
+pub(super) fn compare(examined: &mut Examined, appended: &[Vec<u8>]) -> Result<Lsn, String> {
     let refused = |error: OpenError| format!("refused while reading: {error}");
     let mut last = 0;
-    if let Some(mut snapshot) = recovered.snapshot.take() {
+    if let Some(snapshot) = &mut examined.snapshot {
         last = snapshot.cut();
         let count = usize::try_from(last).expect("it is small");
         let expected = appended.get(..count).ok_or("the snapshot is of records that never were")?;
@@ -116,7 +126,7 @@ pub(super) fn compare(recovered: &mut Recovered, appended: &[Vec<u8>]) -> Result
         }
         while snapshot.next().map_err(refused)?.is_some() {}
     }
-    for record in &mut recovered.replay {
+    for record in &mut examined.replay {
         let (lsn, bytes) = record.map_err(refused)?;
         if lsn != last + 1 {
             return Err(format!("record {lsn} follows record {last}"));
@@ -127,8 +137,8 @@ pub(super) fn compare(recovered: &mut Recovered, appended: &[Vec<u8>]) -> Result
             None => return Err(format!("record {lsn} was never appended")),
         }
     }
-    if last != recovered.report.last_lsn {
-        return Err(format!("the report says {} and the replay ends with {last}", recovered.report.last_lsn));
+    if last != examined.report.last_lsn {
+        return Err(format!("the report says {} and the replay ends with {last}", examined.report.last_lsn));
     }
     Ok(last)
 }
@@ -246,7 +256,13 @@ impl World {
             self.log.settle(&due, self.now_ms);
         }
         if turn == Turn::NeedsSegment {
-            self.shared.shelf.prepare();
+            let rotation = self.log.rotation();
+            self.write_meanwhile()?;
+            let rotated = rotation.make()?;
+            self.write_meanwhile()?;
+            if !self.log.enter(rotated, self.now_ms) {
+                self.shared.shelf.prepare();
+            }
         }
         Ok(())
     }

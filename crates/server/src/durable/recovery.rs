@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, anyhow, bail};
 use rbq_broker::settings::AppendFsync;
 use rbq_broker::{Broker, Settings};
-use rbq_journal::{Identity, Journal, OpenError, Opened, Options, Policy, Progress, RecoveryReport, Storage};
+use rbq_journal::{Identity, Journal, OpenError, Options, Policy, Progress, RecoveryReport, Storage};
 
 use super::home::{Home, Place};
 use super::sync_price;
@@ -90,12 +90,13 @@ pub(crate) fn recover(
     broker: &mut Broker,
     options: Options,
 ) -> Result<Recovered> {
-    let Opened { journal, snapshot, records, report } = Journal::open(storage, options)?;
+    let mut opened = Journal::open(storage, options)?;
     if !settings.accept_clock.0 {
-        check_time(report.newest_time_ms, now_ms())?;
+        check_time(opened.report().newest_time_ms, now_ms())?;
     }
-    let snapshot_bytes = snapshot.as_ref().map_or(0, |snapshot| snapshot.bytes());
-    if let Some(mut snapshot) = snapshot {
+    let mut snapshot_bytes = 0;
+    if let Some(snapshot) = opened.snapshot() {
+        snapshot_bytes = snapshot.bytes();
         let mut reader = broker.load();
         while let Some(section) = snapshot.next()? {
             reader.push(&section.bytes)?;
@@ -103,10 +104,12 @@ pub(crate) fn recover(
         reader.finish()?;
     }
     let mut ops = 0;
-    for record in records {
+    for record in opened.records() {
         let (position, bytes) = record?;
         ops += broker.replay(&bytes).with_context(|| format!("position {position} of the log"))?;
     }
+    // From here on the directory is changed, and nothing is refused any more.
+    let (journal, report) = opened.begin()?;
     drop(broker.take_garbage());
     broker.log().enable(journal.appended());
     Ok(Recovered { journal, snapshot_bytes, report, ops })
@@ -205,6 +208,8 @@ fn tell(report: &RecoveryReport, ops: u64, start: Instant) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -214,5 +219,38 @@ mod tests {
         assert!(check_time(now_ms + AHEAD_MS_MAX, now_ms).is_ok());
         let text = check_time(now_ms + 2 * AHEAD_MS_MAX, now_ms).expect_err("it is two hours ahead").to_string();
         assert!(text.contains("120 minutes") && text.contains("--accept-clock yes"), "{text}");
+    }
+
+    /// Every file but the lock, with its content.
+    fn content(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+        let files = std::fs::read_dir(dir).expect("it is there").map(|entry| entry.expect("it is read"));
+        let named = files.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
+        let log = named.filter(|(name, _)| name != "lock");
+        log.map(|(name, path)| (name, std::fs::read(path).expect("it is a file"))).collect()
+    }
+
+    #[test]
+    fn a_start_that_is_refused_for_the_clock_or_for_a_record_has_changed_nothing() {
+        let dir = tempfile::tempdir().expect("a directory is made");
+        let storage = || Arc::new(rbq_journal::Directory::create(dir.path()).expect("it is there"));
+        let settings = Settings::default();
+        let opened = Journal::open(storage(), options(&settings, |_| {})).expect("it is new");
+        let (journal, _) = opened.begin().expect("it is new");
+        journal.append_quietly(b"no op that anybody knows", now_ms() + 3 * AHEAD_MS_MAX);
+        journal.close().expect("it is written");
+        // What a start would remove.
+        std::fs::write(dir.path().join("snapshot-00000000000000000001.tmp"), "unfinished").expect("it is written");
+        let before = content(dir.path());
+        let refused = |settings: &Settings| {
+            let clock = crate::clock::Clock::new();
+            let mut broker = Broker::new(settings.clone(), 1, clock.now());
+            let refused = recover(settings, storage(), &mut broker, options(settings, |_| {}));
+            assert!(content(dir.path()) == before);
+            format!("{:#}", refused.expect_err("it cannot be read"))
+        };
+        assert!(refused(&settings).contains("minutes after what the system's clock says now"));
+        let accepting = Settings { accept_clock: rbq_broker::settings::Flag(true), ..settings.clone() };
+        let said = refused(&accepting);
+        assert!(said.starts_with("position 1 of the log"), "{said}");
     }
 }

@@ -40,6 +40,12 @@ impl Block {
         self.total >= 8 && self.live * 4 <= self.total
     }
 
+    /// The same block without its dead entries, its last ID included: smaller IDs than that may come after it.
+    pub(crate) fn without_dead_end(&self) -> Self {
+        let last = self.last_live().expect("a block holds a live entry");
+        Self { last, ..self.without_dead() }
+    }
+
     /// The same block without its dead entries. Key and last ID stay: other IDs are compared with them.
     pub(crate) fn without_dead(&self) -> Self {
         let names_end = self.names_end();

@@ -169,6 +169,7 @@ impl Block {
 
     /// Appends an entry. `id` is greater than every ID in the block, or equal to the key of an empty one.
     pub(crate) fn push<'f>(&mut self, id: StreamId, fields: impl Iterator<Item = (&'f [u8], &'f [u8])> + Clone) {
+        debug_assert!(if self.total == 0 { id == self.first } else { id > self.last }, "entries ascend");
         let weight = self.weigh(fields.clone());
         let same = if weight.names == Names::Same { SAME_NAMES } else { 0 };
         self.put_head(id, same);

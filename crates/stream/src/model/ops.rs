@@ -18,33 +18,88 @@ pub(super) enum Pick {
 
 #[derive(Clone, Debug)]
 pub(super) enum Op {
-    Append { count: u8, gap_ms: u8, fields: u8 },
+    Append {
+        count: u8,
+        gap_ms: u8,
+        fields: u8,
+    },
     AppendAs(NewId),
     Delete(Pick),
-    DeleteEach { start: u16, stride: u8 },
+    DeleteEach {
+        start: u16,
+        stride: u8,
+    },
     DeleteWith(Vec<Pick>, RefPolicy),
     AckDelete(u8, Vec<Pick>, RefPolicy),
     TrimLen(u16, RefPolicy),
     TrimId(Pick, RefPolicy),
     SetId(Pick, Option<u16>, Option<Pick>),
+    /// Deletes so many of the newest, and takes IDs back to where they were before.
+    TakeBack(u8),
     CreateGroup(u8, Pick, Option<u8>),
     DestroyGroup(u8),
     GroupSetId(u8, Pick, Option<u8>),
     RaiseLast(u8, Pick),
     CreateConsumer(u8, u8),
     DeleteConsumer(u8, u8),
-    Deliver { group: u8, consumer: u8, limit: u8, acks: Acks, stop_at: Option<u8> },
-    Redeliver { group: u8, consumer: u8, after: Pick, limit: u8 },
+    Deliver {
+        group: u8,
+        consumer: u8,
+        limit: u8,
+        acks: Acks,
+        stop_at: Option<u8>,
+    },
+    Redeliver {
+        group: u8,
+        consumer: u8,
+        after: Pick,
+        limit: u8,
+    },
     Ack(u8, Vec<Pick>),
-    AckEach { group: u8, start: u16, stride: u8 },
-    Claim { group: u8, consumer: u8, ids: Vec<Pick>, min_idle: u8, age: u8, count: Count, absent: Absent },
-    AutoClaim { group: u8, consumer: u8, start: Pick, limit: u8, min_idle: u8, count: Count },
-    ClaimIdle { group: u8, consumer: u8, min_idle: u8, limit: u8 },
-    Nack { group: u8, ids: Vec<Pick>, nack: Nack, count: Option<u64>, absent: Absent },
+    AckEach {
+        group: u8,
+        start: u16,
+        stride: u8,
+    },
+    Claim {
+        group: u8,
+        consumer: u8,
+        ids: Vec<Pick>,
+        min_idle: u8,
+        age: u8,
+        count: Count,
+        absent: Absent,
+    },
+    AutoClaim {
+        group: u8,
+        consumer: u8,
+        start: Pick,
+        limit: u8,
+        min_idle: u8,
+        count: Count,
+    },
+    ClaimIdle {
+        group: u8,
+        consumer: u8,
+        min_idle: u8,
+        limit: u8,
+    },
+    Nack {
+        group: u8,
+        ids: Vec<Pick>,
+        nack: Nack,
+        count: Option<u64>,
+        absent: Absent,
+    },
     Tick(u8),
     Reload,
     Fork,
-    KeepSlice { from: Pick, to: Pick, backward: bool, limit: u8 },
+    KeepSlice {
+        from: Pick,
+        to: Pick,
+        backward: bool,
+        limit: u8,
+    },
 }
 
 fn pick() -> impl Strategy<Value = Pick> {
@@ -94,6 +149,7 @@ pub(super) fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => (0u16..200, policy()).prop_map(|(len, policy)| Op::TrimLen(len, policy)),
         2 => (pick(), policy()).prop_map(|(id, policy)| Op::TrimId(id, policy)),
         1 => (pick(), prop::option::of(0u16..500), prop::option::of(pick())).prop_map(|(a, b, c)| Op::SetId(a, b, c)),
+        1 => (1u8..30).prop_map(Op::TakeBack),
     ];
     let groups = prop_oneof![
         3 => (group(), pick(), prop::option::of(any::<u8>())).prop_map(|(a, b, c)| Op::CreateGroup(a, b, c)),
@@ -249,7 +305,8 @@ impl World {
             | Op::AckDelete(..)
             | Op::TrimLen(..)
             | Op::TrimId(..)
-            | Op::SetId(..) => self.play_entries(op),
+            | Op::SetId(..)
+            | Op::TakeBack(..) => self.play_entries(op),
             Op::CreateGroup(..)
             | Op::DestroyGroup(..)
             | Op::GroupSetId(..)
@@ -304,6 +361,18 @@ impl World {
                 let max_deleted = max_deleted.map(|id| self.id(id));
                 let expected = self.naive.set_id(last, added, max_deleted);
                 assert_eq!(self.stream.set_id(last, added, max_deleted), expected);
+            }
+            Op::TakeBack(count) => {
+                for id in self.naive.entries.keys().rev().take(count.into()).copied().collect::<Vec<_>>() {
+                    assert_eq!(self.stream.delete(id), self.naive.delete(id));
+                }
+                let smallest = StreamId::new(0, 1);
+                for (last, max_deleted) in
+                    [(self.naive.last, Some(smallest)), (self.naive.newest().max(smallest), None)]
+                {
+                    let expected = self.naive.set_id(last, None, max_deleted);
+                    assert_eq!(self.stream.set_id(last, None, max_deleted), expected);
+                }
             }
             _ => unreachable!("routed here by mistake"),
         }
