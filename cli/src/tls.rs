@@ -56,6 +56,12 @@ pub(crate) struct FromTlsArgs {
 }
 
 impl FromTlsArgs {
+    /// Whether anything was said.
+    pub(crate) fn is_any(&self) -> bool {
+        let files = [&self.from_tls_ca, &self.from_tls_cert, &self.from_tls_key];
+        self.from_tls_insecure || self.from_tls_server_name.is_some() || files.iter().any(|file| file.is_some())
+    }
+
     /// Puts what was said into the source.
     pub(crate) fn apply(self, source: &mut Target) {
         let Self { from_tls_ca, from_tls_cert, from_tls_key, from_tls_server_name, from_tls_insecure } = self;

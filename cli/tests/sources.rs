@@ -115,11 +115,15 @@ fn what_is_no_file_or_is_compressed_is_said_to_be_so() {
     err| error: `DIR/dump.rdb.gz` is neither an RDB file nor an append-only file
     err| hint: it is compressed: unpack it with `gunzip` first
     ");
-    for (source, shown) in [("-", "-"), ("/dev/stdin", "/dev/stdin")] {
+    assert_snapshot!(server.play(&["import", "dump.rdb", "--from-tls-insecure"], ""), @r"
+    exit 2
+    err| error: --from-tls-… is about a server as the source, and the source is a file
+    ");
+    for source in ["-", "/dev/stdin"] {
         assert_eq!(
             server.play(&["import", source], "REDIS0009"),
             format!(
-                "exit 1\nerr| error: `{shown}` is no file, and an import reads its source twice: to check it, and to write\n\
+                "exit 1\nerr| error: `{source}` is no file, and an import reads its source twice: to check it, and to write\n\
                  err| hint: put it into a file first: `zcat dump.rdb.gz > dump.rdb`\n"
             )
         );

@@ -175,6 +175,9 @@ impl Origin {
         let mut server = match (&args.source, &args.from_context) {
             (_, Some(name)) => of_context(name)?.target,
             (Some(url), None) if url.contains("://") => url.parse()?,
+            (Some(_), None) if args.from_tls.is_any() => {
+                return Err(Failure::usage("--from-tls-… is about a server as the source, and the source is a file"));
+            }
             (path, None) => return Ok(Self::Files(PathBuf::from(path.clone().unwrap_or_default()))),
         };
         args.from_tls.clone().apply(&mut server);
