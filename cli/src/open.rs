@@ -114,15 +114,7 @@ impl ServerArgs {
         };
         let mut server = named.unwrap_or_default();
         self.tls.apply(&mut server.target);
-        // A user without a password (`redis://ann:@host`) has it there too.
-        let user = match &server.target.credentials {
-            None => Some(None),
-            Some(Credentials { user: user @ Some(_), password }) if password.is_empty() => Some(user.clone()),
-            Some(_) => None,
-        };
-        if let Some((user, password)) = user.zip(environment_password()) {
-            server.target.credentials = Some(Credentials { user, password });
-        }
+        complete(&mut server.target);
         Ok(server)
     }
 
@@ -189,6 +181,19 @@ pub(crate) fn environment_server() -> Result<Option<Server>> {
         return Ok(Some(of_context(&name)?));
     }
     Ok(None)
+}
+
+/// Adds the password of the environment where there is none.
+pub(crate) fn complete(target: &mut Target) {
+    // A user without a password (`redis://ann:@host`) has it there too.
+    let user = match &target.credentials {
+        None => Some(None),
+        Some(Credentials { user: user @ Some(_), password }) if password.is_empty() => Some(user.clone()),
+        Some(_) => None,
+    };
+    if let Some((user, password)) = user.zip(environment_password()) {
+        target.credentials = Some(Credentials { user, password });
+    }
 }
 
 /// The server of the user's current context, if there is one.

@@ -10,6 +10,9 @@ use rbq_client::{Identity, Target, Trust};
 /// Under which these options stand in `--help` and in the manual.
 pub(crate) const HEADING: &str = "TLS (also on with rediss://)";
 
+/// The same about a source.
+const FROM_HEADING: &str = "TLS of a server as the source (also on with rediss://)";
+
 /// The options about TLS of every command that talks to a server.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = HEADING)]
@@ -29,6 +32,48 @@ pub(crate) struct TlsArgs {
     /// Believe any certificate, so that the server may be anybody's
     #[arg(long, conflicts_with = "tls_ca")]
     tls_insecure: bool,
+}
+
+/// The same about a server as the source, where there is another one as the target.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = FROM_HEADING)]
+pub(crate) struct FromTlsArgs {
+    /// Trust only the authorities in this PEM file
+    #[arg(long, value_name = "FILE")]
+    from_tls_ca: Option<PathBuf>,
+    /// Show this certificate (PEM) to the source
+    #[arg(long, value_name = "FILE", requires = "from_tls_key")]
+    from_tls_cert: Option<PathBuf>,
+    /// The key to --from-tls-cert (PEM, not encrypted)
+    #[arg(long, value_name = "FILE", requires = "from_tls_cert")]
+    from_tls_key: Option<PathBuf>,
+    /// The name that the source's certificate is made out to
+    #[arg(long, value_name = "NAME")]
+    from_tls_server_name: Option<String>,
+    /// Believe any certificate of the source
+    #[arg(long, conflicts_with = "from_tls_ca")]
+    from_tls_insecure: bool,
+}
+
+impl FromTlsArgs {
+    /// Whether anything was said.
+    pub(crate) fn is_any(&self) -> bool {
+        let files = [&self.from_tls_ca, &self.from_tls_cert, &self.from_tls_key];
+        self.from_tls_insecure || self.from_tls_server_name.is_some() || files.iter().any(|file| file.is_some())
+    }
+
+    /// Puts what was said into the source.
+    pub(crate) fn apply(self, source: &mut Target) {
+        let Self { from_tls_ca, from_tls_cert, from_tls_key, from_tls_server_name, from_tls_insecure } = self;
+        let args = TlsArgs {
+            tls_ca: from_tls_ca,
+            tls_cert: from_tls_cert,
+            tls_key: from_tls_key,
+            tls_server_name: from_tls_server_name,
+            tls_insecure: from_tls_insecure,
+        };
+        args.apply(source);
+    }
 }
 
 impl TlsArgs {

@@ -112,11 +112,12 @@ async fn a_rehearsal_reads_and_sends_nothing() {
     "#);
     assert_snapshot!(rehearse(&oracle.url(), "text"), @r"
     exit 3
-    out| SKIPPED  DB  COUNT  WHY                   EXAMPLES
-    out| hash      0      1  rbq has no such type  hash
-    out| set       0      2  rbq has no such type  ints, words
-    out| zset      0      1  rbq has no such type  scores
-    err| would import 18 keys (3 lists, 5 streams, 10 strings); 4 skipped
+    out| SKIPPED           DB  COUNT  WHY                   EXAMPLES
+    out| function library   -      1  rbq has no functions
+    out| hash               0      1  rbq has no such type  hash
+    out| set                0      2  rbq has no such type  ints, words
+    out| zset               0      1  rbq has no such type  scores
+    err| would import 18 keys (3 lists, 5 streams, 10 strings); 5 skipped
     ");
 }
 

@@ -6,7 +6,7 @@ mod support;
 use std::process::Command;
 
 use insta::assert_snapshot;
-use rbq_client::Client;
+use rbq_client::{Client, Value};
 use support::keys::{ask, client_of, directory, everything, fill, import, log_of, said, same};
 use support::own::Server;
 use support::{Oracle, client, oracle, rbq, run, text};
@@ -80,9 +80,15 @@ async fn an_export_of_redis_is_what_its_import_would_be() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("out.resp");
     let exported = run(rbq(&["export", file.to_str().unwrap()]).env("RBQ_URL", oracle.url()), b"");
-    assert_snapshot!(text(&exported), @r"
+    let mut exported = text(&exported);
+    if oracle::is_before_7() {
+        let functions = "err| skipped 1 function library: rbq has no functions\n";
+        exported = exported.replace("4 skipped\n", &format!("5 skipped\n{functions}"));
+    }
+    assert_snapshot!(exported, @r"
     exit 3
-    err| exported 18 keys (3 lists, 5 streams, 10 strings); 4 skipped
+    err| exported 18 keys (3 lists, 5 streams, 10 strings); 5 skipped
+    err| skipped 1 function library: rbq has no functions
     err| skipped 1 hash in database 0: rbq has no such type (hash)
     err| skipped 2 set in database 0: rbq has no such type (ints, words)
     err| skipped 1 zset in database 0: rbq has no such type (scores)
@@ -234,4 +240,84 @@ async fn what_was_handed_back_and_its_limits_come_through_from_rbq_to_rbq() {
         let before = |text: &str| text.split("ann").next().unwrap().to_owned();
         assert_eq!(before(&left), before(&right));
     }
+}
+
+/// A stream with three entries: one is nobody's, one is somebody's, one was never given to anybody.
+async fn handed_back(from: &Client) {
+    for line in [
+        "xadd s 1-1 a b",
+        "xadd s 2-1 a b",
+        "xadd s 3-1 a b",
+        "xgroup create s g 0",
+        "xreadgroup group g ann count 2 streams s >",
+        "xnack s g fail ids 1 1-1",
+    ] {
+        ask(from, &line.split(' ').collect::<Vec<_>>()).await;
+    }
+}
+
+/// Whose each pending entry is, and how often it was delivered.
+async fn owners(client: &Client) -> String {
+    let mut text = String::new();
+    said(&ask(client, &["xpending", "s", "g", "-", "+", "10"]).await, &mut text);
+    let idle = regex::Regex::new(r"(ann|rbq-unowned) \d+").unwrap();
+    idle.replace_all(&text, "$1 IDLE").trim_end().to_owned()
+}
+
+#[tokio::test]
+async fn what_nobody_owns_gets_an_owner_on_a_redis_that_has_no_xnack() {
+    let server = Server::start();
+    handed_back(&client_of(&server).await).await;
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let redis = client(&oracle).await;
+    if !matches!(ask(&redis, &["command", "info", "xnack"]).await, Value::Array(known) if known[0] == Value::Null) {
+        return;
+    }
+    let wanted = "1-1 rbq-unowned IDLE 1 2-1 ann IDLE 1";
+    let given = "gave 1 pending entry that is nobody's to the consumer `rbq-unowned`: only rbq and Redis 8.8 have them \
+                 without an owner";
+    let imported = text(&run(rbq(&["import", &server.url()]).env("RBQ_URL", oracle.url()), b""));
+    assert_eq!(imported, format!("exit 0\nerr| imported 1 key (1 stream)\nerr| {given}\n"));
+    assert_eq!(owners(&redis).await, wanted);
+    if oracle::is_before_7() {
+        return;
+    }
+    ask(&redis, &["flushall"]).await;
+    let exported = run(&mut server.command(&["export"]), b"");
+    let said = String::from_utf8_lossy(&exported.stderr).into_owned();
+    assert_eq!(said, format!("exported 1 key (1 stream)\n{given}\n"));
+    let piped = run(Command::new("redis-cli").args(["-p", &oracle.port.to_string(), "--pipe"]), &exported.stdout);
+    assert!(String::from_utf8_lossy(&piped.stdout).contains("errors: 0"), "{piped:?}");
+    assert_eq!(owners(&redis).await, wanted);
+}
+
+#[tokio::test]
+async fn an_exact_export_hands_back_again_what_nobody_owns() {
+    let server = Server::start();
+    handed_back(&client_of(&server).await).await;
+    let exported = run(&mut server.command(&["export", "--exact"]), b"");
+    assert_eq!(exported.stderr, b"exported 1 key (1 stream)\n");
+    let second = Server::start();
+    let piped = run(Command::new("redis-cli").args(["-s", &second.socket(), "--pipe"]), &exported.stdout);
+    assert!(String::from_utf8_lossy(&piped.stdout).contains("errors: 0"), "{piped:?}");
+    assert_eq!(owners(&client_of(&second).await).await, "1-1  -1 1 2-1 ann IDLE 1");
+}
+
+#[tokio::test]
+async fn limits_of_idempotent_producers_are_told_where_the_target_has_none() {
+    let server = Server::start();
+    let from = client_of(&server).await;
+    ask(&from, &["xadd", "s", "1-1", "a", "b"]).await;
+    ask(&from, &["xcfgset", "s", "idmp-duration", "300", "idmp-maxsize", "7"]).await;
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    if !matches!(ask(&client(&oracle).await, &["command", "info", "xcfgset"]).await, Value::Array(known) if known[0] == Value::Null)
+    {
+        return;
+    }
+    assert_snapshot!(text(&run(rbq(&["import", &server.url()]).env("RBQ_URL", oracle.url()), b"")), @r"
+    exit 3
+    out| SKIPPED         DB  COUNT  WHY                                               EXAMPLES
+    out| idempotent IDs   0      1  only rbq and Redis 8.6 have idempotent producers  s
+    err| imported 1 key (1 stream); 1 skipped
+    ");
 }

@@ -42,6 +42,7 @@ pub(crate) async fn run(args: BackupArgs) -> Result<Exit> {
         io::ErrorKind::InvalidInput => Failure::usage("the directory has no name"),
         _ => error.into(),
     })?;
+    let directory = resolved(directory);
     let shown = directory.display().to_string();
     let (client, _) = args.server.client().await?;
     let request = Request::new("RBQ").arg("BACKUP").arg(directory.into_os_string().into_vec());
@@ -59,6 +60,15 @@ pub(crate) async fn run(args: BackupArgs) -> Result<Exit> {
         say(&format!("backup of everything up to position {position} in `{shown}`: {files} files, {bytes} bytes"));
     }
     Ok(Exit::Done)
+}
+
+/// Without links and `..` on the way, where they can be followed: so it is named in what is told.
+fn resolved(directory: PathBuf) -> PathBuf {
+    let above = directory.parent().and_then(|above| above.canonicalize().ok());
+    match (above, directory.file_name()) {
+        (Some(above), Some(name)) => above.join(name),
+        _ => directory,
+    }
 }
 
 fn refused(error: Error) -> Failure {

@@ -22,6 +22,7 @@ use crate::open::ServerArgs;
 use crate::output::{BUFFER_BYTES, Output};
 use crate::progress::Progress;
 use crate::transfer::Found;
+use crate::transfer::abilities::{Abilities, Idempotence, Unowned};
 use crate::transfer::compose::Composer;
 use crate::transfer::live::{Depth, Live, Selection};
 use crate::transfer::tally::{Tally, Why};
@@ -41,6 +42,10 @@ pub(crate) struct ExportArgs {
     /// Begin each key with a DEL, so that it replaces what is there
     #[arg(long)]
     replace: bool,
+    /// Use commands that only rbq and Redis 8.8 have, for what no older Redis has: pending entries that are nobody's (XNACK), the
+    /// limits of idempotent producers (XCFGSET)
+    #[arg(long)]
+    exact: bool,
     /// No progress and no summary on stderr
     #[arg(short, long)]
     quiet: bool,
@@ -72,6 +77,7 @@ pub(crate) async fn run(args: ExportArgs) -> Result<Exit> {
             }
             false => say(&format!("exported {}", tally.summary())),
         }
+        tally.say_changed();
         tally.say();
     }
     written?;
@@ -90,6 +96,12 @@ async fn pour(
     tally: &mut Tally,
 ) -> Result<()> {
     let mut composer: Option<Composer> = None;
+    let (unowned, idempotence) = match args.exact {
+        true => (Unowned::Kept, Idempotence::Kept),
+        false => (Unowned::Given, Idempotence::NotKept),
+    };
+    // Whoever has no counters could not take these commands back.
+    let abilities = Abilities { counters: source.counters(), unowned, idempotence };
     let (mut db, mut done) = (0, 0);
     let mut requests = Vec::new();
     while let Some(found) = source.next().await? {
@@ -104,12 +116,12 @@ async fn pour(
                 if args.replace {
                     sink.put(&Request::new("DEL").arg(&key.name))?;
                 }
-                // Whoever has no counters could not take these commands back.
-                composer = Some(Composer::new(key, source.counters()));
+                composer = Some(Composer::new(key, abilities));
             }
             Found::Event(Event::KeyEnd) => {
                 if let Some(composer) = composer.take() {
                     composer.kind().into_iter().for_each(|kind| tally.key(kind));
+                    tally.otherwise(composer.otherwise());
                     for request in composer.end() {
                         sink.put(&request)?;
                     }
@@ -117,6 +129,9 @@ async fn pour(
                 }
             }
             Found::Event(Event::Other { key, kind }) => tally.skip(kind, Some(key.db), Why::NoSuchType, &key.name),
+            Found::Event(Event::Library) => {
+                tally.skip("function library", None, Why::NoWay("rbq has no functions"), b"")
+            }
             Found::Lost { db, name, what, why } => tally.skip(what, Some(db), Why::NoWay(why), &name),
             Found::Event(event) => {
                 if let Some(composer) = &mut composer {

@@ -1,10 +1,12 @@
 //! `rbq restore`: makes a server's data directory of a backup, or of another data directory that nobody has open.
 //!
 //! Every byte is verified before the first is written. The copy gets the name that a server looks for when it is whole: one that
-//! was interrupted is called `rbq-data.partial` and is removed; what a SIGKILL leaves of it, the next attempt removes.
+//! was interrupted is called `rbq-data.partial` and is removed; what a SIGKILL leaves of it, the next attempt removes, and no server
+//! starts beside it.
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, lchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +18,12 @@ use crate::cmd::journal::watch::{Ended, Watch};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say, spoken};
 use crate::interrupt::Interrupt;
+
+/// The user that may do everything.
+const ROOT: u32 = 0;
+
+/// What a fresh file system has in it by itself.
+const LOST_AND_FOUND: &str = "lost+found";
 
 /// Make a server's directory of a backup
 #[derive(Debug, Clone, Args)]
@@ -56,7 +64,7 @@ async fn restore_to(args: RestoreArgs, interrupt: Interrupt) -> Result<Exit> {
         Ended::Whole(copied) => copied,
         Ended::Interrupted(exit) => {
             let (far, dir) = (watch.how_far(), args.dir.display());
-            say(&match first_of(&args.dir, |_| true)? {
+            say(&match first_of(&args.dir, |path| !is_of_no_matter(path))? {
                 None => format!("interrupted after {far}: nothing was restored, and nothing of it stays in `{dir}`"),
                 Some(left) => format!("interrupted after {far}: nothing was restored, but `{left}` stays in `{dir}`"),
             });
@@ -76,6 +84,12 @@ async fn restore_to(args: RestoreArgs, interrupt: Interrupt) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     say(&format!("restored everything up to position {last_lsn}: {files} files, {bytes} bytes"));
+    if fs::metadata(args.dir.join(journal::DATA))?.uid() == ROOT {
+        say(&format!(
+            "its files belong to root: a server of another user needs `chown -R USER: {}`",
+            args.dir.display()
+        ));
+    }
     say(&format!("start from it with `rbq server --dir {}`", args.dir.display()));
     Ok(Exit::Done)
 }
@@ -83,18 +97,39 @@ async fn restore_to(args: RestoreArgs, interrupt: Interrupt) -> Result<Exit> {
 fn copy(from: Arc<dyn Storage>, data: &Path) -> Result<CopyReport> {
     let (draft, to) = Draft::begin(data)?;
     let copied = restore(from, Arc::new(to))?;
+    give_to_owner(draft.path())?;
     draft.publish()?;
     Ok(copied)
 }
 
+/// Root's files are no use to a server that runs as a user of its own: they go to whom the directory above belongs.
+fn give_to_owner(copy: &Path) -> Result<()> {
+    let (Some(above), ours) = (copy.parent(), fs::metadata(copy)?) else { return Ok(()) };
+    let wanted = fs::metadata(above)?;
+    // Nobody else may give files away.
+    if ours.uid() != ROOT || (ours.uid(), ours.gid()) == (wanted.uid(), wanted.gid()) {
+        return Ok(());
+    }
+    for entry in fs::read_dir(copy)? {
+        lchown(entry?.path(), Some(wanted.uid()), Some(wanted.gid()))?;
+    }
+    Ok(lchown(copy, Some(wanted.uid()), Some(wanted.gid()))?)
+}
+
 fn refuse_unless_empty(dir: &Path) -> Result<()> {
-    match first_of(dir, |path| !Draft::is_partial(path))? {
+    match first_of(dir, |path| !Draft::is_partial(path) && !is_of_no_matter(path))? {
         None => Ok(()),
         Some(file) => {
             let refusal = OpenError::NotEmpty { directory: dir.display().to_string(), file };
             Err(Failure::from(refusal).hint("name a directory that is empty or not there yet"))
         }
     }
+}
+
+/// Whether this is nobody's: what a fresh file system has, or the socket of a server that ended, or refused to start.
+fn is_of_no_matter(path: &Path) -> bool {
+    let is_socket = || fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    (path.is_dir() && path.file_name().is_some_and(|name| name == LOST_AND_FOUND)) || is_socket()
 }
 
 /// The name of something in a directory, if there is anything of the kind.

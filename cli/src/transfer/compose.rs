@@ -12,8 +12,8 @@
 use rbq_client::Request;
 use rbq_rdb::{Event, Key};
 
-use super::compose_stream::StreamMaker;
-use super::counters::Counters;
+use super::abilities::Abilities;
+use super::compose_stream::{Otherwise, StreamMaker};
 
 /// Elements and bytes of one RPUSH: a server stays at it for some microseconds.
 const ELEMENTS_MAX: usize = 128;
@@ -23,20 +23,25 @@ const ELEMENT_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Composer {
     key: Key,
-    counters: Counters,
+    abilities: Abilities,
     kind: Option<&'static str>,
     stream: Option<StreamMaker>,
 }
 
 impl Composer {
-    /// For a server that has these counters.
-    pub(crate) fn new(key: Key, counters: Counters) -> Self {
-        Self { key, counters, kind: None, stream: None }
+    /// For a server of these abilities.
+    pub(crate) fn new(key: Key, abilities: Abilities) -> Self {
+        Self { key, abilities, kind: None, stream: None }
     }
 
     /// The name of the type, from the first piece of the value on.
     pub(crate) fn kind(&self) -> Option<&'static str> {
         self.kind
+    }
+
+    /// The key, and what of its value becomes something else; known from the first piece on.
+    pub(crate) fn otherwise(&self) -> (&Key, Otherwise) {
+        (&self.key, self.stream.as_ref().map(StreamMaker::otherwise).unwrap_or_default())
     }
 
     /// Takes the next piece of the value, and adds the commands it comes to.
@@ -45,7 +50,7 @@ impl Composer {
         match event {
             Event::String(value) => out.push(Request::from([&b"SET"[..], &self.key.name, &value])),
             Event::Elements(elements) => push_all(&self.key.name, &elements, out),
-            Event::Stream(head) => self.stream = Some(StreamMaker::new(self.key.name.clone(), head, self.counters)),
+            Event::Stream(head) => self.stream = Some(StreamMaker::new(self.key.name.clone(), head, self.abilities)),
             Event::Entries(entries) => {
                 let stream = self.stream.as_mut().expect("a stream's entries come after its head");
                 for entry in entries {

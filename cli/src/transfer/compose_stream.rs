@@ -5,7 +5,7 @@
 //!   XGROUP CREATE … ENTRIESREAD         every group
 //!   XGROUP CREATECONSUMER               every consumer, idle ones too
 //!   XCLAIM … TIME RETRYCOUNT FORCE JUSTID    what is pending, all of one consumer, time and count together
-//!   XNACK … RETRYCOUNT FORCE            what is pending for nobody (Redis 8.8, rbq)
+//!   XNACK … RETRYCOUNT FORCE            what is pending for nobody (Redis 8.8, rbq); elsewhere XCLAIM for `rbq-unowned`
 //!   XDEL or XTRIM                       the placeholders
 //!   XSETID … ENTRIESADDED MAXDELETEDID  the counters
 //!   XCFGSET, XIDMPRECORD                idempotent producers (Redis 8.6, rbq)
@@ -14,7 +14,8 @@
 //! XCLAIM takes only entries that are there, and IDs only grow; so a placeholder has to stand in its place among the entries
 //! before anything is claimed. When it is deleted, it stays pending, as the entry did that it stands for.
 //!
-//! A server from before 7.0 has no counters (see [`Counters`]): XGROUP CREATE and XSETID then have the IDs alone.
+//! A server from before 7.0 has no counters (see [`Counters`]): XGROUP CREATE and XSETID then have the IDs alone. What else a
+//! server may lack is in [`Abilities`].
 //!
 //! What trimming removed leaves no trace in the highest deleted ID, and XSETID cannot set that back to none. So where it is
 //! none, the placeholders are trimmed too.
@@ -25,8 +26,9 @@ use std::rc::Rc;
 use std::vec;
 
 use rbq_client::Request;
-use rbq_rdb::{Entry, Group, Idmp, Pending, StreamHead, StreamId};
+use rbq_rdb::{Consumer, Entry, Group, Idmp, Pending, StreamHead, StreamId};
 
+use super::abilities::{Abilities, Idempotence, UNOWNED, Unowned};
 use super::counters::Counters;
 
 /// IDs in one XCLAIM, XNACK or XDEL.
@@ -39,12 +41,22 @@ const PLACEHOLDER: &str = "_rbq.placeholder";
 const IDMP_DURATION_S: u64 = 100;
 const IDMP_IDS_MAX: u64 = 100;
 
+/// What of a stream becomes something else, because there is no command for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Otherwise {
+    /// Pending entries that were nobody's and become [`UNOWNED`]'s.
+    pub(crate) given: u64,
+    /// Whether what idempotent producers sent, or their limits, are lost.
+    pub(crate) forgets_producers: bool,
+}
+
 /// A stream being made.
 #[derive(Debug)]
 pub(crate) struct StreamMaker {
     key: Rc<[u8]>,
     head: StreamHead,
-    counters: Counters,
+    abilities: Abilities,
+    otherwise: Otherwise,
     /// Pending IDs whose place among the entries has not come yet.
     expected: Peekable<vec::IntoIter<StreamId>>,
     placeholders: Vec<StreamId>,
@@ -52,16 +64,21 @@ pub(crate) struct StreamMaker {
 }
 
 impl StreamMaker {
-    pub(crate) fn new(key: Vec<u8>, mut head: StreamHead, counters: Counters) -> Self {
-        if counters == Counters::NotKept {
+    pub(crate) fn new(key: Vec<u8>, mut head: StreamHead, abilities: Abilities) -> Self {
+        if abilities.counters == Counters::NotKept {
             head.groups.iter_mut().for_each(|group| group.entries_read = None);
         }
+        let otherwise = without(&mut head, abilities);
         let pending = head.groups.iter().flat_map(|group| &group.pending);
         let mut expected: Vec<StreamId> = pending.map(|pending| pending.id).collect();
         expected.sort_unstable();
         expected.dedup();
         let expected = expected.into_iter().peekable();
-        Self { key: key.into(), head, counters, expected, placeholders: Vec::new(), first: None }
+        Self { key: key.into(), head, abilities, otherwise, expected, placeholders: Vec::new(), first: None }
+    }
+
+    pub(crate) fn otherwise(&self) -> Otherwise {
+        self.otherwise
     }
 
     /// The next entry.
@@ -118,7 +135,7 @@ impl StreamMaker {
     fn set_id(&self) -> Request {
         let head = &self.head;
         let set = self.request("XSETID").arg(head.last_id.to_string());
-        if self.counters == Counters::NotKept {
+        if self.abilities.counters == Counters::NotKept {
             return set;
         }
         let set = set.arg("ENTRIESADDED").arg(head.added.to_string());
@@ -127,6 +144,34 @@ impl StreamMaker {
             id => set.arg("MAXDELETEDID").arg(id.to_string()),
         }
     }
+}
+
+/// Takes out of a stream what these abilities do not make.
+fn without(head: &mut StreamHead, abilities: Abilities) -> Otherwise {
+    let mut otherwise = Otherwise::default();
+    if abilities.unowned == Unowned::Given {
+        otherwise.given = head.groups.iter_mut().map(give).sum();
+    }
+    if abilities.idempotence == Idempotence::NotKept {
+        otherwise.forgets_producers =
+            head.idmp.take().is_some_and(|idmp| !is_usual(&idmp) || !idmp.producers.is_empty());
+    }
+    otherwise
+}
+
+/// Gives what is nobody's to [`UNOWNED`], and tells how much that is.
+fn give(group: &mut Group) -> u64 {
+    let unowned = group.pending.iter().filter(|pending| pending.consumer.is_none()).count();
+    if unowned == 0 {
+        return 0;
+    }
+    let known = group.consumers.iter().position(|consumer| consumer.name == UNOWNED.as_bytes());
+    let heir = known.unwrap_or_else(|| {
+        group.consumers.push(Consumer { name: UNOWNED.into(), ..Consumer::default() });
+        group.consumers.len() - 1
+    });
+    group.pending.iter_mut().for_each(|pending| pending.consumer = pending.consumer.or(Some(heir)));
+    unowned as u64
 }
 
 fn make_group(key: Rc<[u8]>, mut group: Group) -> impl Iterator<Item = Request> {
@@ -173,11 +218,13 @@ fn claim(key: &[u8], group: &Group, like: &Pending, ids: &[StreamId]) -> Request
     }
 }
 
+fn is_usual(idmp: &Idmp) -> bool {
+    (idmp.duration_s, idmp.ids_max) == (IDMP_DURATION_S, IDMP_IDS_MAX)
+}
+
 fn idempotent(key: Rc<[u8]>, idmp: Idmp) -> impl Iterator<Item = Request> {
-    let (duration_s, ids_max) = (idmp.duration_s, idmp.ids_max);
-    let is_usual = (duration_s, ids_max) == (IDMP_DURATION_S, IDMP_IDS_MAX);
-    let limits = (!is_usual).then(|| {
-        let (duration, ids) = (duration_s.to_string(), ids_max.to_string());
+    let limits = (!is_usual(&idmp)).then(|| {
+        let (duration, ids) = (idmp.duration_s.to_string(), idmp.ids_max.to_string());
         Request::new("XCFGSET").arg(&key).args(["IDMP-DURATION", &duration, "IDMP-MAXSIZE", &ids])
     });
     let records = idmp.producers.into_iter().flat_map(move |producer| {
@@ -194,7 +241,10 @@ fn idempotent(key: Rc<[u8]>, idmp: Idmp) -> impl Iterator<Item = Request> {
 mod tests {
     use super::*;
     use crate::transfer::compose::Composer;
-    use rbq_rdb::{Consumer, Event, Key, Producer};
+    use rbq_rdb::{Event, Key, Producer};
+
+    const ALL: Abilities =
+        Abilities { counters: Counters::Kept, unowned: Unowned::Kept, idempotence: Idempotence::Kept };
 
     const fn id(ms: u64) -> StreamId {
         StreamId { ms, seq: 0 }
@@ -206,11 +256,11 @@ mod tests {
 
     /// The commands, a line each.
     fn commands(head: StreamHead, entries: &[u64]) -> String {
-        commands_for(Counters::Kept, head, entries)
+        commands_for(ALL, head, entries)
     }
 
-    fn commands_for(counters: Counters, head: StreamHead, entries: &[u64]) -> String {
-        let mut composer = Composer::new(Key { db: 0, name: b"s".to_vec(), expires_ms: Some(9) }, counters);
+    fn commands_for(abilities: Abilities, head: StreamHead, entries: &[u64]) -> String {
+        let mut composer = Composer::new(Key { db: 0, name: b"s".to_vec(), expires_ms: Some(9) }, abilities);
         let mut requests = Vec::new();
         composer.add(Event::Stream(head), &mut requests);
         let entry = |ms: &u64| Entry { id: id(*ms), fields: vec![b"f".to_vec(), b"v".to_vec()] };
@@ -306,7 +356,7 @@ mod tests {
             groups: vec![group(vec![pending(1, Some(0), 70, 1)])],
             ..StreamHead::default()
         };
-        insta::assert_snapshot!(commands_for(Counters::NotKept, head, &[3]), @r"
+        insta::assert_snapshot!(commands_for(Abilities { counters: Counters::NotKept, ..ALL }, head, &[3]), @r"
         XADD s 1-0 _rbq.placeholder ''
         XADD s 3-0 f v
         XGROUP CREATE s g 5-0
@@ -315,6 +365,28 @@ mod tests {
         XCLAIM s g ann 0 1-0 TIME 70 RETRYCOUNT 1 FORCE JUSTID
         XDEL s 1-0
         XSETID s 3-0
+        PEXPIREAT s 9
+        ");
+    }
+
+    #[test]
+    fn what_is_nobodys_is_given_to_a_consumer_of_a_telling_name_where_there_is_no_xnack() {
+        let abilities = Abilities { unowned: Unowned::Given, ..ALL };
+        let pending = vec![pending(1, Some(0), 70, 1), pending(2, None, 0, 3), pending(3, None, 0, 3)];
+        let head = StreamHead { last_id: id(5), added: 2, groups: vec![group(pending)], ..StreamHead::default() };
+        assert_eq!(without(&mut head.clone(), abilities), Otherwise { given: 2, forgets_producers: false });
+        insta::assert_snapshot!(commands_for(abilities, head, &[1, 2]), @r"
+        XADD s 1-0 f v
+        XADD s 2-0 f v
+        XADD s 3-0 _rbq.placeholder ''
+        XGROUP CREATE s g 5-0 ENTRIESREAD 4
+        XGROUP CREATECONSUMER s g ann
+        XGROUP CREATECONSUMER s g bob
+        XGROUP CREATECONSUMER s g rbq-unowned
+        XCLAIM s g ann 0 1-0 TIME 70 RETRYCOUNT 1 FORCE JUSTID
+        XCLAIM s g rbq-unowned 0 2-0 3-0 TIME 0 RETRYCOUNT 3 FORCE JUSTID
+        XDEL s 3-0
+        XSETID s 5-0 ENTRIESADDED 2
         PEXPIREAT s 9
         ");
     }

@@ -18,6 +18,9 @@ use crate::failure::{Failure, Result};
 /// What the manifest of an append-only directory is called behind its first part.
 const MANIFEST: &str = "manifest";
 
+/// What other programs call their standard input.
+const STDIN: &str = "-";
+
 /// Files in the order in which they count.
 #[derive(Debug)]
 pub(crate) struct Files {
@@ -48,10 +51,17 @@ impl Files {
     /// # Errors
     /// It is not there, or it is a directory without a manifest.
     pub(crate) fn open(path: &Path) -> Result<Self> {
+        if path.as_os_str() == STDIN {
+            return Err(no_file(path));
+        }
         let paths = if path.is_dir() { of_directory(path)? } else { vec![path.to_owned()] };
         let mut total_bytes = 0;
         for path in &paths {
-            total_bytes += fs::metadata(path).map_err(|error| cannot_read(path, &error))?.len();
+            let metadata = fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
+            if !metadata.is_file() {
+                return Err(no_file(path));
+            }
+            total_bytes += metadata.len();
         }
         Ok(Self { left: paths.into(), open: None, db: 0, done_bytes: 0, total_bytes })
     }
@@ -137,7 +147,11 @@ impl Open {
             Content::Commands(CommandLog::new(file, 0))
         } else {
             let shown = path.display();
-            return Err(Failure::new(format!("`{shown}` is neither an RDB file nor an append-only file")));
+            let failure = Failure::new(format!("`{shown}` is neither an RDB file nor an append-only file"));
+            return Err(match unpacked_by(&begins) {
+                Some(tool) => failure.hint(format!("it is compressed: unpack it with `{tool}` first")),
+                None => failure,
+            });
         };
         Ok(Self { path, length, content })
     }
@@ -169,6 +183,22 @@ fn selected(args: &[Vec<u8>]) -> Option<u32> {
         [name, db] if name.eq_ignore_ascii_case(b"SELECT") => std::str::from_utf8(db).ok()?.parse().ok(),
         _ => None,
     }
+}
+
+/// What unpacks a file that begins like this.
+fn unpacked_by(begins: &[u8]) -> Option<&'static str> {
+    let kinds: [(&[u8], &str); 4] =
+        [(b"\x1f\x8b", "gunzip"), (b"\x28\xb5\x2f\xfd", "unzstd"), (b"\xfd7zXZ", "unxz"), (b"BZh", "bunzip2")];
+    kinds.iter().find(|(magic, _)| begins.starts_with(magic)).map(|(_, tool)| *tool)
+}
+
+/// Not kept in a file of ours: it may be larger than the place for such, and its user knows a better one.
+fn no_file(path: &Path) -> Failure {
+    Failure::new(format!(
+        "`{}` is no file, and an import reads its source twice: to check it, and to write",
+        path.display()
+    ))
+    .hint("put it into a file first: `zcat dump.rdb.gz > dump.rdb`")
 }
 
 fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {

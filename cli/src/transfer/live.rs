@@ -19,12 +19,14 @@ use std::collections::{HashSet, VecDeque};
 use rbq_client::{Client, Endpoint, Error, Options, Pending, Request, ScanLimits, Target, Value};
 use rbq_rdb::{Event, Key, Payload, Problem, StreamHead};
 
+use super::abilities::knows;
 use super::counters::Counters;
 use super::expiry::Expiry;
 use super::nodes::{Nodes, databases};
 use super::read_plain::{self, Plain};
 use super::read_stream::StreamReader;
 use super::reply::{elements, unexpected};
+use super::rights::{self, Rights};
 use super::{Found, fingerprint, now_ms};
 use crate::failure::{Failure, Result};
 
@@ -67,6 +69,7 @@ pub(crate) struct Live {
     client: Client,
     selection: Selection,
     depth: Depth,
+    rights: Rights,
     has_dump: bool,
     counters: Counters,
     expiry: Expiry,
@@ -113,6 +116,7 @@ impl Live {
         let reply_limits = ScanLimits { frame_bytes_max: REPLY_BYTES_MAX, ..ScanLimits::default() };
         // The database in the URL says which one is meant.
         let db = selection.db.or(Some(target.db).filter(|db| *db != 0));
+        let rights = rights::demand(target, depth).await?;
         let options = Options { reply_limits, ..Options::default() };
         let mut nodes = Nodes::connect(target, options).await?;
         let layout = nodes.layout().await?;
@@ -122,6 +126,11 @@ impl Live {
             total += databases(&nodes.at(endpoint).await?, db).await?.1;
         }
         let counters = Counters::of(nodes.seed()).await?;
+        let libraries = match (&selection.pattern, db) {
+            (None, None) => libraries(nodes.seed()).await?,
+            // They belong to no key and no database.
+            _ => 0,
+        };
         Ok(Self {
             client: nodes.seed().clone(),
             nodes,
@@ -129,6 +138,7 @@ impl Live {
             left,
             selection: Selection { db, ..selection },
             depth,
+            rights,
             has_dump: false,
             counters,
             expiry: Expiry::In,
@@ -138,7 +148,7 @@ impl Live {
             names: VecDeque::new(),
             asked: VecDeque::new(),
             open: None,
-            ready: VecDeque::new(),
+            ready: (0..libraries).map(|_| Found::Event(Event::Library)).collect(),
             met: HashSet::new(),
             scanned: 0,
             total,
@@ -209,9 +219,11 @@ impl Live {
 
     async fn turn_to(&mut self, endpoint: &Endpoint) -> Result<()> {
         self.client = self.nodes.at(endpoint).await?;
-        let [has_dump, has_time] = knows(&self.client, ["DUMP", "PEXPIRETIME"]).await?;
-        self.has_dump = has_dump;
-        self.expiry = if has_time { Expiry::At } else { Expiry::In };
+        // Whether there is a DUMP shows when it is called; where it is not there, PEXPIRETIME would spoil the reading of the key too.
+        let known = knows(&self.client, ["DUMP", "PEXPIRETIME"]).await?;
+        let [has_dump, has_time] = known.unwrap_or([true, false]);
+        self.has_dump = has_dump && self.rights.dump;
+        self.expiry = if has_time && self.rights.expiretime { Expiry::At } else { Expiry::In };
         self.dbs = databases(&self.client, self.selection.db).await?.0.into();
         Ok(())
     }
@@ -363,6 +375,15 @@ impl Live {
     }
 }
 
+/// How many function libraries there are; none where the server does not know of any, or does not say.
+async fn libraries(client: &Client) -> Result<usize> {
+    match client.call(["FUNCTION", "LIST"]).await {
+        Ok(reply) => Ok(elements(&reply).map_or(0, <[Value]>::len)),
+        Err(Error::Reply(_)) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn in_payload(name: &[u8], error: &rbq_rdb::Error) -> Failure {
     Failure::new(format!("what the server dumped of {} cannot be read: {error}", rbq_resp::quote(name)))
 }
@@ -375,15 +396,4 @@ fn known_type(name: &[u8]) -> &'static str {
         b"zset" => "zset",
         _ => "module",
     }
-}
-
-/// Which of these commands the server has. One that will not say is taken to have none of them.
-async fn knows<const N: usize>(client: &Client, names: [&str; N]) -> Result<[bool; N]> {
-    let reply = match client.call(Request::from(["COMMAND", "INFO"]).args(names)).await {
-        Ok(reply) => reply,
-        Err(Error::Reply(_)) => return Ok([false; N]),
-        Err(error) => return Err(error.into()),
-    };
-    let known = elements(&reply).unwrap_or_default();
-    Ok(std::array::from_fn(|index| known.get(index).is_some_and(|info| elements(info).is_some())))
 }

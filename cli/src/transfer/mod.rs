@@ -10,6 +10,7 @@
 //! A source tells keys in pieces, whatever it is; [`compose`] alone knows which commands make a value. So what an import
 //! restores and what an export writes cannot differ.
 
+pub(crate) mod abilities;
 pub(crate) mod compose;
 mod compose_stream;
 pub(crate) mod counters;
@@ -21,6 +22,7 @@ pub(crate) mod nodes;
 mod read_plain;
 mod read_stream;
 pub(crate) mod reply;
+pub(crate) mod rights;
 pub(crate) mod tally;
 pub(crate) mod target;
 

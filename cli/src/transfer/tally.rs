@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use rbq_rdb::Key;
+
+use super::abilities::UNOWNED;
+use super::compose_stream::Otherwise;
 use crate::failure::{Result, say};
 use crate::records::{Cell, Column, OutputArgs, column};
 
@@ -63,6 +67,8 @@ struct Group {
 pub(crate) struct Tally {
     keys: BTreeMap<&'static str, u64>,
     commands: u64,
+    /// Pending entries that were nobody's and have a consumer now.
+    given: u64,
     skipped: BTreeMap<(String, Option<u32>, Why), Group>,
 }
 
@@ -75,6 +81,30 @@ impl Tally {
     /// A command of a log came through.
     pub(crate) fn command(&mut self) {
         self.commands += 1;
+    }
+
+    /// What of a key's value became something else.
+    pub(crate) fn otherwise(&mut self, (key, otherwise): (&Key, Otherwise)) {
+        self.given += otherwise.given;
+        if otherwise.forgets_producers {
+            self.skip(
+                "idempotent IDs",
+                Some(key.db),
+                Why::NoWay("only rbq and Redis 8.6 have idempotent producers"),
+                &key.name,
+            );
+        }
+    }
+
+    /// Says what is there and is not as it was.
+    pub(crate) fn say_changed(&self) {
+        if self.given > 0 {
+            let what = if self.given == 1 { "entry that is" } else { "entries that are" };
+            say(&format!(
+                "gave {} pending {what} nobody's to the consumer `{UNOWNED}`: only rbq and Redis 8.8 have them without an owner",
+                self.given
+            ));
+        }
     }
 
     /// Something was left out; `example` is a key's name, or empty.

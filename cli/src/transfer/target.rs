@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use rbq_client::{Endpoint, Error, Options, Pending, Request, Target as Address, Value};
 
-use super::counters::Counters;
+use super::abilities::Abilities;
 use super::nodes::{Nodes, databases, redirect};
 use super::tally::{Tally, Why};
 use crate::failure::{Failure, Result};
@@ -32,7 +32,7 @@ const FATAL: &[&str] =
 #[derive(Debug)]
 pub(crate) struct Target {
     nodes: Nodes,
-    counters: Counters,
+    abilities: Abilities,
     db: Option<u32>,
     ahead: VecDeque<Ahead>,
     kept_bytes: usize,
@@ -83,13 +83,12 @@ impl Target {
         // Databases are chosen as keys come.
         let address = Address { db: 0, ..address.clone() };
         let nodes = Nodes::connect(&address, Options::default()).await?;
-        let counters = Counters::of(nodes.seed()).await?;
-        Ok(Self { nodes, counters, db: None, ahead: VecDeque::new(), kept_bytes: 0, is_astray: false })
+        let abilities = Abilities::of(nodes.seed()).await?;
+        Ok(Self { nodes, abilities, db: None, ahead: VecDeque::new(), kept_bytes: 0, is_astray: false })
     }
 
-    /// What it counts of a stream.
-    pub(crate) fn counters(&self) -> Counters {
-        self.counters
+    pub(crate) fn abilities(&self) -> Abilities {
+        self.abilities
     }
 
     pub(crate) fn nodes(&self) -> &Nodes {

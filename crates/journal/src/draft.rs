@@ -32,12 +32,25 @@ impl Draft {
         if let Some(file) = first_in(target).map_err(failed("create"))? {
             return Err(OpenError::NotEmpty { directory: target.display().to_string(), file });
         }
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(SUFFIX);
-        let partial = target.with_file_name(name);
+        let partial = partial_of(target);
         remove_left(&partial)?;
         let directory = Directory::create(&partial).map_err(failed("create"))?;
         Ok((Self { target: target.to_owned(), partial }, directory))
+    }
+
+    /// Where it is until then.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.partial
+    }
+
+    /// What an attempt left that would have been at `target`, or one that is under way; nothing where `target` has anything in it.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn unfinished(target: &Path) -> io::Result<Option<PathBuf>> {
+        let partial = partial_of(target);
+        Ok((first_in(target)?.is_none() && partial.is_dir()).then_some(partial))
     }
 
     /// Gives it its name, durably.
@@ -58,6 +71,12 @@ impl Drop for Draft {
         // Best effort: the next attempt does it otherwise. After a publication there is nothing of that name.
         let _ = remove_files(&self.partial);
     }
+}
+
+fn partial_of(target: &Path) -> PathBuf {
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(SUFFIX);
+    target.with_file_name(name)
 }
 
 fn io_error(path: &Path, action: &'static str, source: io::Error) -> OpenError {

@@ -15,13 +15,16 @@ use rbq_rdb::Event;
 
 use crate::exit::{Exit, Health};
 use crate::failure::{Result, say};
+use crate::open::{complete, of_context};
 use crate::progress::Progress;
 use crate::records::{Cell, Column, OutputArgs, column};
+use crate::tls::TlsArgs;
 use crate::transfer::Found;
 use crate::transfer::known::Known;
 use crate::transfer::live::{Depth, Live, Selection};
 use crate::transfer::nodes::Nodes;
 use crate::transfer::reply::{bytes, elements, member};
+use crate::transfer::rights::demand;
 use crate::transfer::tally::shown;
 
 /// Keys looked at unless all are to be: some seconds of a busy server's spare time.
@@ -49,7 +52,11 @@ const COLUMNS: &[Column] = &[
 )]
 pub(crate) struct CompatArgs {
     /// The server to look at: redis[s]://[user:password@]host[:port][/db]
-    server: Target,
+    #[arg(value_name = "SERVER", required_unless_present = "context")]
+    url: Option<Target>,
+    /// The server that `rbq context add` gave this name
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    context: Option<String>,
     /// Look at the type of every key, not only of the first hundred thousand
     #[arg(long)]
     all: bool,
@@ -58,6 +65,20 @@ pub(crate) struct CompatArgs {
     /// No progress and no summary on stderr
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
+}
+
+impl CompatArgs {
+    fn server(&self) -> Result<Target> {
+        let mut server = match (&self.url, &self.context) {
+            (_, Some(name)) => of_context(name)?.target,
+            (url, None) => url.clone().unwrap_or_default(),
+        };
+        self.tls.apply(&mut server);
+        complete(&mut server);
+        Ok(server)
+    }
 }
 
 /// How much a finding matters.
@@ -79,7 +100,9 @@ struct Finding {
 }
 
 pub(crate) async fn run(args: CompatArgs) -> Result<Exit> {
-    let mut nodes = Nodes::connect(&args.server, Options::default()).await?;
+    let server = args.server()?;
+    demand(&server, Depth::Names).await?;
+    let mut nodes = Nodes::connect(&server, Options::default()).await?;
     let mut clients = Vec::new();
     for endpoint in nodes.endpoints() {
         clients.push(nodes.at(&endpoint).await?);
@@ -91,7 +114,7 @@ pub(crate) async fn run(args: CompatArgs) -> Result<Exit> {
         settings(client, &mut of_node).await?;
         of_node.into_iter().for_each(|finding| join(finding, &mut findings));
     }
-    let looked = keys(&args, &mut findings).await?;
+    let looked = keys(&args, &server, &mut findings).await?;
     findings.sort_by_key(|finding| finding.level);
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
     let (lacking, warnings) = (count(Level::Lacking), count(Level::Warning));
@@ -101,7 +124,7 @@ pub(crate) async fn run(args: CompatArgs) -> Result<Exit> {
     }
     records.finish()?;
     if !args.quiet {
-        say(&format!("{}: {lacking} lacking, {warnings} warnings; {looked}", args.server));
+        say(&format!("{}: {lacking} lacking, {warnings} warnings; {looked}", server));
     }
     Ok(Exit::Health(match (lacking, warnings) {
         (0, 0) => Health::Ok,
@@ -265,8 +288,8 @@ struct Others {
 }
 
 /// Types of keys that rbq has not; tells how many keys were looked at.
-async fn keys(args: &CompatArgs, findings: &mut Vec<Finding>) -> Result<String> {
-    let mut source = Live::open(&args.server, Selection::default(), Depth::Names).await?;
+async fn keys(args: &CompatArgs, server: &Target, findings: &mut Vec<Finding>) -> Result<String> {
+    let mut source = Live::open(server, Selection::default(), Depth::Names).await?;
     let total = source.total_keys();
     let mut progress = match args.quiet {
         true => Progress::silent(),

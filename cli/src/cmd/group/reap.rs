@@ -33,9 +33,7 @@ use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
 use crate::servers::{Servers, transact};
-
-/// The consumer that has what is nobody's, on servers whose pending entries must have one. It is never reaped.
-const UNOWNED: &str = "rbq-unowned";
+use crate::transfer::abilities::UNOWNED;
 
 /// Entries moved in one step.
 const BATCH: u64 = 100;

@@ -13,10 +13,10 @@
 mod survey;
 mod write;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use rbq_client::Target as Address;
+use rbq_client::{Error, Strangeness, Target as Address};
 use rbq_rdb::Key;
 
 use self::survey::{Survey, survey};
@@ -24,9 +24,10 @@ use crate::consent::{Answer, ConsentArgs, Plan};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
-use crate::open::ServerArgs;
+use crate::open::{ServerArgs, of_context};
 use crate::progress::Progress;
 use crate::records::OutputArgs;
+use crate::tls::FromTlsArgs;
 use crate::transfer::Source;
 use crate::transfer::files::Files;
 use crate::transfer::live::{Depth, Live, Selection};
@@ -36,11 +37,16 @@ use crate::transfer::target::Target;
 /// Bring in strings, lists and streams from Redis: its files, or a server at work
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "What is skipped is listed on stdout, with why. Exit code 3: something of the source is missing in the target."
+    after_help = "What is skipped is listed on stdout, with why. Exit code 3: something of the source is missing in the target.\n\n\
+--from-tls-… and --from-context are about the source; --tls-…, --url and --context about the target."
 )]
 pub(crate) struct ImportArgs {
     /// An RDB file, an append-only file or directory, or redis[s]://[user:password@]host[:port][/db]
-    source: String,
+    #[arg(required_unless_present = "from_context")]
+    source: Option<String>,
+    /// The source is the server that `rbq context add` gave this name
+    #[arg(long, value_name = "NAME", conflicts_with = "source")]
+    from_context: Option<String>,
     /// Overwrite keys that the target has
     #[arg(long, conflicts_with = "skip_existing")]
     replace: bool,
@@ -54,6 +60,8 @@ pub(crate) struct ImportArgs {
     /// No progress and no summary on stderr
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    from_tls: FromTlsArgs,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -74,7 +82,7 @@ enum Origin {
 }
 
 pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
-    let origin = Origin::of(&args.source)?;
+    let origin = Origin::of(&args)?;
     let existing = match (args.replace, args.skip_existing) {
         (true, _) => Existing::Replace,
         (_, true) => Existing::Skip,
@@ -90,7 +98,7 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
         return Err(onto_itself());
     }
     if existing == Existing::Replace {
-        let plan = Plan::new(format!("import `{}`, overwriting keys of the same names", args.source));
+        let plan = Plan::new(format!("import `{}`, overwriting keys of the same names", args.shown()));
         if let Answer::Stop(exit) = args.consent.ask(&plan, &args.server)? {
             return Ok(exit);
         }
@@ -121,6 +129,7 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
     if !args.quiet {
         let how = if written.is_err() || interrupt.was_pressed() { "imported so far" } else { "imported" };
         say(&format!("{how} {}", tally.summary()));
+        tally.say_changed();
     }
     tally.write(args.output)?;
     written?;
@@ -147,6 +156,11 @@ async fn rehearse(args: &ImportArgs, origin: &Origin) -> Result<Exit> {
 }
 
 impl ImportArgs {
+    /// The source in a sentence.
+    fn shown(&self) -> &str {
+        self.source.as_deref().or(self.from_context.as_deref()).unwrap_or_default()
+    }
+
     fn progress(&self, verb: &str, source: &Source) -> Progress {
         let unit = match source {
             Source::Files(_) => "bytes",
@@ -157,17 +171,26 @@ impl ImportArgs {
 }
 
 impl Origin {
-    fn of(text: &str) -> Result<Self> {
-        if text.contains("://") {
-            return Ok(Self::Server(Box::new(text.parse()?)));
-        }
-        Ok(Self::Files(Path::new(text).to_owned()))
+    fn of(args: &ImportArgs) -> Result<Self> {
+        let mut server = match (&args.source, &args.from_context) {
+            (_, Some(name)) => of_context(name)?.target,
+            (Some(url), None) if url.contains("://") => url.parse()?,
+            (Some(_), None) if args.from_tls.is_any() => {
+                return Err(Failure::usage("--from-tls-… is about a server as the source, and the source is a file"));
+            }
+            (path, None) => return Ok(Self::Files(PathBuf::from(path.clone().unwrap_or_default()))),
+        };
+        args.from_tls.clone().apply(&mut server);
+        Ok(Self::Server(Box::new(server)))
     }
 
     async fn open(&self, depth: Depth) -> Result<Source> {
         Ok(match self {
             Self::Files(path) => Source::Files(Files::open(path)?),
-            Self::Server(address) => Source::Live(Box::new(Live::open(address, Selection::default(), depth).await?)),
+            Self::Server(address) => {
+                let live = Live::open(address, Selection::default(), depth).await.map_err(of_source)?;
+                Source::Live(Box::new(live))
+            }
         })
     }
 
@@ -178,6 +201,23 @@ impl Origin {
             source => Ok(source),
         }
     }
+}
+
+/// A hint that names the options of the source, where the usual one names those of the target.
+fn of_source(failure: Failure) -> Failure {
+    let hint = match &failure {
+        Failure::Server(Error::Untrusted { .. }) => {
+            "--from-tls-ca names the authority to trust, --from-tls-server-name the name in the certificate"
+        }
+        Failure::Server(Error::Stranger { strangeness: Strangeness::WantsCertificate, .. }) => {
+            "--from-tls-cert and --from-tls-key show one"
+        }
+        Failure::Server(Error::Auth(_) | Error::Connect { .. }) => {
+            "this is the source: check its URL, or the context that --from-context names"
+        }
+        _ => return failure,
+    };
+    failure.hint(hint)
 }
 
 fn onto_itself() -> Failure {

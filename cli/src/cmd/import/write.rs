@@ -55,6 +55,7 @@ pub(super) async fn write(
                     if let Counts::Key(kind) = &about.counts {
                         kind.set(composer.kind());
                     }
+                    tally.otherwise(composer.otherwise());
                     for request in composer.end() {
                         target.send(request, &about, tally).await?;
                     }
@@ -106,7 +107,7 @@ async fn begin(key: Key, target: &mut Target, plan: &Plan, tally: &mut Tally) ->
     if plan.existing == Existing::Replace {
         target.send(Request::new("UNLINK").arg(&key.name), &about, tally).await?;
     }
-    Ok(Some(Passing { composer: Composer::new(key, target.counters()), about }))
+    Ok(Some(Passing { composer: Composer::new(key, target.abilities()), about }))
 }
 
 fn about_command(known: &Known, db: u32, args: &[Vec<u8>]) -> Subject {

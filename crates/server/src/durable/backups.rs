@@ -7,11 +7,11 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use rbq_broker::{BackupOrder, BackupReport};
 use rbq_journal::{Draft, Metered, OnBytes};
 
@@ -32,7 +32,8 @@ pub(crate) fn back_up(shared: Arc<Shared>, order: BackupOrder) {
 
 fn copy(shared: &Arc<Shared>, order: &BackupOrder) -> Result<BackupReport> {
     let start = Instant::now();
-    let journal = {
+    let path = Path::new(OsStr::from_bytes(&order.directory));
+    let (journal, home) = {
         // All that was run before is in it, the pipeline that asked for it included.
         let mut hub = shared.lock();
         let now = hub.clock.now();
@@ -40,9 +41,12 @@ fn copy(shared: &Arc<Shared>, order: &BackupOrder) -> Result<BackupReport> {
         let journal = hub.journal.clone().context("nothing is kept on disk")?;
         // A snapshot is read again once it is written.
         hub.backup = Some((0, 2 * hub.snapshot_bytes + journal.figures().log_bytes_since_snapshot));
-        journal
+        (journal, shared.home.path(&hub.broker.settings))
     };
-    let path = Path::new(OsStr::from_bytes(&order.directory));
+    if resolved(path).starts_with(resolved(&home)) {
+        let (path, home) = (path.display(), home.display());
+        bail!("`{path}` is in the data directory `{home}`: whatever happens to that would happen to the backup");
+    }
     let (draft, directory) = Draft::begin(path)?;
     let copied = journal.backup(Arc::new(Metered::new(Arc::new(directory), meter(shared, order))))?;
     draft.publish()?;
@@ -54,6 +58,15 @@ fn copy(shared: &Arc<Shared>, order: &BackupOrder) -> Result<BackupReport> {
         "backup made"
     );
     Ok(BackupReport { position: copied.last_lsn, files: copied.files as u64, bytes: copied.bytes })
+}
+
+/// A path without links and `..`, as far as it is there.
+fn resolved(path: &Path) -> PathBuf {
+    let there = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    match there {
+        Some((above, real)) => real.join(path.strip_prefix(above).unwrap_or(Path::new(""))),
+        None => path.to_owned(),
+    }
 }
 
 /// Counts what is done, and ends the work when nobody waits for it any more.

@@ -7,9 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use rbq_broker::Settings;
-use rbq_journal::Storage;
+use rbq_journal::{Draft, Storage};
 
 type Open = dyn Fn(&Path) -> io::Result<Arc<dyn Storage>> + Send + Sync;
 
@@ -38,14 +38,36 @@ impl Home {
         Ok(Self { work, dir: settings.dir.0.clone(), open: Box::new(open) })
     }
 
+    /// Where the data directory is.
+    pub(super) fn path(&self, settings: &Settings) -> PathBuf {
+        self.above(settings).join(&settings.appenddirname.0)
+    }
+
+    fn above(&self, settings: &Settings) -> PathBuf {
+        let dir = &settings.dir.0;
+        if *dir == self.dir { self.work.clone() } else { self.work.join(dir) }
+    }
+
     pub(super) fn open(&self, settings: &Settings) -> Result<Place> {
         let dir = &settings.dir.0;
-        let above = if *dir == self.dir { self.work.clone() } else { self.work.join(dir) };
+        let above = self.above(settings);
         let shown = || format!("cannot make the data directory `{}` in `{dir}`", settings.appenddirname.0);
         // A `dir` that is not there is a mistake, as at the start; only the data directory below is made.
         std::fs::metadata(&above).with_context(shown)?;
-        let path = above.join(&settings.appenddirname.0);
+        let path = self.path(settings);
+        expect_no_restore(&path)?;
         let storage = (self.open)(&path).with_context(shown)?;
         Ok(Place { path, storage })
     }
+}
+
+/// Who restores wants what was kept: whoever began with nothing instead would be taken for it.
+pub(super) fn expect_no_restore(path: &Path) -> Result<()> {
+    let left = Draft::unfinished(path).with_context(|| format!("cannot look at `{}`", path.display()))?;
+    let Some(left) = left else { return Ok(()) };
+    let (left, name) = (left.display(), path.file_name().unwrap_or_default().display());
+    bail!(
+        "`{left}` is there and no `{name}`: a restore is under way, or was not completed\nhint: run `rbq restore` again; or, to start \
+         with nothing, remove `{left}`"
+    )
 }

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use rbq_broker::{Broker, Settings};
 use rbq_journal::{Directory, Journal};
 
+use super::home::expect_no_restore;
 use super::recovery::{self, Recovered};
 use super::snapshots::SECTION;
 
@@ -26,6 +27,7 @@ pub fn open(
     let path = Path::new(&settings.dir.0).join(&settings.appenddirname.0);
     let cannot = || format!("cannot make the data directory `{}`", path.display());
     std::fs::create_dir_all(&settings.dir.0).with_context(cannot)?;
+    expect_no_restore(&path)?;
     let storage = Directory::create(&path).with_context(cannot)?;
     let mut options = recovery::options(settings, move |_| progress());
     options.fatal = Arc::new(|fatal| {

@@ -1,5 +1,6 @@
 //! The start: what was kept comes back before anybody is served.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -117,6 +118,12 @@ pub(crate) fn recover(
 fn with_hint(error: anyhow::Error, path: &Path) -> anyhow::Error {
     let shown = path.display();
     match error.downcast_ref() {
+        Some(OpenError::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied => {
+            anyhow!(
+                "{error}\nhint: the files must belong to the user that the server runs as: `chown -R USER: {shown}`, or run `rbq \
+                 restore` and `rbq journal repair` as that user"
+            )
+        }
         Some(OpenError::InUse { .. }) => anyhow!("{error}\nhint: stop it, or give this server a `--dir` of its own"),
         Some(_) => error,
         None => error.context(format!("cannot read back what is in {shown}")),
