@@ -8,7 +8,7 @@
 //! A server may be a cluster, on either side: [`nodes`] has a connection to each of its masters.
 //!
 //! A source tells keys in pieces, whatever it is; [`compose`] alone knows which commands make a value. So what an import
-//! restores and what an export writes cannot differ.
+//! restores and what an export writes cannot differ. [`parcel`] sees to it that a key is never in the target in part.
 
 pub(crate) mod compose;
 mod compose_stream;
@@ -18,11 +18,13 @@ pub(crate) mod files;
 pub(crate) mod known;
 pub(crate) mod live;
 pub(crate) mod nodes;
+pub(crate) mod parcel;
 mod read_plain;
 mod read_stream;
 pub(crate) mod reply;
 pub(crate) mod tally;
 pub(crate) mod target;
+pub(crate) mod temporary;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
