@@ -83,6 +83,16 @@ impl Failure {
         }
     }
 
+    /// The same, where nothing better is known already.
+    pub(crate) fn or_hint(self, text: impl Into<String>) -> Self {
+        let told = match self {
+            Self::Told(told) => told,
+            Self::Server(error) => told(&error),
+            Self::ClosedPipe => return Self::ClosedPipe,
+        };
+        Self::Told(if told.hint.is_none() { told.hint(text) } else { told })
+    }
+
     /// The sentence alone.
     pub(crate) fn message(&self) -> String {
         match self {

@@ -21,11 +21,11 @@ use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
 use crate::output::{BUFFER_BYTES, Output};
 use crate::progress::Progress;
-use crate::transfer::Found;
 use crate::transfer::abilities::{Abilities, Idempotence, Unowned};
 use crate::transfer::compose::Composer;
 use crate::transfer::live::{Depth, Live, Selection};
 use crate::transfer::tally::{Tally, Why};
+use crate::transfer::{Found, temporary};
 
 /// Write strings, lists and streams as commands that `redis-cli --pipe` reads
 #[derive(Debug, Clone, Args)]
@@ -108,6 +108,9 @@ async fn pour(
         progress.add(source.done_keys() - done);
         done = source.done_keys();
         match found {
+            Found::Event(Event::Key(key)) if temporary::run_of(&key.name).is_some() => {
+                tally.skip("key", Some(key.db), Why::Unfinished, &key.name);
+            }
             Found::Event(Event::Key(key)) => {
                 if key.db != db {
                     db = key.db;

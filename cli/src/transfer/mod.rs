@@ -8,7 +8,7 @@
 //! A server may be a cluster, on either side: [`nodes`] has a connection to each of its masters.
 //!
 //! A source tells keys in pieces, whatever it is; [`compose`] alone knows which commands make a value. So what an import
-//! restores and what an export writes cannot differ.
+//! restores and what an export writes cannot differ. [`parcel`] sees to it that a key is never in the target in part.
 
 pub(crate) mod abilities;
 pub(crate) mod compose;
@@ -19,12 +19,14 @@ pub(crate) mod files;
 pub(crate) mod known;
 pub(crate) mod live;
 pub(crate) mod nodes;
+pub(crate) mod parcel;
 mod read_plain;
 mod read_stream;
 pub(crate) mod reply;
 pub(crate) mod rights;
 pub(crate) mod tally;
 pub(crate) mod target;
+pub(crate) mod temporary;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -92,15 +92,20 @@ impl Nodes {
         Ok(())
     }
 
-    /// Asks again wherever `reply`, which came from `at`, sends us, until it sends us no further.
-    pub(crate) async fn follow(&mut self, request: &Request, mut at: Endpoint, mut reply: Value) -> Result<Value> {
+    /// Asks again wherever the answers to a step, which came from `at`, send us, until they send us no further.
+    pub(crate) async fn follow(
+        &mut self,
+        step: &[Request],
+        mut at: Endpoint,
+        mut replies: Vec<Value>,
+    ) -> Result<Vec<Value>> {
         for _ in 0..REDIRECTS_MAX {
-            let Some(redirect) = redirect(&reply) else { return Ok(reply) };
+            let Some(redirect) = redirect(&replies) else { return Ok(replies) };
             at = redirect.endpoint(&at);
             let client = self.at(&at).await?;
-            let mut requests = vec![request.clone()];
+            let mut requests = step.to_vec();
             match redirect.kind {
-                // It holds for the very next request of the connection.
+                // It holds for the very next request of the connection, or for the transaction that begins there.
                 RedirectKind::Ask => requests.insert(0, Request::new("ASKING")),
                 // First in line, so that it is found before the range that was right until now.
                 RedirectKind::Moved => {
@@ -109,7 +114,8 @@ impl Nodes {
                     self.ranges.insert(0, moved);
                 }
             }
-            reply = client.pipeline(requests).await?.pop().expect("the reply to the request");
+            replies = client.pipeline(requests).await?;
+            replies.drain(..replies.len() - step.len());
         }
         Err(Error::TooManyRedirects(REDIRECTS_MAX).into())
     }
@@ -138,12 +144,12 @@ impl Nodes {
     }
 }
 
-/// Where an error reply sends us, if it is a redirect.
-pub(crate) fn redirect(reply: &Value) -> Option<Redirect> {
-    match reply {
+/// Where the answers to a step send us, if one is a redirect.
+pub(crate) fn redirect(replies: &[Value]) -> Option<Redirect> {
+    replies.iter().find_map(|reply| match reply {
         Value::Error(text) => Redirect::parse(text.as_bytes()),
         _ => None,
-    }
+    })
 }
 
 /// The slots of the node that tells: `0-5460 [93-<-id]`.

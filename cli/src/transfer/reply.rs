@@ -19,17 +19,26 @@ pub(crate) async fn transact(client: &Client, requests: Vec<Request>) -> Result<
     let mut all = vec![Request::new("MULTI")];
     all.extend(requests);
     all.push(Request::new("EXEC"));
-    let mut replies = client.pipeline(all).await?;
-    let last = replies.pop();
-    let refused = replies.into_iter().find_map(|reply| match reply {
-        Value::Error(text) => Some(text),
-        _ => None,
-    });
-    match (last, refused) {
-        (Some(Value::Array(replies)), _) => Ok(Ran::Replies(replies)),
-        (_, Some(text)) => Ok(Ran::Refused(text)),
-        (Some(Value::Error(text)), None) => Err(Error::from_error_reply(text).into()),
-        (other, None) => Err(unexpected("EXEC", other.as_ref())),
+    Ok(ran(client.pipeline(all).await?))
+}
+
+/// What an answer to a transaction refused begins with, where EXEC itself is what was refused.
+const ABORTED: &str = "EXECABORT Transaction discarded because of: ";
+
+/// What a step came to, from its answers: one, or those to MULTI, to what follows it, and to EXEC.
+pub(crate) fn ran(mut replies: Vec<Value>) -> Ran {
+    let is_transaction = replies.len() > 1;
+    match replies.pop() {
+        Some(Value::Array(replies)) if is_transaction => Ran::Replies(replies),
+        Some(Value::Error(last)) => {
+            let refused = replies.into_iter().find_map(|reply| match reply {
+                Value::Error(text) => Some(text),
+                _ => None,
+            });
+            let text = refused.unwrap_or(last);
+            Ran::Refused(text.strip_prefix(ABORTED).map(str::to_owned).unwrap_or(text))
+        }
+        last => Ran::Replies(last.into_iter().collect()),
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) enum Why {
     Expired,
     /// The target has a key of this name, and that was to be kept.
     Present,
+    /// It is a part of a key: an import made it, and was ended.
+    Unfinished,
     /// No command says it, or none restores it.
     NoWay(&'static str),
     /// The target answered with an error, beginning with this.
@@ -45,6 +47,7 @@ impl Why {
             Self::NoSuchCommand => "rbq has no such command".into(),
             Self::Expired => "expired by now".into(),
             Self::Present => "the target has the key".into(),
+            Self::Unfinished => "left by an import that did not finish".into(),
             Self::NoWay(why) => (*why).into(),
             Self::Refused(text) => format!("refused: {text}"),
         }
@@ -52,7 +55,7 @@ impl Why {
 
     /// Whether the source has more than the target will have.
     fn is_loss(&self) -> bool {
-        !matches!(self, Self::Expired | Self::Present)
+        !matches!(self, Self::Expired | Self::Present | Self::Unfinished)
     }
 }
 

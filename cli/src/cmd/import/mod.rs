@@ -74,6 +74,17 @@ enum Existing {
     Skip,
 }
 
+impl Existing {
+    /// How to go on after a failure.
+    fn next(self, has_commands: bool) -> &'static str {
+        match self {
+            _ if has_commands => "a log begins at its beginning: empty the target and import it again",
+            Self::Replace => "every key in the target is whole; run it again once the reason is gone",
+            Self::Refuse | Self::Skip => "every key in the target is whole; `--skip-existing` brings the rest",
+        }
+    }
+}
+
 /// Where keys come from, before it is opened.
 #[derive(Debug, Clone)]
 enum Origin {
@@ -123,6 +134,7 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
     found.allows(existing, is_fresh, &target)?;
     let mut source = origin.open_beside(&target, Depth::Values).await?;
     let mut tally = Tally::default();
+    let next = existing.next(found.has_commands);
     let plan = write::Plan { existing, present: found.present, interrupt: interrupt.clone() };
     let progress = args.progress("imported", &source);
     let written = write::write(&mut source, &mut target, &plan, &mut tally, progress).await;
@@ -132,7 +144,7 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
         tally.say_changed();
     }
     tally.write(args.output)?;
-    written?;
+    written.map_err(|failure| failure.or_hint(next))?;
     Ok(match interrupt.exit() {
         Exit::Done if tally.has_losses() => Exit::Partly,
         exit => exit,

@@ -13,7 +13,7 @@ use crate::transfer::compose::kind_of;
 use crate::transfer::known::Known;
 use crate::transfer::tally::{Tally, Why};
 use crate::transfer::target::Target;
-use crate::transfer::{Found, Source, fingerprint, now_ms};
+use crate::transfer::{Found, Source, fingerprint, now_ms, temporary};
 
 /// Keys asked for at once; the connection allows 1024 requests ahead.
 const KEYS_AT_ONCE: usize = 512;
@@ -52,9 +52,13 @@ pub(super) async fn survey(
         done = source.done();
         match piece {
             Found::Event(Event::Key(key)) => {
-                is_counted = is_expired(&key, now_ms);
-                if is_counted {
-                    found.tally.skip("key", Some(key.db), Why::Expired, &key.name);
+                let left_out = match temporary::run_of(&key.name) {
+                    Some(_) => Some(Why::Unfinished),
+                    None => is_expired(&key, now_ms).then_some(Why::Expired),
+                };
+                is_counted = left_out.is_some();
+                if let Some(why) = left_out {
+                    found.tally.skip("key", Some(key.db), why, &key.name);
                 } else if let Some(target) = &mut target {
                     if key.db != db || names.len() >= KEYS_AT_ONCE {
                         found.look(target, db, &mut names).await?;

@@ -13,9 +13,10 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::transfer::compose::Composer;
 use crate::transfer::known::Known;
+use crate::transfer::parcel::{OnArrival, Parcel};
 use crate::transfer::tally::{Tally, Why};
 use crate::transfer::target::{Counts, Subject, Target};
-use crate::transfer::{Found, Source, fingerprint, now_ms};
+use crate::transfer::{Found, Source, fingerprint, now_ms, temporary};
 
 /// How to write.
 #[derive(Debug)]
@@ -30,11 +31,26 @@ pub(super) struct Plan {
 #[derive(Debug)]
 struct Passing {
     composer: Composer,
+    parcel: Parcel,
     about: Rc<Subject>,
 }
 
-/// Sends what the source tells. Ctrl-C is obeyed between two keys.
+/// Sends what the source tells. Ctrl-C is obeyed between two keys; whatever else ends it, no key is left in part.
 pub(super) async fn write(
+    source: &mut Source,
+    target: &mut Target,
+    plan: &Plan,
+    tally: &mut Tally,
+    progress: Progress,
+) -> Result<()> {
+    let poured = pour(source, target, plan, tally, progress).await;
+    if poured.is_err() {
+        target.give_up(tally).await;
+    }
+    poured
+}
+
+async fn pour(
     source: &mut Source,
     target: &mut Target,
     plan: &Plan,
@@ -49,29 +65,22 @@ pub(super) async fn write(
         progress.add(source.done() - done);
         done = source.done();
         match found {
-            Found::Event(Event::Key(key)) => passing = begin(key, target, plan, tally).await?,
+            Found::Event(Event::Key(key)) => passing = begin(key, target, plan, tally),
             Found::Event(Event::KeyEnd) => {
-                if let Some(Passing { composer, about }) = passing.take() {
-                    if let Counts::Key(kind) = &about.counts {
-                        kind.set(composer.kind());
-                    }
-                    tally.otherwise(composer.otherwise());
-                    for request in composer.end() {
-                        target.send(request, &about, tally).await?;
-                    }
-                    target.whole(about);
+                if let Some(key) = passing.take() {
+                    key.end(target, tally).await?;
                 }
             }
             Found::Command { db, args } if known.has(&args) => {
                 let about = Rc::new(about_command(&known, db, &args));
-                target.send(Request::from(args), &about, tally).await?;
+                target.send(vec![Request::from(args)], &about, tally).await?;
                 target.whole(about);
             }
             Found::Event(event) if passing.is_some() => {
                 let Some(key) = &mut passing else { continue };
                 key.composer.add(event, &mut requests);
                 for request in requests.drain(..) {
-                    target.send(request, &key.about, tally).await?;
+                    key.send(request, target, tally).await?;
                 }
             }
             // The survey told it.
@@ -87,15 +96,46 @@ pub(super) async fn write(
     Ok(())
 }
 
+impl Passing {
+    async fn send(&mut self, request: Request, target: &mut Target, tally: &mut Tally) -> Result<()> {
+        let mut ready = Vec::new();
+        self.parcel.add(request, &mut ready);
+        for request in ready {
+            target.send_apart(request, &self.parcel, &self.about, tally).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(self, target: &mut Target, tally: &mut Tally) -> Result<()> {
+        let Self { composer, mut parcel, about } = self;
+        if let Counts::Key(kind) = &about.counts {
+            kind.set(composer.kind());
+        }
+        tally.otherwise(composer.otherwise());
+        let mut ready = Vec::new();
+        for request in composer.end() {
+            parcel.add(request, &mut ready);
+            for request in ready.drain(..) {
+                target.send_apart(request, &parcel, &about, tally).await?;
+            }
+        }
+        target.deliver(parcel, about, tally).await
+    }
+}
+
 /// Decides whether a key is written.
-async fn begin(key: Key, target: &mut Target, plan: &Plan, tally: &mut Tally) -> Result<Option<Passing>> {
+fn begin(key: Key, target: &Target, plan: &Plan, tally: &mut Tally) -> Option<Passing> {
     if is_expired(&key, now_ms()) {
         tally.skip("key", Some(key.db), Why::Expired, &key.name);
-        return Ok(None);
+        return None;
+    }
+    if temporary::run_of(&key.name).is_some() {
+        tally.skip("key", Some(key.db), Why::Unfinished, &key.name);
+        return None;
     }
     if plan.existing == Existing::Skip && plan.present.contains(&fingerprint(key.db, &key.name)) {
         tally.skip("key", Some(key.db), Why::Present, &key.name);
-        return Ok(None);
+        return None;
     }
     let about = Rc::new(Subject {
         what: "command".into(),
@@ -104,10 +144,9 @@ async fn begin(key: Key, target: &mut Target, plan: &Plan, tally: &mut Tally) ->
         counts: Counts::Key(Cell::new(None)),
         refused: Cell::new(false),
     });
-    if plan.existing == Existing::Replace {
-        target.send(Request::new("UNLINK").arg(&key.name), &about, tally).await?;
-    }
-    Ok(Some(Passing { composer: Composer::new(key, target.abilities()), about }))
+    let on_arrival = if plan.existing == Existing::Replace { OnArrival::Replace } else { OnArrival::Keep };
+    let parcel = Parcel::new(key.name.clone(), target.run().name(&key.name), on_arrival);
+    Some(Passing { composer: Composer::new(key, target.abilities()), parcel, about })
 }
 
 fn about_command(known: &Known, db: u32, args: &[Vec<u8>]) -> Subject {

@@ -30,7 +30,7 @@ pub(crate) struct FindArgs {
     /// Show no more than this many
     #[arg(short, long, value_name = "KEYS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
-    /// Show rbq's own keys too (NAME:processing:CONSUMER, NAME:redriven), and dead-letter streams that are empty
+    /// Show rbq's own keys too (NAME:processing:CONSUMER, NAME:redriven, NAME:rbq:import:RUN), and dead-letter streams that are empty
     #[arg(long)]
     all: bool,
 }

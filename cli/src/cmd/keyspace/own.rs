@@ -3,6 +3,7 @@
 //! ```text
 //!   NAME:processing:CONSUMER   a list    what a consumer of the queue NAME has in hand
 //!   NAME:redriven              a stream  what was sent back of the dead letters NAME
+//!   NAME:rbq:import:RUN        either    a part of NAME, which an import is making or did not finish
 //! ```
 //!
 //! On a cluster NAME stands in braces where it has no hash tag of its own, so that the key is in its slot. Names are all there is to
@@ -10,12 +11,16 @@
 
 use super::kind::Kind;
 use crate::cmd::dlq::LEDGER;
+use crate::transfer::temporary::run_of;
 
 /// Behind the name of a queue, and before that of a consumer.
 const PROCESSING: &[u8] = b":processing:";
 
 /// Whether a key of this kind is one of ours, as names go.
 pub(crate) fn is_own(kind: Kind, key: &[u8]) -> bool {
+    if run_of(key).is_some() {
+        return true;
+    }
     match kind {
         Kind::Queue => queue_of(key).is_some(),
         Kind::Stream => key.len() > LEDGER.len() && key.ends_with(LEDGER.as_bytes()),
@@ -58,6 +63,8 @@ mod tests {
             assert_eq!(queue_of(key.as_bytes()), queue.map(str::as_bytes), "{key}");
         }
         assert!(is_own(Kind::Stream, b"{orders.dlq}:redriven") && is_own(Kind::Stream, b"graveyard:redriven"));
+        let unfinished = b"{orders}:rbq:import:0123456789abcdef";
+        assert!(is_own(Kind::Stream, unfinished) && is_own(Kind::Queue, unfinished));
         assert!(!is_own(Kind::Stream, b"orders.dlq") && !is_own(Kind::Stream, b":redriven"));
     }
 
