@@ -11,7 +11,8 @@ use support::keys::{ask, client_of, directory, everything, import, same};
 use support::own::Server;
 use support::{Oracle, client, cluster, rbq, run, start, text, until};
 
-const ENTRIES: usize = 20_000;
+/// More than a server takes in before it looks how much memory it has.
+const ENTRIES: usize = 100_000;
 
 /// A list and a stream with a group, each of many commands, and a few keys of one.
 async fn source() -> Option<(Oracle, Client, PathBuf)> {
