@@ -7,7 +7,7 @@ use std::process::Command;
 
 use insta::assert_snapshot;
 use rbq_client::Value;
-use support::keys::{ask, directory, fill, import, log_of};
+use support::keys::{ask, client_of, directory, fill, import, log_of};
 use support::own::Server;
 use support::{Oracle, client, oracle, rbq, run, start, text};
 
@@ -315,4 +315,98 @@ async fn a_torn_log_counts_up_to_where_it_is_torn() {
     err| error: the source is a log of commands, and the target is not empty
     err| hint: import it into an empty server; an RDB file can be imported beside other keys
     ");
+}
+
+#[tokio::test]
+async fn a_file_without_anything_in_it_is_no_success() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let server = Server::start();
+    std::fs::write(path("dump.rdb"), "").unwrap();
+    assert_snapshot!(import(&server, &[&path("dump.rdb")]), @r"
+    exit 1
+    err| error: `SOURCE` is empty
+    err| hint: copy it again, or have it written again
+    ");
+    for manifest in ["", "file a.1.incr.aof seq 1 type i\n"] {
+        std::fs::write(path("a.manifest"), manifest).unwrap();
+        let said = import(&server, &[dir.path().to_str().unwrap()]);
+        assert!(said.starts_with("exit 1\nerr| error: `SOURCE/a.manifest` names no base file"), "{said}");
+    }
+    std::fs::write(path("a.manifest"), "file a.1.base.rdb seq 1 type b\nfile a.1.incr.aof seq 1 type i\n").unwrap();
+    std::fs::write(path("a.1.base.rdb"), "").unwrap();
+    std::fs::write(path("a.1.incr.aof"), "").unwrap();
+    let said = import(&server, &[dir.path().to_str().unwrap(), "--dry-run"]);
+    assert!(said.starts_with("exit 1\nerr| error: `SOURCE/a.1.base.rdb` is empty\n"), "{said}");
+}
+
+#[tokio::test]
+async fn a_file_that_nothing_vouches_for_is_told() {
+    let Some(oracle) = Oracle::start(&["--rdbchecksum", "no"]) else { return };
+    let redis = client(&oracle).await;
+    ask(&redis, &["set", "a", "1"]).await;
+    ask(&redis, &["save"]).await;
+    let file = directory(&redis).await.join("dump.rdb");
+    assert_snapshot!(import(&Server::start(), &[file.to_str().unwrap()]), @r"
+    exit 0
+    err| warning: `SOURCE` has no checksum (`rdbchecksum no`): a damaged byte in it would not be noticed
+    err| imported 1 key (1 string)
+    ");
+}
+
+#[tokio::test]
+async fn a_database_that_the_target_has_not_is_found_before_anything_is_written() {
+    let Some(oracle) = Oracle::start(&["--databases", "32"]) else { return };
+    let redis = client(&oracle).await;
+    for db in ["3", "30"] {
+        ask(&redis, &["select", db]).await;
+        ask(&redis, &["set", "a", "1"]).await;
+    }
+    ask(&redis, &["save"]).await;
+    let file = directory(&redis).await.join("dump.rdb");
+    let server = Server::start();
+    for source in [file.to_str().unwrap(), &oracle.url()] {
+        assert_eq!(
+            import(&server, &[source]),
+            "exit 1\nerr| error: the target has no database 30: ERR DB index is out of range\n\
+             err| hint: `databases` in the target's configuration says how many it has\n"
+        );
+    }
+    let look = client_of(&server).await;
+    ask(&look, &["select", "3"]).await;
+    assert_eq!(ask(&look, &["dbsize"]).await, Value::Integer(0));
+    // One with nothing in it that would be brought is in nobody's way.
+    ask(&redis, &["del", "a"]).await;
+    ask(&redis, &["sadd", "words", "one"]).await;
+    let said = import(&server, &[&oracle.url()]);
+    assert!(said.ends_with("err| imported 1 key (1 string); 1 skipped\n"), "{said}");
+}
+
+#[tokio::test]
+async fn a_log_with_what_no_server_logs_is_refused_before_anything_is_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("appendonly.aof");
+    std::fs::write(&file, "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n*1\r\n$8\r\nSHUTDOWN\r\n").unwrap();
+    let server = Server::start();
+    assert_snapshot!(import(&server, &[file.to_str().unwrap()]), @r"
+    exit 1
+    err| error: the log holds `SHUTDOWN`, and no server writes that into its log
+    err| hint: nothing of it was sent; is it the file that Redis wrote?
+    ");
+    assert_eq!(server.play(&["cli", "dbsize"], ""), "exit 0\nout| 0\n");
+}
+
+#[tokio::test]
+async fn a_target_that_throws_keys_away_is_told_and_so_are_the_keys() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let redis = client(&oracle).await;
+    let value = "x".repeat(100_000);
+    for number in 0..100 {
+        ask(&redis, &["set", &format!("key-{number}"), &value]).await;
+    }
+    let cache = Oracle::start(&["--maxmemory", "5mb", "--maxmemory-policy", "allkeys-lru"]).unwrap();
+    let said = text(&run(rbq(&["import", &oracle.url()]).env("RBQ_URL", cache.url()), b""));
+    let warned = "exit 3\nerr| warning: the target evicts keys when it is full (maxmemory-policy allkeys-lru): not all may stay\n";
+    assert!(said.starts_with(warned), "{said}");
+    assert!(said.contains("warning: the target evicted keys meanwhile, "), "{said}");
 }

@@ -144,7 +144,7 @@ async fn pour(
                     sink.put(&request)?;
                 }
             }
-            Found::Command { .. } | Found::Torn(_) => {}
+            Found::Command { .. } | Found::Torn(_) | Found::Unverified(_) => {}
         }
         if composer.is_none() && interrupt.was_pressed() {
             break;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rbq_client::reason;
 use rbq_rdb::RdbFile;
-use rbq_rdb::aof::{CommandLog, Logged, Manifest};
+use rbq_rdb::aof::{CommandLog, Logged, Manifest, Role};
 
 use super::Found;
 use crate::failure::{Failure, Result};
@@ -54,7 +54,13 @@ impl Files {
         if path.as_os_str() == STDIN {
             return Err(no_file(path));
         }
-        let paths = if path.is_dir() { of_directory(path)? } else { vec![path.to_owned()] };
+        let paths = match path.is_dir() {
+            true => of_directory(path)?,
+            false => {
+                refuse_empty(path)?;
+                vec![path.to_owned()]
+            }
+        };
         let mut total_bytes = 0;
         for path in &paths {
             let metadata = fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
@@ -91,7 +97,13 @@ impl Files {
             match &mut open.content {
                 Content::Keys(file) => match file.read().map_err(wrong)? {
                     Some(event) => return Ok(Some(Found::Event(event))),
-                    None => self.after_keys()?,
+                    None => {
+                        let unverified = (!file.is_verified()).then(|| open.path.display().to_string());
+                        self.after_keys()?;
+                        if let Some(path) = unverified {
+                            return Ok(Some(Found::Unverified(path)));
+                        }
+                    }
                 },
                 Content::Commands(log) => match log.read().map_err(wrong)? {
                     Some(Logged::Command(args)) => match selected(&args) {
@@ -174,7 +186,29 @@ fn of_directory(path: &Path) -> Result<Vec<PathBuf>> {
     };
     let text = fs::read(manifest).map_err(|error| cannot_read(manifest, &error))?;
     let parsed = Manifest::parse(&text).map_err(|error| Failure::new(format!("`{}`: {error}", manifest.display())))?;
+    let Some(base) = parsed.files.iter().find(|file| file.role == Role::Base) else {
+        return Err(Failure::new(format!(
+            "`{}` names no base file: only a part of the keys is there",
+            manifest.display()
+        ))
+        .hint("Redis writes one with each directory: copy the directory again"));
+    };
+    // A base of commands is empty where there was no key; one of keys never is.
+    if base.name.ends_with(".rdb") {
+        refuse_empty(&path.join(&base.name))?;
+    }
     Ok(parsed.files.into_iter().map(|file| path.join(file.name)).collect())
+}
+
+/// What a copy to a full disk leaves, and no Redis writes.
+fn refuse_empty(path: &Path) -> Result<()> {
+    let about = fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
+    if about.is_file() && about.len() == 0 {
+        return Err(
+            Failure::new(format!("`{}` is empty", path.display())).hint("copy it again, or have it written again")
+        );
+    }
+    Ok(())
 }
 
 /// The database, if this is a SELECT.

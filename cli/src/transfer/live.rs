@@ -14,7 +14,7 @@
 //!
 //! At most [`DUMPS_MAX`] payloads are on their way at once.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use rbq_client::{Client, Endpoint, Error, Options, Pending, Request, ScanLimits, Target, Value};
 use rbq_rdb::{Event, Key, Payload, Problem, StreamHead};
@@ -73,6 +73,8 @@ pub(crate) struct Live {
     has_dump: bool,
     counters: Counters,
     expiry: Expiry,
+    /// The databases that had keys at the start.
+    in_use: BTreeSet<u32>,
     dbs: VecDeque<u32>,
     db: u32,
     /// Where SCAN goes on; none when the database is done.
@@ -122,8 +124,11 @@ impl Live {
         let layout = nodes.layout().await?;
         let left: VecDeque<Endpoint> = nodes.endpoints().into();
         let mut total = 0;
+        let mut in_use = BTreeSet::new();
         for endpoint in &left {
-            total += databases(&nodes.at(endpoint).await?, db).await?.1;
+            let (dbs, keys) = databases(&nodes.at(endpoint).await?, db).await?;
+            in_use.extend(dbs);
+            total += keys;
         }
         let counters = Counters::of(nodes.seed()).await?;
         let libraries = match (&selection.pattern, db) {
@@ -142,6 +147,7 @@ impl Live {
             has_dump: false,
             counters,
             expiry: Expiry::In,
+            in_use,
             dbs: VecDeque::new(),
             db: 0,
             cursor: None,
@@ -157,6 +163,10 @@ impl Live {
 
     pub(crate) fn nodes(&self) -> &Nodes {
         &self.nodes
+    }
+
+    pub(crate) fn databases(&self) -> &BTreeSet<u32> {
+        &self.in_use
     }
 
     /// What it counts of a stream.

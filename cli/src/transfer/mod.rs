@@ -14,6 +14,7 @@ pub(crate) mod abilities;
 pub(crate) mod compose;
 mod compose_stream;
 pub(crate) mod counters;
+pub(crate) mod eviction;
 mod expiry;
 pub(crate) mod files;
 pub(crate) mod known;
@@ -48,6 +49,8 @@ pub(crate) enum Found {
     },
     /// The last file ends in the middle of something.
     Torn(String),
+    /// A file whose bytes nothing vouches for.
+    Unverified(String),
     /// Something of a key that there is no command for.
     Lost {
         /// The database.

@@ -10,12 +10,13 @@
 //! their order.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use rbq_client::{Endpoint, Error, Options, Pending, Request, Target as Address, Value};
 
 use super::abilities::Abilities;
+use super::eviction::Eviction;
 use super::nodes::{Nodes, databases, redirect};
 use super::parcel::{Last, Parcel, is_optional};
 use super::reply::{Ran, ran, unexpected};
@@ -144,6 +145,11 @@ impl Target {
         &self.nodes
     }
 
+    /// How it makes room when it is full.
+    pub(crate) async fn eviction(&mut self) -> Result<Eviction> {
+        Eviction::of(&mut self.nodes).await
+    }
+
     /// Whether it has no key at all, on any node.
     pub(crate) async fn is_empty(&mut self) -> Result<bool> {
         for endpoint in self.nodes.endpoints() {
@@ -229,6 +235,17 @@ impl Target {
         self.answer(sent).await.map(drop)
     }
 
+    /// Makes sure that it has all of these databases.
+    ///
+    /// # Errors
+    /// It has not.
+    pub(crate) async fn check_databases(&mut self, dbs: &BTreeSet<u32>) -> Result<()> {
+        for db in dbs {
+            self.select(*db).await?;
+        }
+        Ok(())
+    }
+
     async fn select(&mut self, db: u32) -> Result<()> {
         if self.db == Some(db) {
             return Ok(());
@@ -236,7 +253,10 @@ impl Target {
         self.nodes.select(db).await.map_err(|error| match error {
             Error::Reply(reply) => {
                 let failure = Failure::new(format!("the target has no database {db}: {reply}"));
-                if self.nodes.is_cluster() { failure.hint("a cluster has only database 0") } else { failure }
+                match self.nodes.is_cluster() {
+                    true => failure.hint("a cluster has only database 0"),
+                    false => failure.hint("`databases` in the target's configuration says how many it has"),
+                }
             }
             other => other.into(),
         })?;

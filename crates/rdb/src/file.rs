@@ -52,6 +52,7 @@ pub struct RdbFile<R> {
     writer: Writer,
     db: u32,
     state: State,
+    is_verified: bool,
 }
 
 #[derive(Debug)]
@@ -77,7 +78,7 @@ impl<R: Read + Seek> RdbFile<R> {
         let version = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
         let version = version.ok_or_else(|| Problem::Magic.at(0))?;
         let writer = if version >= VALKEY_VERSION_MIN { Writer::Valkey } else { writer };
-        Ok(Self { input, version, writer, db: 0, state: State::BetweenKeys })
+        Ok(Self { input, version, writer, db: 0, state: State::BetweenKeys, is_verified: false })
     }
 
     /// Whether these bytes begin an RDB file.
@@ -96,6 +97,12 @@ impl<R: Read + Seek> RdbFile<R> {
     #[must_use]
     pub fn read_bytes(&self) -> u64 {
         self.input.offset()
+    }
+
+    /// Whether a checksum has shown that every byte is what was written; known once [`read`](Self::read) has told the end.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.is_verified
     }
 
     /// The reader, standing behind the file's last byte once [`read`](Self::read) has told the end.
@@ -218,7 +225,10 @@ impl<R: Read + Seek> RdbFile<R> {
         let computed = self.input.checksum();
         match self.input.u64_le()? {
             0 => Ok(()),
-            written if written == computed => Ok(()),
+            written if written == computed => {
+                self.is_verified = true;
+                Ok(())
+            }
             _ => Err(self.input.error(Problem::Checksum)),
         }
     }

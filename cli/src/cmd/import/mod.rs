@@ -117,21 +117,17 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
     let interrupt = Interrupt::listen()?;
     let mut target = Target::open(&address).await?;
     let is_fresh = target.is_empty().await?;
-    let found = match (&origin, is_fresh || existing == Existing::Replace) {
-        // Nothing to look for, and nothing to check.
-        (Origin::Server(_), true) => Survey::default(),
-        (_, nothing_to_find) => {
-            let mut source = origin.open_beside(&target, Depth::Names).await?;
-            let look = (!nothing_to_find).then_some(&mut target);
-            let progress = args.progress("checked", &source);
-            survey(&mut source, look, progress, &interrupt).await?
-        }
-    };
+    let before = target.eviction().await?;
+    if let Some(policy) = &before.policy {
+        say(&format!("warning: the target evicts keys when it is full (maxmemory-policy {policy}): not all may stay"));
+    }
+    let found = args.look(&origin, &mut target, is_fresh || existing == Existing::Replace, &interrupt).await?;
     if interrupt.was_pressed() {
         say("nothing was imported");
         return Ok(interrupt.exit());
     }
     found.allows(existing, is_fresh, &target)?;
+    target.check_databases(&found.databases).await?;
     let mut source = origin.open_beside(&target, Depth::Values).await?;
     let mut tally = Tally::default();
     let next = existing.next(found.has_commands);
@@ -145,8 +141,14 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
     }
     tally.write(args.output)?;
     written.map_err(|failure| failure.or_hint(next))?;
+    let evicted = target.eviction().await?.evicted.saturating_sub(before.evicted);
+    if evicted > 0 {
+        say(&format!(
+            "warning: the target evicted keys meanwhile, {evicted} of them: some that were imported may be gone"
+        ));
+    }
     Ok(match interrupt.exit() {
-        Exit::Done if tally.has_losses() => Exit::Partly,
+        Exit::Done if tally.has_losses() || evicted > 0 => Exit::Partly,
         exit => exit,
     })
 }
@@ -171,6 +173,26 @@ impl ImportArgs {
     /// The source in a sentence.
     fn shown(&self) -> &str {
         self.source.as_deref().or(self.from_context.as_deref()).unwrap_or_default()
+    }
+
+    /// Reads the source once, before anything is written. Of a server at work that is not needed where nothing is in the way: the
+    /// target has no keys to be kept, and all the databases.
+    async fn look(
+        &self,
+        origin: &Origin,
+        target: &mut Target,
+        nothing_to_find: bool,
+        interrupt: &Interrupt,
+    ) -> Result<Survey> {
+        let mut source = origin.open_beside(target, Depth::Names).await?;
+        if let Source::Live(live) = &source
+            && nothing_to_find
+            && target.check_databases(live.databases()).await.is_ok()
+        {
+            return Ok(Survey::default());
+        }
+        let progress = self.progress("checked", &source);
+        survey(&mut source, (!nothing_to_find).then_some(target), progress, interrupt).await
     }
 
     fn progress(&self, verb: &str, source: &Source) -> Progress {

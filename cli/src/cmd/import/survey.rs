@@ -1,12 +1,12 @@
 //! Everything once, without a change anywhere: what there is, and which keys the target has.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rbq_rdb::Event;
 
 use super::is_expired;
 use super::write::note;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::transfer::compose::kind_of;
@@ -30,6 +30,8 @@ pub(super) struct Survey {
     /// Some of their names.
     pub(super) examples: Vec<Vec<u8>>,
     pub(super) has_commands: bool,
+    /// Those that something goes to.
+    pub(super) databases: BTreeSet<u32>,
 }
 
 /// Reads all of the source; asks the target for keys if it is given.
@@ -59,7 +61,10 @@ pub(super) async fn survey(
                 is_counted = left_out.is_some();
                 if let Some(why) = left_out {
                     found.tally.skip("key", Some(key.db), why, &key.name);
-                } else if let Some(target) = &mut target {
+                    continue;
+                }
+                found.databases.insert(key.db);
+                if let Some(target) = &mut target {
                     if key.db != db || names.len() >= KEYS_AT_ONCE {
                         found.look(target, db, &mut names).await?;
                         db = key.db;
@@ -75,6 +80,14 @@ pub(super) async fn survey(
             }
             Found::Command { db, args } => {
                 found.has_commands = true;
+                if known.is_foreign(&args) {
+                    let (title, _) = known.title(&args);
+                    return Err(Failure::new(format!(
+                        "the log holds `{title}`, and no server writes that into its log"
+                    ))
+                    .hint("nothing of it was sent; is it the file that Redis wrote?"));
+                }
+                found.databases.insert(db);
                 if known.has(&args) {
                     found.tally.command();
                 } else {

@@ -84,7 +84,7 @@ async fn pour(
                 }
             }
             // The survey told it.
-            Found::Torn(_) => {}
+            Found::Torn(_) | Found::Unverified(_) => {}
             other => note(other, &known, tally, &progress),
         }
         if passing.is_none() && plan.interrupt.was_pressed() {
@@ -166,6 +166,9 @@ pub(super) fn note(found: Found, known: &Known, tally: &mut Tally, progress: &Pr
             tally.skip(&about.what, Some(db), Why::NoSuchCommand, &about.name);
         }
         Found::Torn(text) => progress.say(&format!("warning: {text}; what comes before it counts")),
+        Found::Unverified(path) => progress.say(&format!(
+            "warning: `{path}` has no checksum (`rdbchecksum no`): a damaged byte in it would not be noticed"
+        )),
         Found::Lost { db, name, what, why } => tally.skip(what, Some(db), Why::NoWay(why), &name),
     }
 }
