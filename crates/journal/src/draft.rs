@@ -50,7 +50,12 @@ impl Draft {
     /// The directory cannot be read.
     pub fn unfinished(target: &Path) -> io::Result<Option<PathBuf>> {
         let partial = partial_of(target);
-        Ok((first_in(target)?.is_none() && partial.is_dir()).then_some(partial))
+        let is_empty = match first_in(target) {
+            // Something is there, whatever whoever wants to use it as a directory says to that.
+            Err(error) if error.kind() == ErrorKind::NotADirectory => false,
+            found => found?.is_none(),
+        };
+        Ok((is_empty && partial.is_dir()).then_some(partial))
     }
 
     /// Gives it its name, durably.

@@ -31,6 +31,7 @@ use crate::tls::FromTlsArgs;
 use crate::transfer::Source;
 use crate::transfer::files::Files;
 use crate::transfer::live::{Depth, Live, Selection};
+use crate::transfer::rights;
 use crate::transfer::tally::{Tally, shown};
 use crate::transfer::target::Target;
 
@@ -184,6 +185,7 @@ impl ImportArgs {
         nothing_to_find: bool,
         interrupt: &Interrupt,
     ) -> Result<Survey> {
+        origin.demand_rights().await?;
         let mut source = origin.open_beside(target, Depth::Names).await?;
         if let Source::Live(live) = &source
             && nothing_to_find
@@ -216,6 +218,14 @@ impl Origin {
         };
         args.from_tls.clone().apply(&mut server);
         Ok(Self::Server(Box::new(server)))
+    }
+
+    /// All that the user of a server needs: what is told of at once is granted at once.
+    async fn demand_rights(&self) -> Result<()> {
+        if let Self::Server(address) = self {
+            rights::demand(address, Depth::Values).await.map_err(of_source)?;
+        }
+        Ok(())
     }
 
     async fn open(&self, depth: Depth) -> Result<Source> {
