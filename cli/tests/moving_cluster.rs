@@ -45,7 +45,10 @@ async fn a_cluster_is_written_and_read_on_every_node() {
     ask(&redis, &["select", "0"]).await;
     let wanted = everything(&redis).await;
     let said = import_into(&nodes[0], &[&source.url()]);
-    assert!(said.ends_with("err| imported 17 keys (3 lists, 5 streams, 9 strings); 5 skipped\n"), "{said}");
+    // The library of functions is one of them where there can be one.
+    let skipped = if oracle::is_before_7() { 4 } else { 5 };
+    let last = format!("err| imported 17 keys (3 lists, 5 streams, 9 strings); {skipped} skipped\n");
+    assert!(said.ends_with(&last), "{said}");
     let counts = keys_of(&nodes).await;
     assert!(counts.iter().all(|count| *count > 0) && counts.iter().sum::<i64>() == 17, "{counts:?}");
     // Whichever node is named.
