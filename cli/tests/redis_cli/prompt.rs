@@ -157,11 +157,12 @@ fn figures_are_written_until_ctrl_c() {
                 }
                 "--latency" => {
                     terminal.expect("\x1b[0G\x1b[2Kmin: ").unwrap();
-                    terminal.expect("(12 samples)").unwrap();
+                    // Not every one is shown on a busy machine.
+                    terminal.expect(expectrl::Regex(r"\(\d{2,} samples\)")).unwrap();
                 }
                 _ => {
                     terminal.expect(" seconds range").unwrap();
-                    terminal.expect("(1 samples)").unwrap();
+                    terminal.expect(expectrl::Regex(r"\(\d+ samples\)")).unwrap();
                 }
             }
             terminal.send("\x03").unwrap();
