@@ -27,7 +27,7 @@ fn read(mut out: Output) -> (String, Gate) {
     (String::from_utf8(bytes.collect()).expect("a reply here is text"), gate)
 }
 
-fn run(broker: &mut Broker, client: ClientId, command: &str) -> (Flow, String, Gate) {
+pub(super) fn run(broker: &mut Broker, client: ClientId, command: &str) -> (Flow, String, Gate) {
     let request = OwnedRequest::from_args(command.split(' '));
     let mut out = Output::default();
     let flow = broker.execute(client, request.view(), Now::default(), &mut out);
@@ -44,7 +44,7 @@ fn order(broker: &mut Broker, client: ClientId, command: &str) -> Box<SwitchOrde
     orders.next_back().expect("a switch was asked for")
 }
 
-fn heard(broker: &mut Broker, client: ClientId) -> Option<(String, Gate)> {
+pub(super) fn heard(broker: &mut Broker, client: ClientId) -> Option<(String, Gate)> {
     let letters = std::mem::take(&mut broker.mail().letters);
     letters.into_iter().find_map(|(to, letter)| match letter {
         Letter::Reply(out) if to == client => Some(read(out)),

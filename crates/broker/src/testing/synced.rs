@@ -1,24 +1,12 @@
 //! Answers that say of what was logged that it is synced.
 
-use rbq_resp::OwnedRequest;
+use super::switch::{heard, run};
+use crate::{Action, Broker, ClientId, Flow, Gate, Now, Peer, Settings};
 
-use crate::{Action, Broker, ClientId, Flow, Gate, Letter, Now, Output, Peer, Settings};
-
-/// What a client is told, as far as it matters here: how its command went on, and behind which gate its answer stands.
-fn run(broker: &mut Broker, client: ClientId, command: &str) -> (Flow, Gate) {
-    let request = OwnedRequest::from_args(command.split(' '));
-    let mut out = Output::default();
-    let flow = broker.execute(client, request.view(), Now::default(), &mut out);
-    (flow, out.gate())
-}
-
-/// Behind which gate the answer stands that a client waited for.
-fn heard(broker: &mut Broker, client: ClientId) -> Option<Gate> {
-    let letters = std::mem::take(&mut broker.mail().letters);
-    letters.into_iter().find_map(|(to, letter)| match letter {
-        Letter::Reply(out) if to == client => Some(out.gate()),
-        _ => None,
-    })
+/// How a client's command went on, and behind which gate its answer stands.
+fn gated(broker: &mut Broker, client: ClientId, command: &str) -> (Flow, Gate) {
+    let (flow, _, gate) = run(broker, client, command);
+    (flow, gate)
 }
 
 fn wants_sync(broker: &mut Broker) -> bool {
@@ -38,9 +26,9 @@ fn broker_at(position: u64) -> (Broker, ClientId) {
 fn an_answer_that_tells_of_a_sync_waits_for_one_and_the_next_one_does_not() {
     for command in ["WAITAOF 1 0 0", "CONFIG SET appendfsync always"] {
         let (mut broker, ann) = broker_at(5);
-        assert_eq!(run(&mut broker, ann, command), (Flow::Continue, Gate::at(5).synced()), "{command}");
+        assert_eq!(gated(&mut broker, ann, command), (Flow::Continue, Gate::at(5).synced()), "{command}");
         assert!(wants_sync(&mut broker));
-        assert_eq!(run(&mut broker, ann, "SET k v"), (Flow::Continue, Gate::at(6)));
+        assert_eq!(gated(&mut broker, ann, "SET k v"), (Flow::Continue, Gate::at(6)));
         assert!(!wants_sync(&mut broker));
     }
 }
@@ -48,14 +36,14 @@ fn an_answer_that_tells_of_a_sync_waits_for_one_and_the_next_one_does_not() {
 #[test]
 fn who_waits_for_replicas_holds_back_nothing_and_is_told_of_what_is_synced_at_the_end() {
     let (mut broker, ann) = broker_at(5);
-    assert_eq!(run(&mut broker, ann, "WAITAOF 1 1 100"), (Flow::Park, Gate::OPEN));
+    assert_eq!(gated(&mut broker, ann, "WAITAOF 1 1 100"), (Flow::Park, Gate::OPEN));
     assert!(!wants_sync(&mut broker));
     let bob = broker.connect(Peer::default(), Now::default());
-    assert_eq!(run(&mut broker, bob, "SET k v"), (Flow::Continue, Gate::at(6)));
+    assert_eq!(gated(&mut broker, bob, "SET k v"), (Flow::Continue, Gate::at(6)));
     broker.tick(Now { monotonic_us: 100_000, unix_us: 100_000 });
-    assert_eq!(heard(&mut broker, ann), Some(Gate::at(6).synced()));
+    assert_eq!(heard(&mut broker, ann), Some(("*2\r\n:1\r\n:0\r\n".into(), Gate::at(6).synced())));
     assert!(wants_sync(&mut broker));
-    assert_eq!(run(&mut broker, ann, "SET k w"), (Flow::Continue, Gate::at(6)), "it is of the same hold");
+    assert_eq!(gated(&mut broker, ann, "SET k w"), (Flow::Continue, Gate::at(6)), "it is of the same hold");
 }
 
 #[test]
@@ -65,14 +53,14 @@ fn an_exec_tells_of_a_sync_when_something_in_it_does() {
         run(&mut broker, ann, command);
         assert!(!wants_sync(&mut broker), "{command}");
     }
-    assert_eq!(run(&mut broker, ann, "EXEC"), (Flow::Continue, Gate::at(5).synced()));
+    assert_eq!(gated(&mut broker, ann, "EXEC"), (Flow::Continue, Gate::at(5).synced()));
     assert!(wants_sync(&mut broker));
 }
 
 #[test]
 fn what_is_not_answered_holds_nothing_back() {
     let (mut broker, ann) = broker_at(5);
-    assert_eq!(run(&mut broker, ann, "CLIENT REPLY OFF").1, Gate::OPEN);
-    assert_eq!(run(&mut broker, ann, "WAITAOF 1 0 0").1, Gate::OPEN);
-    assert_eq!(run(&mut broker, ann, "SET k v").1, Gate::OPEN);
+    assert_eq!(gated(&mut broker, ann, "CLIENT REPLY OFF").1, Gate::OPEN);
+    assert_eq!(gated(&mut broker, ann, "WAITAOF 1 0 0").1, Gate::OPEN);
+    assert_eq!(gated(&mut broker, ann, "SET k v").1, Gate::OPEN);
 }
