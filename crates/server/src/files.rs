@@ -13,17 +13,19 @@ const OWN_FILES: u64 = 64;
 /// What each I/O thread waits with.
 const THREAD_FILES: u64 = 4;
 
-/// Raises the limit of open files as far as `maxclients` connections need it and the system lets us; how many of them it allows.
-pub(crate) fn allowed_connections(settings: &Settings) -> u64 {
-    let connections = settings.maxclients.0 as u64;
-    let own = OWN_FILES + THREAD_FILES * settings.io_threads.0 as u64;
-    let wanted = connections.saturating_add(own);
+/// Raises the limit of open files as far as the system lets us; how many that are. Done at the start: what a later `maxclients`
+/// allows is a matter of numbers then.
+pub(crate) fn raise_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    let Some(current) = limit.current.filter(|current| *current < wanted) else { return connections };
-    let most = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum });
-    let granted = if raised.is_ok() { most } else { current };
-    granted.saturating_sub(own)
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let granted = if raised.is_ok() { limit.maximum } else { limit.current };
+    granted.unwrap_or(u64::MAX)
+}
+
+/// How many connections so many open files allow.
+pub(crate) fn allowed_connections(open_files_max: u64, settings: &Settings) -> u64 {
+    let own = OWN_FILES + THREAD_FILES * settings.io_threads.0 as u64;
+    (settings.maxclients.0 as u64).min(open_files_max.saturating_sub(own))
 }
 
 /// What to do where fewer are allowed.

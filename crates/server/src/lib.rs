@@ -232,7 +232,7 @@ async fn wait_for_the_end(shared: &Arc<Shared>, config: &Config) -> Result<&'sta
 /// Lowers `maxclients` to what the limit of open files allows.
 fn limit_connections(settings: &mut Settings) -> Result<()> {
     let wanted = settings.maxclients.0 as u64;
-    let allowed = files::allowed_connections(settings);
+    let allowed = files::allowed_connections(files::raise_limit(), settings);
     if allowed == 0 {
         bail!("the limit of open files leaves none for connections\nhint: {}", files::HINT);
     }

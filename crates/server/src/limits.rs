@@ -41,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) maxmemory: AtomicU64,
     pub(crate) maxclients: AtomicUsize,
     pub(crate) tcp_keepalive_s: AtomicUsize,
+    open_files_max: u64,
 }
 
 impl Shared {
@@ -51,6 +52,7 @@ impl Shared {
             maxmemory: AtomicU64::new(0),
             maxclients: AtomicUsize::new(0),
             tcp_keepalive_s: AtomicUsize::new(0),
+            open_files_max: files::raise_limit(),
         };
         shared.load(settings);
         shared
@@ -62,7 +64,7 @@ impl Shared {
         self.bulk_bytes_max.store(settings.proto_max_bulk_len.0 as usize, Ordering::Relaxed);
         self.maxmemory.store(settings.maxmemory.0, Ordering::Relaxed);
         self.tcp_keepalive_s.store(settings.tcp_keepalive.0 as usize, Ordering::Relaxed);
-        self.maxclients.store(files::allowed_connections(settings) as usize, Ordering::Relaxed);
+        self.maxclients.store(files::allowed_connections(self.open_files_max, settings) as usize, Ordering::Relaxed);
     }
 
     /// The limit of this client's class. Whoever is sent what it did not just ask for counts as a subscriber, also by
