@@ -108,10 +108,7 @@ pub fn check(storage: Arc<dyn Storage>) -> Result<CheckReport, OpenError> {
         notes.extend(slot_note(&store)?);
     }
     let (refusal, torn, is_backup) = match verify(&store) {
-        Ok(whole) => {
-            let last = &whole.layout.legs.last().expect("a layout has a segment").name;
-            (None, TornTail::of(&whole.tail, last), whole.is_backup)
-        }
+        Ok(whole) => (None, whole.torn(), whole.is_backup),
         Err(error) => (Some(error), None, false),
     };
     if refusal.is_none() {

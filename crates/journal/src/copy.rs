@@ -68,8 +68,7 @@ pub fn restore(from: Arc<dyn Storage>, to: Arc<dyn Storage>) -> Result<CopyRepor
     let from = Store(from);
     let whole = verify(&from)?;
     let upto = whole.tail.chain.lsn - 1;
-    let last = &whole.layout.legs.last().expect("a layout has a segment").name;
-    let (torn, lacks_slot) = (TornTail::of(&whole.tail, last), slot::read_both(&from)?.lacks_one);
+    let (torn, lacks_slot) = (whole.torn(), slot::read_both(&from)?.lacks_one);
     let (identity, snapshot, legs) = (whole.identity, whole.layout.snapshot, whole.layout.legs);
     let copied = copy(&Source { store: &from, identity, snapshot, legs, upto, what: What::Journal }, to)?;
     Ok(CopyReport { torn, lacks_slot, ..copied })

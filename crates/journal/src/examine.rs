@@ -70,7 +70,7 @@ pub(crate) fn examine(storage: Arc<dyn Storage>, options: Options) -> Result<Exa
     let layout = survey.layout(&store, identity, version, faults)?;
     layout.check_snapshot(note)?;
     let snapshot = layout.snapshot.map(|cut| open_snapshot(&store, cut, identity, version)).transpose()?;
-    let last = &layout.legs.last().expect("a layout has a segment").name;
+    let last = layout.last();
     let mut walker = Walker::open(&store, last, version, faults)?;
     let tail = tail::judge(&mut walker, note, faults)?;
     tail.check_reaches(last, layout.cut())?;

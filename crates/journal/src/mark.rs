@@ -85,7 +85,7 @@ fn parse(bytes: &[u8]) -> Result<Mark, OpenError> {
 impl Mark {
     /// Refuses what is not the backup that was written.
     pub(crate) fn check(&self, store: &Store, layout: &Layout, tail: &Tail) -> Result<(), OpenError> {
-        let last = &layout.legs.last().expect("a layout has a segment").name;
+        let last = layout.last();
         let ends = tail.chain.lsn - 1;
         if let Some(torn) = &tail.torn {
             return Err(OpenError::corrupt(last, tail.end, torn.what.clone(), MEANING));

@@ -123,8 +123,7 @@ pub fn repair_plan(storage: Arc<dyn Storage>) -> Result<Plan, OpenError> {
     let refusal = match verify(&store) {
         Ok(whole) => {
             let keeps = whole.tail.chain.lsn - 1;
-            let torn = TornTail::of(&whole.tail, &whole.layout.legs.last().expect("a layout has a segment").name);
-            return Ok(Plan { keeps, torn, ..Plan::of(store, whole.identity, Note::default()) });
+            return Ok(Plan { keeps, torn: whole.torn(), ..Plan::of(store, whole.identity, Note::default()) });
         }
         Err(error @ OpenError::Corrupt { .. }) => error,
         Err(other) => return Err(other),

@@ -158,6 +158,11 @@ impl Survey {
 }
 
 impl Layout {
+    /// The segment that the log ends in.
+    pub(crate) fn last(&self) -> &str {
+        &self.legs.last().expect("a layout has a segment").name
+    }
+
     /// The last record that needs no replay.
     pub(crate) fn cut(&self) -> Lsn {
         self.snapshot.unwrap_or_default()

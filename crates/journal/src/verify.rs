@@ -5,6 +5,7 @@ use crate::fault::Faults;
 use crate::identity;
 use crate::mark;
 use crate::options::Identity;
+use crate::recover::TornTail;
 use crate::replay::Legs;
 use crate::slot;
 use crate::snapshot_read::SnapshotReader;
@@ -25,6 +26,13 @@ pub(crate) struct Whole {
     pub is_backup: bool,
 }
 
+impl Whole {
+    /// The end of the log that a start would cut.
+    pub(crate) fn torn(&self) -> Option<TornTail> {
+        TornTail::of(&self.tail, self.layout.last())
+    }
+}
+
 /// Reads everything that a start depends on: refuses what a start would refuse now or while it replays.
 pub(crate) fn verify(store: &Store) -> Result<Whole, OpenError> {
     let faults = Faults::default();
@@ -37,10 +45,9 @@ pub(crate) fn verify(store: &Store) -> Result<Whole, OpenError> {
     if let Some(cut) = layout.snapshot {
         SnapshotReader::open(store, cut, ANY_STATE_VERSION)?.verify()?;
     }
-    let last = layout.legs.last().expect("a layout has a segment");
-    let mut walker = Walker::open(store, &last.name, ANY_STATE_VERSION, faults)?;
+    let mut walker = Walker::open(store, layout.last(), ANY_STATE_VERSION, faults)?;
     let tail = tail::judge(&mut walker, note, faults)?;
-    tail.check_reaches(&last.name, layout.cut())?;
+    tail.check_reaches(layout.last(), layout.cut())?;
     let mut legs = Legs::new(store, layout.legs.clone(), tail.chain, layout.cut(), ANY_STATE_VERSION, faults);
     while legs.next()?.is_some() {}
     // Last, because what is damaged itself is the better reason.
