@@ -30,6 +30,7 @@ mod memory;
 mod neighbour;
 mod outbox;
 mod rewrite;
+mod signals;
 mod socket;
 mod threads;
 mod turn;
@@ -51,6 +52,7 @@ pub use crate::durable::{Recovered, lone};
 use crate::gates::Gates;
 use crate::hub::Shared;
 use crate::listen::Listeners;
+use crate::signals::Outlived;
 use crate::threads::Threads;
 
 /// I/O threads when `io-threads` is 0, at most: more only wait for the one lock.
@@ -162,6 +164,7 @@ fn io_threads(config: &Config) -> usize {
 }
 
 async fn serve(config: Config, listeners: Listeners, io_threads: usize, home: Home) -> Result<()> {
+    let signals = Outlived::install().context("cannot handle signals")?;
     let clock = Clock::new();
     let fixed = facts::fixed(&config, io_threads);
     let seed = facts::seed();
@@ -201,7 +204,7 @@ async fn serve(config: Config, listeners: Listeners, io_threads: usize, home: Ho
         durability = durable::price(&config.settings, sync_us),
         "ready to accept connections"
     );
-    let why = wait_for_the_end(&shared, &config).await?;
+    let why = wait_for_the_end(&shared, &config, signals).await?;
     tracing::info!(why, "shutting down");
     housekeeping::stop(&shared).await;
     let (journal, left) = {
@@ -218,15 +221,11 @@ async fn serve(config: Config, listeners: Listeners, io_threads: usize, home: Ho
     Ok(())
 }
 
-async fn wait_for_the_end(shared: &Arc<Shared>, config: &Config) -> Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-        () = housekeeping::run_chores(shared.clone(), config.file.clone()) => "SHUTDOWN",
-    })
+async fn wait_for_the_end(shared: &Arc<Shared>, config: &Config, mut signals: Outlived) -> Result<&'static str> {
+    tokio::select! {
+        signal = signals.until_the_end() => signal.context("cannot wait for signals"),
+        () = housekeeping::run_chores(shared.clone(), config.file.clone()) => Ok("SHUTDOWN"),
+    }
 }
 
 /// Lowers `maxclients` to what the limit of open files allows.

@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -179,6 +179,45 @@ fn signals_close_every_connection_and_the_server_ends_well() {
         assert_eq!(server.wait().code(), Some(0));
         assert!(server.log().contains(&format!("SIG{signal}")) && server.log().contains("bye"), "{}", server.log());
     }
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_nothing() {
+    let mut server = Server::start(&[]);
+    server.signal("HUP");
+    server.wait_for_log("SIGHUP is ignored");
+    assert_eq!(server.client().text("PING"), "PONG");
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_log_that_nobody_reads_any_more_ends_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("rbq.sock");
+    let flags = ["--port", "0", "--appendonly", "no", "--loglevel", "verbose", "--unixsocket"];
+    let mut child = program().args(flags).arg(&path).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("ready to accept connections")));
+    drop(lines);
+    // Every connection is a line of the log that cannot be written.
+    assert_eq!(ping(&path), "+PONG\r\n");
+    assert_eq!(ping(&path), "+PONG\r\n");
+    UnixStream::connect(&path).unwrap().write_all(b"SHUTDOWN\r\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_limit_of_file_sizes_is_an_error_and_no_death_by_a_signal() {
+    let dir = tempfile::tempdir().unwrap();
+    let limited = "ulimit -f 8; exec \"$0\" \"$@\"";
+    let server = program().get_program().to_owned();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", limited]).arg(server).args(["--port", "0", "--unixsocket", "rbq.sock", "--appendonly", "yes"]);
+    let Output { status, stderr, .. } = command.current_dir(dir.path()).output().unwrap();
+    let text = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{text}");
+    assert!(text.to_lowercase().contains("file too large"), "{text}");
 }
 
 #[test]
