@@ -22,7 +22,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use crate::aligned::Aligned;
-use crate::error::{Full, IoFailure};
+use crate::error::{Full, IoFailure, said};
 use crate::names;
 use crate::options::{Options, SPARES_KEPT_MAX, SPARES_READY, Sizes};
 use crate::segment;
@@ -251,7 +251,7 @@ impl Shelf {
             Err(failure) => {
                 let IoFailure { action, file, source, .. } = failure;
                 let mut inner = self.inner.lock();
-                inner.refused = Some(format!("cannot {action} `{file}`: {source}"));
+                inner.refused = Some(format!("cannot {action} `{file}`: {}", said(&source)));
                 // Who asked for more than usual is told, and asks again or not: it is not tried for ever.
                 inner.demand = 0;
                 Prepared::Refused

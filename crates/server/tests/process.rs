@@ -69,7 +69,8 @@ fn what_is_wrong_is_named_with_its_place() {
 
     let (code, text) = run(&["--config", "/nowhere/rbq.toml"], &[]);
     assert_eq!(code, 2);
-    assert!(text.starts_with("error: cannot read /nowhere/rbq.toml: "), "{text}");
+    let wanted = "error: cannot read /nowhere/rbq.toml: no such file or directory\nhint: `--config` or RBQ_CONFIG names a TOML file\n";
+    assert_eq!(text, wanted);
 }
 
 #[test]
@@ -77,6 +78,11 @@ fn an_unknown_flag_is_a_mistake_in_usage() {
     let (code, text) = run(&["--maxclient", "5"], &[]);
     assert_eq!(code, 2);
     assert!(text.contains("unexpected argument '--maxclient'") && text.contains("--maxclients"), "{text}");
+    let (code, text) = run(&["/etc/redis/redis.conf"], &[]);
+    assert_eq!(code, 2);
+    let wanted =
+        "error: unexpected argument `/etc/redis/redis.conf`\nhint: a file of parameters is named by `--config FILE`";
+    assert!(text.starts_with(wanted), "{text}");
 }
 
 #[test]
@@ -291,6 +297,14 @@ fn the_working_directory_is_what_dir_says() {
     let (code, text) = run(&["--check-config", "--dir", "/nowhere"], &[]);
     assert_eq!(code, 1);
     assert!(text.starts_with("error: cannot change to `dir` /nowhere"), "{text}");
+}
+
+#[test]
+fn a_file_in_the_place_of_dir_is_told_without_the_systems_number() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let (code, text) = run(&["--dir", path], &[]);
+    assert_eq!((code, text), (1, format!("error: cannot change to `dir` {path}: not a directory\n")));
 }
 
 #[test]
