@@ -48,7 +48,7 @@ impl Broker {
         if outcome == Outcome::Done {
             return Ok(Flow::Continue);
         }
-        let recheck_us = recheck_ms.map(|ms| now.monotonic_us + ms * 1000);
+        let recheck_us = recheck_ms.map(|ms| now.monotonic_us.saturating_add(ms.saturating_mul(1000)));
         match mode {
             Mode::Retry => {
                 self.set_recheck(client, recheck_us);

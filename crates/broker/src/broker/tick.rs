@@ -33,8 +33,10 @@ impl Broker {
         let pause_us = self.pause.map(|pause| pause.until_us);
         let purges = self.pause.is_none() && self.active_expire;
         let expiry_ms = self.group().dbs.iter().filter_map(|db| db.next_deadline_ms()).min().filter(|_| purges);
-        let expiry_us =
-            expiry_ms.map(|at_ms| now.monotonic_us + at_ms.saturating_mul(1000).saturating_sub(now.unix_us));
+        let expiry_us = expiry_ms.map(|at_ms| {
+            let left_us = at_ms.saturating_mul(1000).saturating_sub(now.unix_us);
+            now.monotonic_us.saturating_add(left_us)
+        });
         [self.waiters.next_timer_us(), pause_us, expiry_us].into_iter().flatten().min()
     }
 

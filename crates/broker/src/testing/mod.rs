@@ -12,6 +12,7 @@ mod saving;
 mod scanning;
 mod switch;
 mod synced;
+mod times;
 mod transcripts;
 mod waking;
 
