@@ -72,6 +72,7 @@ impl Broker {
         }
         let has_logged = self.log.commit(&self.groups[0]);
         let has_synced = std::mem::take(&mut self.tells_of_sync);
+        let looked_elsewhere = std::mem::take(&mut self.looked_elsewhere);
         // What was not answered holds nothing back: neither a client that waits, nor what it is answered next.
         if self.log.is_enabled() && out.mark() != mark {
             let newest = self.log.position();
@@ -79,7 +80,8 @@ impl Broker {
                 // Nothing that it may have looked at is newer than what it logged itself.
                 out.raise(newest);
             } else if out.gate().and(newest) != out.gate() {
-                out.raise(self.gate_for(client, request));
+                // The keys of a request are those of its own database.
+                out.raise(if looked_elsewhere { newest } else { self.gate_for(client, request) });
             }
             if has_synced {
                 self.raise_synced(out);

@@ -87,3 +87,14 @@ fn a_reader_waits_for_what_emptied_or_swapped_its_database() {
         assert_eq!(run(&mut broker, ann, "GET x").2, Gate::at(4), "what is newer counts");
     }
 }
+
+#[test]
+fn who_is_refused_because_of_another_database_waits_for_what_is_there() {
+    for command in ["COPY src dst DB 1", "COPY src src DB 1", "MOVE src 1", "MOVE dst 1"] {
+        let (mut broker, ann) = broker();
+        hold_each(&mut broker, ann, "SET src 1|SELECT 1|SET src 1|SET dst 1|SELECT 0");
+        let (_, answer, gate) = run(&mut broker, ann, command);
+        assert_eq!((answer.as_str(), gate), (":0\r\n", Gate::at(3)), "{command}");
+        assert_eq!(run(&mut broker, ann, "GET src").2, Gate::at(1), "the next one waits for no more than it tells");
+    }
+}
