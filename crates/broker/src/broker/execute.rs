@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::op::Stamp;
 use crate::output::{Gate, Output, Reply};
 use crate::redact::{REDACTED, is_secret};
-use crate::session::{ClientId, ReplyMode};
+use crate::session::ClientId;
 use crate::time::Now;
 
 /// Why a client is closed whose first words are those of a web request.
@@ -61,14 +61,8 @@ impl Broker {
         }
         let session = self.session_mut(client);
         session.commands += u64::from(flow != Flow::Hold);
-        match session.reply_mode {
-            ReplyMode::On => {}
-            ReplyMode::Off => out.rewind(mark),
-            ReplyMode::SkipNext => session.reply_mode = ReplyMode::Skip,
-            ReplyMode::Skip => {
-                out.rewind(mark);
-                session.reply_mode = ReplyMode::On;
-            }
+        if !matches!(flow, Flow::Park | Flow::Hold) && session.silences_answer() {
+            out.rewind(mark);
         }
         let has_logged = self.log.commit(&self.groups[0]);
         let has_synced = std::mem::take(&mut self.tells_of_sync);

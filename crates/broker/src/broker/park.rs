@@ -146,9 +146,14 @@ impl Broker {
 
     /// Ends a parked client's wait with this answer.
     pub(super) fn unpark(&mut self, client: ClientId, mut out: Output) {
-        let parked = self.session_mut(client).parked.take();
+        let session = self.session_mut(client);
+        let (parked, is_silent) = (session.parked.take(), session.silences_answer());
         if let Some(parked) = &parked {
             self.waiters.leave(client, parked);
+        }
+        if is_silent {
+            // What is not answered holds nothing back.
+            return self.mail.post(client, Letter::Resume);
         }
         out.raise(self.log.position());
         if self.log.is_enabled() && parked.is_some_and(|parked| parked.command.flags.has(Flags::SYNCED)) {
