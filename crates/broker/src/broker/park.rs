@@ -180,7 +180,8 @@ impl Broker {
         self.unpark(client, out);
     }
 
-    fn set_recheck(&mut self, client: ClientId, recheck_us: Option<u64>) {
+    /// Changes when a parked client looks again though no key changed.
+    pub(super) fn set_recheck(&mut self, client: ClientId, recheck_us: Option<u64>) {
         let Some(mut parked) = self.session_mut(client).parked.take() else { return };
         self.waiters.leave(client, &parked);
         parked.recheck_us = recheck_us;

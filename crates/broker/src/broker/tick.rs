@@ -45,7 +45,13 @@ impl Broker {
         if parked.deadline_us.is_some_and(|deadline_us| deadline_us <= now.monotonic_us) {
             return self.give_up(client);
         }
-        self.retry(client, now);
+        match self.pause {
+            // To look again is to claim what is idle by now: a change as any other.
+            Some(pause) if self.is_held(client, parked.command) => self.set_recheck(client, Some(pause.until_us)),
+            _ => {
+                self.retry(client, now);
+            }
+        }
     }
 
     fn purge_expired(&mut self, now: Now) {
@@ -64,14 +70,23 @@ impl Broker {
 
     fn end_pause(&mut self, now: Now) {
         if self.pause.is_some_and(|pause| pause.until_us <= now.monotonic_us) {
-            self.resume();
+            self.resume(now);
         }
     }
 
-    /// Ends CLIENT PAUSE: everybody who was held back tries again, in order of their IDs.
-    pub(crate) fn resume(&mut self) {
+    /// Ends CLIENT PAUSE: everybody who was held back tries again, in order of their IDs. Whoever waits for entries to be idle
+    /// looks again with the next tick, as they may have become so meanwhile.
+    pub(crate) fn resume(&mut self, now: Now) {
         self.pause = None;
-        let held: Vec<ClientId> = self.sessions().iter().filter(|session| session.paused).map(|s| s.id).collect();
+        let (mut held, mut looking) = (Vec::new(), Vec::new());
+        for session in self.sessions() {
+            held.extend(session.paused.then_some(session.id));
+            let looks_again = session.parked.as_ref().is_some_and(|parked| parked.recheck_us.is_some());
+            looking.extend(looks_again.then_some(session.id));
+        }
+        for client in looking {
+            self.set_recheck(client, Some(now.monotonic_us));
+        }
         for client in held {
             self.session_mut(client).paused = false;
             self.mail.post(client, Letter::Resume);
