@@ -27,6 +27,8 @@ impl Broker {
         apply_into(&mut self.groups[0], op, stamp, sink, &mut effects);
         if effects.dirty > 0 {
             self.log.add(stamp, op, &self.groups[0]);
+        } else {
+            self.looked_elsewhere |= op.other_databases().next().is_some();
         }
         let submitted = Submitted { outcome: effects.outcome, recheck_ms: effects.recheck_ms };
         self.settle(&mut effects);
