@@ -2,7 +2,7 @@
 
 use rbq_resp::Sink;
 
-use super::{Broker, View};
+use super::{Broker, DiskRoom, View};
 use crate::apply::apply_into;
 use crate::effects::{Effects, Outcome};
 use crate::keyspace::Found;
@@ -101,9 +101,14 @@ impl Broker {
         result
     }
 
-    /// Purges a key whose time has come, unless a pause holds every change back.
+    /// Whether keys whose time has come are purged: a pause holds every change back, and so does a log that can take none.
+    pub(super) fn may_purge(&self) -> bool {
+        self.pause.is_none() && !matches!(self.disk_room, DiskRoom::Nothing(_))
+    }
+
+    /// Purges a key whose time has come.
     pub(crate) fn purge(&mut self, (db, key): &Key, deadline_ms: u64, now: Now) {
-        if self.pause.is_none() {
+        if self.may_purge() {
             let stamp = Stamp { db: *db, now_ms: now.unix_ms() };
             self.submit(stamp, &Op::KeyExpire { key, deadline_ms }, &mut rbq_resp::NullSink);
         }

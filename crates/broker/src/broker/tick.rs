@@ -18,7 +18,7 @@ impl Broker {
             self.wake_due(client, now);
             self.serve_ready(now);
         }
-        if self.pause.is_none() && self.active_expire {
+        if self.may_purge() && self.active_expire {
             self.purge_expired(now);
         }
         self.log.commit(&self.groups[0]);
@@ -31,7 +31,7 @@ impl Broker {
     /// When something is due next, in monotonic microseconds: a wait, a pause, a key's deadline.
     pub fn next_tick_us(&self, now: Now) -> Option<u64> {
         let pause_us = self.pause.map(|pause| pause.until_us);
-        let purges = self.pause.is_none() && self.active_expire;
+        let purges = self.may_purge() && self.active_expire;
         let expiry_ms = self.group().dbs.iter().filter_map(|db| db.next_deadline_ms()).min().filter(|_| purges);
         let expiry_us = expiry_ms.map(|at_ms| {
             let left_us = at_ms.saturating_mul(1000).saturating_sub(now.unix_us);

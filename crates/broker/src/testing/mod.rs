@@ -6,6 +6,7 @@
 mod backup;
 pub(crate) mod driver;
 mod events;
+mod full;
 mod gates;
 mod killed;
 mod replay;
