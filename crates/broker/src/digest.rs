@@ -15,7 +15,8 @@ pub fn of(group: &Group) -> u128 {
     databases.flat_map(|(number, db)| db.iter().map(move |entry| of_entry(number, entry))).fold(0, u128::wrapping_add)
 }
 
-fn of_entry(db: usize, entry: &Entry) -> u128 {
+/// The digest of one entry of this database.
+pub fn of_entry(db: usize, entry: &Entry) -> u128 {
     let mut hasher = Xxh3::new();
     hasher.update(&(db as u64).to_le_bytes());
     // Whatever has no fixed length comes behind its length, so that no two entries feed the same bytes.

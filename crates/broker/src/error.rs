@@ -57,6 +57,9 @@ pub enum Error {
     /// Adding is refused because the log's disk is full; removing goes on.
     #[error("MISCONF {0}; reading, acknowledging, popping, deleting and trimming go on")]
     DiskFull(String),
+    /// Every change is refused because the log's disk is full, and what was kept back for removing is used up.
+    #[error("MISCONF {0}, and its reserve is used up; reading goes on, and the rest once there is space")]
+    DiskUsedUp(String),
     /// The connection has not authenticated.
     #[error("NOAUTH Authentication required.")]
     NoAuth,

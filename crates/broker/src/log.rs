@@ -28,7 +28,7 @@ use foldhash::fast::FixedState;
 
 use crate::group::Group;
 use crate::op::wire::{DecodeError, Field, Input, put_varint, varint_word};
-use crate::op::{Op, Stamp};
+use crate::op::{Op, Reach, Stamp};
 use crate::output::Gate;
 
 /// Positions are remembered per bucket of keys' hashes rather than per key: a collision makes a reader wait for a
@@ -59,7 +59,10 @@ pub struct OpLog {
     records: Vec<u8>,
     /// The position of what was taken last.
     taken: u64,
+    /// Per bucket, the position of the newest op that named a key of it.
     newest: Vec<u64>,
+    /// The position of the newest op that reached whole databases, and so every bucket.
+    swept: u64,
     hasher: FixedState,
     /// The record under way, at the end of `records`.
     open: Option<Open>,
@@ -87,6 +90,7 @@ impl OpLog {
             records: Vec::new(),
             taken: 0,
             newest: Vec::new(),
+            swept: 0,
             hasher: FixedState::with_seed(seed),
             open: None,
         }
@@ -104,6 +108,7 @@ impl OpLog {
         self.encodes = true;
         self.taken = taken;
         self.newest = vec![0; BUCKETS];
+        self.swept = 0;
     }
 
     /// From here on answers wait for what they may tell of.
@@ -177,7 +182,10 @@ impl OpLog {
         stamp.encode(&mut self.records);
         op.encode(&mut self.records);
         let position = self.taken + 1;
-        op.keys(|db, key| self.newest[bucket(&self.hasher, db.unwrap_or(stamp.db), key)] = position);
+        let reach = op.keys(|db, key| self.newest[bucket(&self.hasher, db.unwrap_or(stamp.db), key)] = position);
+        if reach == Reach::Databases {
+            self.swept = position;
+        }
     }
 
     fn begin_record(&mut self, group: &Group) {
@@ -226,7 +234,7 @@ impl OpLog {
     /// The newest position that may have changed this key.
     pub fn gate(&self, db: u8, key: &[u8]) -> Gate {
         match self.gating {
-            Gating::Exact => Gate::at(self.newest[bucket(&self.hasher, db, key)]),
+            Gating::Exact => Gate::at(self.newest[bucket(&self.hasher, db, key)].max(self.swept)),
             Gating::Open => Gate::OPEN,
             Gating::Last => Gate::at(self.taken),
         }

@@ -24,7 +24,8 @@ pub enum Letter {
     Shared(Bytes, Gate),
     /// The answer to a parked command: its client may go on with what it sent since.
     Reply(Output),
-    /// The pause is over: the command that was held back may be tried again.
+    /// Its client may go on, without an answer: the pause is over that held its command back, or the one that waited was
+    /// not to be answered.
     Resume,
     /// The connection is to be closed, for this reason (logged, not sent).
     Close(&'static str),

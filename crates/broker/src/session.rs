@@ -171,6 +171,24 @@ impl Subscriptions {
 }
 
 impl Session {
+    /// Whether the answer that is due now is one its client does not want to hear. To be asked once an answer: a skip is
+    /// used up by it, and a command that waits has its answer when it is served.
+    #[inline]
+    pub(crate) fn silences_answer(&mut self) -> bool {
+        match self.reply_mode {
+            ReplyMode::On => false,
+            ReplyMode::Off => true,
+            ReplyMode::SkipNext => {
+                self.reply_mode = ReplyMode::Skip;
+                false
+            }
+            ReplyMode::Skip => {
+                self.reply_mode = ReplyMode::On;
+                true
+            }
+        }
+    }
+
     /// Whether it waits for a snapshot to be complete.
     pub(crate) fn saves(&self) -> bool {
         self.parked.as_ref().is_some_and(|parked| parked.command.name == "SAVE")

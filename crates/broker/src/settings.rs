@@ -90,15 +90,15 @@ settings! {
     /// Working directory.
     "dir" dir: Text = ".", Protected;
     /// Memory, in bytes or with kb, mb, gb, above which commands that add are refused; 0 for no limit.
-    "maxmemory" maxmemory: Memory = "0", Live;
+    "maxmemory" maxmemory: Memory<0, 18446744073709551615> = "0", Live;
     /// What happens at `maxmemory`. rbq never evicts messages.
     "maxmemory-policy" maxmemory_policy: EvictionPolicy = "noeviction", Live;
     /// Memory that all client buffers together may take, in bytes or in percent of `maxmemory`; 0 for no limit.
     "maxmemory-clients" maxmemory_clients: ClientMemory = "0", Live;
-    /// Longest bulk a client may send.
-    "proto-max-bulk-len" proto_max_bulk_len: Memory = "512mb", Live;
-    /// Most bytes a client may have sent that were not executed yet; it is closed beyond.
-    "client-query-buffer-limit" client_query_buffer_limit: Memory = "1gb", Live;
+    /// Longest bulk a client may send; at least `1mb`.
+    "proto-max-bulk-len" proto_max_bulk_len: Memory<1048576, 9223372036854775807> = "512mb", Live;
+    /// Most bytes a client may have sent that were not executed yet; it is closed beyond. At least `1mb`.
+    "client-query-buffer-limit" client_query_buffer_limit: Memory<1048576, 9223372036854775807> = "1gb", Live;
     /// Per class of clients: hard limit, soft limit and its seconds, for replies not read yet.
     "client-output-buffer-limit" client_output_buffer_limit: OutputLimits = "normal 0 0 0 replica 268435456 67108864 60 pubsub 33554432 8388608 60", Live;
     /// Keyspace events that are published: any of `KEg$lshzxetdmnocA`; empty for none.
@@ -123,7 +123,7 @@ settings! {
     /// Entries of a stream's block.
     "stream-node-max-entries" stream_node_max_entries: Ranged<0, 9223372036854775807> = "100", Live;
     /// Bytes of a stream's block.
-    "stream-node-max-bytes" stream_node_max_bytes: Memory = "4096", Live;
+    "stream-node-max-bytes" stream_node_max_bytes: Memory<0, 9223372036854775807> = "4096", Live;
     /// Seconds that an idempotency ID is remembered, for streams that set none.
     "stream-idmp-duration" stream_idmp_duration: Ranged<1, 86400> = "100", Live;
     /// Idempotency IDs remembered per producer, for streams that set none.
@@ -147,7 +147,7 @@ settings! {
     /// Take a snapshot once the log after the last one has grown by this many percent of the snapshot; 0 never by itself.
     "auto-aof-rewrite-percentage" auto_aof_rewrite_percentage: Ranged<0, 2147483647> = "100", Live;
     /// And has at least this many bytes.
-    "auto-aof-rewrite-min-size" auto_aof_rewrite_min_size: Memory = "64mb", Live;
+    "auto-aof-rewrite-min-size" auto_aof_rewrite_min_size: Memory<0, 9223372036854775807> = "64mb", Live;
     /// Start although the log holds times of more than an hour ahead of the system's clock.
     "accept-clock" accept_clock: Flag = "no", Start;
     /// Snapshot points of Redis, by changes and seconds. Snapshots bound the log here and are taken by its size: empty.

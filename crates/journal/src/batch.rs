@@ -24,6 +24,8 @@
 //! next batch that is not their continuation ends the matter. A segment of the record's own size would have to be
 //! zeroed while everybody waits; pieces use what is prepared.
 
+use std::ops::Range;
+
 use crate::fields::{Put, Take};
 use crate::options::Lsn;
 
@@ -79,6 +81,9 @@ impl Kind {
         matches!(self, Self::Begin | Self::Middle)
     }
 }
+
+/// Where a header says which epoch it is of.
+pub(crate) const EPOCH: Range<usize> = 16..24;
 
 /// A batch's header, without what is only there to be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

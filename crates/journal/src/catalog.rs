@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::error::IoFailure;
 use crate::names;
@@ -34,6 +34,10 @@ struct Inner {
     old_snapshots: Vec<Lsn>,
     /// The segment that a log begins anew with, until its base stands.
     founding: Option<u64>,
+    /// Its base is about to stand: what becomes of the log is decided on the disk.
+    is_publishing: bool,
+    /// It is taken back: no base can stand any more.
+    is_given_up: bool,
 }
 
 /// The segments of the log.
@@ -41,6 +45,8 @@ pub(crate) struct Catalog {
     store: Store,
     shelf: Arc<Shelf>,
     inner: Mutex<Inner>,
+    /// Told when a base stands, or does not.
+    published: Condvar,
     /// Whoever may still rename or remove a file holds it too: a snapshot that outlives its journal must not meet another
     /// process in the directory.
     lock: Mutex<Option<Arc<Lock>>>,
@@ -59,7 +65,16 @@ impl Catalog {
         Arc::new(Self {
             store,
             shelf,
-            inner: Mutex::new(Inner { segments, readers: 0, snapshot, old_snapshots, founding: None }),
+            inner: Mutex::new(Inner {
+                segments,
+                readers: 0,
+                snapshot,
+                old_snapshots,
+                founding: None,
+                is_publishing: false,
+                is_given_up: false,
+            }),
+            published: Condvar::new(),
             lock: Mutex::new(Some(Arc::new(lock))),
         })
     }
@@ -85,8 +100,32 @@ impl Catalog {
         self.inner.lock().founding.is_some()
     }
 
-    /// Takes back what was begun anew, durably, the newest segment first: what is left in between must never look like a
-    /// log with a gap.
+    /// Decides that a log that begins anew is to be taken back: from here on its base can stand no more. False if it stands, or
+    /// there is no such log. Waits for a base that is on its way.
+    pub(crate) fn give_up(&self) -> bool {
+        let mut inner = self.inner.lock();
+        while inner.is_publishing {
+            self.published.wait(&mut inner);
+        }
+        inner.is_given_up = inner.founding.is_some();
+        inner.is_given_up
+    }
+
+    /// A snapshot is about to get its name. False if it is the base of a log that was given up.
+    pub(crate) fn begin_publishing(&self) -> bool {
+        let mut inner = self.inner.lock();
+        inner.is_publishing = !inner.is_given_up;
+        inner.is_publishing
+    }
+
+    /// It stands, or it failed.
+    pub(crate) fn end_publishing(&self) {
+        self.inner.lock().is_publishing = false;
+        self.published.notify_all();
+    }
+
+    /// Takes back what was begun anew and [given up](Self::give_up), durably, the newest segment first: what is left in between
+    /// must never look like a log with a gap.
     pub(crate) fn unfound(&self) -> Result<(), IoFailure> {
         let taken_back: Vec<u64> = {
             let mut inner = self.inner.lock();
@@ -150,26 +189,27 @@ impl Catalog {
             (segments, std::mem::take(&mut inner.old_snapshots))
         };
         let mut spares = Vec::new();
+        let mut outcome = Ok(());
         for entry in segments {
             let name = names::segment(entry.number);
-            if self.shelf.has_use_for(entry.capacity, spares.len()) {
+            let gone = if self.shelf.has_use_for(entry.capacity, spares.len()) {
                 let spare = self.shelf.fresh_name();
-                self.store.rename(&name, &spare)?;
-                spares.push((spare, entry.capacity));
+                self.store.rename(&name, &spare).map(|()| spares.push((spare, entry.capacity)))
             } else {
-                self.store.remove(&name)?;
-            }
+                self.store.remove(&name)
+            };
+            outcome = outcome.and(gone);
         }
         for cut in snapshots {
-            self.store.remove(&names::snapshot(cut))?;
+            outcome = outcome.and(self.store.remove(&names::snapshot(cut)));
         }
         // Before any of them is written to: a crash could give the file back its old name, with new content.
         self.store.sync_dir()?;
         for (name, capacity) in spares {
-            let file = self.store.open(&name, Access::Write)?;
-            self.shelf.put(Spare { file, capacity });
+            let opened = self.store.open(&name, Access::Write);
+            outcome = outcome.and(opened.map(|file| self.shelf.put(Spare { file, capacity })));
         }
-        Ok(())
+        outcome
     }
 }
 

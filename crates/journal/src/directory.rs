@@ -131,6 +131,10 @@ impl Storage for Directory {
 
     fn free_bytes(&self) -> io::Result<u64> {
         let figures = rustix::fs::statvfs(&self.path)?;
+        if figures.f_blocks == 0 {
+            // Some file systems tell nothing of themselves.
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
     }
 }

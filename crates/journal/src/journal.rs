@@ -148,8 +148,12 @@ impl Journal {
         self.shared.catalog.is_founding()
     }
 
-    /// Ends a log that was to begin anew, and removes what there is of it.
+    /// Ends a log that was to begin anew, and removes what there is of it. If its base stands by now it ends in order, as
+    /// [`finish`](Self::finish) does.
     pub fn give_up(&self) -> Result<(), Fatal> {
+        if !self.shared.catalog.give_up() {
+            return self.end_in_order(Stop::Finish);
+        }
         self.end(Stop::Abandon);
         let removed = self.shared.catalog.unfound();
         self.shared.catalog.unlock();
@@ -294,6 +298,13 @@ impl Journal {
         self.shared.is_congested()
     }
 
+    /// True while what was refused by [`admit`](Self::admit) for the moment need not be asked again: the progress callback is called
+    /// when there is the room, or none is to be had.
+    #[must_use]
+    pub fn is_preparing(&self) -> bool {
+        self.shared.shelf.is_awaited()
+    }
+
     /// How many bytes the disk has left, as far as the file system tells.
     pub fn free_bytes(&self) -> io::Result<u64> {
         self.shared.store.0.free_bytes()
@@ -350,12 +361,10 @@ impl Journal {
         self.finish()
     }
 
-    /// The same where others hold the journal too: what they append from here on is not kept.
+    /// The same where others hold the journal too: what they append from here on is not kept. A log that begins anew, and whose
+    /// base does not stand, is [given up](Self::give_up).
     pub fn finish(&self) -> Result<(), Fatal> {
-        if self.is_founding() {
-            return self.give_up();
-        }
-        self.end_in_order(Stop::Finish)
+        self.give_up()
     }
 
     /// The same for whoever goes on without the journal from this Unix second on: the next start is told so, as what it
@@ -427,6 +436,7 @@ fn write_log(shared: &Shared, log: &Mutex<Log>) {
         };
         if let Some(due) = due.filter(|_| turn.is_ok()) {
             if let Err(fatal) = due.make() {
+                log.lock().fail(&fatal);
                 break Err(fatal);
             }
             log.lock().settle(&due, shared.elapsed_ms());
@@ -457,7 +467,7 @@ fn write_log(shared: &Shared, log: &Mutex<Log>) {
 /// Goes on in the next segment, or waits for a file to make it of.
 fn rotate(shared: &Shared, log: &Mutex<Log>) -> Result<(), Fatal> {
     let rotation = log.lock().rotation();
-    let rotated = rotation.make()?;
+    let rotated = rotation.make().inspect_err(|fatal| log.lock().fail(fatal))?;
     if log.lock().enter(rotated, shared.elapsed_ms()) {
         return Ok(());
     }
@@ -473,5 +483,5 @@ fn rotate(shared: &Shared, log: &Mutex<Log>) -> Result<(), Fatal> {
 /// Nothing that was acknowledged is lost; but what was appended last is, and whoever closes should know.
 fn no_room_to_finish(shared: &Shared, full: &Full) -> Fatal {
     let (directory, file) = (shared.store.place(), "the next segment".into());
-    Fatal { directory, file, action: "write", cause: full.to_string() }
+    Fatal { directory, file, action: "make", cause: full.to_string() }
 }

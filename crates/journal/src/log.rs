@@ -18,7 +18,8 @@
 //! segment: it is made while others go on writing into that room, and the rotation finds little left to sync.
 //!
 //! Whatever goes wrong here is fatal: the files were prepared, so there is no lack of space to wait for, and after a
-//! failed sync the kernel may have dropped what it could not write.
+//! failed sync the kernel may have dropped what it could not write. So it is remembered with the log, and whoever has the log next
+//! does nothing more with it, whether or not it was told.
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ use crate::chance::Chance;
 use crate::error::Fatal;
 use crate::gather::Taken;
 use crate::options::{Lsn, NOTE_AFTER_MS, Policy, SYNC_EVERY_MS};
-use crate::rotation::{DueSync, Place, Rotated, Rotation, sync};
+use crate::rotation::{DueSync, Place, Rotated, Rotation, Syncs};
 use crate::segment::Use;
 use crate::shared::Shared;
 use crate::slot::{Slots, snapshot_number};
@@ -67,6 +68,9 @@ pub(crate) struct Log {
     chance: Chance,
     /// The wall clock of the newest record written, in ms.
     time_ms: u64,
+    syncs: Arc<Syncs>,
+    /// What went wrong, once something did.
+    failed: Option<Fatal>,
 }
 
 /// What a turn came to.
@@ -117,11 +121,34 @@ impl Log {
             busy_at_ms: 0,
             chance,
             time_ms,
+            syncs: Arc::default(),
+            failed: None,
         }
+    }
+
+    /// What went wrong while the log was let go of.
+    pub(crate) fn fail(&mut self, fatal: &Fatal) {
+        self.failed.get_or_insert_with(|| fatal.clone());
+    }
+
+    /// Does something, unless something went wrong before: whoever has the log next may not have heard of that yet.
+    fn unless_failed<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, Fatal>) -> Result<T, Fatal> {
+        if let Some(fatal) = &self.failed {
+            return Err(fatal.clone());
+        }
+        let done = act(self);
+        if let Err(fatal) = &done {
+            self.fail(fatal);
+        }
+        done
     }
 
     /// Does what there is to do, but for a sync that may be [due](Self::due_sync). `now_ms` only has to grow.
     pub(crate) fn turn(&mut self, now_ms: u64) -> Result<Turn, Fatal> {
+        self.unless_failed(|log| log.turn_over(now_ms))
+    }
+
+    fn turn_over(&mut self, now_ms: u64) -> Result<Turn, Fatal> {
         let was = (self.written, self.synced);
         if self.taken.is_done() {
             self.shared.take(&mut self.taken);
@@ -151,6 +178,10 @@ impl Log {
     /// Writes what was gathered, if that is all there is to do but for the sync that it is answered after: nothing that falls due
     /// with time, no further file.
     pub(crate) fn write_here(&mut self, now_ms: u64) -> Result<Written, Fatal> {
+        self.unless_failed(|log| log.write_if_that_is_all(now_ms))
+    }
+
+    fn write_if_that_is_all(&mut self, now_ms: u64) -> Result<Written, Fatal> {
         let was = (self.written, self.synced);
         if self.taken.is_done() {
             self.shared.take(&mut self.taken);
@@ -196,6 +227,7 @@ impl Log {
 
     fn sync_up_to_here(&self) -> DueSync {
         DueSync {
+            syncs: Arc::clone(&self.syncs),
             file: self.active.file.clone(),
             faults: self.shared.options.faults,
             at: self.active.at,
@@ -259,15 +291,19 @@ impl Log {
 
     /// Syncs what is written and notes it: the last act before the end.
     pub(crate) fn finish(&mut self) -> Result<(), Fatal> {
-        self.sync_all()?;
-        if self.has_unnoted() { self.note() } else { Ok(()) }
+        self.unless_failed(|log| {
+            log.sync_all()?;
+            if log.has_unnoted() { log.note() } else { Ok(()) }
+        })
     }
 
     /// The same where whoever appended goes on without the log, from this Unix second on.
     pub(crate) fn leave(&mut self, at_s: u32) -> Result<(), Fatal> {
-        self.sync_all()?;
-        let snapshot = self.shared.catalog.snapshot();
-        Ok(self.slots.leave(self.durable_sequence, self.synced, snapshot, at_s)?)
+        self.unless_failed(|log| {
+            log.sync_all()?;
+            let snapshot = log.shared.catalog.snapshot();
+            Ok(log.slots.leave(log.durable_sequence, log.synced, snapshot, at_s)?)
+        })
     }
 
     fn sync_all(&mut self) -> Result<(), Fatal> {
@@ -289,11 +325,14 @@ impl Log {
 
     /// Notes what is durable.
     pub(crate) fn note(&mut self) -> Result<(), Fatal> {
-        let snapshot = self.shared.catalog.snapshot();
-        if self.shared.options.faults.note_unsynced() {
-            return Ok(self.slots.note(self.chain.sequence - 1, self.written, snapshot)?);
-        }
-        Ok(self.slots.note(self.durable_sequence, self.synced, snapshot)?)
+        self.unless_failed(|log| {
+            let snapshot = log.shared.catalog.snapshot();
+            let (sequence, lsn) = match log.shared.options.faults.note_unsynced() {
+                true => (log.chain.sequence - 1, log.written),
+                false => (log.durable_sequence, log.synced),
+            };
+            Ok(log.slots.note(sequence, lsn, snapshot)?)
+        })
     }
 
     /// Writes what was taken, with one call for all that fits into the segment. False when that is not all.
@@ -361,7 +400,7 @@ impl Log {
     }
 
     fn sync(&mut self) -> Result<(), Fatal> {
-        sync(&self.active.file, self.shared.options.faults)?;
+        self.syncs.make(&self.active.file, self.shared.options.faults)?;
         self.note_synced(self.active.at, self.chain.sequence - 1, self.written);
         Ok(())
     }

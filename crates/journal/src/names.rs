@@ -69,7 +69,8 @@ pub(crate) fn aside(name: &str, attempt: u32) -> String {
 pub(crate) fn parse(name: &str) -> Name {
     let numbered = |prefix: &str, suffix: &str, written: fn(u64) -> String| -> Option<u64> {
         let number = name.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok()?;
-        (written(number) == name).then_some(number)
+        // The last number has no successor, and no log comes that far.
+        (number < u64::MAX && written(number) == name).then_some(number)
     };
     let fixed = [(LOCK, Name::Lock), (ID, Name::Id), (DURABLE, Name::Durable), (MARK, Name::Mark)];
     if let Some(known) = fixed.iter().find(|(fixed, _)| *fixed == name) {
@@ -115,6 +116,9 @@ mod tests {
         {
             assert_eq!(parse(name), Name::Other, "{name}");
         }
-        assert_eq!(parse(&segment(u64::MAX)), Name::Segment(u64::MAX));
+        assert_eq!(parse(&segment(u64::MAX - 1)), Name::Segment(u64::MAX - 1));
+        for last in [segment(u64::MAX), spare(u64::MAX), snapshot(u64::MAX), snapshot_unfinished(u64::MAX)] {
+            assert_eq!(parse(&last), Name::Other, "it has no successor");
+        }
     }
 }

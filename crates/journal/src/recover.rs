@@ -205,7 +205,7 @@ fn begin_anew(
 /// What was copied is durable: it is noted, unless it was before.
 fn note_tail(store: &Store, chain: &Chain, snapshot: Option<Lsn>) -> Result<Slots, OpenError> {
     let mut slots = Slots::open(store)?;
-    if slots.note.sequence < chain.sequence - 1 {
+    if slots.note.sequence < chain.sequence - 1 || !slots.note.is_of_a_log() {
         slots.note(chain.sequence - 1, chain.lsn - 1, snapshot)?;
     }
     Ok(slots)
@@ -223,10 +223,10 @@ pub(crate) fn initialise(
     chance: &mut Chance,
 ) -> Result<(), OpenError> {
     if survey.has_durable {
-        // Only an interrupted start leaves this file without a segment, and then it says that nothing was stored.
-        let noted = slot::read(store).map_or(0, |note| note.sequence);
-        if noted > 0 {
-            let what = format!("it notes {noted} batches, and there is no segment");
+        // Only an interrupted start leaves this file without a segment, and then nothing was noted in it yet.
+        let note = slot::read(store).unwrap_or_default();
+        if note.is_of_a_log() {
+            let what = format!("it notes a log ({} batches of it), and there is no segment", note.sequence);
             return Err(OpenError::corrupt(names::DURABLE, 0, what, "the log was removed"));
         }
     }

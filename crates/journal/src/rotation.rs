@@ -11,6 +11,10 @@
 //!
 //! What is needed is copied out of the log first, so that nobody who only looks at it, or finds that it is full, waits for a disk.
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
 use crate::error::{Fatal, IoFailure};
 use crate::fault::Faults;
 use crate::log::Active;
@@ -23,6 +27,7 @@ use crate::walk::Chain;
 
 /// A sync that is made while others write.
 pub(crate) struct DueSync {
+    pub syncs: Arc<Syncs>,
     pub file: NamedFile,
     pub faults: Faults,
     /// What is written when it begins: up to where in the segment, the last batch, the last record.
@@ -33,7 +38,24 @@ pub(crate) struct DueSync {
 
 impl DueSync {
     pub(crate) fn make(&self) -> Result<(), Fatal> {
-        Ok(sync(&self.file, self.faults)?)
+        self.syncs.make(&self.file, self.faults)
+    }
+}
+
+/// The log's syncs, one at a time. After one that failed there is none: the system tells of what it could not write once, and
+/// the next sync of the same file succeeds without it.
+#[derive(Default)]
+pub(crate) struct Syncs {
+    failed: Mutex<Option<Fatal>>,
+}
+
+impl Syncs {
+    pub(crate) fn make(&self, file: &NamedFile, faults: Faults) -> Result<(), Fatal> {
+        let mut failed = self.failed.lock();
+        if let Some(fatal) = &*failed {
+            return Err(fatal.clone());
+        }
+        sync(file, faults).map_err(|failure| failed.insert(failure.into()).clone())
     }
 }
 

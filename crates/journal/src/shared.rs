@@ -213,9 +213,11 @@ impl Shared {
 
     /// The newest record that clients may be told of.
     pub(crate) fn open_upto(&self) -> Lsn {
+        // What is written first: what was appended after the policy became stricter is not in it.
+        let written = self.written();
         let (policy, synced) = (self.policy(), self.synced());
         let is_strict = policy == Policy::Always || synced < self.strict_upto.load(Ordering::Acquire);
-        if is_strict { synced } else { self.written() }
+        if is_strict { synced } else { written }
     }
 
     pub(crate) fn progress(&self) -> Progress {

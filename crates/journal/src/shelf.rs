@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -151,6 +151,12 @@ impl Shelf {
         need > self.room(Purpose::Add) && self.why_full(need).is_temporary()
     }
 
+    /// True when room that somebody asked for is not there, and is on its way.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.demand > self.room(Purpose::Add) && inner.refused.is_none()
+    }
+
     /// Why no file can be prepared at present.
     pub(crate) fn refused(&self) -> Option<Full> {
         let cause = self.inner.lock().refused.clone()?;
@@ -249,9 +255,10 @@ impl Shelf {
                 Prepared::Made
             }
             Err(failure) => {
-                let IoFailure { action, file, source, .. } = failure;
+                let IoFailure { action, source, .. } = failure;
                 let mut inner = self.inner.lock();
-                inner.refused = Some(format!("cannot {action} `{file}`: {}", said(&source)));
+                // Without the file's name, which is another one each time: whoever watches groups by the text.
+                inner.refused = Some(format!("cannot {action} a further file for the log: {}", said(&source)));
                 // Who asked for more than usual is told, and asks again or not: it is not tried for ever.
                 inner.demand = 0;
                 Prepared::Refused
@@ -262,6 +269,10 @@ impl Shelf {
     /// Makes a file full of zeros, durably.
     pub(crate) fn make(&self, capacity: u64) -> Result<Spare, IoFailure> {
         let name = self.fresh_name();
+        if self.store.0.free_bytes().is_ok_and(|free| free < capacity) {
+            // To try would take what there is from others for a moment, such as a snapshot that would make room.
+            return Err(self.store.failure(&name, "allocate", rustix::io::Errno::NOSPC.into()));
+        }
         let made = self.make_as(&name, capacity);
         if made.is_err() {
             // Best effort: what is left of it is not a spare, and the next start removes it.
@@ -300,11 +311,17 @@ impl Shelf {
 
     /// Waits until a file is wanted, or after a refusal until it is time to try again.
     pub(crate) fn wait(&self, after: Prepared, ms: u64, stop: impl Fn() -> bool) {
+        let until = Instant::now() + Duration::from_millis(ms);
         let mut inner = self.inner.lock();
-        if stop() || (after == Prepared::Enough && inner.wants()) {
-            return;
+        let mut is_time = false;
+        // Who asks for room on a full disk is no reason to try again at once: each try takes what little there is from others.
+        let has_reason = |inner: &Inner| match after {
+            Prepared::Refused => inner.refused.is_none(),
+            Prepared::Made | Prepared::Enough => inner.wants(),
+        };
+        while !is_time && !stop() && !has_reason(&inner) {
+            is_time = self.changed.wait_until(&mut inner, until).timed_out();
         }
-        self.changed.wait_for(&mut inner, Duration::from_millis(ms));
     }
 
     /// Waits until a file is ready.

@@ -17,6 +17,9 @@ const SLOT_BYTES: usize = 4096;
 const MAGIC: [u8; 8] = *b"RBQ-DURA";
 const USED: usize = 8 + 4 + 4 + 8 + 8 + 8 + 8 + 4;
 
+/// The generation of the last note that is made with the file.
+const LAST_EMPTY: u64 = 1;
+
 /// What a slot says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Note {
@@ -33,6 +36,11 @@ pub(crate) struct Note {
 }
 
 impl Note {
+    /// A log was begun, whether or not there is anything in it: the first start that found its segment has noted so.
+    pub(crate) fn is_of_a_log(&self) -> bool {
+        self.generation > LAST_EMPTY
+    }
+
     /// The same with what is known besides, where that is more.
     pub(crate) fn raised(self, sequence: u64, lsn: Lsn, snapshot: Option<Lsn>) -> Self {
         let (sequence, lsn) = (self.sequence.max(sequence), self.lsn.max(lsn));
@@ -51,7 +59,7 @@ impl Slots {
     pub(crate) fn create(store: &Store) -> Result<Self, IoFailure> {
         let file = store.create(DURABLE)?;
         let mut slots = Self { file, note: Note::default() };
-        for generation in 0..2 {
+        for generation in 0..=LAST_EMPTY {
             slots.note.generation = generation;
             slots.file.write_at(place(generation), &encode(&slots.note))?;
         }

@@ -24,7 +24,7 @@ use crate::store::{NamedFile, Store};
 const PIECE_BYTES: usize = 512 << 10;
 
 /// What became of a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotReport {
     /// The last record whose effect is in it.
     pub cut: Lsn,
@@ -34,6 +34,8 @@ pub struct SnapshotReport {
     pub sections: u64,
     /// How many segments the log has now.
     pub segments: usize,
+    /// Why files that it made superfluous are still there, if some are: they take space until the next start, and no more.
+    pub not_let_go: Option<String>,
 }
 
 /// Writes a snapshot. Dropped before [`finish`](Self::finish), it leaves nothing behind.
@@ -116,7 +118,12 @@ impl SnapshotWriter {
         if !self.shared.wait_synced(self.cut) || self.shared.has_stopped() {
             return Err(SnapshotError::Stopped);
         }
-        self.publish()?;
+        if !self.shared.catalog.begin_publishing() {
+            return Err(SnapshotError::Stopped);
+        }
+        let published = self.publish();
+        self.shared.catalog.end_publishing();
+        let let_go = published?;
         let shared = &self.shared;
         shared.log_bytes_at_snapshot.store(self.log_bytes, Ordering::Release);
         Ok(SnapshotReport {
@@ -124,10 +131,12 @@ impl SnapshotWriter {
             bytes: self.at,
             sections: self.sections,
             segments: shared.catalog.segments(),
+            not_let_go: let_go.err().map(|failure| SnapshotError::from(failure).to_string()),
         })
     }
 
-    fn publish(&mut self) -> Result<(), IoFailure> {
+    /// Makes it the newest snapshot; what came of letting go of what it replaces.
+    fn publish(&mut self) -> Result<Result<(), IoFailure>, IoFailure> {
         let Self { shared, cut, .. } = self;
         if shared.options.faults.recycle_before_snapshot() {
             shared.catalog.snapshot_stands(*cut)?;
@@ -138,10 +147,10 @@ impl SnapshotWriter {
             shared.store.sync_dir()?;
         }
         // Of a log that begins anew this is the base: from here on it is the one that a start finds.
-        let freed = shared.catalog.snapshot_stands(*cut);
+        let let_go = shared.catalog.snapshot_stands(*cut);
         // The journal notes that the snapshot is there.
         shared.wake();
-        freed
+        Ok(let_go)
     }
 
     /// Gives up, and removes what was written.

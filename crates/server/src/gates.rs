@@ -152,7 +152,7 @@ impl Gates {
     /// Nudges this connection once there is room.
     pub(crate) fn hold_back(&self, conn: &Arc<Conn>) {
         self.held_back.lock().push(conn.clone());
-        if self.driven.lock().as_ref().is_none_or(|journal| !journal.is_congested()) {
+        if self.driven.lock().as_ref().is_none_or(|journal| !journal.is_congested() && !journal.is_preparing()) {
             self.release_held_back();
         }
     }

@@ -195,7 +195,8 @@ impl Shared {
         if journal.is_congested() {
             return false;
         }
-        match journal.admit(request_bytes as u64 + OP_BYTES_MAX, Purpose::Add) {
+        let bytes = request_bytes as u64 + OP_BYTES_MAX;
+        match journal.admit(bytes, Purpose::Add) {
             Ok(()) => {
                 if hub.is_disk_full {
                     hub.is_disk_full = false;
@@ -215,7 +216,12 @@ impl Shared {
                     hub.is_disk_full = true;
                     tracing::error!(reason = %full, "adding is refused until there is room");
                 }
-                hub.broker.set_disk_room(DiskRoom::DrainsOnly(full.to_string()));
+                let why = full.to_string();
+                let room = match journal.admit(bytes, Purpose::Drain) {
+                    Ok(()) => DiskRoom::DrainsOnly(why),
+                    Err(_) => DiskRoom::Nothing(why),
+                };
+                hub.broker.set_disk_room(room);
                 true
             }
         }

@@ -99,6 +99,35 @@ fn a_full_disk_refuses_adds_keeps_what_was_answered_drains_and_serves_again_with
 }
 
 #[test]
+fn on_a_disk_that_is_full_to_the_end_of_the_reserve_changes_are_refused_and_everybody_is_answered() {
+    let Some(disk) = Disk::mount() else { return };
+    let ballast = disk.path().join("ballast");
+    fs::write(&ballast, vec![1; BALLAST_BYTES]).unwrap();
+    let server = start(&disk);
+    let mut client = server.client();
+    let names = ["a", "b"].map(|letter| letter.repeat(60_000));
+    assert_eq!(client.text(&format!("RPUSH {} x", names[0])), "1");
+    // It adds nothing, and the log takes two long names for it.
+    let refusal = (0..)
+        .map(|round| client.text(&format!("RENAME {} {}", names[round % 2], names[(round + 1) % 2])))
+        .find(|answer| answer != "OK");
+    assert!(refusal.as_deref().is_some_and(|answer| answer.contains("reserve is used up")), "{refusal:?}");
+    let mut other = server.client();
+    assert_eq!(other.text("PING"), "PONG");
+    assert!(other.text("INFO persistence").contains("aof_last_write_status"));
+    let there: u64 = names.iter().map(|name| other.text(&format!("EXISTS {name}")).parse::<u64>().unwrap()).sum();
+    assert_eq!(there, 1);
+    assert!(other.text(&format!("DEL {} {}", names[0], names[1])).starts_with("-MISCONF"));
+
+    fs::remove_file(&ballast).unwrap();
+    assert_eq!(other.until("RPUSH queue x", |answer| !answer.starts_with("-MISCONF")), "1");
+    let mut server = server;
+    drop((client, other));
+    server.signal("TERM");
+    assert!(server.wait().success());
+}
+
+#[test]
 fn on_a_full_disk_appendonly_is_not_switched_on_and_the_broker_goes_on_in_memory() {
     let Some(disk) = Disk::mount() else { return };
     let ballast = disk.path().join("ballast");

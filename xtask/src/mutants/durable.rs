@@ -33,7 +33,7 @@ pub const DURABLE: &[Mutant] = &[
     },
     Mutant {
         file: "crates/journal/src/log.rs",
-        before: "        sync(&self.active.file, self.shared.options.faults)?;",
+        before: "        self.syncs.make(&self.active.file, self.shared.options.faults)?;",
         after: "",
         breaks: "the log is not synced",
     },

@@ -52,10 +52,13 @@ impl Broker {
         if self.adds_memory(client, known) && self.over_memory() {
             return Err(Error::OutOfMemory);
         }
-        if let DiskRoom::DrainsOnly(why) = &self.disk_room
-            && self.adds_memory(client, known)
-        {
-            return Err(Error::DiskFull(why.clone()));
+        match &self.disk_room {
+            DiskRoom::Enough => {}
+            DiskRoom::DrainsOnly(why) if self.adds_memory(client, known) => return Err(Error::DiskFull(why.clone())),
+            DiskRoom::Nothing(why) if self.runs(client, known, |flags| flags.has(Flags::WRITE)) => {
+                return Err(Error::DiskUsedUp(why.clone()));
+            }
+            DiskRoom::DrainsOnly(_) | DiskRoom::Nothing(_) => {}
         }
         if session.in_subscribed_mode() && !known.flags.has(Flags::SUBSCRIBED) {
             return Err(Error::err(format_args!(
@@ -69,17 +72,20 @@ impl Broker {
 
     /// Whether CLIENT PAUSE holds this command back.
     pub(super) fn is_held(&self, client: ClientId, known: &'static Known) -> bool {
-        let changes = |flags: Flags| flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE);
         match self.pause {
             None => false,
             Some(Pause { all: true, .. }) => true,
             Some(Pause { all: false, .. }) => {
-                let queue = self.session(client).transaction.as_ref().filter(|_| known.name == "EXEC");
-                changes(known.flags)
-                    || queue
-                        .is_some_and(|transaction| transaction.queue.iter().any(|(queued, _)| changes(queued.flags)))
+                self.runs(client, known, |flags| flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE))
             }
         }
+    }
+
+    /// Whether this is such a command, or an EXEC that runs one.
+    fn runs(&self, client: ClientId, known: &'static Known, is_such: impl Fn(Flags) -> bool) -> bool {
+        let queue = self.session(client).transaction.as_ref().filter(|_| known.name == "EXEC");
+        is_such(known.flags)
+            || queue.is_some_and(|transaction| transaction.queue.iter().any(|(queued, _)| is_such(queued.flags)))
     }
 
     /// Whether memory is at its limit.

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::op::Stamp;
 use crate::output::{Gate, Output, Reply};
 use crate::redact::{REDACTED, is_secret};
-use crate::session::{ClientId, ReplyMode};
+use crate::session::ClientId;
 use crate::time::Now;
 
 /// Why a client is closed whose first words are those of a web request.
@@ -61,17 +61,12 @@ impl Broker {
         }
         let session = self.session_mut(client);
         session.commands += u64::from(flow != Flow::Hold);
-        match session.reply_mode {
-            ReplyMode::On => {}
-            ReplyMode::Off => out.rewind(mark),
-            ReplyMode::SkipNext => session.reply_mode = ReplyMode::Skip,
-            ReplyMode::Skip => {
-                out.rewind(mark);
-                session.reply_mode = ReplyMode::On;
-            }
+        if !matches!(flow, Flow::Park | Flow::Hold) && session.silences_answer() {
+            out.rewind(mark);
         }
         let has_logged = self.log.commit(&self.groups[0]);
         let has_synced = std::mem::take(&mut self.tells_of_sync);
+        let looked_elsewhere = std::mem::take(&mut self.looked_elsewhere);
         // What was not answered holds nothing back: neither a client that waits, nor what it is answered next.
         if self.log.is_enabled() && out.mark() != mark {
             let newest = self.log.position();
@@ -79,7 +74,8 @@ impl Broker {
                 // Nothing that it may have looked at is newer than what it logged itself.
                 out.raise(newest);
             } else if out.gate().and(newest) != out.gate() {
-                out.raise(self.gate_for(client, request));
+                // The keys of a request are those of its own database.
+                out.raise(if looked_elsewhere { newest } else { self.gate_for(client, request) });
             }
             if has_synced {
                 self.raise_synced(out);

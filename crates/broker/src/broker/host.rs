@@ -96,6 +96,8 @@ pub enum DiskRoom {
     Enough,
     /// Those that add; the reserve is for the others. Why, in words.
     DrainsOnly(String),
+    /// All: the reserve is used up too. Why, in words.
+    Nothing(String),
 }
 
 /// What the driver is asked to do once it holds no lock.

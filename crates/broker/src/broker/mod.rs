@@ -117,6 +117,8 @@ pub struct Broker {
     ran: Option<&'static Known>,
     /// What was run says of what is logged that it is synced.
     tells_of_sync: bool,
+    /// Whether an op that changed nothing looked at a database that is not its client's.
+    looked_elsewhere: bool,
 }
 
 impl Broker {
@@ -159,6 +161,7 @@ impl Broker {
             recent: None,
             ran: None,
             tells_of_sync: false,
+            looked_elsewhere: false,
         }
     }
 

@@ -48,7 +48,7 @@ impl Broker {
         if outcome == Outcome::Done {
             return Ok(Flow::Continue);
         }
-        let recheck_us = recheck_ms.map(|ms| now.monotonic_us + ms * 1000);
+        let recheck_us = recheck_ms.map(|ms| now.monotonic_us.saturating_add(ms.saturating_mul(1000)));
         match mode {
             Mode::Retry => {
                 self.set_recheck(client, recheck_us);
@@ -146,9 +146,14 @@ impl Broker {
 
     /// Ends a parked client's wait with this answer.
     pub(super) fn unpark(&mut self, client: ClientId, mut out: Output) {
-        let parked = self.session_mut(client).parked.take();
+        let session = self.session_mut(client);
+        let (parked, is_silent) = (session.parked.take(), session.silences_answer());
         if let Some(parked) = &parked {
             self.waiters.leave(client, parked);
+        }
+        if is_silent {
+            // What is not answered holds nothing back.
+            return self.mail.post(client, Letter::Resume);
         }
         out.raise(self.log.position());
         if self.log.is_enabled() && parked.is_some_and(|parked| parked.command.flags.has(Flags::SYNCED)) {
@@ -175,7 +180,8 @@ impl Broker {
         self.unpark(client, out);
     }
 
-    fn set_recheck(&mut self, client: ClientId, recheck_us: Option<u64>) {
+    /// Changes when a parked client looks again though no key changed.
+    pub(super) fn set_recheck(&mut self, client: ClientId, recheck_us: Option<u64>) {
         let Some(mut parked) = self.session_mut(client).parked.take() else { return };
         self.waiters.leave(client, &parked);
         parked.recheck_us = recheck_us;

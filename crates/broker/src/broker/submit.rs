@@ -2,7 +2,7 @@
 
 use rbq_resp::Sink;
 
-use super::{Broker, View};
+use super::{Broker, DiskRoom, View};
 use crate::apply::apply_into;
 use crate::effects::{Effects, Outcome};
 use crate::keyspace::Found;
@@ -27,6 +27,8 @@ impl Broker {
         apply_into(&mut self.groups[0], op, stamp, sink, &mut effects);
         if effects.dirty > 0 {
             self.log.add(stamp, op, &self.groups[0]);
+        } else {
+            self.looked_elsewhere |= op.other_databases().next().is_some();
         }
         let submitted = Submitted { outcome: effects.outcome, recheck_ms: effects.recheck_ms };
         self.settle(&mut effects);
@@ -99,9 +101,14 @@ impl Broker {
         result
     }
 
-    /// Purges a key whose time has come, unless a pause holds every change back.
+    /// Whether keys whose time has come are purged: a pause holds every change back, and so does a log that can take none.
+    pub(super) fn may_purge(&self) -> bool {
+        self.pause.is_none() && !matches!(self.disk_room, DiskRoom::Nothing(_))
+    }
+
+    /// Purges a key whose time has come.
     pub(crate) fn purge(&mut self, (db, key): &Key, deadline_ms: u64, now: Now) {
-        if self.pause.is_none() {
+        if self.may_purge() {
             let stamp = Stamp { db: *db, now_ms: now.unix_ms() };
             self.submit(stamp, &Op::KeyExpire { key, deadline_ms }, &mut rbq_resp::NullSink);
         }

@@ -18,7 +18,7 @@ impl Broker {
             self.wake_due(client, now);
             self.serve_ready(now);
         }
-        if self.pause.is_none() && self.active_expire {
+        if self.may_purge() && self.active_expire {
             self.purge_expired(now);
         }
         self.log.commit(&self.groups[0]);
@@ -31,10 +31,12 @@ impl Broker {
     /// When something is due next, in monotonic microseconds: a wait, a pause, a key's deadline.
     pub fn next_tick_us(&self, now: Now) -> Option<u64> {
         let pause_us = self.pause.map(|pause| pause.until_us);
-        let purges = self.pause.is_none() && self.active_expire;
+        let purges = self.may_purge() && self.active_expire;
         let expiry_ms = self.group().dbs.iter().filter_map(|db| db.next_deadline_ms()).min().filter(|_| purges);
-        let expiry_us =
-            expiry_ms.map(|at_ms| now.monotonic_us + at_ms.saturating_mul(1000).saturating_sub(now.unix_us));
+        let expiry_us = expiry_ms.map(|at_ms| {
+            let left_us = at_ms.saturating_mul(1000).saturating_sub(now.unix_us);
+            now.monotonic_us.saturating_add(left_us)
+        });
         [self.waiters.next_timer_us(), pause_us, expiry_us].into_iter().flatten().min()
     }
 
@@ -43,7 +45,13 @@ impl Broker {
         if parked.deadline_us.is_some_and(|deadline_us| deadline_us <= now.monotonic_us) {
             return self.give_up(client);
         }
-        self.retry(client, now);
+        match self.pause {
+            // To look again is to claim what is idle by now: a change as any other.
+            Some(pause) if self.is_held(client, parked.command) => self.set_recheck(client, Some(pause.until_us)),
+            _ => {
+                self.retry(client, now);
+            }
+        }
     }
 
     fn purge_expired(&mut self, now: Now) {
@@ -62,14 +70,23 @@ impl Broker {
 
     fn end_pause(&mut self, now: Now) {
         if self.pause.is_some_and(|pause| pause.until_us <= now.monotonic_us) {
-            self.resume();
+            self.resume(now);
         }
     }
 
-    /// Ends CLIENT PAUSE: everybody who was held back tries again, in order of their IDs.
-    pub(crate) fn resume(&mut self) {
+    /// Ends CLIENT PAUSE: everybody who was held back tries again, in order of their IDs. Whoever waits for entries to be idle
+    /// looks again with the next tick, as they may have become so meanwhile.
+    pub(crate) fn resume(&mut self, now: Now) {
         self.pause = None;
-        let held: Vec<ClientId> = self.sessions().iter().filter(|session| session.paused).map(|s| s.id).collect();
+        let (mut held, mut looking) = (Vec::new(), Vec::new());
+        for session in self.sessions() {
+            held.extend(session.paused.then_some(session.id));
+            let looks_again = session.parked.as_ref().is_some_and(|parked| parked.recheck_us.is_some());
+            looking.extend(looks_again.then_some(session.id));
+        }
+        for client in looking {
+            self.set_recheck(client, Some(now.monotonic_us));
+        }
         for client in held {
             self.session_mut(client).paused = false;
             self.mail.post(client, Letter::Resume);

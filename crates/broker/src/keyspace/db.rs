@@ -247,10 +247,11 @@ impl Db {
     /// Average time to live of the keys that have a deadline, in milliseconds, from a sample of the nearest ones.
     pub fn ttl_average_ms(&self, now_ms: u64) -> u64 {
         const SAMPLE: usize = 100;
-        let (sum, count) = self.deadlines.iter().take(SAMPLE).fold((0u64, 0u64), |(sum, count), &(deadline_ms, _)| {
-            (sum + deadline_ms.saturating_sub(now_ms), count + 1)
-        });
-        sum.checked_div(count).unwrap_or(0)
+        let (sum, count) =
+            self.deadlines.iter().take(SAMPLE).fold((0u128, 0u128), |(sum, count), &(deadline_ms, _)| {
+                (sum + u128::from(deadline_ms.saturating_sub(now_ms)), count + 1)
+            });
+        sum.checked_div(count).unwrap_or(0) as u64
     }
 
     /// All entries in slot order.

@@ -1,11 +1,22 @@
 //! Which keys an op names, before it is applied: what routing, WATCH bookkeeping, the log's gates and later access
-//! control ask. It must name exactly what `apply` touches; a table-wide test holds the two together.
+//! control ask. It must name exactly what `apply` touches, or say that it reaches whole databases; a table-wide test holds
+//! the two together. Both are told by one match, so that no kind of op is left without an answer.
 
 use super::Op;
 
+/// What an op reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The keys that it names.
+    Keys,
+    /// Every key of one database or more.
+    Databases,
+}
+
 impl<'a> Op<'a> {
-    /// Calls `visit` with every key this op reads or writes, and its database where that is not the stamp's.
-    pub fn keys(&self, mut visit: impl FnMut(Option<u8>, &'a [u8])) {
+    /// Calls `visit` with every key this op reads or writes, and its database where that is not the stamp's. Says whether
+    /// that is all.
+    pub fn keys(&self, mut visit: impl FnMut(Option<u8>, &'a [u8])) -> Reach {
         match *self {
             Op::KeyDelete { keys } | Op::ListPopFirst { keys, .. } | Op::GroupDeliver { keys, .. } => {
                 keys.iter().for_each(|key| visit(None, key.as_slice()));
@@ -60,8 +71,9 @@ impl<'a> Op<'a> {
                 visit(None, key);
                 visit(Some(to_db), key);
             }
-            Op::Flush { .. } | Op::SwapDb { .. } => {}
+            Op::Flush { .. } | Op::SwapDb { .. } => return Reach::Databases,
         }
+        Reach::Keys
     }
 
     /// The databases that it names itself, besides the stamp's.

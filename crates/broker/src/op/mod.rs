@@ -17,6 +17,7 @@ mod show;
 mod streams;
 
 pub use choices::*;
+pub use keys::Reach;
 use rbq_resp::Bulk;
 use rbq_stream::{BlockLimits, IdmpLimits, NewId, RefPolicy, StreamId};
 use show::Show as _;

@@ -104,9 +104,9 @@ impl Setting for Flag {
     }
 }
 
-/// Bytes, with an optional unit: `k` and `m` and `g` are powers of 1000, `kb`, `mb`, `gb` of 1024.
+/// Bytes between two bounds, with an optional unit: `k` and `m` and `g` are powers of 1000, `kb`, `mb`, `gb` of 1024.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory(pub u64);
+pub struct Memory<const MIN: u64, const MAX: u64>(pub u64);
 
 fn parse_memory(text: &str) -> Option<u64> {
     let lower = text.to_ascii_lowercase();
@@ -124,15 +124,16 @@ fn parse_memory(text: &str) -> Option<u64> {
     number::parse_u64(digits.as_bytes())?.checked_mul(unit)
 }
 
-impl Setting for Memory {
+impl<const MIN: u64, const MAX: u64> Setting for Memory<MIN, MAX> {
     fn parse(text: &str) -> Result<Self, String> {
-        parse_memory(text).map(Self).ok_or_else(Self::allowed)
+        let bytes = parse_memory(text).ok_or("argument must be a memory value")?;
+        if (MIN..=MAX).contains(&bytes) { Ok(Self(bytes)) } else { Err(Self::allowed()) }
     }
     fn show(&self) -> String {
         self.0.to_string()
     }
     fn allowed() -> String {
-        "argument must be a memory value".into()
+        format!("argument must be between {MIN} and {MAX} inclusive")
     }
 }
 
@@ -409,12 +410,13 @@ mod tests {
 
     #[test]
     fn memory_has_decimal_and_binary_units() {
-        assert_eq!(Memory::parse("1k"), Ok(Memory(1000)));
-        assert_eq!(Memory::parse("1KB"), Ok(Memory(1024)));
-        assert_eq!(Memory::parse("2gb"), Ok(Memory(2 << 30)));
-        assert!(Memory::parse("1tb").is_err());
-        assert!(Memory::parse("-1").is_err());
-        assert!(Memory::parse("").is_err());
+        type Any = Memory<0, { u64::MAX }>;
+        assert_eq!(Any::parse("1k"), Ok(Memory(1000)));
+        assert_eq!(Any::parse("1KB"), Ok(Memory(1024)));
+        assert_eq!(Any::parse("2gb"), Ok(Memory(2 << 30)));
+        assert!(Any::parse("1tb").is_err());
+        assert!(Any::parse("-1").is_err());
+        assert!(Any::parse("").is_err());
     }
 
     #[test]

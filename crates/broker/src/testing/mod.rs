@@ -6,12 +6,15 @@
 mod backup;
 pub(crate) mod driver;
 mod events;
+mod full;
+mod gates;
 mod killed;
 mod replay;
 mod saving;
 mod scanning;
 mod switch;
 mod synced;
+mod times;
 mod transcripts;
 mod waking;
 

@@ -43,6 +43,18 @@ const TEMPLATES: &[&str] = &[
     "XNACK S grp FAIL IDS 1 I", "XNACK S grp FATAL IDS 1 I FORCE", "DEL S", "RENAME S S", "COPY S S REPLACE",
 ];
 
+/// Commands that make every kind of op, but those for which time must pass or an entry have a known ID.
+pub(super) const EVERY_KIND: &str = "\
+    SET a 1 PX 20|MSET b 1 c 2|GETDEL b|GETEX c PX 1000|APPEND c x|SETRANGE c 0 y|INCR n|INCRBYFLOAT n 0.5\
+    |DELEX n IFEQ 1.5|PEXPIRE c 5000|PERSIST c|RENAME c d|COPY d e|MOVE e 1|DEL d\
+    |RPUSH l a b c d e f|LPOP l|LMPOP 1 l LEFT|LMOVE l m LEFT RIGHT|LMOVEM l m LEFT RIGHT COUNT 2 BULK\
+    |LINSERT m BEFORE d x|LSET m 0 y|LREM m 1 x|LTRIM m 0 1|SORT m ALPHA STORE sorted\
+    |XADD s 1-1 f v|XADD s 2-1 f v|XADD s 3-1 f v|XADD s 4-1 f v|XGROUP CREATE s g 0\
+    |XREADGROUP GROUP g ann COUNT 2 STREAMS s >|XACK s g 1-1|XCLAIM s g bob 0 2-1|XAUTOCLAIM s g ann 0 0\
+    |XNACK s g FAIL IDS 1 2-1|XACKDEL s g IDS 1 2-1|XGROUP SETID s g 0|XGROUP CREATECONSUMER s g cat\
+    |XGROUP DELCONSUMER s g cat|XGROUP DESTROY s g|XDEL s 1-1|XDELEX s IDS 1 3-1|XTRIM s MAXLEN 0\
+    |XSETID s 9-9|XCFGSET s IDMP-DURATION 7|XADD s * f v|SWAPDB 0 1|FLUSHALL";
+
 /// One step of a program: a command, or time that passes.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -144,17 +156,8 @@ proptest! {
 
 #[test]
 fn every_kind_of_op_comes_to_be_logged() {
-    let program = "SET a 1 PX 20|MSET b 1 c 2|GETDEL b|GETEX c PX 1000|APPEND c x|SETRANGE c 0 y|INCR n|INCRBYFLOAT n 0.5\
-                   |DELEX n IFEQ 1.5|PEXPIRE c 5000|PERSIST c|RENAME c d|COPY d e|MOVE e 1|DEL d\
-                   |RPUSH l a b c d e f|LPOP l|LMPOP 1 l LEFT|LMOVE l m LEFT RIGHT|LMOVEM l m LEFT RIGHT COUNT 2 BULK\
-                   |LINSERT m BEFORE d x|LSET m 0 y|LREM m 1 x|LTRIM m 0 1|SORT m ALPHA STORE sorted\
-                   |XADD s 1-1 f v|XADD s 2-1 f v|XADD s 3-1 f v|XADD s 4-1 f v|XGROUP CREATE s g 0\
-                   |XREADGROUP GROUP g ann COUNT 2 STREAMS s >|XACK s g 1-1|XCLAIM s g bob 0 2-1|XAUTOCLAIM s g ann 0 0\
-                   |XNACK s g FAIL IDS 1 2-1|XACKDEL s g IDS 1 2-1|XGROUP SETID s g 0|XGROUP CREATECONSUMER s g cat\
-                   |XGROUP DELCONSUMER s g cat|XGROUP DESTROY s g|XDEL s 1-1|XDELEX s IDS 1 3-1|XTRIM s MAXLEN 0\
-                   |XSETID s 9-9|XCFGSET s IDMP-DURATION 7|XADD s * f v|SWAPDB 0 1|FLUSHALL";
     let mut driver = Driver::new(1);
-    program.split('|').for_each(|command| drop(driver.run(command)));
+    EVERY_KIND.split('|').for_each(|command| drop(driver.run(command)));
     driver.run("SET a 1 PX 20");
     driver.wait(20);
     driver.run("XADD s 5-5 f v");

@@ -1,7 +1,7 @@
 //! Answers that say of what was logged that it is synced.
 
 use super::switch::{heard, run};
-use crate::{Action, Broker, ClientId, Flow, Gate, Now, Peer, Settings};
+use crate::{Action, Broker, ClientId, Flow, Gate, Letter, Now, Peer, Settings};
 
 /// How a client's command went on, and behind which gate its answer stands.
 fn gated(broker: &mut Broker, client: ClientId, command: &str) -> (Flow, Gate) {
@@ -63,4 +63,17 @@ fn what_is_not_answered_holds_nothing_back() {
     assert_eq!(gated(&mut broker, ann, "CLIENT REPLY OFF").1, Gate::OPEN);
     assert_eq!(gated(&mut broker, ann, "WAITAOF 1 0 0").1, Gate::OPEN);
     assert_eq!(gated(&mut broker, ann, "SET k v").1, Gate::OPEN);
+}
+
+#[test]
+fn a_waiter_that_is_not_answered_holds_nothing_back_when_it_is_served() {
+    for (command, silence) in [("WAITAOF 1 1 100", "OFF"), ("BLPOP mail 0.1", "OFF"), ("BLPOP mail 0.1", "SKIP")] {
+        let (mut broker, ann) = broker_at(5);
+        run(&mut broker, ann, &format!("CLIENT REPLY {silence}"));
+        assert_eq!(gated(&mut broker, ann, command), (Flow::Park, Gate::OPEN), "{command}");
+        broker.tick(Now { monotonic_us: 100_000, unix_us: 100_000 });
+        let letters = std::mem::take(&mut broker.mail().letters);
+        assert!(matches!(letters[..], [(to, Letter::Resume)] if to == ann), "{command}");
+        assert!(!wants_sync(&mut broker), "{command}");
+    }
 }

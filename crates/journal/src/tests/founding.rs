@@ -9,14 +9,15 @@ use parking_lot::Mutex;
 
 use super::world::{options, turn_and_sync};
 use crate::chance::Chance;
-use crate::error::{Fatal, OpenError};
+use crate::error::{Fatal, OpenError, SnapshotError};
 use crate::examine::examine;
+use crate::journal::Journal;
 use crate::log::{Log, Turn};
 use crate::options::{Identity, Lsn};
 use crate::recover::{Recovered, RecoveryReport, found, recover};
 use crate::shared::Shared;
 use crate::shelf::{Prepared, Purpose};
-use crate::sim::{Image, SimStorage};
+use crate::sim::{Image, Op, SimStorage};
 use crate::snapshot_write::SnapshotWriter;
 
 const IDENTITY: Identity = Identity { cluster: 1, node: 2 };
@@ -118,6 +119,7 @@ fn begin_anew(
     if chance.once_in(4) {
         writer.abort();
         expected.lock().is_given_up = true;
+        assert!(shared.catalog.give_up());
         shared.catalog.unfound().map_err(Fatal::from)?;
         return Ok(());
     }
@@ -277,6 +279,52 @@ fn a_start_tells_of_what_was_left_and_of_what_never_came_to_be() {
     settle(&mut log, &shared).unwrap();
     drop((log, shared));
     assert_eq!(report(&storage).left_s, None, "what was added is newer than that");
+}
+
+#[test]
+fn a_log_that_is_ended_while_its_base_comes_to_stand_is_the_old_one_or_the_new_one() {
+    let mut found_new = 0;
+    for seed in 0..200 {
+        let storage = SimStorage::new();
+        let old = old_log(&storage, &mut Chance::new(seed));
+        let (journal, _) = Journal::found(Arc::new(storage.clone()), options(seed, None), 0).unwrap();
+        let mut base = journal.begin_snapshot(journal.appended(), 1).unwrap();
+        base.section(1, BASE).unwrap();
+        // The base has its name, and the directory is not synced yet.
+        let (named, is_named) = std::sync::mpsc::channel();
+        storage.observe(Some(Arc::new(move |image: &Image, op| {
+            if op == Op::SyncDir && image.names().any(|name| name.starts_with("snapshot-") && name.ends_with(".rbq")) {
+                let _ = named.send(());
+                (0..seed % 8).for_each(|_| std::thread::yield_now());
+            }
+        })));
+        std::thread::scope(|scope| {
+            scope.spawn(|| base.finish().map(drop));
+            if seed % 2 == 0 {
+                is_named.recv().unwrap();
+            }
+            journal.finish().unwrap();
+        });
+        storage.observe(None);
+        drop(journal);
+        let (is_new, records, _) = read(&storage, seed).unwrap_or_else(|error| panic!("{seed}: {error}"));
+        assert!(if is_new { records.is_empty() } else { old.ends_with(&records) }, "{seed}: {}", records.len());
+        found_new += usize::from(is_new);
+    }
+    assert!(found_new >= 100, "a base that has its name stands: {found_new}");
+}
+
+#[test]
+fn the_base_of_a_log_that_was_given_up_does_not_get_its_name() {
+    let storage = SimStorage::new();
+    let old = old_log(&storage, &mut Chance::new(4));
+    let (journal, _) = Journal::found(Arc::new(storage.clone()), options(2, None), 0).unwrap();
+    let base = journal.begin_snapshot(journal.appended(), 1).unwrap();
+    journal.give_up().unwrap();
+    assert!(matches!(base.finish(), Err(SnapshotError::Stopped)));
+    drop(journal);
+    let (is_new, records, _) = read(&storage, 1).unwrap();
+    assert!(!is_new && old.ends_with(&records));
 }
 
 #[test]

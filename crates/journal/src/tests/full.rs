@@ -45,10 +45,43 @@ fn on_a_full_disk_adds_are_refused_and_drains_go_on_from_the_reserve() {
     assert!(fill(&mut world, Purpose::Add, 100) > 10);
     let full = world.shared.admit(100, Purpose::Add).unwrap_err();
     assert!(!full.is_temporary());
-    assert!(full.to_string().starts_with("the journal in `simulated` is full: cannot allocate `spare-"), "{full}");
+    assert!(
+        full.to_string().starts_with("the journal in `simulated` is full: cannot allocate a further file"),
+        "{full}"
+    );
     // A whole segment is left for whoever makes room.
     assert!(fill(&mut world, Purpose::Drain, 20) > 20);
     assert!(matches!(world.shared.admit(20, Purpose::Drain), Err(Full::Disk { .. })));
+}
+
+#[test]
+fn for_a_file_that_has_no_room_nothing_is_taken_from_others_on_the_disk() {
+    let world = world();
+    fill_disk(&world);
+    let ops = world.storage.ops();
+    for _ in 0..10 {
+        assert!(world.shared.admit(1 << 20, Purpose::Add).is_err());
+        assert_eq!(world.shared.shelf.prepare(), Prepared::Refused);
+    }
+    assert_eq!(world.storage.ops(), ops);
+}
+
+#[test]
+fn room_that_was_asked_for_is_awaited_until_it_is_there_or_is_refused() {
+    let world = world();
+    let large = world.shared.shelf.room(Purpose::Add) + 20_000;
+    assert!(!world.shared.shelf.is_awaited());
+    assert!(world.shared.admit(large, Purpose::Add).is_err());
+    while world.shared.admit(large, Purpose::Add).is_err() {
+        assert!(world.shared.shelf.is_awaited());
+        assert_eq!(world.shared.shelf.prepare(), Prepared::Made);
+    }
+    assert!(!world.shared.shelf.is_awaited());
+    fill_disk(&world);
+    assert!(world.shared.admit(1 << 20, Purpose::Add).is_err());
+    assert!(world.shared.shelf.is_awaited());
+    assert_eq!(world.shared.shelf.prepare(), Prepared::Refused);
+    assert!(!world.shared.shelf.is_awaited());
 }
 
 #[test]
@@ -107,7 +140,7 @@ fn a_broker_on_a_full_disk_starts_and_can_be_drained_whenever_that_is_interrupte
     let mut model = Model { appended: model.appended, ..Model::default() };
     model.appended.push(vec![3; 900]);
     let mut torn = 0;
-    for seed in 0..60 {
+    for seed in 0..120 {
         let disk = SimStorage::of(world.storage.image().after_power_cut(seed));
         disk.limit_space(Some(disk.bytes()));
         let moments: Arc<Mutex<Vec<Image>>> = Arc::default();

@@ -6,6 +6,7 @@
 
 mod backups;
 mod crashes;
+mod failures;
 mod flips;
 mod founding;
 mod full;

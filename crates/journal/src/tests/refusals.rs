@@ -215,6 +215,50 @@ fn a_start_that_is_refused_has_changed_nothing() {
 }
 
 #[test]
+fn a_log_that_was_taken_away_whole_is_missed_though_nothing_was_noted_of_what_was_in_it() {
+    let disk = SimStorage::new();
+    let Recovered { shared, mut log, .. } = recover(Arc::new(disk.clone()), options(1, None)).unwrap();
+    shared.append(b"acknowledged");
+    log.write_here(1).unwrap();
+    let mut image = disk.image().after_kill();
+    for name in names_of(&disk, "segment") {
+        image.remove(&name);
+    }
+    let error = refused(&SimStorage::of(image), &options(2, None)).to_string();
+    assert!(
+        error.contains("it notes a log (0 batches of it), and there is no segment; the log was removed"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_another_epoch_left_behind_the_end_says_nothing_whatever_it_looks_like() {
+    let disk = SimStorage::new();
+    let Recovered { shared, mut log, .. } = recover(Arc::new(disk.clone()), options(1, None)).unwrap();
+    shared.append(&[7; 700]);
+    log.write_here(1).unwrap();
+    let (at, end) = last_batch(&disk, "segment-0000000000000001.log");
+    let file = disk.open("segment-0000000000000001.log", Access::Write).unwrap();
+    let mut bytes = vec![0; batch::HEADER_BYTES];
+    file.read_at(at, &mut bytes).unwrap();
+    let ours = batch::Header::decode(&bytes).unwrap().0;
+    batch::Header { epoch: ours.epoch + 1, ..ours }.encode(&mut bytes);
+    // Of a later format, and of none.
+    for (place, byte) in [(4, 8), (6, 9)] {
+        let mut forged = bytes.clone();
+        forged[place] = byte;
+        let sealed = batch::HEADER_BYTES - 4;
+        let crc = crc32c::crc32c(&forged[..sealed]).to_le_bytes();
+        forged[sealed..].copy_from_slice(&crc);
+        assert!(batch::Header::decode(&forged).is_err());
+        file.write_at(end, &forged).unwrap();
+        let left = SimStorage::of(disk.image().after_kill());
+        let report = recover(Arc::new(left), options(2, None)).unwrap().report;
+        assert_eq!((report.last_lsn, report.torn), (1, None));
+    }
+}
+
+#[test]
 fn whoever_opens_a_journal_may_refuse_it_and_has_changed_nothing() {
     let disk = untidy();
     let before = content(&disk);

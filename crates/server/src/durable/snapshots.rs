@@ -84,13 +84,18 @@ fn take_and_tell(shared: &Shared) {
     let start = Instant::now();
     let outcome = take(shared);
     match &outcome {
-        Ok(taken) => tracing::info!(
-            position = taken.report.cut,
-            bytes = taken.report.bytes,
-            ms = start.elapsed().as_millis() as u64,
-            longest_hold_us = taken.longest_hold.as_micros() as u64,
-            "snapshot taken"
-        ),
+        Ok(taken) => {
+            tracing::info!(
+                position = taken.report.cut,
+                bytes = taken.report.bytes,
+                ms = start.elapsed().as_millis() as u64,
+                longest_hold_us = taken.longest_hold.as_micros() as u64,
+                "snapshot taken"
+            );
+            if let Some(reason) = &taken.report.not_let_go {
+                tracing::warn!(reason, "files that it replaces are still there, until the next start");
+            }
+        }
         Err(error) => tracing::error!(error = in_full(error), "snapshot not taken"),
     }
     finish(shared, outcome);

@@ -108,7 +108,7 @@ impl<'a> Read<'a> {
         };
         let waits_ms = self.claim_ms.filter(|_| len == 0 && !is_history).and_then(|claim_ms| {
             let oldest_ms = group.oldest_claimable_ms()?;
-            Some((oldest_ms + claim_ms).saturating_sub(now_ms).max(1))
+            Some(oldest_ms.saturating_add(claim_ms).saturating_sub(now_ms).max(1))
         });
         note_consumer(work, key, created);
         work.dirty(len);

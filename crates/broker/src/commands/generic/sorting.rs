@@ -244,14 +244,15 @@ fn str_bytes(string: &Str) -> Cow<'_, [u8]> {
 }
 
 /// A score as the C library's `strtod` reads it, NaN if it is none: it ends at a NUL, spaces may stand before it,
-/// nothing at all is 0, hexadecimal is allowed, and what is too large or too small for a double is not a score.
+/// nothing at all is 0 but blanks alone are no score, hexadecimal is allowed, and what is too large or too small for a
+/// double is not a score.
 fn score(text: &[u8]) -> f64 {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-    let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r');
-    let text = &text[text.iter().take_while(is_space).count()..];
     if text.is_empty() {
         return 0.0;
     }
+    let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r');
+    let text = &text[text.iter().take_while(is_space).count()..];
     let Some(value) = number::parse_f64(text) else { return f64::NAN };
     let has_digit = |digits: std::ops::RangeInclusive<u8>| {
         let mantissa = text.iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
@@ -280,7 +281,9 @@ mod tests {
 
     #[test]
     fn what_is_no_score_is_not_a_number() {
-        for text in ["x", "1x", "1 ", "nan", "1e400", "-1e400", "1e-400", "4.9e-324", "0x", "0xg", "--1"] {
+        for text in
+            ["x", "1x", "1 ", "nan", "1e400", "-1e400", "1e-400", "4.9e-324", "0x", "0xg", "--1", " ", "\t\r\n", " \0"]
+        {
             assert!(score(text.as_bytes()).is_nan(), "{text:?}");
         }
     }

@@ -84,7 +84,7 @@ fn parse<'a>(args: &mut Args<'a>, key: &'a [u8], group: &'a [u8], now_ms: u64) -
             reply = ClaimReply::Ids;
         } else if args.left() > 1 && args.keyword("IDLE") {
             let idle = args.integer_or(Error::Fixed("ERR Invalid IDLE option argument for XCLAIM"))?;
-            terms.delivered_ms = Some(delivered(now_ms as i64 - idle, now_ms));
+            terms.delivered_ms = Some(delivered((now_ms as i64).saturating_sub(idle), now_ms));
         } else if args.left() > 1 && args.keyword("TIME") {
             let time = args.integer_or(Error::Fixed("ERR Invalid TIME option argument for XCLAIM"))?;
             terms.delivered_ms = Some(delivered(time, now_ms));

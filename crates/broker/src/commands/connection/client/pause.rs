@@ -66,7 +66,7 @@ pub(super) const UNPAUSE: Command = Command {
         bob: 1
     ",
     run: Run::Act(|turn, _, reply| {
-        turn.broker.resume();
+        turn.broker.resume(turn.now);
         reply.status("OK");
         Ok(())
     }),

@@ -1,0 +1,62 @@
+//! A log's disk that takes no more: what is refused, and what goes on.
+
+use super::switch::run;
+use crate::{Broker, ClientId, DiskRoom, Now, Peer, Settings};
+
+fn broker(room: DiskRoom) -> (Broker, ClientId) {
+    let mut broker = Broker::new(Settings::default(), 1, Now::default());
+    broker.log().enable(0);
+    let ann = broker.connect(Peer::default(), Now::default());
+    for command in ["RPUSH queue a b c", "SET short x PX 10", "XADD s 1-1 f v", "XGROUP CREATE s g 0"] {
+        run(&mut broker, ann, command);
+    }
+    broker.log().hand_over(|_| 1);
+    broker.set_disk_room(room);
+    (broker, ann)
+}
+
+#[test]
+fn with_a_reserve_only_what_adds_is_refused() {
+    let (mut broker, ann) = broker(DiskRoom::DrainsOnly("full".into()));
+    assert!(run(&mut broker, ann, "RPUSH queue d").1.starts_with("-MISCONF full; reading, "));
+    assert_eq!(run(&mut broker, ann, "LPOP queue").1, "$1\r\na\r\n");
+}
+
+#[test]
+fn without_one_nothing_that_would_be_logged_is_done_and_the_rest_is() {
+    let (mut broker, ann) = broker(DiskRoom::Nothing("full".into()));
+    let logged = broker.log().position();
+    for command in ["RPUSH queue d", "LPOP queue", "DEL queue", "XREADGROUP GROUP g ann STREAMS s >", "FLUSHALL"] {
+        let answer = run(&mut broker, ann, command).1;
+        assert_eq!(
+            answer, "-MISCONF full, and its reserve is used up; reading goes on, and the rest once there is space\r\n",
+            "{command}"
+        );
+    }
+    for (command, answer) in [("LLEN queue", ":3\r\n"), ("PING", "+PONG\r\n"), ("PUBLISH news x", ":0\r\n")] {
+        assert_eq!(run(&mut broker, ann, command).1, answer);
+    }
+    // A key whose time has come is not there any more, and is not removed either.
+    let later = Now { monotonic_us: 1_000_000, unix_us: 1_000_000 };
+    broker.tick(later);
+    assert_eq!(broker.log().position(), logged);
+    broker.set_disk_room(DiskRoom::Enough);
+    broker.tick(later);
+    assert_ne!(broker.log().position(), logged);
+}
+
+#[test]
+fn a_transaction_is_refused_for_what_is_in_it() {
+    let (mut broker, ann) = broker(DiskRoom::Nothing("full".into()));
+    run(&mut broker, ann, "MULTI");
+    assert!(run(&mut broker, ann, "LPOP queue").1.starts_with("-MISCONF"));
+    assert!(run(&mut broker, ann, "EXEC").1.starts_with("-EXECABORT"));
+    broker.set_disk_room(DiskRoom::Enough);
+    run(&mut broker, ann, "MULTI");
+    run(&mut broker, ann, "LPOP queue");
+    broker.set_disk_room(DiskRoom::Nothing("full".into()));
+    let answer = run(&mut broker, ann, "EXEC").1;
+    assert!(answer.starts_with("-EXECABORT") || answer.starts_with("-MISCONF"), "{answer}");
+    broker.set_disk_room(DiskRoom::Enough);
+    assert_eq!(run(&mut broker, ann, "LLEN queue").1, ":3\r\n");
+}

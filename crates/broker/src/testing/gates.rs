@@ -1,0 +1,100 @@
+//! Behind which gates readers stand: whoever is told of a change waits for it, whichever way the change was made.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::driver::Driver;
+use super::replay::{EVERY_KIND, Step, program};
+use super::switch::run;
+use crate::{Broker, ClientId, Gate, Now, Peer, Settings, digest};
+
+type Picture = BTreeMap<(u8, Box<[u8]>), u128>;
+
+/// What there is under every key.
+fn picture(driver: &Driver) -> Picture {
+    let dbs = driver.group().dbs.iter().enumerate();
+    let entries = dbs.flat_map(|(db, keys)| keys.iter().map(move |entry| (db, entry)));
+    entries.map(|(db, entry)| ((db as u8, entry.key.clone()), digest::of_entry(db, entry))).collect()
+}
+
+/// Does one thing in a hold of its own; the keys that it changed and whose gates do not stand at that hold.
+fn ungated(driver: &mut Driver, act: impl FnOnce(&mut Driver)) -> Vec<(u8, Box<[u8]>)> {
+    let before = picture(driver);
+    act(driver);
+    let after = picture(driver);
+    let log = driver.broker().log();
+    let position = log.position();
+    let mut changed: Vec<_> =
+        before.keys().chain(after.keys()).filter(|key| before.get(key) != after.get(key)).collect();
+    changed.dedup();
+    let ungated = changed.into_iter().filter(|(db, key)| log.gate(*db, key) != position).cloned().collect();
+    driver.records();
+    ungated
+}
+
+#[test]
+fn whatever_kind_of_op_changes_a_key_its_gate_stands_at_that_op() {
+    let mut driver = Driver::new(1);
+    for command in EVERY_KIND.split('|') {
+        assert_eq!(ungated(&mut driver, |driver| drop(driver.run(command))), [], "{command}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_is_changed_has_a_gate_at_the_change(program in program()) {
+        let mut driver = Driver::new(1);
+        for step in program {
+            let left = ungated(&mut driver, |driver| match &step {
+                Step::Run(command) => drop(driver.run(command)),
+                Step::Wait(ms) => driver.wait(*ms),
+            });
+            prop_assert!(left.is_empty(), "{:?} changed {:?}", step, left);
+        }
+    }
+}
+
+/// A broker that keeps a log, and a client.
+fn broker() -> (Broker, ClientId) {
+    let mut broker = Broker::new(Settings::default(), 1, Now::default());
+    broker.settings.appendonly.0 = true;
+    broker.log().enable(0);
+    let client = broker.connect(Peer::default(), Now::default());
+    (broker, client)
+}
+
+/// Runs commands, each in a hold of its own, the first at position 1.
+fn hold_each(broker: &mut Broker, client: ClientId, commands: &str) {
+    for command in commands.split('|') {
+        run(broker, client, command);
+        let next = broker.log().position().position();
+        broker.log().hand_over(|_| next);
+    }
+}
+
+#[test]
+fn a_reader_waits_for_what_emptied_or_swapped_its_database() {
+    for sweep in ["FLUSHALL", "FLUSHALL ASYNC", "FLUSHDB", "SWAPDB 0 1"] {
+        let (mut broker, ann) = broker();
+        hold_each(&mut broker, ann, &format!("SET x 1|{sweep}|SET other 1"));
+        for read in ["GET x", "EXISTS x", "LLEN never", "SET x 2 XX"] {
+            assert_eq!(run(&mut broker, ann, read).2, Gate::at(2), "{read} after {sweep}");
+        }
+        hold_each(&mut broker, ann, "SET x 3");
+        assert_eq!(run(&mut broker, ann, "GET x").2, Gate::at(4), "what is newer counts");
+    }
+}
+
+#[test]
+fn who_is_refused_because_of_another_database_waits_for_what_is_there() {
+    for command in ["COPY src dst DB 1", "COPY src src DB 1", "MOVE src 1", "MOVE dst 1"] {
+        let (mut broker, ann) = broker();
+        hold_each(&mut broker, ann, "SET src 1|SELECT 1|SET src 1|SET dst 1|SELECT 0");
+        let (_, answer, gate) = run(&mut broker, ann, command);
+        assert_eq!((answer.as_str(), gate), (":0\r\n", Gate::at(3)), "{command}");
+        assert_eq!(run(&mut broker, ann, "GET src").2, Gate::at(1), "the next one waits for no more than it tells");
+    }
+}
