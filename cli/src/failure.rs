@@ -179,7 +179,8 @@ fn told(error: &Error) -> Told {
         Error::Reply(reply) if reply.text().starts_with("ERR unknown command 'RBQ'") => {
             Told::new(error.to_string()).hint("only rbq knows this: is this another server?")
         }
-        Error::Timeout(_) => Told { exit: Exit::TimedOut, ..Told::new(error.to_string()) },
+        Error::Timeout(_) => Told { exit: Exit::TimedOut, ..Told::new(error.to_string()) }
+            .hint("the connection stands: the server may be stopped, swapping, or busy with one long command"),
         Error::Reply(reply) if reply.code() == "NOPERM" => Told::new(error.to_string())
             .hint("`ACL WHOAMI` tells who this user is; ACL SETUSER grants commands (+name) and keys (~pattern)"),
         Error::Redirect(redirect) => {

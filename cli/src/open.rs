@@ -149,7 +149,7 @@ impl ServerArgs {
 
     /// A connection with replies matched to requests.
     pub(crate) async fn client(&self) -> Result<(Client, Pushes)> {
-        Ok(Client::connect(&self.target()?, &Options::default()).await?)
+        Ok(Client::connect(&self.target()?, &greeting()?).await?)
     }
 }
 
@@ -158,16 +158,25 @@ impl ServerArgs {
 /// # Errors
 /// An `RBQ_TIMEOUT` that is no duration.
 pub(crate) fn options() -> Result<Options> {
+    let greeting = greeting()?;
+    Ok(Options { reply_timeout: greeting.greeting_timeout, ..greeting })
+}
+
+/// The same for the greeting alone: for who asks for what may take any time.
+///
+/// # Errors
+/// An `RBQ_TIMEOUT` that is no duration.
+pub(crate) fn greeting() -> Result<Options> {
     let limit = match env::var(TIMEOUT_VARIABLE).ok().filter(|text| !text.is_empty()) {
         Some(text) => duration::parse(&text).map_err(|why| Failure::usage(format!("{TIMEOUT_VARIABLE}: {why}")))?,
         None => REPLY_TIMEOUT,
     };
     if limit.is_zero() {
-        return Ok(Options::default());
+        return Ok(Options { greeting_timeout: None, ..Options::default() });
     }
     let tell = |after| say(&format!("no answer from the server for {}", duration::shown(after)));
     let late = Some(Late { after: LATE_AFTER.min(limit / 2), tell });
-    Ok(Options { reply_timeout: Some(limit), late, ..Options::default() })
+    Ok(Options { greeting_timeout: Some(limit), late, ..Options::default() })
 }
 
 /// The server that the environment names, by its URL or its context; none if it does not.

@@ -93,3 +93,20 @@ async fn a_producer_goes_on_when_the_server_does() {
     );
     assert!(said.ends_with("connected again\nsent 3, acknowledged 3, failed 0\n"), "{said}");
 }
+
+#[test]
+fn a_server_that_takes_the_connection_and_never_answers_is_no_server_that_is_not_there() {
+    // The kernel accepts for the listener's backlog; nobody reads.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("copy");
+    let backup = ["backup", copy.to_str().unwrap()];
+    for args in [&backup[..], &["queue", "ls"], &["produce", "queue", "jobs", "--reconnect", "0s"]] {
+        let said = text(&run(rbq(args).env("RBQ_URL", &url).env("RBQ_TIMEOUT", "200ms"), b"x\n"));
+        assert!(said.starts_with("exit 5\n"), "{args:?}: {said}");
+        assert!(said.contains("err| no answer from the server for 100ms\n"), "{args:?}: {said}");
+        let wanted = "err| error: no reply within 200ms\nerr| hint: the connection stands: ";
+        assert!(said.contains(wanted), "{args:?}: {said}");
+    }
+}

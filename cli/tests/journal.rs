@@ -722,7 +722,7 @@ fn a_backup_that_is_interrupted_ends_with_130_and_leaves_nothing() {
             continue;
         }
         let expected = format!(
-            "exit 130\nerr| interrupted: the server gives the backup up, and nothing of it stays in `DIR/copy-{number}`\n"
+            "exit 130\nerr| interrupted: the server gives the backup up, and removes `DIR/copy-{number}.partial`\n"
         );
         assert_eq!(said, expected);
         return;

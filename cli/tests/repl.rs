@@ -320,6 +320,10 @@ fn an_embedded_broker_keeps_its_directory_as_a_server_does() {
         let args = ["repl", "--embedded", "--dir", path.to_str().unwrap()];
         text(&run(&mut rbq(&args), script.as_bytes()))
     };
+    let refused = repl("ping\n");
+    let wanted = format!("exit 1\nerr| error: cannot keep data in `{}`: there is no such directory\n", path.display());
+    assert!(refused.starts_with(&wanted) && !path.exists(), "{refused}");
+    std::fs::create_dir(&path).unwrap();
     assert_snapshot!(repl("rpush jobs a b\nxadd events 1-1 user ann\n"), @r#"
     exit 0
     out| (integer) 2

@@ -50,14 +50,16 @@ pub(crate) async fn run(args: BackupArgs) -> Result<Exit> {
     let reply = tokio::select! {
         reply = client.call(request) => reply.map_err(refused)?,
         () = interrupt.pressed() => {
-            say(&format!("interrupted: the server gives the backup up, and nothing of it stays in `{shown}`"));
+            say(&format!("interrupted: the server gives the backup up, and removes `{shown}.partial`"));
             return Ok(interrupt.exit());
         }
         never = show_progress(&args) => never,
     };
     if !args.quiet {
         let [position, files, bytes] = ["position", "files", "bytes"].map(|name| figure(&reply, name));
-        say(&format!("backup of everything up to position {position} in `{shown}`: {files} files, {bytes} bytes"));
+        say(&format!(
+            "backup of everything up to position {position} in `{shown}`: {files} files, {bytes} bytes of log and snapshot"
+        ));
     }
     Ok(Exit::Done)
 }

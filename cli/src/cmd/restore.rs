@@ -83,7 +83,7 @@ async fn restore_to(args: RestoreArgs, interrupt: Interrupt) -> Result<Exit> {
     if args.quiet {
         return Ok(Exit::Done);
     }
-    say(&format!("restored everything up to position {last_lsn}: {files} files, {bytes} bytes"));
+    say(&format!("restored everything up to position {last_lsn}: {files} files, {bytes} bytes of log and snapshot"));
     if fs::metadata(args.dir.join(journal::DATA))?.uid() == ROOT {
         say(&format!(
             "its files belong to root: a server of another user needs `chown -R USER: {}`",

@@ -5,14 +5,17 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rbq_client::reason;
+use rbq_journal::{Directory, is_journal};
 use rbq_rdb::RdbFile;
 use rbq_rdb::aof::{CommandLog, Logged, Manifest, Role};
 
 use super::Found;
+use crate::cmd::journal::DATA;
 use crate::failure::{Failure, Result};
 
 /// What the manifest of an append-only directory is called behind its first part.
@@ -180,6 +183,9 @@ fn of_directory(path: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     let [manifest] = manifests.as_slice() else {
+        if let Some(failure) = of_rbq(path) {
+            return Err(failure);
+        }
         let what = if manifests.is_empty() { "no manifest" } else { "more than one manifest" };
         return Err(Failure::new(format!("there is {what} in `{}`", path.display()))
             .hint("give an RDB file, an append-only file, or a directory as Redis writes it, `appendonlydir`"));
@@ -235,6 +241,31 @@ fn no_file(path: &Path) -> Failure {
     .hint("put it into a file first: `zcat dump.rdb.gz > dump.rdb`")
 }
 
+/// A directory of rbq's own is no source, and needs none: a server reads it.
+fn of_rbq(path: &Path) -> Option<Failure> {
+    let is_one = |path: &Path| Directory::open(path).is_ok_and(|dir| is_journal(Arc::new(dir)).unwrap_or(false));
+    let below = path.join(DATA);
+    let data = [path, &below].into_iter().find(|path| is_one(path))?.display();
+    let failure =
+        Failure::new(format!("`{data}` is a data directory or a backup of rbq, and nothing that Redis wrote"));
+    Some(failure.hint(format!(
+        "`rbq restore {data} DIR` and `rbq server --dir DIR` serve what is in it; that server is a source, `redis://…`"
+    )))
+}
+
 fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot read `{}`: {}", path.display(), reason(error).to_lowercase()))
+    let failure = Failure::new(format!("cannot read `{}`: {}", path.display(), reason(error).to_lowercase()));
+    match address(path) {
+        Some(address) if error.kind() == ErrorKind::NotFound => {
+            failure.hint(format!("a server is named by a URL: `redis://{address}`"))
+        }
+        _ => failure,
+    }
+}
+
+/// What looks like `host:port`.
+fn address(path: &Path) -> Option<&str> {
+    let text = path.to_str().filter(|text| !text.contains('/'))?;
+    let (host, port) = text.rsplit_once(':')?;
+    (!host.is_empty() && port.parse::<u16>().is_ok()).then_some(text)
 }

@@ -11,10 +11,11 @@
 //!
 //! Which keys a user may touch is not asked: it may be other keys than any that could be named here.
 
-use rbq_client::{Client, Options, Request, Target, Value};
+use rbq_client::{Client, Request, Target, Value};
 
 use super::live::Depth;
 use crate::failure::{Failure, Result};
+use crate::open::greeting;
 
 /// A key that nobody has.
 const NO_KEY: &str = "_rbq.nothing";
@@ -51,7 +52,7 @@ pub(crate) struct Rights {
 /// The server's, or a sentence that names every command that is refused and needed.
 pub(crate) async fn demand(target: &Target, depth: Depth) -> Result<Rights> {
     // A connection of its own: what is asked leaves it in whatever state.
-    let (client, _) = Client::connect(target, &Options::default()).await?;
+    let (client, _) = Client::connect(target, &greeting()?).await?;
     let mut missing = refused(&client, FINDING).await?;
     if depth == Depth::Names {
         return enough(&missing).map(|()| Rights { dump: false, expiretime: false });

@@ -142,8 +142,8 @@ settings! {
     /// When a write is answered: `always`, once it is synced (a power cut loses nothing that was answered); `everysec`, once
     /// it is written, synced every second; `no`, once it is written, synced when the system likes.
     "appendfsync" appendfsync: AppendFsync = "always", Live;
-    /// Name of the data directory under `dir`.
-    "appenddirname" appenddirname: Text = "rbq-data", Start;
+    /// Name of the data directory under `dir`, and no path.
+    "appenddirname" appenddirname: DirName = "rbq-data", Start;
     /// Take a snapshot once the log after the last one has grown by this many percent of the snapshot; 0 never by itself.
     "auto-aof-rewrite-percentage" auto_aof_rewrite_percentage: Ranged<0, 2147483647> = "100", Live;
     /// And has at least this many bytes.

@@ -51,14 +51,14 @@ impl Link {
     /// Connects and greets: `HELLO` or `AUTH`, the client's name, `SELECT`.
     ///
     /// # Errors
-    /// [`Error::Connect`], [`Error::Auth`], [`Error::Handshake`], or what may end any connection.
+    /// [`Error::Connect`], [`Error::Auth`], [`Error::Handshake`], [`Error::Timeout`] of a server that took the connection and does not
+    /// answer, or what may end any connection.
     pub async fn connect(target: &Target, options: &Options) -> Result<Self> {
-        within(target, options, async {
-            let mut link = Self::open(target, options).await?;
-            link.greet(target, options).await?;
-            Ok(link)
-        })
-        .await
+        let mut link = Self::connect_silently(target, options).await?;
+        link.reply_timeout = options.greeting_timeout;
+        link.greet(target, options).await?;
+        link.reply_timeout = options.reply_timeout;
+        Ok(link)
     }
 
     /// Connects and says nothing: the session is the server's default one, RESP2 and database 0.
@@ -87,7 +87,7 @@ impl Link {
             // A server that has no room says so before it is asked, and hangs up: our greeting may have met a closed door while its
             // words are still unread.
             Err(error @ Error::Closed(_)) => {
-                return Err(match self.receive().await {
+                return Err(match self.reply().await {
                     Ok(Value::Error(text)) => Error::Handshake { command: "HELLO", reply: ErrorReply(text) },
                     _ => stranger(error, target),
                 });
@@ -339,7 +339,7 @@ async fn within<T>(target: &Target, options: &Options, connecting: impl Future<O
         Ok(result) => result,
         Err(_) => {
             let timed_out = io::ErrorKind::TimedOut;
-            // A server that speaks no TLS may take a greeting in it for the beginning of a request, and wait for the rest.
+            // A server that speaks no TLS may take its first message for the beginning of a request, and wait for the rest.
             let source = match &target.tls {
                 Some(_) => io::Error::new(timed_out, "timed out, perhaps because no TLS is spoken there"),
                 None => timed_out.into(),

@@ -14,7 +14,7 @@ const IN_FLIGHT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Messages received and not yet taken: 1024, a few milliseconds of a busy channel.
 const PUSHES_MAX: usize = 1024;
 
-/// TCP, `HELLO` and `SELECT` together: 5 seconds, as redis-py and go-redis have it.
+/// The socket with its TLS, and then each answer of the greeting: 5 seconds, as redis-py and go-redis have it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which protocol to speak.
@@ -45,8 +45,10 @@ pub struct Options {
     pub protocol: Protocol,
     /// The name that `CLIENT LIST` shows; no blanks.
     pub client_name: Option<String>,
-    /// How long connecting may take, name lookup and greeting included.
+    /// How long connecting may take, name lookup and TLS included: then there is nobody, or nobody to be reached.
     pub connect_timeout: Duration,
+    /// How long each reply of the greeting may take: somebody is there, and silent. `None` waits forever.
+    pub greeting_timeout: Option<Duration>,
     /// How long a reply may take, beyond what a command waits by itself; `None` waits forever.
     pub reply_timeout: Option<Duration>,
     /// Who is told when a reply takes long, before it has taken too long; a [`Link`](crate::Link) tells, once for each such reply.
@@ -67,6 +69,7 @@ impl Default for Options {
             protocol: Protocol::Newest,
             client_name: None,
             connect_timeout: CONNECT_TIMEOUT,
+            greeting_timeout: Some(CONNECT_TIMEOUT),
             reply_timeout: None,
             late: None,
             in_flight_max: IN_FLIGHT_MAX,

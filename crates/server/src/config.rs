@@ -8,10 +8,11 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use rbq_broker::Settings;
 use rbq_broker::settings::{PARAMETERS, Parameter};
+use rbq_journal::said;
 
 /// What the server was told.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// Only check, do not serve.
     pub check_only: bool,
+    /// What was left aside, for the log.
+    pub warnings: Vec<String>,
 }
 
 /// The command line, for help, completion and manual pages too.
@@ -64,7 +67,7 @@ fn shown(default: &str) -> &str {
 impl Config {
     /// Reads the command line and what it names.
     pub fn from_args(name: &'static str, args: impl IntoIterator<Item = OsString>) -> Result<Self> {
-        let matches = command(name).try_get_matches_from(args)?;
+        let matches = command(name).try_get_matches_from(args).map_err(of_usage)?;
         check_variables(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
         Self::from_matches(&matches, |key| std::env::var(key).ok())
     }
@@ -76,9 +79,17 @@ impl Config {
         if let Some(path) = &file {
             read_file(path, &mut settings)?;
         }
+        let mut warnings = Vec::new();
         for parameter in PARAMETERS {
             let variable = variable(parameter);
             if let Some(value) = env(&variable) {
+                if is_of_kubernetes(&variable, &value, &env) {
+                    warnings.push(format!(
+                        "{variable}={value} is left aside: Kubernetes sets it for a service named `rbq` (`enableServiceLinks: false` \
+                         in the pod's spec ends that)"
+                    ));
+                    continue;
+                }
                 set(parameter, &mut settings, &value, || format!("environment variable {variable}"))?;
             }
         }
@@ -88,8 +99,27 @@ impl Config {
             }
         }
         check_exposure(&settings)?;
-        Ok(Self { settings, file, check_only: matches.get_flag("check-config") })
+        Ok(Self { settings, file, check_only: matches.get_flag("check-config"), warnings })
     }
+}
+
+/// A word without a flag is most often the path of a redis.conf, as `redis-server` takes it.
+fn of_usage(error: clap::Error) -> anyhow::Error {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) if !word.starts_with('-') => anyhow!(
+            "unexpected argument `{word}`\nhint: a file of parameters is named by `--config FILE`, and is TOML (`maxmemory = \"1gb\"`): a \
+             redis.conf is not read"
+        ),
+        _ => error.into(),
+    }
+}
+
+/// Kubernetes sets `RBQ_PORT=tcp://10.0.0.1:6379` in every pod beside a service of that name, with others that are no parameters.
+/// Nobody wrote it, so it is nobody's typo; what a pod's spec says of the same variable replaces it.
+fn is_of_kubernetes(variable: &str, value: &str, env: impl Fn(&str) -> Option<String>) -> bool {
+    let is_link = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
+    variable == "RBQ_PORT" && is_link && env("RBQ_SERVICE_HOST").is_some()
 }
 
 /// The environment variable of a parameter.
@@ -103,8 +133,17 @@ fn set(parameter: &Parameter, settings: &mut Settings, value: &str, place: impl 
 }
 
 fn read_file(path: &Path, settings: &mut Settings) -> Result<()> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let table = toml::de::DeTable::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        anyhow!("cannot read {}: {}\nhint: `--config` or RBQ_CONFIG names a TOML file", path.display(), said(&error))
+    })?;
+    let table = toml::de::DeTable::parse(&text).map_err(|error| match line_of_redis(&text) {
+        Some((line, word)) => anyhow!(
+            "{}, line {line}: this is no TOML, but looks like a redis.conf, which is not read\nhint: the parameters have Redis's \
+             names, written `{word} = \"…\"`; `--help` lists them",
+            path.display()
+        ),
+        None => anyhow!("{}: {error}", path.display()),
+    })?;
     for (key, value) in table.get_ref() {
         let place = || format!("{}, line {}", path.display(), line_of(&text, key.span().start));
         let name: &str = key.get_ref();
@@ -116,6 +155,15 @@ fn read_file(path: &Path, settings: &mut Settings) -> Result<()> {
         set(parameter, settings, &value, place)?;
     }
     Ok(())
+}
+
+/// The first line that says something, if it does as in a redis.conf, `port 6379`, and the parameter that it names.
+fn line_of_redis(text: &str) -> Option<(usize, &str)> {
+    let mut lines = text.lines().zip(1..).map(|(line, number)| (line.trim(), number));
+    let (line, number) = lines.find(|(line, _)| !line.is_empty() && !line.starts_with('#'))?;
+    let (word, value) = line.split_once(char::is_whitespace)?;
+    let is_word = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    (is_word && !value.contains('=')).then_some((number, word))
 }
 
 /// A TOML value as a parameter is written.
@@ -250,6 +298,36 @@ mod tests {
         assert_eq!(check("RBQ_MAXMEMROY"), Err(text.to_owned()));
         let fine = ["RBQ_MAXMEMORY", "RBQ_CONFIG", "RBQ_URL", "RBQ_PORT_6379_TCP", "RBQ_SERVICE_PORT", "MAXMEMROY"];
         assert!(fine.into_iter().all(|name| check(name).is_ok()));
+    }
+
+    #[test]
+    fn the_port_that_kubernetes_sets_for_a_service_is_left_aside_and_told() {
+        let link = ("RBQ_PORT", "tcp://10.0.0.1:6379");
+        let linked = config(&[], &[link, ("RBQ_SERVICE_HOST", "10.0.0.1")]).expect("nobody wrote that");
+        assert_eq!(linked.settings.port.0, 6379);
+        assert!(linked.warnings[0].starts_with("RBQ_PORT=tcp://10.0.0.1:6379 is left aside"), "{:?}", linked.warnings);
+        assert!(error(&[], &[link]).starts_with("environment variable RBQ_PORT: "));
+    }
+
+    #[test]
+    fn a_redis_conf_is_told_from_toml_that_is_wrong() {
+        let of = |text: &str| {
+            let file = file(text);
+            error(&["--config", file.path().to_str().expect("a plain path")], &[])
+        };
+        let said = of("# Redis\n\nmaxmemory 1gb\nsave 60 1\n");
+        assert!(said.contains(", line 3: this is no TOML, but looks like a redis.conf"), "{said}");
+        assert!(said.contains("hint: the parameters have Redis's names, written `maxmemory = "), "{said}");
+        assert!(of("maxmemory = \n").contains("TOML parse error"));
+    }
+
+    #[test]
+    fn the_data_directory_is_a_name_and_no_path() {
+        for path in ["../x", "a/b", "/x", ".", "..", ""] {
+            let said = error(&["--appenddirname", path], &[]);
+            assert!(said.ends_with("argument must be a name and no path: the directory is in `dir`"), "{said}");
+        }
+        assert!(config(&["--appenddirname", "x"], &[]).is_ok());
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod memory;
 mod neighbour;
 mod outbox;
 mod rewrite;
+mod signals;
 mod socket;
 mod threads;
 mod turn;
@@ -42,7 +43,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use rbq_broker::Broker;
 use rbq_broker::settings::Settings;
-use rbq_journal::{Directory, Storage};
+use rbq_journal::{Directory, Storage, said};
 
 use crate::clock::Clock;
 pub use crate::config::{Config, command};
@@ -51,6 +52,7 @@ pub use crate::durable::{Recovered, lone};
 use crate::gates::Gates;
 use crate::hub::Shared;
 use crate::listen::Listeners;
+use crate::signals::Outlived;
 use crate::threads::Threads;
 
 /// I/O threads when `io-threads` is 0, at most: more only wait for the one lock.
@@ -68,7 +70,7 @@ pub fn main(name: &'static str, args: impl IntoIterator<Item = OsString>) -> Exi
         Err(error) => {
             let is_told = error.downcast_ref::<clap::Error>().is_some();
             let ended = complain(&error, USAGE);
-            if !is_told {
+            if !is_told && !error.to_string().contains("\nhint: ") {
                 eprintln_quietly(&format!("hint: `{name} --help` lists the parameters and what they may be"));
             }
             return ended;
@@ -89,15 +91,22 @@ const FAILURE: u8 = 1;
 /// What `--check-config` finds out besides: whether a start would find its directory.
 fn check(config: &Config) -> Result<()> {
     let dir = &config.settings.dir.0;
-    std::fs::read_dir(dir).map_err(|error| no_directory(dir, &error))?;
+    std::fs::read_dir(dir).map_err(|error| no_entry(dir, &error))?;
+    for warning in &config.warnings {
+        eprintln_quietly(&format!("warning: {warning}"));
+    }
     eprintln_quietly("configuration is fine");
     Ok(())
 }
 
-/// Why the data directory is of no use, and what may help: it is not made by itself, because a path that was mistyped, or a disk
-/// that is not mounted, must not begin an empty broker.
-fn no_directory(dir: &str, error: &std::io::Error) -> anyhow::Error {
-    let why = match error.kind() {
+fn no_entry(dir: &str, error: &std::io::Error) -> anyhow::Error {
+    anyhow::anyhow!("cannot change to `dir` {dir}: {}", no_directory(error))
+}
+
+/// Why `dir` is of no use, and what may help: it is not made by itself, because a path that was mistyped, or a disk that is not
+/// mounted, must not begin an empty broker.
+fn no_directory(error: &std::io::Error) -> String {
+    match error.kind() {
         std::io::ErrorKind::NotFound => {
             "there is no such directory\nhint: it is not made by itself: make it, or mount the disk that it is on"
                 .to_owned()
@@ -105,9 +114,8 @@ fn no_directory(dir: &str, error: &std::io::Error) -> anyhow::Error {
         std::io::ErrorKind::PermissionDenied => {
             "permission denied\nhint: it has to belong to the user that the server runs as".to_owned()
         }
-        _ => error.to_string(),
-    };
-    anyhow::anyhow!("cannot change to `dir` {dir}: {why}")
+        _ => said(error),
+    }
 }
 
 fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
@@ -142,9 +150,12 @@ where
     F: Fn(&Path) -> std::io::Result<Arc<dyn Storage>> + Send + Sync + 'static,
 {
     logs::start(&config.settings);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     limit_connections(&mut config.settings)?;
     let dir = &config.settings.dir.0;
-    std::env::set_current_dir(dir).map_err(|error| no_directory(dir, &error))?;
+    std::env::set_current_dir(dir).map_err(|error| no_entry(dir, &error))?;
     let home = Home::new(&config.settings, open)?;
     let listeners = Listeners::bind(&config.settings)?;
     let count = io_threads(&config);
@@ -162,6 +173,7 @@ fn io_threads(config: &Config) -> usize {
 }
 
 async fn serve(config: Config, listeners: Listeners, io_threads: usize, home: Home) -> Result<()> {
+    let signals = Outlived::install().context("cannot handle signals")?;
     let clock = Clock::new();
     let fixed = facts::fixed(&config, io_threads);
     let seed = facts::seed();
@@ -201,7 +213,7 @@ async fn serve(config: Config, listeners: Listeners, io_threads: usize, home: Ho
         durability = durable::price(&config.settings, sync_us),
         "ready to accept connections"
     );
-    let why = wait_for_the_end(&shared, &config).await?;
+    let why = wait_for_the_end(&shared, &config, signals).await?;
     tracing::info!(why, "shutting down");
     housekeeping::stop(&shared).await;
     let (journal, left) = {
@@ -218,15 +230,11 @@ async fn serve(config: Config, listeners: Listeners, io_threads: usize, home: Ho
     Ok(())
 }
 
-async fn wait_for_the_end(shared: &Arc<Shared>, config: &Config) -> Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-        () = housekeeping::run_chores(shared.clone(), config.file.clone()) => "SHUTDOWN",
-    })
+async fn wait_for_the_end(shared: &Arc<Shared>, config: &Config, mut signals: Outlived) -> Result<&'static str> {
+    tokio::select! {
+        signal = signals.until_the_end() => signal.context("cannot wait for signals"),
+        () = housekeeping::run_chores(shared.clone(), config.file.clone()) => Ok("SHUTDOWN"),
+    }
 }
 
 /// Lowers `maxclients` to what the limit of open files allows.

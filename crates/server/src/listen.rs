@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rbq_broker::{Peer, Settings};
+use rbq_journal::said;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, UnixListener};
 
@@ -98,7 +99,8 @@ fn explain(error: io::Error, host: &str, port: u16) -> anyhow::Error {
         }
         io::ErrorKind::PermissionDenied => {
             anyhow::anyhow!(
-                "cannot listen on {host}:{port}: {error}\nhint: ports below 1024 need privileges; try `--port 6379`"
+                "cannot listen on {host}:{port}: {}\nhint: ports below 1024 need privileges; try `--port 6379`",
+                said(&error)
             )
         }
         io::ErrorKind::AddrNotAvailable => {
@@ -106,7 +108,7 @@ fn explain(error: io::Error, host: &str, port: u16) -> anyhow::Error {
                 "cannot listen on {host}:{port}: no interface of this machine has that address\nhint: see `--bind`"
             )
         }
-        _ => anyhow::anyhow!("cannot listen on {host}:{port}: {error}"),
+        _ => anyhow::anyhow!("cannot listen on {host}:{port}: {}", said(&error)),
     }
 }
 
@@ -174,7 +176,7 @@ async fn pause(error: &io::Error) {
     if error.kind() == io::ErrorKind::ConnectionAborted {
         return;
     }
-    tracing::warn!(%error, "cannot accept a connection");
+    tracing::warn!(error = said(error), "cannot accept a connection");
     tokio::time::sleep(EXHAUSTED_PAUSE).await;
 }
 

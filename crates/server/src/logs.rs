@@ -15,7 +15,8 @@ static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 /// Starts logging as the settings say. A second call changes nothing (embedded use).
 pub(crate) fn start(settings: &Settings) {
     let (level, handle) = reload::Layer::new(filter(settings.loglevel));
-    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    // A line that cannot be written is nobody's to read: to complain of it on the same stderr would end in a panic.
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).log_internal_errors(false);
     let layer = match settings.log_format {
         LogFormat::Text => {
             use std::io::IsTerminal;

@@ -119,6 +119,43 @@ fn a_snapshot_and_the_log_after_it_come_back() {
 }
 
 #[test]
+fn no_server_begins_empty_within_a_data_directory_or_a_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir, &[]);
+    let place = fs::canonicalize(data(&dir)).unwrap();
+    assert!(server.log().contains(&format!("new data directory directory={}", place.display())), "{}", server.log());
+    let mut client = server.client();
+    client.text("SET kept here");
+    let backups = tempfile::tempdir().unwrap();
+    let backup = backups.path().join("monday");
+    assert!(!client.text(&format!("RBQ BACKUP {}", backup.display())).starts_with("-ERR"));
+    kill(server);
+    let refused_in = |dir: &Path| {
+        let port = free_addr().port().to_string();
+        let output = program().args(["--port", &port, "--dir"]).arg(dir).output().unwrap();
+        assert!(!dir.join("rbq-data").exists());
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let above = place.parent().unwrap().display();
+    let wanted = format!(
+        "error: `dir` {} is a data directory itself\nhint: `--dir {above}` serves what is in it\n",
+        place.display()
+    );
+    assert_eq!(refused_in(&place), (Some(1), wanted));
+    let renamed = dir.path().join("other");
+    fs::rename(&place, &renamed).unwrap();
+    let (_, said) = refused_in(&renamed);
+    assert!(said.ends_with(&format!("hint: `--dir {above} --appenddirname other` serves what is in it\n")), "{said}");
+    let (code, said) = refused_in(&backup);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("is a backup\nhint: `rbq restore /"), "{said}");
+    // A directory that happens to be beside one is as good as any.
+    fs::rename(&renamed, &place).unwrap();
+    let server = start(&dir, &[]);
+    assert_eq!(server.client().text("GET kept"), "here");
+}
+
+#[test]
 fn a_server_that_was_told_to_end_comes_back_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let mut server = start(&dir, &["--appendfsync", "no"]);

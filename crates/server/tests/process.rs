@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -69,7 +69,8 @@ fn what_is_wrong_is_named_with_its_place() {
 
     let (code, text) = run(&["--config", "/nowhere/rbq.toml"], &[]);
     assert_eq!(code, 2);
-    assert!(text.starts_with("error: cannot read /nowhere/rbq.toml: "), "{text}");
+    let wanted = "error: cannot read /nowhere/rbq.toml: no such file or directory\nhint: `--config` or RBQ_CONFIG names a TOML file\n";
+    assert_eq!(text, wanted);
 }
 
 #[test]
@@ -77,6 +78,11 @@ fn an_unknown_flag_is_a_mistake_in_usage() {
     let (code, text) = run(&["--maxclient", "5"], &[]);
     assert_eq!(code, 2);
     assert!(text.contains("unexpected argument '--maxclient'") && text.contains("--maxclients"), "{text}");
+    let (code, text) = run(&["/etc/redis/redis.conf"], &[]);
+    assert_eq!(code, 2);
+    let wanted =
+        "error: unexpected argument `/etc/redis/redis.conf`\nhint: a file of parameters is named by `--config FILE`";
+    assert!(text.starts_with(wanted), "{text}");
 }
 
 #[test]
@@ -182,6 +188,45 @@ fn signals_close_every_connection_and_the_server_ends_well() {
 }
 
 #[test]
+fn a_terminal_that_is_closed_ends_nothing() {
+    let mut server = Server::start(&[]);
+    server.signal("HUP");
+    server.wait_for_log("SIGHUP is ignored");
+    assert_eq!(server.client().text("PING"), "PONG");
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_log_that_nobody_reads_any_more_ends_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("rbq.sock");
+    let flags = ["--port", "0", "--appendonly", "no", "--loglevel", "verbose", "--unixsocket"];
+    let mut child = program().args(flags).arg(&path).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("ready to accept connections")));
+    drop(lines);
+    // Every connection is a line of the log that cannot be written.
+    assert_eq!(ping(&path), "+PONG\r\n");
+    assert_eq!(ping(&path), "+PONG\r\n");
+    UnixStream::connect(&path).unwrap().write_all(b"SHUTDOWN\r\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_limit_of_file_sizes_is_an_error_and_no_death_by_a_signal() {
+    let dir = tempfile::tempdir().unwrap();
+    let limited = "ulimit -f 8; exec \"$0\" \"$@\"";
+    let server = program().get_program().to_owned();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", limited]).arg(server).args(["--port", "0", "--unixsocket", "rbq.sock", "--appendonly", "yes"]);
+    let Output { status, stderr, .. } = command.current_dir(dir.path()).output().unwrap();
+    let text = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{text}");
+    assert!(text.to_lowercase().contains("file too large"), "{text}");
+}
+
+#[test]
 fn shutdown_ends_the_server_without_a_reply() {
     let mut server = Server::start(&[]);
     let mut other = server.client();
@@ -252,6 +297,14 @@ fn the_working_directory_is_what_dir_says() {
     let (code, text) = run(&["--check-config", "--dir", "/nowhere"], &[]);
     assert_eq!(code, 1);
     assert!(text.starts_with("error: cannot change to `dir` /nowhere"), "{text}");
+}
+
+#[test]
+fn a_file_in_the_place_of_dir_is_told_without_the_systems_number() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let (code, text) = run(&["--dir", path], &[]);
+    assert_eq!((code, text), (1, format!("error: cannot change to `dir` {path}: not a directory\n")));
 }
 
 #[test]

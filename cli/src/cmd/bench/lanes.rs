@@ -8,7 +8,7 @@
 //! one before was emptied, has none for a moment; a measurement that is killed in it leaves a list that the next one gives its
 //! expiry to.
 
-use rbq_client::{Endpoint, Link, Options, Request, Target};
+use rbq_client::{Endpoint, Link, Request, Target};
 use rbq_resp::Value;
 
 use super::receive::GROUP;
@@ -16,6 +16,7 @@ use super::{BenchArgs, Workload, call};
 use crate::cmd::keyspace::find::search;
 use crate::cmd::keyspace::kind::Kind;
 use crate::failure::{Failure, Result};
+use crate::open::greeting;
 use crate::servers::{Servers, accepted};
 
 /// How long a key outlives a measurement that was killed: longer than any pause of a process that goes on after it.
@@ -35,7 +36,7 @@ pub(super) struct Lane {
 impl Lane {
     /// One more connection to its node.
     pub(super) async fn link(&self) -> Result<Link> {
-        Ok(Link::connect(&self.target, &Options::default()).await?)
+        Ok(Link::connect(&self.target, &greeting()?).await?)
     }
 
     /// Makes what has to be there before anybody sends.
@@ -114,7 +115,7 @@ pub(super) async fn lay(args: &BenchArgs, run_id: u64) -> Result<Vec<Lane>> {
         let key = if count == 1 { name.clone() } else { key_on(node, &name, &mut numbers, &servers)? };
         let endpoint = servers.owner(key.as_bytes());
         let target = Target { endpoint, ..target.clone() };
-        let control = Link::connect(&target, &Options::default()).await?;
+        let control = Link::connect(&target, &greeting()?).await?;
         lanes.push(Lane { key, target, control });
     }
     Ok(lanes)

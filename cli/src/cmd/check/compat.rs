@@ -10,12 +10,12 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use rbq_client::{Client, Options, Request, Target, Value};
+use rbq_client::{Client, Error, Request, Target, Value};
 use rbq_rdb::Event;
 
 use crate::exit::{Exit, Health};
-use crate::failure::{Result, say};
-use crate::open::{complete, of_context};
+use crate::failure::{Failure, Result, say};
+use crate::open::{complete, greeting, of_context};
 use crate::progress::Progress;
 use crate::records::{Cell, Column, OutputArgs, column};
 use crate::tls::TlsArgs;
@@ -99,10 +99,19 @@ struct Finding {
     advice: String,
 }
 
+/// What usually helps is about a server of one's own, and about options that are not here.
+fn unreached(failure: Failure) -> Failure {
+    match failure {
+        Failure::Server(Error::Connect { .. }) => failure
+            .hint("this is the server that is to be looked at: check its URL, or the context that --context names"),
+        failure => failure,
+    }
+}
+
 pub(crate) async fn run(args: CompatArgs) -> Result<Exit> {
     let server = args.server()?;
-    demand(&server, Depth::Names).await?;
-    let mut nodes = Nodes::connect(&server, Options::default()).await?;
+    demand(&server, Depth::Names).await.map_err(unreached)?;
+    let mut nodes = Nodes::connect(&server, greeting()?).await?;
     let mut clients = Vec::new();
     for endpoint in nodes.endpoints() {
         clients.push(nodes.at(&endpoint).await?);

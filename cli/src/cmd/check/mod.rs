@@ -230,7 +230,11 @@ async fn ready(args: &HealthArgs) -> Result<(Link, Duration)> {
         let left = if args.wait.is_some() { deadline.saturating_duration_since(Instant::now()) } else { args.timeout };
         let patience = left.min(args.timeout).max(ATTEMPT_EVERY);
         let attempt = async {
-            let mut link = Link::connect(&target, &Options { connect_timeout: patience, ..Options::default() }).await?;
+            let mut link = Link::connect(
+                &target,
+                &Options { connect_timeout: patience, greeting_timeout: Some(patience), ..Options::default() },
+            )
+            .await?;
             let asked = Instant::now();
             match link.call(["PING"]).await? {
                 Value::Error(text) => Err(Error::from_error_reply(text)),

@@ -42,7 +42,7 @@ pub(crate) async fn run(args: JournalArgs) -> Result<Exit> {
 }
 
 /// The name that a server gives its data directory unless told otherwise.
-pub(super) const DATA: &str = "rbq-data";
+pub(crate) const DATA: &str = "rbq-data";
 
 /// A directory with a journal in it, sound or not.
 pub(super) fn open(path: &Path) -> Result<Arc<Directory>> {

@@ -23,7 +23,7 @@ pub(crate) async fn by_name(servers: &mut Servers, key: &[u8]) -> Result<Cell> {
     for name in [&plain, &tagged] {
         let reply = match servers.look(name, Request::new("XLEN").arg(name)).await {
             // The key is there, and only the node where its dead letters would be is not.
-            Err(Failure::Server(Error::Connect { .. })) => {
+            Err(Failure::Server(Error::Connect { .. } | Error::Timeout(_))) => {
                 return Ok(Cell::none().with_text(format!("unknown: the node of {} is not to be reached", shown(name))));
             }
             reply => reply?,

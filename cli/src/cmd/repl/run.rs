@@ -134,7 +134,7 @@ impl Repl {
     /// The first connection. A person is let in without one: help needs none, and every command tries again.
     pub(super) async fn begin(&mut self) -> Result<()> {
         match self.connect().await {
-            Err(failure @ Failure::Server(Error::Connect { .. })) if self.editor.is_terminal => {
+            Err(failure @ Failure::Server(Error::Connect { .. } | Error::Timeout(_))) if self.editor.is_terminal => {
                 let _ = failure.report();
                 self.show.note("`help` works without a server, and each command tries to reach it again");
                 Ok(())

@@ -34,6 +34,23 @@ impl Setting for Text {
     }
 }
 
+/// The name of a directory in another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirName(pub String);
+
+impl Setting for DirName {
+    fn parse(text: &str) -> Result<Self, String> {
+        let is_name = !text.contains('/') && !matches!(text, "" | "." | "..");
+        if is_name { Ok(Self(text.to_owned())) } else { Err(Self::allowed()) }
+    }
+    fn show(&self) -> String {
+        self.0.clone()
+    }
+    fn allowed() -> String {
+        "argument must be a name and no path: the directory is in `dir`".into()
+    }
+}
+
 /// Always empty: what clients ask for and has no place here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OnlyEmpty;

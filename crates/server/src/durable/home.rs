@@ -3,13 +3,17 @@
 //! The path is made absolute at the start. The server works in `dir` from then on, and CONFIG SET may name another `dir`, which
 //! is used when the directory is opened next.
 
-use std::io;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use rbq_broker::Settings;
-use rbq_journal::{Draft, Storage};
+use rbq_journal::{Directory, Draft, Storage, is_journal};
+
+/// What a backup has in it, and nothing else.
+const MARK: &str = "backup.mark";
 
 type Open = dyn Fn(&Path) -> io::Result<Arc<dyn Storage>> + Send + Sync;
 
@@ -53,12 +57,40 @@ impl Home {
         let above = self.above(settings);
         let shown = || format!("cannot make the data directory `{}` in `{dir}`", settings.appenddirname.0);
         // A `dir` that is not there is a mistake, as at the start; only the data directory below is made.
-        std::fs::metadata(&above).with_context(shown)?;
+        fs::metadata(&above).with_context(shown)?;
         let path = self.path(settings);
+        expect_not_within(&above, &path)?;
         expect_no_restore(&path)?;
         let storage = (self.open)(&path).with_context(shown)?;
         Ok(Place { path, storage })
     }
+}
+
+/// Who names a backup, or a data directory, as the one that has the data directory in it wants what is kept there: with nothing
+/// at `path` yet, a server would begin empty, in the midst of it.
+pub(super) fn expect_not_within(above: &Path, path: &Path) -> Result<()> {
+    let begins = match fs::read_dir(path) {
+        Ok(mut files) => files.next().is_none(),
+        Err(error) => error.kind() == ErrorKind::NotFound,
+    };
+    // What cannot be listed is not taken for anything: the data directory below need not be listed through it.
+    let is_one = || Directory::open(above).is_ok_and(|dir| is_journal(Arc::new(dir)).unwrap_or(false));
+    if !begins || !is_one() {
+        return Ok(());
+    }
+    let whole = fs::canonicalize(above).unwrap_or_else(|_| above.to_owned());
+    let shown = whole.display();
+    if whole.join(MARK).exists() {
+        bail!(
+            "`dir` {shown} is a backup\nhint: `rbq restore {shown} DIR` makes a data directory of it, and `--dir DIR` then serves it"
+        );
+    }
+    let parent = whole.parent().unwrap_or(&whole).display();
+    let named = match whole.file_name() {
+        name if name == path.file_name() => String::new(),
+        name => format!(" --appenddirname {}", name.unwrap_or_default().display()),
+    };
+    bail!("`dir` {shown} is a data directory itself\nhint: `--dir {parent}{named}` serves what is in it")
 }
 
 /// Who restores wants what was kept: whoever began with nothing instead would be taken for it.

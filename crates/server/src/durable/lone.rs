@@ -6,16 +6,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use rbq_broker::{Broker, Settings};
 use rbq_journal::{Directory, Journal};
 
-use super::home::expect_no_restore;
+use super::home::{expect_no_restore, expect_not_within};
 use super::recovery::{self, Recovered};
 use super::snapshots::SECTION;
 
-/// Opens `appenddirname` below `dir`, both of the settings, and fills `broker`, which is empty, with what is in it. The
-/// directories are made if they are not there. `progress` is called, on threads of the journal, whenever it got further.
+/// Opens `appenddirname` below `dir`, both of the settings, and fills `broker`, which is empty, with what is in it. It is made if
+/// it is not there, and `dir` is not, as a server has it. `progress` is called, on threads of the journal, whenever it got further.
 ///
 /// # Errors
 /// [`OpenError`](rbq_journal::OpenError) where the directory is in use or damaged; a sentence for everything else.
@@ -24,9 +24,11 @@ pub fn open(
     broker: &mut Broker,
     progress: impl Fn() + Send + Sync + 'static,
 ) -> Result<Recovered> {
-    let path = Path::new(&settings.dir.0).join(&settings.appenddirname.0);
+    let dir = &settings.dir.0;
+    let path = Path::new(dir).join(&settings.appenddirname.0);
+    std::fs::read_dir(dir).map_err(|error| anyhow!("cannot keep data in `{dir}`: {}", crate::no_directory(&error)))?;
     let cannot = || format!("cannot make the data directory `{}`", path.display());
-    std::fs::create_dir_all(&settings.dir.0).with_context(cannot)?;
+    expect_not_within(Path::new(dir), &path)?;
     expect_no_restore(&path)?;
     let storage = Directory::create(&path).with_context(cannot)?;
     let mut options = recovery::options(settings, move |_| progress());

@@ -17,6 +17,7 @@ pub(crate) use snapshots::{Snapshots, start};
 
 use rbq_broker::settings::{AppendFsync, Setting as _};
 use rbq_broker::{Now, Settings};
+use rbq_journal::said;
 
 use crate::hub::{Flush, Hub, Shared};
 
@@ -38,9 +39,9 @@ fn announce(shared: &Shared, tell: impl FnOnce(&mut Hub, Now)) {
 /// An error with its causes, each said once: some say theirs already, as a part of their own sentence.
 pub(crate) fn in_full(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        let words = cause.split(" (os error ").next().unwrap_or(&cause);
-        if !text.to_lowercase().contains(&words.to_lowercase()) {
+    for cause in error.chain().skip(1) {
+        let cause = cause.downcast_ref().map_or_else(|| cause.to_string(), said);
+        if !text.to_lowercase().contains(&cause.to_lowercase()) {
             text = format!("{text}: {cause}");
         }
     }

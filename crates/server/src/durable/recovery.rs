@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, anyhow, bail};
 use rbq_broker::settings::AppendFsync;
 use rbq_broker::{Broker, Settings};
-use rbq_journal::{Identity, Journal, OpenError, Options, Policy, Progress, RecoveryReport, Storage};
+use rbq_journal::{Identity, Journal, OpenError, Options, Policy, Progress, RecoveryReport, Storage, said};
 
 use super::home::{Home, Place};
 use super::sync_price;
@@ -39,7 +39,7 @@ pub(crate) fn open(settings: &Settings, home: &Home, broker: &mut Broker, gates:
     let options = options(settings, move |progressed| progress.advance(progressed));
     let recovered = recover(settings, storage, broker, options);
     let Recovered { journal, snapshot_bytes, report, ops } = recovered.map_err(|error| with_hint(error, &path))?;
-    tell(&report, ops, start);
+    tell(&report, ops, start, &path);
     let journal = Arc::new(journal);
     gates.guard(journal.clone());
     Ok(Keeping { journal, sync_us: price_at(&path), snapshot_bytes })
@@ -64,7 +64,9 @@ pub(super) fn found(
 /// What a sync costs in a directory that is ours. Not to know it is no reason to serve nobody: the disk may be full.
 fn price_at(path: &Path) -> Option<u64> {
     let measured = sync_price::measure(path);
-    measured.inspect_err(|error| tracing::warn!(%error, "what a sync takes here could not be measured")).ok()
+    measured
+        .inspect_err(|error| tracing::warn!(error = said(error), "what a sync takes here could not be measured"))
+        .ok()
 }
 
 /// What was kept, and what goes on from there.
@@ -170,7 +172,7 @@ fn check_time(newest_ms: u64, now_ms: u64) -> Result<()> {
     Ok(())
 }
 
-fn tell(report: &RecoveryReport, ops: u64, start: Instant) {
+fn tell(report: &RecoveryReport, ops: u64, start: Instant, path: &Path) {
     if let Some(torn) = &report.torn {
         tracing::warn!(
             file = torn.file,
@@ -194,10 +196,11 @@ fn tell(report: &RecoveryReport, ops: u64, start: Instant) {
         );
     }
     if report.is_new {
-        tracing::info!("new data directory");
+        tracing::info!(directory = %path.display(), "new data directory");
         return;
     }
     tracing::info!(
+        directory = %path.display(),
         snapshot = report.snapshot_cut,
         position = report.last_lsn,
         ops,
