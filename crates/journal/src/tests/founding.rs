@@ -13,6 +13,7 @@ use crate::error::{Fatal, OpenError, SnapshotError};
 use crate::examine::examine;
 use crate::journal::Journal;
 use crate::log::{Log, Turn};
+use crate::names;
 use crate::options::{Identity, Lsn};
 use crate::recover::{Recovered, RecoveryReport, found, recover};
 use crate::shared::Shared;
@@ -292,8 +293,9 @@ fn a_log_that_is_ended_while_its_base_comes_to_stand_is_the_old_one_or_the_new_o
         base.section(1, BASE).unwrap();
         // The base has its name, and the directory is not synced yet.
         let (named, is_named) = std::sync::mpsc::channel();
+        let name = names::snapshot(journal.appended());
         storage.observe(Some(Arc::new(move |image: &Image, op| {
-            if op == Op::SyncDir && image.names().any(|name| name.starts_with("snapshot-") && name.ends_with(".rbq")) {
+            if op == Op::SyncDir && image.file(&name).is_some() {
                 let _ = named.send(());
                 (0..seed % 8).for_each(|_| std::thread::yield_now());
             }
