@@ -202,12 +202,13 @@ async fn a_damaged_file_is_refused_before_anything_is_written() {
     assert!(said.ends_with("err| hint: a server is named by a URL: `redis://127.0.0.1:1`\n"), "{said}");
     let data = dir.path().join("rbq-data");
     std::fs::create_dir(&data).unwrap();
-    std::fs::write(data.join("id"), "x").unwrap();
-    for (named, meant) in [(dir.path(), "SOURCE/rbq-data"), (&data, "SOURCE")] {
-        let said = import(&server, &[named.to_str().unwrap()]);
-        let wanted =
-            format!("err| error: `{meant}` is a data directory or a backup of rbq, and nothing that Redis wrote\n");
-        assert!(said.contains(&wanted), "{said}");
+    for (file, what) in [("segment-0000000000000001.log", "data directory"), ("backup.mark", "backup")] {
+        std::fs::write(data.join(file), "x").unwrap();
+        for (named, meant) in [(dir.path(), "SOURCE/rbq-data"), (&data, "SOURCE")] {
+            let said = import(&server, &[named.to_str().unwrap()]);
+            let wanted = format!("err| error: `{meant}` is a {what} of rbq, and nothing that Redis wrote\n");
+            assert!(said.contains(&wanted), "{said}");
+        }
     }
     assert_snapshot!(import(&server, &[&server.url()]), @r"
     exit 2

@@ -190,7 +190,7 @@ impl Core {
             }
             // Every change is synced before it is answered; there is no file of settings to rewrite, no buffer sized by a
             // parameter, and the system wants no memory back.
-            Action::Sync | Action::ParameterChanged(_) | Action::RewriteConfig | Action::PurgeMemory => {}
+            Action::Sync | Action::ParameterChanged(_) | Action::RewriteConfig(_) | Action::PurgeMemory => {}
         }
     }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rbq_client::reason;
-use rbq_journal::{Directory, is_journal};
+use rbq_journal::{Directory, Kind};
 use rbq_rdb::RdbFile;
 use rbq_rdb::aof::{CommandLog, Logged, Manifest, Role};
 
@@ -243,11 +243,11 @@ fn no_file(path: &Path) -> Failure {
 
 /// A directory of rbq's own is no source, and needs none: a server reads it.
 fn of_rbq(path: &Path) -> Option<Failure> {
-    let is_one = |path: &Path| Directory::open(path).is_ok_and(|dir| is_journal(Arc::new(dir)).unwrap_or(false));
+    let kind = |path: &Path| Kind::of(Arc::new(Directory::open(path).ok()?)).ok().filter(|kind| *kind != Kind::Other);
     let below = path.join(DATA);
-    let data = [path, &below].into_iter().find(|path| is_one(path))?.display();
-    let failure =
-        Failure::new(format!("`{data}` is a data directory or a backup of rbq, and nothing that Redis wrote"));
+    let (data, kind) = [path, &below].into_iter().find_map(|path| Some((path.display(), kind(path)?)))?;
+    let what = if kind == Kind::Backup { "backup" } else { "data directory" };
+    let failure = Failure::new(format!("`{data}` is a {what} of rbq, and nothing that Redis wrote"));
     Some(failure.hint(format!(
         "`rbq restore {data} DIR` and `rbq server --dir DIR` serve what is in it; that server is a source, `redis://…`"
     )))

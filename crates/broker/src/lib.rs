@@ -48,7 +48,7 @@ pub mod version;
 pub mod waiters;
 
 pub use broker::{
-    Action, BackupOrder, BackupReport, Broker, DiskRoom, Flow, HostFacts, Persistence, ReplayError, SPEAKS_HTTP,
+    Action, Asker, BackupOrder, BackupReport, Broker, DiskRoom, Flow, HostFacts, Persistence, ReplayError, SPEAKS_HTTP,
     Snapshots, SwitchOrder,
 };
 pub use mail::{Letter, Mail};

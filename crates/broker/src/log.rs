@@ -149,7 +149,7 @@ impl OpLog {
         if self.records.is_empty() {
             return;
         }
-        debug_assert!(self.open.is_none(), "a record is ended in the hold that began it");
+        assert!(self.open.is_none(), "a record is ended in the hold that began it: no start could read it");
         self.taken = keep(&self.records);
         self.records.clear();
         if self.records.capacity() > KEPT_BYTES_MAX {

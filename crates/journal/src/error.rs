@@ -158,6 +158,9 @@ pub enum SnapshotError {
     /// There is one being written already.
     #[error("a snapshot is being written already")]
     Busy,
+    /// The log begins anew, and what it begins with is not written yet: there is nothing whole to copy.
+    #[error("the log is being begun anew, and is not whole yet: try again when `appendonly` is on")]
+    Founding,
     /// The journal stopped before everything up to the cut was durable.
     #[error("the journal has stopped")]
     Stopped,

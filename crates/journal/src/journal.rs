@@ -137,7 +137,7 @@ impl Journal {
     /// What is there stays the journal until the base does its part: a snapshot with [`appended`](Self::appended) as it is
     /// now for its cut. A crash before that leaves the old journal as it was; with the base the new one stands, and the old
     /// one's files go. Until then nothing is noted, and what stops the journal is no reason for `fatal`: the base cannot be
-    /// finished then. [`give_up`](Self::give_up) leaves the old journal as it was, too.
+    /// finished then. [`finish`](Self::finish) leaves the old journal as it was, too.
     pub fn found(storage: Arc<dyn Storage>, options: Options, above: Lsn) -> Result<(Self, RecoveryReport), OpenError> {
         Self::run(found(storage, options, above)?)
     }
@@ -146,18 +146,6 @@ impl Journal {
     #[must_use]
     pub fn is_founding(&self) -> bool {
         self.shared.catalog.is_founding()
-    }
-
-    /// Ends a log that was to begin anew, and removes what there is of it. If its base stands by now it ends in order, as
-    /// [`finish`](Self::finish) does.
-    pub fn give_up(&self) -> Result<(), Fatal> {
-        if !self.shared.catalog.give_up() {
-            return self.end_in_order(Stop::Finish);
-        }
-        self.end(Stop::Abandon);
-        let removed = self.shared.catalog.unfound();
-        self.shared.catalog.unlock();
-        Ok(removed?)
     }
 
     /// Adds a record and returns its number. It copies the record and returns: it never waits for the disk and never
@@ -361,10 +349,16 @@ impl Journal {
         self.finish()
     }
 
-    /// The same where others hold the journal too: what they append from here on is not kept. A log that begins anew, and whose
-    /// base does not stand, is [given up](Self::give_up).
+    /// The same where others hold the journal too: what they append from here on is not kept. A log that was to
+    /// [begin anew](Self::found), and whose base does not stand, is given up: what there is of it is removed.
     pub fn finish(&self) -> Result<(), Fatal> {
-        self.give_up()
+        if !self.shared.catalog.give_up() {
+            return self.end_in_order(Stop::Finish);
+        }
+        self.end(Stop::Abandon);
+        let removed = self.shared.catalog.unfound();
+        self.shared.catalog.unlock();
+        Ok(removed?)
     }
 
     /// The same for whoever goes on without the journal from this Unix second on: the next start is told so, as what it

@@ -72,6 +72,7 @@ mod gather;
 mod headers;
 mod identity;
 mod journal;
+mod kind;
 mod log;
 mod mark;
 mod mend;
@@ -111,6 +112,7 @@ pub use error::{Fatal, Full, HINT, HINT_NEWER, OpenError, SnapshotError, said};
 #[doc(hidden)]
 pub use fault::Faults;
 pub use journal::{Figures, Journal, Opened};
+pub use kind::Kind;
 pub use metered::{Metered, OnBytes};
 pub use options::{
     BATCH_BYTES_MAX, IN_FLIGHT_BYTES_MAX, Identity, Lsn, OnFatal, OnProgress, Options, Policy, Progress, SEGMENT_BYTES,
@@ -123,4 +125,3 @@ pub use shelf::Purpose;
 pub use snapshot_read::{Section, SnapshotReader};
 pub use snapshot_write::{SnapshotReport, SnapshotWriter};
 pub use storage::{Access, Lock, LockError, Storage, StorageFile};
-pub use survey::is_journal;

@@ -18,15 +18,12 @@
 //!                                                        it is not:               the journal ends with record 55
 //! ```
 
-use std::sync::Arc;
-
 use crate::error::OpenError;
 use crate::fault::Faults;
 use crate::names::{self, Name};
 use crate::options::{Identity, Lsn};
 use crate::segment::{self, Use};
 use crate::slot::{Note, snapshot_number};
-use crate::storage::Storage;
 use crate::store::Store;
 use crate::walk::Walker;
 
@@ -65,13 +62,6 @@ pub(crate) struct Layout {
     pub old_snapshots: Vec<Lsn>,
     /// Segments of a log that was to begin anew over this one, and whose base never came to be, the newest first.
     pub unfounded: Vec<u64>,
-}
-
-/// Whether a journal is in there, sound or not. Of a directory that holds none the tools would say that everything in it
-/// is missing, when whoever asks has only named the wrong one.
-pub fn is_journal(storage: Arc<dyn Storage>) -> Result<bool, OpenError> {
-    let survey = Survey::of(&Store(storage))?;
-    Ok(survey.has_id || !survey.is_new())
 }
 
 impl Survey {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 use rbq_journal::{
-    Directory, Identity, Journal, LockError, OpenError, Opened, Options, Policy, Purpose, Sizes, Storage, check,
-    is_journal, repair_plan, restore,
+    Directory, Identity, Journal, Kind, LockError, OpenError, Opened, Options, Policy, Purpose, Sizes, Storage, check,
+    repair_plan, restore,
 };
 use tempfile::TempDir;
 
@@ -270,15 +270,37 @@ fn a_reader_can_ask_whether_somebody_has_the_directory_and_changes_nothing() {
     let dir = TempDir::new().unwrap();
     let looked_at = Directory::open(dir.path()).unwrap();
     assert!(looked_at.probe_lock().is_ok());
-    assert!(!is_journal(Arc::new(Directory::open(dir.path()).unwrap())).unwrap());
+    let kind = || Kind::of(Arc::new(Directory::open(dir.path()).unwrap())).unwrap();
+    assert_eq!(kind(), Kind::Other);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 
     let (journal, _) = replayed(open(&dir));
     let pid = std::process::id();
     assert!(matches!(looked_at.probe_lock(), Err(LockError::InUse { pid: Some(holder) }) if holder == pid));
-    assert!(is_journal(Arc::new(Directory::open(dir.path()).unwrap())).unwrap());
+    assert_eq!(kind(), Kind::Journal);
     journal.close().unwrap();
     assert!(looked_at.probe_lock().is_ok());
+}
+
+#[test]
+fn a_directory_is_taken_for_what_only_that_has_in_it() {
+    let dir = TempDir::new().unwrap();
+    let kind = || Kind::of(Arc::new(Directory::open(dir.path()).unwrap())).unwrap();
+    std::fs::write(dir.path().join("id"), "4711\n").unwrap();
+    assert_eq!(kind(), Kind::Other, "others call a file so, too");
+    std::fs::remove_file(dir.path().join("id")).unwrap();
+
+    let (journal, _) = replayed(open(&dir));
+    let copy = TempDir::new().unwrap();
+    journal.backup(Arc::new(Directory::open(copy.path()).unwrap())).unwrap();
+    journal.close().unwrap();
+    assert_eq!(Kind::of(Arc::new(Directory::open(copy.path()).unwrap())).unwrap(), Kind::Backup);
+    for file in std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.file_name().is_none_or(|name| name != "id") {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    assert_eq!(kind(), Kind::Journal, "a crash while it was made left no more");
 }
 
 #[test]

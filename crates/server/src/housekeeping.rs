@@ -241,7 +241,10 @@ pub(crate) async fn run_chores(shared: Arc<Shared>, file: Option<PathBuf>) {
                 Action::Shutdown => return,
                 Action::PurgeMemory => purge_memory(),
                 Action::Backup(order) => durable::back_up(shared.clone(), order),
-                Action::RewriteConfig => rewrite_config(&shared, file.as_deref()),
+                Action::RewriteConfig(asker) => {
+                    let outcome = rewrite_config(&shared, file.as_deref());
+                    durable::announce(&shared, |hub, _| hub.broker.finish_rewrite(asker, &outcome));
+                }
                 // Done already, by the thread that ran the command.
                 Action::ParameterChanged(_)
                 | Action::Sleep(_)
@@ -255,13 +258,15 @@ pub(crate) async fn run_chores(shared: Arc<Shared>, file: Option<PathBuf>) {
     }
 }
 
-fn rewrite_config(shared: &Shared, file: Option<&Path>) {
+fn rewrite_config(shared: &Shared, file: Option<&Path>) -> Result<(), String> {
     let settings = shared.lock().broker.settings.clone();
-    let Some(path) = file else { return };
-    match rewrite::rewrite(path, &settings) {
+    let path = file.expect("a server without a file refuses the command");
+    let outcome = rewrite::rewrite(path, &settings).map_err(|error| format!("{error:#}"));
+    match &outcome {
         Ok(()) => tracing::info!(file = %path.display(), "configuration file rewritten"),
-        Err(error) => tracing::error!(error = format!("{error:#}"), "configuration file not rewritten"),
+        Err(error) => tracing::error!(error, "configuration file not rewritten"),
     }
+    outcome
 }
 
 fn purge_memory() {

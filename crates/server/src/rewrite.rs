@@ -2,7 +2,7 @@
 //!
 //! The file's own lines, order and comments stay; a parameter that differs from what the file says is changed in
 //! place, and one that the file does not name is added only if it differs from its default. The new file is written
-//! beside the old one and renamed over it, so that a crash leaves one or the other.
+//! beside the old one and renamed over it, so that a crash leaves one or the other; once it is answered, the new one.
 
 use std::io::Write;
 use std::path::Path;
@@ -17,10 +17,18 @@ pub(crate) fn rewrite(path: &Path, settings: &Settings) -> Result<()> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let new = rewritten(&text, settings)?;
     let beside = path.with_extension("toml.new");
-    let mut file = std::fs::File::create(&beside).with_context(|| format!("cannot write {}", beside.display()))?;
-    file.write_all(new.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path).with_context(|| format!("cannot replace {}", path.display()))
+    let written = std::fs::File::create(&beside).and_then(|mut file| {
+        file.write_all(new.as_bytes())?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        let _ = std::fs::remove_file(&beside);
+        return Err(error).with_context(|| format!("cannot write {}", beside.display()));
+    }
+    std::fs::rename(&beside, path).with_context(|| format!("cannot replace {}", path.display()))?;
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let synced = std::fs::File::open(above).and_then(|above| above.sync_all());
+    synced.with_context(|| format!("cannot sync {}", above.display()))
 }
 
 fn rewritten(text: &str, settings: &Settings) -> Result<String> {

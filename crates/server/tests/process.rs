@@ -274,15 +274,33 @@ fn config_rewrite_keeps_the_file_and_writes_what_changed() {
     let mut client = server.client();
     assert_eq!(client.text("CONFIG SET maxclients 60 timeout 7"), "OK");
     assert_eq!(client.text("CONFIG REWRITE"), "OK");
-    server.wait_for_log("configuration file rewritten");
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("# how many\nmaxclients = 60\nloglevel = \"notice\"\n"), "{text}");
     assert!(text.contains("timeout = 7\n"), "{text}");
     let (code, text) = run(&["--check-config", "--config", &path], &[]);
     assert_eq!(code, 0, "{text}");
 
+    // In a transaction nobody can wait.
+    assert_eq!([client.text("MULTI"), client.text("CONFIG REWRITE")], ["OK", "QUEUED"]);
+    assert!(client.text("EXEC").contains("ERR CONFIG REWRITE waits for the disk"));
+
     let without = Server::start(&[]);
     assert!(without.client().text("CONFIG REWRITE").starts_with("-ERR The server is running without a config file"));
+}
+
+#[test]
+fn config_rewrite_is_not_ok_when_the_file_could_not_be_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(&dir, "maxclients = 50\n");
+    let server = Server::start(&["--config", &path]);
+    let mut client = server.client();
+    fs::create_dir(format!("{path}.new")).unwrap();
+    let said = client.text("CONFIG REWRITE");
+    assert!(said.starts_with("-ERR Rewriting config file: cannot write ") && said.contains("directory"), "{said}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "maxclients = 50\n");
+    fs::remove_file(&path).unwrap();
+    let said = client.text("CONFIG REWRITE");
+    assert!(said.starts_with("-ERR Rewriting config file: cannot read "), "{said}");
 }
 
 #[test]

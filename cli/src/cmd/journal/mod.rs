@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use rbq_journal::{Directory, LockError, OpenError, is_journal};
+use rbq_journal::{Directory, Kind, LockError, OpenError};
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
@@ -49,7 +49,7 @@ pub(super) fn open(path: &Path) -> Result<Arc<Directory>> {
     let cannot =
         |source| OpenError::Io { directory: path.display().to_string(), file: ".".into(), action: "open", source };
     let directory = Arc::new(Directory::open(path).map_err(cannot)?);
-    if is_journal(directory.clone())? {
+    if Kind::of(directory.clone())? != Kind::Other {
         return Ok(directory);
     }
     let failure = Failure::new(format!("there is no journal in `{}`", path.display()));

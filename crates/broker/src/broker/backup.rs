@@ -1,20 +1,18 @@
 //! Backups: asked for by a client, made by the driver, answered when they are done.
 //!
-//! One at a time: each reads the whole log, and two would only take twice as long. The ticket of the wait tells whether
-//! the client still waits for this one: it may be gone, let go by CLIENT UNBLOCK, or waiting for something else.
+//! One at a time: each reads the whole log, and two would only take twice as long.
 
 use rbq_resp::Sink;
 
-use super::{Action, Broker};
-use crate::session::{ClientId, Session};
+use super::{Action, Asker, Broker};
+use crate::session::ClientId;
 
 /// What the driver is to do, and for whom.
 #[derive(Clone, Debug)]
 pub struct BackupOrder {
     /// Where to: an absolute path, in bytes as the client sent it.
     pub directory: Vec<u8>,
-    client: ClientId,
-    ticket: u64,
+    asker: Asker,
 }
 
 /// What was copied.
@@ -32,22 +30,18 @@ impl Broker {
     /// Asks the driver for a backup, for a client that waits with this ticket.
     pub(crate) fn want_backup(&mut self, client: ClientId, ticket: u64, directory: &[u8]) {
         self.is_backing_up = true;
-        self.ask(Action::Backup(BackupOrder { directory: directory.to_vec(), client, ticket }));
+        self.ask(Action::Backup(BackupOrder { directory: directory.to_vec(), asker: Asker { client, ticket } }));
     }
 
     /// Whether whoever asked for this backup still waits for it.
     pub fn is_backup_wanted(&self, order: &BackupOrder) -> bool {
-        let waits = |session: &Session| session.parked.as_ref().is_some_and(|parked| parked.ticket == order.ticket);
-        self.find_session(order.client.id).is_some_and(waits)
+        self.still_waits(order.asker)
     }
 
     /// Takes note that the backup that was asked for is complete, or why there is none, and answers who waits for it.
     pub fn finish_backup(&mut self, order: &BackupOrder, outcome: &Result<BackupReport, String>) {
         self.is_backing_up = false;
-        if !self.is_backup_wanted(order) {
-            return;
-        }
-        self.end_wait(order.client, |_, reply| match outcome {
+        self.answer(order.asker, |reply| match outcome {
             Ok(report) => {
                 let figures = [("position", report.position), ("files", report.files), ("bytes", report.bytes)];
                 reply.map(figures.len());

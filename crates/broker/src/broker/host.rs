@@ -1,6 +1,6 @@
 //! What the broker is told of the machine, and what it asks of its driver.
 
-use super::{BackupOrder, SwitchOrder};
+use super::{Asker, BackupOrder, SwitchOrder};
 use crate::settings::Parameter;
 
 /// Figures that only the driver can know, as of its last report: for INFO, and for judging `maxmemory`.
@@ -113,7 +113,7 @@ pub enum Action {
     /// A parameter was changed by CONFIG SET.
     ParameterChanged(&'static Parameter),
     /// CONFIG REWRITE: write the parameters into the configuration file.
-    RewriteConfig,
+    RewriteConfig(Asker),
     /// SHUTDOWN.
     Shutdown,
     /// MEMORY PURGE: give free memory back to the system.

@@ -13,6 +13,7 @@
 //! conversation gives the same answers in a test without a socket, in a simulation, and in the server.
 
 mod admit;
+mod asker;
 mod backup;
 mod clients;
 mod execute;
@@ -31,6 +32,7 @@ mod view;
 
 use std::collections::VecDeque;
 
+pub use asker::Asker;
 pub use backup::{BackupOrder, BackupReport};
 pub(crate) use execute::Mode;
 pub use execute::{Flow, SPEAKS_HTTP};

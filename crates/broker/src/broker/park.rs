@@ -136,10 +136,11 @@ impl Broker {
         let (ran, author) = (self.ran, self.author.replace(client));
         let flow = self.run(client, command, request.view(), now, &mut reply, Mode::Retry);
         (self.ran, self.author) = (ran, author);
+        // Whatever it came to: what was dropped on the way, a key whose time had come, is a record of its own.
+        self.log.commit(&self.groups[0]);
         if flow == Flow::Park {
             return false;
         }
-        self.log.commit(&self.groups[0]);
         self.unpark(client, out);
         true
     }

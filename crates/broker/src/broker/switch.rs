@@ -11,9 +11,8 @@
 
 use rbq_resp::Sink;
 
-use super::{Action, Broker};
-use crate::output::{Output, Reply};
-use crate::session::{ClientId, Session};
+use super::{Action, Asker, Broker};
+use crate::session::ClientId;
 use crate::settings::{Parameter, Settings};
 use crate::snapshot::Writer;
 use crate::time::Now;
@@ -24,8 +23,7 @@ pub struct SwitchOrder {
     /// The settings as they are to be.
     pub settings: Settings,
     changes: Vec<(&'static Parameter, String)>,
-    client: ClientId,
-    ticket: u64,
+    asker: Asker,
 }
 
 impl SwitchOrder {
@@ -45,7 +43,7 @@ impl Broker {
         changes: Vec<(&'static Parameter, String)>,
     ) {
         self.is_switching = true;
-        self.ask(Action::Switch(Box::new(SwitchOrder { settings, changes, client, ticket })));
+        self.ask(Action::Switch(Box::new(SwitchOrder { settings, changes, asker: Asker { client, ticket } })));
     }
 
     /// Begins the snapshot of this moment that a log is to begin with, and keeps what changes from now on, at positions after
@@ -78,20 +76,11 @@ impl Broker {
                 self.ask(Action::ParameterChanged(parameter));
             }
         }
-        self.answer_switch(order, &outcome);
-    }
-
-    fn answer_switch(&mut self, order: &SwitchOrder, outcome: &Result<(), String>) {
-        let waits = |session: &Session| session.parked.as_ref().is_some_and(|parked| parked.ticket == order.ticket);
-        let Some(session) = self.find_session(order.client.id).filter(|session| waits(session)) else { return };
-        let mut out = Output::default();
-        let mut reply = Reply::new(&mut out, session.proto);
-        match outcome {
+        self.answer(order.asker, |reply| match outcome {
             Ok(()) => reply.status("OK"),
             Err(why) => {
                 reply.error(&format!("ERR CONFIG SET failed (possibly related to argument 'appendonly') - {why}"));
             }
-        }
-        self.unpark(order.client, out);
+        });
     }
 }

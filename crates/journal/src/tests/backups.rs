@@ -1,6 +1,7 @@
 //! A backup says of itself that it is whole: whatever is changed in it is found, by whoever looks.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -9,26 +10,51 @@ use super::world::{Ended, Model, World, options, start, turn_and_sync};
 use crate::chance::Chance;
 use crate::check::check;
 use crate::copy::{backup, restore};
+use crate::error::{OpenError, SnapshotError};
 use crate::examine::examine;
+use crate::metered::Metered;
 use crate::names::MARK;
 use crate::repair::repair_plan;
 use crate::sim::{Image, SimStorage};
-use crate::storage::Storage as _;
+use crate::storage::{Access, Storage as _};
 
-/// A backup of a journal with a snapshot and some segments, and what is in it.
-fn backed_up(seed: u64) -> (Image, Model) {
-    let model: Arc<Mutex<Model>> = Arc::default();
-    let begun = World::begin(seed, SimStorage::new(), Arc::clone(&model), None);
+/// A journal with a snapshot and some segments, all of it synced.
+fn grown(seed: u64, model: &Arc<Mutex<Model>>) -> World {
+    let begun = World::begin(seed, SimStorage::new(), Arc::clone(model), None);
     let ran = begun.and_then(|mut world| {
         world.run(200)?;
         world.settle(world.shared.appended())?;
         Ok::<_, Ended>(world)
     });
-    let world = ran.unwrap_or_else(|ended| panic!("{ended:?}"));
+    ran.unwrap_or_else(|ended| panic!("{ended:?}"))
+}
+
+/// A backup of a journal with a snapshot and some segments, and what is in it.
+fn backed_up(seed: u64) -> (Image, Model) {
+    let model: Arc<Mutex<Model>> = Arc::default();
+    let world = grown(seed, &model);
     let target = SimStorage::new();
     backup(&world.shared, options(0, None).identity, Arc::new(target.clone())).unwrap();
     let model = model.lock().clone();
     (target.image(), Model { life: None, ..model })
+}
+
+/// A disk on which a bit of `name` flips as soon as `id` is there, as if it had kept something else than it was given.
+fn treacherous(name: &'static str) -> (SimStorage, Arc<Metered>) {
+    let target = SimStorage::new();
+    let (disk, done) = (target.clone(), AtomicBool::new(false));
+    let flip = move |_| {
+        if disk.list()?.iter().any(|file| file == MARK) && !done.swap(true, Ordering::Relaxed) {
+            let file = disk.list()?.into_iter().find(|file| file.starts_with(name)).expect("it was copied");
+            let file = disk.open(&file, Access::Write)?;
+            let mut byte = [0];
+            file.read_at(file.len()? / 2, &mut byte)?;
+            file.write_at(file.len()? / 2, &[byte[0] ^ 1])?;
+        }
+        Ok(())
+    };
+    let metered = Metered::new(Arc::new(target.clone()), Arc::new(flip));
+    (target, Arc::new(metered))
 }
 
 fn disk(image: &Image) -> Arc<SimStorage> {
@@ -53,6 +79,17 @@ fn assert_refused(damaged: &Image, what: &str) {
     assert!(!check(disk(damaged)).unwrap().is_sound(), "called sound: {what}");
     let started = examine(disk(damaged), options(1, None)).and_then(crate::examine::Examined::begin);
     assert!(started.is_err(), "started: {what}");
+}
+
+#[test]
+fn a_backup_that_was_not_kept_as_it_was_written_is_no_success() {
+    for name in ["segment-", "snapshot-", "durable", MARK] {
+        let world = grown(3, &Arc::default());
+        let (target, disk) = treacherous(name);
+        let made = backup(&world.shared, options(0, None).identity, disk);
+        assert!(matches!(made, Err(SnapshotError::Copy(OpenError::Corrupt { .. }))), "{name}: {made:?}");
+        assert!(target.bytes() > 0);
+    }
 }
 
 #[test]

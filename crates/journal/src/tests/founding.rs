@@ -322,7 +322,11 @@ fn the_base_of_a_log_that_was_given_up_does_not_get_its_name() {
     let old = old_log(&storage, &mut Chance::new(4));
     let (journal, _) = Journal::found(Arc::new(storage.clone()), options(2, None), 0).unwrap();
     let base = journal.begin_snapshot(journal.appended(), 1).unwrap();
-    journal.give_up().unwrap();
+    assert!(
+        matches!(journal.backup(Arc::new(SimStorage::new())), Err(SnapshotError::Founding)),
+        "there is no whole one"
+    );
+    journal.finish().unwrap();
     assert!(matches!(base.finish(), Err(SnapshotError::Stopped)));
     drop(journal);
     let (is_new, records, _) = read(&storage, 1).unwrap();

@@ -39,8 +39,8 @@ fn copy(shared: &Arc<Shared>, order: &BackupOrder) -> Result<BackupReport> {
         let now = hub.clock.now();
         shared.keep(&mut hub, now);
         let journal = hub.journal.clone().context("nothing is kept on disk")?;
-        // A snapshot is read again once it is written.
-        hub.backup = Some((0, 2 * hub.snapshot_bytes + journal.figures().log_bytes_since_snapshot));
+        // What is written is read again.
+        hub.backup = Some((0, 2 * (hub.snapshot_bytes + journal.figures().log_bytes_since_snapshot)));
         (journal, shared.home.path(&hub.broker.settings))
     };
     if resolved(path).starts_with(resolved(&home)) {

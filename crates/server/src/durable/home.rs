@@ -10,10 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use rbq_broker::Settings;
-use rbq_journal::{Directory, Draft, Storage, is_journal};
-
-/// What a backup has in it, and nothing else.
-const MARK: &str = "backup.mark";
+use rbq_journal::{Directory, Draft, Kind, Storage};
 
 type Open = dyn Fn(&Path) -> io::Result<Arc<dyn Storage>> + Send + Sync;
 
@@ -73,24 +70,27 @@ pub(super) fn expect_not_within(above: &Path, path: &Path) -> Result<()> {
         Ok(mut files) => files.next().is_none(),
         Err(error) => error.kind() == ErrorKind::NotFound,
     };
-    // What cannot be listed is not taken for anything: the data directory below need not be listed through it.
-    let is_one = || Directory::open(above).is_ok_and(|dir| is_journal(Arc::new(dir)).unwrap_or(false));
-    if !begins || !is_one() {
+    if !begins {
         return Ok(());
     }
+    // What cannot be listed is not taken for anything: the data directory below need not be listed through it.
+    let kind = Directory::open(above).ok().and_then(|dir| Kind::of(Arc::new(dir)).ok()).unwrap_or(Kind::Other);
     let whole = fs::canonicalize(above).unwrap_or_else(|_| above.to_owned());
     let shown = whole.display();
-    if whole.join(MARK).exists() {
-        bail!(
+    match kind {
+        Kind::Other => Ok(()),
+        Kind::Backup => bail!(
             "`dir` {shown} is a backup\nhint: `rbq restore {shown} DIR` makes a data directory of it, and `--dir DIR` then serves it"
-        );
+        ),
+        Kind::Journal => {
+            let parent = whole.parent().unwrap_or(&whole).display();
+            let named = match whole.file_name() {
+                name if name == path.file_name() => String::new(),
+                name => format!(" --appenddirname {}", name.unwrap_or_default().display()),
+            };
+            bail!("`dir` {shown} is a data directory itself\nhint: `--dir {parent}{named}` serves what is in it")
+        }
     }
-    let parent = whole.parent().unwrap_or(&whole).display();
-    let named = match whole.file_name() {
-        name if name == path.file_name() => String::new(),
-        name => format!(" --appenddirname {}", name.unwrap_or_default().display()),
-    };
-    bail!("`dir` {shown} is a data directory itself\nhint: `--dir {parent}{named}` serves what is in it")
 }
 
 /// Who restores wants what was kept: whoever began with nothing instead would be taken for it.

@@ -22,7 +22,7 @@ use rbq_journal::said;
 use crate::hub::{Flush, Hub, Shared};
 
 /// Tells the broker from a thread of our own how something ended, and sends what follows from it.
-fn announce(shared: &Shared, tell: impl FnOnce(&mut Hub, Now)) {
+pub(crate) fn announce(shared: &Shared, tell: impl FnOnce(&mut Hub, Now)) {
     let mut flush = Flush::default();
     let mut hub = shared.lock();
     let now = hub.clock.now();

@@ -81,7 +81,7 @@ fn withdraw(shared: &Shared, journal: &Arc<Journal>) {
     };
     shared.gates.open(upto);
     // With its base it is the journal that a start would find: what is not the newest there says so.
-    let ended = if journal.is_founding() { journal.give_up() } else { journal.leave(now_s()) };
+    let ended = if journal.is_founding() { journal.finish() } else { journal.leave(now_s()) };
     if let Err(fatal) = ended {
         tracing::warn!(reason = %fatal, "what was begun is not removed from the data directory; a start removes it");
     }

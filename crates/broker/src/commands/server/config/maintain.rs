@@ -3,7 +3,6 @@
 use rbq_resp::Sink;
 
 use super::ADMIN;
-use crate::broker::Action;
 use crate::command::{Arity, Command, Run};
 use crate::error::Error;
 
@@ -34,12 +33,15 @@ pub(super) const REWRITE: Command = Command {
         ann  CONFIG REWRITE
         ann: -ERR The server is running without a config file
     ",
-    run: Run::Act(|turn, _, reply| {
+    run: Run::Act(|turn, _, _| {
         if turn.broker.facts.config_file.is_empty() {
             return Err(Error::Fixed("ERR The server is running without a config file"));
         }
-        turn.broker.ask(Action::RewriteConfig);
-        reply.status("OK");
+        if turn.in_exec() {
+            return Err(Error::Fixed("ERR CONFIG REWRITE waits for the disk, so it cannot be run inside a transaction"));
+        }
+        let ticket = turn.park_until_done();
+        turn.broker.want_rewrite(turn.client, ticket);
         Ok(())
     }),
     ..ADMIN
