@@ -264,6 +264,21 @@ pub enum Begin {
     Unknown,
 }
 
+impl Begin {
+    /// Where this word is. A `GROUP` on the way takes the two words behind it along: they are names, whatever they say.
+    pub fn keyword(request: Request<'_>, word: &str, from: usize) -> Option<usize> {
+        let mut at = 1;
+        while at < request.len() {
+            let arg = request.arg(at);
+            if at >= from && arg.eq_ignore_ascii_case(word.as_bytes()) {
+                return Some(at);
+            }
+            at += if arg.eq_ignore_ascii_case(b"GROUP") { 3 } else { 1 };
+        }
+        None
+    }
+}
+
 /// How keys are found from the beginning of the search.
 #[derive(Clone, Copy, Debug)]
 pub enum Find {
@@ -355,13 +370,10 @@ impl KeySpec {
     pub fn positions(&self, request: Request<'_>, mut visit: impl FnMut(usize)) {
         let first = match self.begin {
             Begin::Index(index) => index,
-            Begin::Keyword(word, from) => {
-                let is_word = |at: &usize| request.arg(*at).eq_ignore_ascii_case(word.as_bytes());
-                match (from..request.len()).find(is_word) {
-                    Some(at) => at + 1,
-                    None => return,
-                }
-            }
+            Begin::Keyword(word, from) => match Begin::keyword(request, word, from) {
+                Some(at) => at + 1,
+                None => return,
+            },
             Begin::Unknown => {
                 if let Find::Parsed(parse) = self.find {
                     parse(request).into_iter().for_each(visit);

@@ -165,10 +165,18 @@ impl Idmp {
     }
 
     /// Remembers what is known not to be remembered.
-    pub(crate) fn remember(&mut self, pid: &[u8], iid: &[u8], id: StreamId, at_ms: u64) {
-        self.expire(at_ms);
-        self.put(pid, iid, id, at_ms);
-        self.added += 1;
+    pub(crate) fn remember(&mut self, pid: &[u8], iid: &[u8], id: StreamId, now_ms: u64) {
+        self.remember_since(pid, iid, id, now_ms, now_ms);
+    }
+
+    /// The same of something that was sent earlier. What has expired goes first: an item of the same name may be among it, and a
+    /// producer has one of each.
+    pub(crate) fn remember_since(&mut self, pid: &[u8], iid: &[u8], id: StreamId, at_ms: u64, now_ms: u64) {
+        self.expire(now_ms);
+        if now_ms < self.expiry_ms(at_ms) {
+            self.put(pid, iid, id, at_ms);
+            self.added += 1;
+        }
     }
 
     fn put(&mut self, pid: &[u8], iid: &[u8], id: StreamId, at_ms: u64) {

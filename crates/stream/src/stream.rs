@@ -121,7 +121,8 @@ impl Stream {
         self.idmp.find(pid, &iid.resolve(fields), now_ms)
     }
 
-    /// Remembers that producer `pid` sent the existing entry `id` as `iid`; saying it again changes nothing.
+    /// Remembers that producer `pid` sent the existing entry `id` as `iid`, from when the entry was made: what is over by then is
+    /// not remembered. Saying it again changes nothing.
     ///
     /// # Errors
     /// When there is no such entry, and when `iid` is remembered for another.
@@ -133,7 +134,7 @@ impl Stream {
             Some(known) if known == id => Ok(()),
             Some(_) => Err(RecordError::OtherEntry),
             None => {
-                self.idmp.remember(pid, iid, id, now_ms.min(id.ms));
+                self.idmp.remember_since(pid, iid, id, now_ms.min(id.ms), now_ms);
                 Ok(())
             }
         }

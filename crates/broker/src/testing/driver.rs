@@ -2,17 +2,23 @@
 
 use rbq_resp::OwnedRequest;
 
+use super::replay::Step;
 use crate::group::Group;
 use crate::{Broker, ClientId, Flow, Now, Output, Peer, Settings};
 
 /// When every test starts, in Unix milliseconds.
 pub(crate) const START_MS: u64 = 1_704_067_200_000;
 
-/// A broker with one client and a clock that only moves when told.
+/// Enough that some wait while others go on.
+const CLIENTS: usize = 4;
+
+/// A broker with some clients and a clock that only moves when told.
 pub(crate) struct Driver {
     pub(crate) broker: Broker,
-    client: ClientId,
+    clients: Vec<ClientId>,
     now_ms: u64,
+    /// What was logged in holds that ended.
+    logged: Vec<u8>,
 }
 
 impl Driver {
@@ -20,17 +26,45 @@ impl Driver {
     pub(crate) fn new(seed: u64) -> Self {
         let mut broker = Broker::new(Settings::default(), seed, now(0));
         broker.log().enable(0);
-        let client = broker.connect(Peer::default(), now(0));
-        Self { broker, client, now_ms: 0 }
+        let clients = (0..CLIENTS).map(|_| broker.connect(Peer::default(), now(0))).collect();
+        Self { broker, clients, now_ms: 0, logged: Vec::new() }
+    }
+
+    /// Takes a step of a random program, in a hold of its own.
+    pub(super) fn step(&mut self, step: &Step) {
+        match step {
+            Step::Run(by, command) => {
+                // A client that waits sends nothing: the next one does, and if all of them wait, this one's time is up.
+                let order = (0..CLIENTS).map(|after| self.clients[(by + after) % CLIENTS]);
+                let free = order.clone().find(|client| self.broker.session(*client).parked.is_none());
+                let client = free.unwrap_or_else(|| {
+                    let client = self.clients[by % CLIENTS];
+                    self.broker.give_up(client);
+                    client
+                });
+                self.execute(client, command);
+                self.broker.mail().clear();
+            }
+            Step::Wait(ms) => self.wait(*ms),
+            Step::Sleep(ms) => self.sleep(*ms),
+        }
+        self.end_hold();
+    }
+
+    fn execute(&mut self, client: ClientId, command: &str) -> (Flow, Output) {
+        let request = OwnedRequest::from_args(command.split(' '));
+        let mut out = Output::default();
+        let flow = self.broker.execute(client, request.view(), now(self.now_ms), &mut out);
+        (flow, out)
     }
 
     /// Runs a command, its words separated by spaces, and answers what the client would read.
     pub(crate) fn run(&mut self, command: &str) -> String {
-        let request = OwnedRequest::from_args(command.split(' '));
-        let mut out = Output::default();
-        if self.broker.execute(self.client, request.view(), now(self.now_ms), &mut out) == Flow::Park {
+        let client = self.clients[0];
+        let (flow, mut out) = self.execute(client, command);
+        if flow == Flow::Park {
             // A client that waits sends nothing more, and there is no other here that it could wait for.
-            self.broker.give_up(self.client);
+            self.broker.give_up(client);
         }
         let bytes: Vec<u8> = out
             .drain()
@@ -68,13 +102,16 @@ impl Driver {
 
     /// The records made since the last call.
     pub(crate) fn records(&mut self) -> Vec<u8> {
-        let mut records = Vec::new();
+        self.end_hold();
+        std::mem::take(&mut self.logged)
+    }
+
+    fn end_hold(&mut self) {
         let next = self.broker.log().position().position();
         self.broker.log().hand_over(|bytes| {
-            records.extend_from_slice(bytes);
+            self.logged.extend_from_slice(bytes);
             next
         });
-        records
     }
 }
 

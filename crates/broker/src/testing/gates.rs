@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::driver::Driver;
-use super::replay::{EVERY_KIND, Step, program};
+use super::replay::{EVERY_KIND, program};
 use super::switch::run;
 use crate::{Broker, ClientId, Gate, Now, Peer, Settings, digest};
 
@@ -48,10 +48,7 @@ proptest! {
     fn whatever_is_changed_has_a_gate_at_the_change(program in program()) {
         let mut driver = Driver::new(1);
         for step in program {
-            let left = ungated(&mut driver, |driver| match &step {
-                Step::Run(command) => drop(driver.run(command)),
-                Step::Wait(ms) => driver.wait(*ms),
-            });
+            let left = ungated(&mut driver, |driver| driver.step(&step));
             prop_assert!(left.is_empty(), "{:?} changed {:?}", step, left);
         }
     }
@@ -85,6 +82,22 @@ fn a_reader_waits_for_what_emptied_or_swapped_its_database() {
         }
         hold_each(&mut broker, ann, "SET x 3");
         assert_eq!(run(&mut broker, ann, "GET x").2, Gate::at(4), "what is newer counts");
+    }
+}
+
+#[test]
+fn a_group_or_a_consumer_may_be_called_streams() {
+    for read in [
+        "XREADGROUP COUNT 1 GROUP streams c STREAMS s >",
+        "XREADGROUP NOACK GROUP g STREAMS STREAMS s >",
+        "XREADGROUP GROUP group streams STREAMS s >",
+        "XREADGROUP GROUP g c STREAMS s >",
+    ] {
+        let (mut broker, ann) = broker();
+        hold_each(&mut broker, ann, "XADD s 1-1 f v|DEL s|SET other 1");
+        let (_, answer, gate) = run(&mut broker, ann, read);
+        assert!(answer.starts_with("-NOGROUP"), "{answer}");
+        assert_eq!(gate, Gate::at(2), "{read}");
     }
 }
 

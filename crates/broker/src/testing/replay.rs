@@ -41,6 +41,11 @@ const TEMPLATES: &[&str] = &[
     "XREADGROUP GROUP grp V MAXCOUNT 3 STREAMS S S > >", "XACK S grp I", "XCLAIM S grp V 0 I",
     "XCLAIM S grp V 0 I JUSTID FORCE", "XCLAIM S grp V 0 I IDLE T RETRYCOUNT N LASTID I", "XAUTOCLAIM S grp V T 0",
     "XNACK S grp FAIL IDS 1 I", "XNACK S grp FATAL IDS 1 I FORCE", "DEL S", "RENAME S S", "COPY S S REPLACE",
+    "BLPOP K K 0", "BRPOP K 0.02", "BLMOVE K K LEFT RIGHT 0", "BRPOPLPUSH K K 0", "BLMPOP 0 2 K K LEFT COUNT 2",
+    "BLMOVEM K K LEFT RIGHT 0 EXACTLY 2 OBO", "XREAD BLOCK 0 STREAMS S S $ $", "XREAD BLOCK 20 STREAMS S K 9-9 9-9",
+    "XREADGROUP GROUP grp V BLOCK 0 STREAMS S >", "XREADGROUP GROUP grp V BLOCK 0 NOACK STREAMS S S > >",
+    "XREADGROUP GROUP grp V BLOCK 0 CLAIM T STREAMS S >", "XREADGROUP GROUP grp V BLOCK 30 COUNT 1 STREAMS S >",
+    "XADD S MAXLEN 0 * fld V",
 ];
 
 /// Commands that make every kind of op, but those for which time must pass or an entry have a known ID.
@@ -55,11 +60,15 @@ pub(super) const EVERY_KIND: &str = "\
     |XGROUP DELCONSUMER s g cat|XGROUP DESTROY s g|XDEL s 1-1|XDELEX s IDS 1 3-1|XTRIM s MAXLEN 0\
     |XSETID s 9-9|XCFGSET s IDMP-DURATION 7|XADD s * f v|SWAPDB 0 1|FLUSHALL";
 
-/// One step of a program: a command, or time that passes.
+/// One step of a program.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    Run(String),
+    /// A command of this client.
+    Run(usize, String),
+    /// Time passes, and what is due is done.
     Wait(u64),
+    /// Time passes, and whoever comes next finds what is due.
+    Sleep(u64),
 }
 
 fn word(placeholder: char) -> BoxedStrategy<String> {
@@ -75,8 +84,8 @@ fn word(placeholder: char) -> BoxedStrategy<String> {
     }
 }
 
-fn command() -> impl Strategy<Value = String> {
-    prop::sample::select(TEMPLATES).prop_flat_map(|template| {
+fn command(templates: Vec<&'static str>) -> impl Strategy<Value = String> {
+    prop::sample::select(templates).prop_flat_map(|template| {
         let words: Vec<BoxedStrategy<String>> = template
             .split(' ')
             .map(|text| match text.chars().next() {
@@ -88,20 +97,26 @@ fn command() -> impl Strategy<Value = String> {
     })
 }
 
+/// Programs of a few templates each: what only some of them bring about together is rare where all have their turn.
 pub(super) fn program() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![9 => command().prop_map(Step::Run), 1 => (1..40u64).prop_map(Step::Wait)];
+    let few = prop::sample::subsequence(TEMPLATES, 3..=12);
+    let many = prop::sample::subsequence(TEMPLATES, 12..=TEMPLATES.len());
+    prop_oneof![few, many].prop_flat_map(program_of)
+}
+
+fn program_of(templates: Vec<&'static str>) -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        18 => (0..8usize, command(templates)).prop_map(|(client, command)| Step::Run(client, command)),
+        1 => (1..40u64).prop_map(Step::Wait),
+        1 => (1..40u64).prop_map(Step::Sleep),
+    ];
     prop::collection::vec(step, 0..250)
 }
 
 /// Plays a program on a fresh broker; the broker, and everything that its log says.
 fn play(program: &[Step]) -> (Driver, Vec<u8>) {
     let mut driver = Driver::new(1);
-    for step in program {
-        match step {
-            Step::Run(command) => drop(driver.run(command)),
-            Step::Wait(ms) => driver.wait(*ms),
-        }
-    }
+    program.iter().for_each(|step| driver.step(step));
     let records = driver.records();
     (driver, records)
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::driver::Driver;
-use super::replay::{Step, program};
+use super::replay::program;
 use crate::keyspace::Image;
 use crate::settings::Settings;
 use crate::snapshot::{Corrupt, Writer};
@@ -11,13 +11,6 @@ use crate::{Broker, Now, digest};
 
 fn broker() -> Broker {
     Broker::new(Settings::default(), 77, Now::default())
-}
-
-fn step(driver: &mut Driver, step: &Step) {
-    match step {
-        Step::Run(command) => drop(driver.run(command)),
-        Step::Wait(ms) => driver.wait(*ms),
-    }
 }
 
 fn encode(mut writer: Writer, images: &[Image]) -> Vec<Vec<u8>> {
@@ -45,13 +38,13 @@ proptest! {
     #[test]
     fn a_snapshot_is_of_its_moment_and_the_log_leads_on(before in program(), after in program(), stride in 1..5usize) {
         let mut driver = Driver::new(3);
-        before.iter().for_each(|at| step(&mut driver, at));
+        before.iter().for_each(|step| driver.step(step));
         let at_cut = digest::of(driver.group());
         driver.records();
         let writer = driver.broker().begin_snapshot();
         let mut images = Vec::new();
-        for (number, at) in after.iter().enumerate() {
-            step(&mut driver, at);
+        for (number, step) in after.iter().enumerate() {
+            driver.step(step);
             if number % stride == 0 {
                 driver.broker().snapshot_slice_of(1, &mut images);
             }
@@ -68,7 +61,7 @@ proptest! {
     #[test]
     fn a_snapshot_that_was_cut_or_changed_is_refused_or_another(before in program(), at in any::<usize>(), bit in 0..8u8) {
         let mut driver = Driver::new(3);
-        before.iter().for_each(|at| step(&mut driver, at));
+        before.iter().for_each(|step| driver.step(step));
         let writer = driver.broker().begin_snapshot();
         let mut images = Vec::new();
         while driver.broker().snapshot_slice(&mut images) {}

@@ -8,6 +8,7 @@ use rbq_stream::{
     fields_iid,
 };
 
+use crate::snapshot::assert_comes_back;
 use crate::stage::id;
 
 const FIELDS: [(&[u8], &[u8]); 1] = [(b"f", b"v")];
@@ -121,6 +122,22 @@ fn recording_what_was_sent_before() {
     assert!(is_new(send(&mut stream, "p", "1", 105_000)), "remembered from when the entry was made");
 }
 
+#[test]
+fn what_was_sent_too_long_ago_is_recorded_to_no_effect() {
+    let mut stream = Stream::default();
+    let first = stream.append(NewId::Auto, FIELDS, 5000, BlockLimits::default()).unwrap();
+    for _ in 0..2 {
+        assert_eq!(stream.record_sent(b"p", b"1", first, 105_000), Ok(()));
+        assert_eq!(stream.idmp_stats(0).iids_tracked, 0);
+    }
+    // What was remembered, and is over, is not there twice.
+    let sent = send(&mut stream, "p", "1", 105_000).id();
+    assert_eq!(stream.record_sent(b"p", b"1", sent, 205_000), Ok(()));
+    assert_eq!(stream.record_sent(b"p", b"1", first, 205_000), Ok(()));
+    assert_eq!(stream.idmp_stats(0).iids_tracked, 0);
+    assert_comes_back(&stream);
+}
+
 /// Per producer: ID of the producer's, entry, when. Oldest first.
 #[derive(Default)]
 struct Plain {
@@ -132,18 +149,34 @@ proptest! {
 
     #[test]
     fn remembers_what_a_plain_list_does(
-        calls in prop::collection::vec((0u8..4, 0u8..12, 0u64..400), 1..300),
+        calls in prop::collection::vec((0u8..4, 0u8..12, 0u64..400, any::<Option<prop::sample::Index>>()), 1..300),
         duration_s in 1u32..4,
         max_iids in 1u32..8,
     ) {
         let mut stream = Stream::new(IdmpLimits { duration_s, max_iids });
         let (mut plain, mut now_ms, mut duplicates) = (Plain::default(), 1000, 0);
-        for (pid, iid, wait_ms) in calls {
+        let mut entries = Vec::new();
+        for (pid, iid, wait_ms, recorded) in calls {
             now_ms += wait_ms;
             let alive = |at_ms: u64| now_ms < at_ms + u64::from(duration_s) * 1000;
             plain.sent.values_mut().for_each(|sent| sent.retain(|(_, _, at_ms)| alive(*at_ms)));
             let sent = plain.sent.entry(pid).or_default();
             let known = sent.iter().find(|(known, _, _)| *known == iid).map(|(_, id, _)| *id);
+            if let Some(entry) = recorded.filter(|_| !entries.is_empty()) {
+                let entry: StreamId = *entry.get(&entries);
+                let got = stream.record_sent(pid.to_string().as_bytes(), iid.to_string().as_bytes(), entry, now_ms);
+                prop_assert_eq!(got, if known.is_none_or(|id| id == entry) { Ok(()) } else { Err(RecordError::OtherEntry) });
+                if known.is_none() && alive(entry.ms) {
+                    if sent.len() == max_iids as usize {
+                        sent.remove(0);
+                    }
+                    // Items stay in order of time, so one that is told late counts from the one before.
+                    let at_ms = sent.last().map_or(entry.ms, |(_, _, last_ms)| entry.ms.max(*last_ms));
+                    sent.push((iid, entry, at_ms));
+                }
+                plain.sent.retain(|_, sent| !sent.is_empty());
+                continue;
+            }
             let got = send(&mut stream, &pid.to_string(), &iid.to_string(), now_ms);
             match known {
                 Some(id) => {
@@ -152,6 +185,7 @@ proptest! {
                 }
                 None => {
                     prop_assert!(is_new(got));
+                    entries.push(got.id());
                     sent.push((iid, got.id(), now_ms));
                     if sent.len() > max_iids as usize {
                         sent.remove(0);
@@ -168,5 +202,6 @@ proptest! {
             let left = plain.sent.values().flatten().filter(|(_, _, at_ms)| later_alive(*at_ms)).count();
             prop_assert_eq!(later.iids_tracked, left as u64);
         }
+        assert_comes_back(&stream);
     }
 }

@@ -22,6 +22,12 @@ fn restore<'a>(sections: impl IntoIterator<Item = &'a [u8]>) -> Result<Stream, C
     restore.finish()
 }
 
+/// A stream that goes through its sections comes back as it was.
+pub(crate) fn assert_comes_back(stream: &Stream) {
+    let again = restore(sections(stream).iter().map(Vec::as_slice)).expect("a stream writes what it can read");
+    assert_eq!(digest(&again), digest(stream));
+}
+
 fn digest(stream: &Stream) -> Vec<u8> {
     let mut bytes = Vec::new();
     stream.digest(&mut |piece| bytes.extend_from_slice(piece));

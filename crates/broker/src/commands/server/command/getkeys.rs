@@ -96,9 +96,7 @@ fn look_up(request: Request<'_>) -> Option<&'static Known> {
 /// Whether the keyword is there, and as many keys as are announced.
 fn is_satisfiable(spec: &KeySpec, request: Request<'_>) -> bool {
     match (spec.begin, spec.find) {
-        (Begin::Keyword(word, from), _) => {
-            (from..request.len()).any(|at| request.arg(at).eq_ignore_ascii_case(word.as_bytes()))
-        }
+        (Begin::Keyword(word, from), _) => Begin::keyword(request, word, from).is_some(),
         (Begin::Index(index), Find::Count { step }) => {
             let count = request.get(index).and_then(|count| number::parse_u64(&count)).unwrap_or(0);
             let last = (count as usize).checked_sub(1).and_then(|before| before.checked_mul(step));

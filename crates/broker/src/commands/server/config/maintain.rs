@@ -38,7 +38,9 @@ pub(super) const REWRITE: Command = Command {
             return Err(Error::Fixed("ERR The server is running without a config file"));
         }
         if turn.in_exec() {
-            return Err(Error::Fixed("ERR CONFIG REWRITE waits for the disk, so it cannot be run inside a transaction"));
+            return Err(Error::Fixed(
+                "ERR CONFIG REWRITE waits for the disk, so it cannot be run inside a transaction",
+            ));
         }
         let ticket = turn.park_until_done();
         turn.broker.want_rewrite(turn.client, ticket);
