@@ -97,7 +97,7 @@ fn walk(store: &Store, visit: &mut impl FnMut(Dumped<'_>) -> Wish) -> Result<(),
     let layout = survey.layout(store, identity, ANY_STATE_VERSION, Faults::default())?;
     if let Some(cut) = layout.snapshot {
         wished(visit(Dumped::Snapshot { cut }))?;
-        let mut reader = SnapshotReader::open(store, cut, ANY_STATE_VERSION)?;
+        let mut reader = SnapshotReader::open_of(store, cut, identity, ANY_STATE_VERSION)?;
         while let Some(section) = reader.next()? {
             wished(visit(Dumped::Section { kind: section.kind, bytes: &section.bytes }))?;
         }

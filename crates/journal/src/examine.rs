@@ -19,7 +19,7 @@ use crate::error::OpenError;
 use crate::identity;
 use crate::mark;
 use crate::names;
-use crate::options::{Identity, Lsn, Options};
+use crate::options::{Lsn, Options};
 use crate::recover::{Beginning, Recovered, RecoveryReport, TornTail, initialise, resume};
 use crate::replay::{Legs, Replay};
 use crate::slot;
@@ -69,7 +69,7 @@ pub(crate) fn examine(storage: Arc<dyn Storage>, options: Options) -> Result<Exa
     let (version, faults) = (options.state_version, options.faults);
     let layout = survey.layout(&store, identity, version, faults)?;
     layout.check_snapshot(note)?;
-    let snapshot = layout.snapshot.map(|cut| open_snapshot(&store, cut, identity, version)).transpose()?;
+    let snapshot = layout.snapshot.map(|cut| SnapshotReader::open_of(&store, cut, identity, version)).transpose()?;
     let last = layout.last();
     let mut walker = Walker::open(&store, last, version, faults)?;
     let tail = tail::judge(&mut walker, note, faults)?;
@@ -109,13 +109,4 @@ impl Examined {
     pub(crate) fn begin_anew(self, above: Lsn) -> Result<Recovered, OpenError> {
         resume(self, Beginning::Anew { above })
     }
-}
-
-fn open_snapshot(store: &Store, cut: Lsn, identity: Identity, state_version: u32) -> Result<SnapshotReader, OpenError> {
-    let reader = SnapshotReader::open(store, cut, state_version)?;
-    if reader.identity() != identity {
-        let what = "it belongs to another cluster or node than the `id` file says";
-        return Err(OpenError::corrupt(&names::snapshot(cut), 0, what, "files of two journals were mixed"));
-    }
-    Ok(reader)
 }

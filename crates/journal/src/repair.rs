@@ -281,8 +281,8 @@ impl Plan {
             self.dropped.push(Dropped { file, offset: 0, bytes: 0, first_lsn: None, last_lsn: None, why });
         }
         for &cut in survey.snapshots.iter().rev() {
-            let verified = SnapshotReader::open(&self.store, cut, ANY_STATE_VERSION).and_then(SnapshotReader::verify);
-            match unless_damaged(verified)? {
+            let opened = SnapshotReader::open_of(&self.store, cut, self.identity, ANY_STATE_VERSION);
+            match unless_damaged(opened.and_then(SnapshotReader::verify))? {
                 Ok(_) => return Ok(Some(cut)),
                 Err(damage) => self.aside(names::snapshot(cut), what_of(&damage))?,
             }

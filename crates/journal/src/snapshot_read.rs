@@ -48,6 +48,16 @@ impl SnapshotReader {
         reader.with_footer()
     }
 
+    /// The same of the journal with this identity: another one's says nothing of it.
+    pub(crate) fn open_of(store: &Store, cut: Lsn, identity: Identity, state_version: u32) -> Result<Self, OpenError> {
+        let reader = Self::open(store, cut, state_version)?;
+        if reader.identity() != identity {
+            let what = "it belongs to another cluster or node than the `id` file says";
+            return Err(OpenError::corrupt(&names::snapshot(cut), 0, what, "files of two journals were mixed"));
+        }
+        Ok(reader)
+    }
+
     /// A file that was cut short is refused before the first section is used.
     fn with_footer(mut self) -> Result<Self, OpenError> {
         let at = self.window.len().saturating_sub(FOOTER_BYTES as u64);

@@ -43,7 +43,7 @@ pub(crate) fn verify(store: &Store) -> Result<Whole, OpenError> {
     let layout = survey.layout(store, identity, ANY_STATE_VERSION, faults)?;
     layout.check_snapshot(note)?;
     if let Some(cut) = layout.snapshot {
-        SnapshotReader::open(store, cut, ANY_STATE_VERSION)?.verify()?;
+        SnapshotReader::open_of(store, cut, identity, ANY_STATE_VERSION)?.verify()?;
     }
     let mut walker = Walker::open(store, layout.last(), ANY_STATE_VERSION, faults)?;
     let tail = tail::judge(&mut walker, note, faults)?;

@@ -12,9 +12,13 @@ use crate::check::check;
 use crate::copy::{backup, restore};
 use crate::dump::{Dumped, dump};
 use crate::error::OpenError;
+use crate::journal::Journal;
+use crate::names;
+use crate::options::{Identity, Options};
 use crate::recover::recover;
 use crate::repair::repair_plan;
 use crate::sim::{Image, SimStorage};
+use crate::storage::Storage as _;
 
 fn storage(image: &Image) -> Arc<SimStorage> {
     Arc::new(SimStorage::of(image.clone()))
@@ -42,6 +46,47 @@ fn a_sound_journal_needs_no_repair_and_is_checked_without_a_change() {
         assert!(!plan.is_needed() && plan.dropped().is_empty());
         assert_eq!(plan.keeps(), model.appended.len() as u64);
         assert_eq!(disk.ops(), 0);
+    }
+}
+
+/// The snapshot of the state after record `cut` of somebody else's journal.
+fn foreign_snapshot(cut: u64) -> (String, Vec<u8>) {
+    let disk = SimStorage::new();
+    let theirs = Options { identity: Identity { cluster: 8, node: 9 }, ..options(1, None) };
+    let journal = Journal::open(Arc::new(disk.clone()), theirs).unwrap().begin().unwrap().0;
+    for _ in 0..cut {
+        journal.append(b"theirs");
+    }
+    let mut writer = journal.begin_snapshot(cut, 1).unwrap();
+    writer.section(1, b"theirs").unwrap();
+    writer.finish().unwrap();
+    let name = names::snapshot(cut);
+    let content = disk.image().file(&name).unwrap().to_vec();
+    (name, content)
+}
+
+#[test]
+fn a_snapshot_of_another_journal_is_refused_by_everybody_and_put_aside_by_a_repair() {
+    for seed in 10..20 {
+        let (image, model) = silent_world(seed);
+        let (name, content) = foreign_snapshot(model.appended.len() as u64);
+        if image.file(&name).is_some() {
+            continue;
+        }
+        let disk = storage(&image);
+        disk.create(&name).unwrap().write_at(0, &content).unwrap();
+        let refused = |error: &OpenError| matches!(error, OpenError::Corrupt { file, .. } if *file == name);
+        assert!(check(Arc::clone(&disk) as _).unwrap().refusal.as_ref().is_some_and(refused));
+        assert!(recover(Arc::clone(&disk) as _, options(1, None)).is_err_and(|error| refused(&error)));
+        assert!(restore(Arc::clone(&disk) as _, Arc::new(SimStorage::new())).is_err_and(|error| refused(&error)));
+        let shown = dump(Arc::clone(&disk) as _, |_| ControlFlow::Continue(()));
+        assert!(shown.is_err_and(|error| refused(&error)));
+
+        let plan = repair_plan(Arc::clone(&disk) as _).unwrap();
+        assert_eq!(plan.dropped().iter().map(|dropped| &dropped.file).collect::<Vec<_>>(), [&name]);
+        assert_eq!(plan.keeps(), model.appended.len() as u64);
+        plan.carry_out().unwrap();
+        assert!(check(disk).unwrap().is_sound());
     }
 }
 
