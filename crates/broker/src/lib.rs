@@ -48,8 +48,8 @@ pub mod version;
 pub mod waiters;
 
 pub use broker::{
-    Action, Asker, BackupOrder, BackupReport, Broker, DiskRoom, Flow, HostFacts, Persistence, ReplayError, SPEAKS_HTTP,
-    Snapshots, SwitchOrder,
+    Action, AskRoom, Asker, BackupOrder, BackupReport, Broker, DERIVED_BYTES_FREE, DiskRoom, Flow, HostFacts,
+    Persistence, ReplayError, SPEAKS_HTTP, Snapshots, SwitchOrder,
 };
 pub use mail::{Letter, Mail};
 pub use output::{Body, Gate, Output};

@@ -157,6 +157,11 @@ impl OpLog {
         }
     }
 
+    /// How much was logged in this hold.
+    pub fn pending_bytes(&self) -> usize {
+        self.records.len()
+    }
+
     /// The position of the newest thing logged, under way or not.
     pub fn position(&self) -> Gate {
         match (self.gating, self.records.is_empty()) {

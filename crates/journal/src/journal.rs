@@ -212,6 +212,25 @@ impl Journal {
         self.shared.admit(bytes, purpose)
     }
 
+    /// The same for one record that nobody knew of before it was made, and that cannot be held back until there is room for it: where
+    /// that is only being prepared, what the disk has left decides. It is left to others, too, so there must be more than it takes.
+    pub fn admit_now(&self, bytes: u64) -> Result<(), Full> {
+        match self.admit(bytes, Purpose::Add) {
+            Err(Full::Preparing { directory }) => {
+                let needed = bytes.saturating_add(2 * self.shared.options.sizes.segment_bytes);
+                match self.free_bytes() {
+                    Ok(free) if free < needed => Err(Full::Disk {
+                        directory,
+                        cause: format!("{free} bytes are left, and the change takes {bytes}"),
+                    }),
+                    // What cannot be asked is found out by trying.
+                    Ok(_) | Err(_) => Ok(()),
+                }
+            }
+            answer => answer,
+        }
+    }
+
     /// Why no further file can be prepared at present; adds go on while there is room in the prepared ones.
     #[must_use]
     pub fn full(&self) -> Option<Full> {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use rbq_broker::{Action, Broker, ClientId, DiskRoom, Gate, Letter, Now};
+use rbq_broker::{Action, Broker, ClientId, DERIVED_BYTES_FREE, DiskRoom, Gate, Letter, Now};
 use rbq_journal::{Full, Journal, Purpose};
 use tokio::sync::Notify;
 
@@ -45,7 +45,7 @@ struct Seat {
 }
 
 /// What an op has besides what its request brought: room for a hold's worth of them is asked for at once.
-const OP_BYTES_MAX: u64 = 64 * 1024;
+const OP_BYTES_MAX: u64 = DERIVED_BYTES_FREE as u64;
 
 /// An inbox above this size is given back: ten thousand subscribers keep 40 MiB at most.
 const INBOX_KEPT_BYTES_MAX: usize = 4096;
@@ -309,6 +309,12 @@ impl Shared {
 impl Hub {
     /// What is logged from here on goes to this journal.
     pub(crate) fn keep_in(&mut self, kept: Keeping) {
+        let room = Arc::downgrade(&kept.journal);
+        let ask = move |bytes| match room.upgrade() {
+            Some(journal) => journal.admit_now(bytes).map_err(|full| full.to_string()),
+            None => Ok(()),
+        };
+        self.broker.set_ask_room(Some(Box::new(ask)));
         self.journal = Some(kept.journal);
         self.snapshot_bytes = kept.snapshot_bytes;
         self.sync_us = kept.sync_us;
@@ -319,6 +325,7 @@ impl Hub {
     pub(crate) fn lose_journal(&mut self, why: String) {
         self.journal = None;
         self.lost = Some(why);
+        self.broker.set_ask_room(None);
         self.broker.log().disable();
         self.broker.end_snapshot();
     }

@@ -172,3 +172,35 @@ fn a_transaction_that_has_no_room_is_refused_before_any_of_it_is_applied_and_oth
     assert_eq!(server.client().text("DBSIZE"), "0");
     assert_eq!(client.text("SET small value"), "OK");
 }
+
+#[test]
+fn what_makes_much_of_a_small_request_is_refused_where_the_disk_has_no_room_for_it() {
+    let Some(disk) = Disk::mount() else { return };
+    let server = start(&disk);
+    let mut client = server.client();
+    for _ in 0..20 {
+        client.text(&format!("RPUSH words {}", "x".repeat(300_000)));
+    }
+    let filler = fs::File::create(disk.path().join("filler")).unwrap();
+    let mut piece = vec![1; 1 << 20];
+    while !piece.is_empty() {
+        match std::io::Write::write(&mut &filler, &piece) {
+            Ok(written) if written > 0 => {}
+            _ => piece.truncate(piece.len() / 2),
+        }
+    }
+    // Twelve megabytes of fifty bytes, until they have no room in what was prepared.
+    let sort = "SORT words ALPHA GET # GET # STORE more";
+    let mut refused = client.text(sort);
+    while refused == "40" {
+        refused = client.text(sort);
+    }
+    assert!(refused.starts_with("-MISCONF") && refused.contains("rbq-data"), "{refused}");
+    assert_eq!([client.text("PING"), client.text("LLEN words"), client.text("LPOP none")], ["PONG", "20", "nil"]);
+    client.text("MULTI");
+    client.text(sort);
+    assert!(client.text("EXEC").contains("MISCONF"));
+    assert_eq!(client.text("PING"), "PONG");
+    fs::remove_file(disk.path().join("filler")).unwrap();
+    client.until(sort, |answer| answer == "40");
+}

@@ -6,10 +6,17 @@ use super::{Broker, DiskRoom, Pause};
 use crate::catalog::{Known, catalog};
 use crate::command::Flags;
 use crate::error::Error;
+use crate::op::Op;
 use crate::session::ClientId;
 
 /// How much of a client's own words an error repeats.
 const ECHO_BYTES_MAX: usize = 128;
+
+/// What is made of a request may be so much more than it before room is asked for: the driver sees to as much with each request.
+pub const DERIVED_BYTES_FREE: usize = 64 * 1024;
+
+/// What an element takes in the log besides its bytes, at most.
+const LENGTH_BYTES_MAX: usize = 5;
 
 impl Broker {
     /// The command a request names. Most requests name the command of the one before, spelled as it is declared: they are
@@ -68,6 +75,17 @@ impl Broker {
             )));
         }
         Ok(())
+    }
+
+    /// Refuses what makes so much of a small request that the log has no room for it. For the request itself the driver has seen to
+    /// that.
+    pub(super) fn find_room(&self, op: &Op<'_>) -> Result<(), Error> {
+        let (Op::ListStore { elements, .. }, Some(ask)) = (op, &self.ask_room) else { return Ok(()) };
+        let bytes: usize = elements.0.iter().map(|element| element.len() + LENGTH_BYTES_MAX).sum();
+        if bytes <= DERIVED_BYTES_FREE {
+            return Ok(());
+        }
+        ask((self.log.pending_bytes() + bytes) as u64).map_err(Error::DiskFull)
     }
 
     /// Whether CLIENT PAUSE holds this command back.

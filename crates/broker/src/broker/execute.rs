@@ -196,6 +196,7 @@ impl Broker {
             Run::Read(read) => self.look(client, now, |view| read(&mut args, view, reply))?,
             Run::Derive(derive) => {
                 if let Some(op) = self.look(client, now, |view| derive(&mut args, view, reply))? {
+                    self.find_room(&op)?;
                     self.submit(stamp, &op, reply);
                 }
             }

@@ -100,6 +100,10 @@ pub enum DiskRoom {
     Nothing(String),
 }
 
+/// Asks the driver whether the log has room for a change of so many bytes, which is much more than the request that brings it; why
+/// not, in words.
+pub type AskRoom = Box<dyn Fn(u64) -> Result<(), String> + Send + Sync>;
+
 /// What the driver is asked to do once it holds no lock.
 pub enum Action {
     /// SAVE, BGSAVE, BGREWRITEAOF: take a snapshot.

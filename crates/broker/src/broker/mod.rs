@@ -32,12 +32,13 @@ mod view;
 
 use std::collections::VecDeque;
 
+pub use admit::DERIVED_BYTES_FREE;
 pub use asker::Asker;
 pub use backup::{BackupOrder, BackupReport};
 pub(crate) use execute::Mode;
 pub use execute::{Flow, SPEAKS_HTTP};
 use hashbrown::HashSet;
-pub use host::{Action, DiskRoom, HostFacts, Persistence, Snapshots};
+pub use host::{Action, AskRoom, DiskRoom, HostFacts, Persistence, Snapshots};
 use rbq_pubsub::PubSub;
 pub use saving::ReplayError;
 use slab::Slab;
@@ -100,6 +101,8 @@ pub struct Broker {
     pub(crate) is_backing_up: bool,
     pub(crate) is_switching: bool,
     pub(crate) disk_room: DiskRoom,
+    /// Whom to ask for room in the log; nobody where there is no end to it.
+    pub(crate) ask_room: Option<AskRoom>,
     pub(crate) started: Now,
     pub(crate) random: u64,
     mail: Mail,
@@ -149,6 +152,7 @@ impl Broker {
             is_backing_up: false,
             is_switching: false,
             disk_room: DiskRoom::default(),
+            ask_room: None,
             started: now,
             random: seed | 1,
             mail: Mail::default(),
@@ -246,6 +250,11 @@ impl Broker {
     /// Tells which changes have room in the log.
     pub fn set_disk_room(&mut self, room: DiskRoom) {
         self.disk_room = room;
+    }
+
+    /// Tells whom to ask before something is done that makes much of a small request.
+    pub fn set_ask_room(&mut self, ask: Option<AskRoom>) {
+        self.ask_room = ask;
     }
 
     /// Tells what only the driver can know.

@@ -135,6 +135,7 @@ fn leave(shared: &Shared) -> Result<u64> {
         hub.left = hub.journal.take();
         hub.is_disk_full = false;
         hub.broker.set_disk_room(DiskRoom::Enough);
+        hub.broker.set_ask_room(None);
         hub.broker.log().leave()
     };
     // What is held back for want of room there needs none any more.
