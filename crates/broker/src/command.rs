@@ -210,6 +210,8 @@ flags! {
     ALLOW_BUSY = 15, "allow_busy";
     /// Not while data is loaded beside serving.
     NO_ASYNC_LOADING = 16, "no_async_loading";
+    /// It tells of nothing that is kept, and so its answer waits for no change of another client's: PING, HELLO, INFO.
+    UNGATED = 26, "";
     /// Its answer waits until all that was logged before is synced, whatever `appendfsync` says.
     SYNCED = 27, "";
     /// Of no concern to an ordinary client: DEBUG.

@@ -157,6 +157,11 @@ impl OpLog {
         }
     }
 
+    /// Whether a record is under way.
+    pub fn is_recording(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// How much was logged in this hold.
     pub fn pending_bytes(&self) -> usize {
         self.records.len()

@@ -6,6 +6,7 @@
 use rbq_resp::{OwnedRequest, Proto};
 
 use crate::catalog::Known;
+use crate::output::Gate;
 use crate::time::Now;
 use crate::tracking::Tracking;
 use crate::waiters::Parked;
@@ -142,6 +143,8 @@ pub struct Session {
     pub active_at: Now,
     /// Its last command.
     pub last_command: Option<&'static Known>,
+    /// The position of the last change that it brought about.
+    pub logged: Gate,
     /// Subscriptions of all kinds: kept here so that the common case asks nobody.
     pub subscriptions: Subscriptions,
     /// CLIENT TRACKING.
@@ -217,6 +220,7 @@ impl Session {
             connected_at: now,
             active_at: now,
             last_command: None,
+            logged: Gate::OPEN,
             subscriptions: Subscriptions::default(),
             tracking: None,
             commands: 0,

@@ -312,6 +312,12 @@ impl Journal {
         self.shared.shelf.is_awaited()
     }
 
+    /// Where it is, as its storage says.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.shared.store.place()
+    }
+
     /// How many bytes the disk has left, as far as the file system tells.
     pub fn free_bytes(&self) -> io::Result<u64> {
         self.shared.store.0.free_bytes()

@@ -199,9 +199,12 @@ impl Shared {
         match journal.admit(bytes, Purpose::Add) {
             Ok(()) => {
                 if hub.is_disk_full {
-                    hub.is_disk_full = false;
                     hub.broker.set_disk_room(DiskRoom::Enough);
-                    tracing::info!("the log has room again: adding goes on");
+                    // Something small may have room in what is left of the last file, and the next one none.
+                    hub.is_disk_full = journal.full().is_some();
+                    if !hub.is_disk_full {
+                        tracing::info!("the log has room again: adding goes on");
+                    }
                 }
                 true
             }

@@ -109,6 +109,8 @@ fn a_snapshot_and_the_log_after_it_come_back() {
     kill(server);
     let server = start(&dir, &[]);
     server.wait_for_log("state read back");
+    let idle_s: u64 = server.client().text("OBJECT IDLETIME stream").parse().unwrap();
+    assert!(idle_s < 3600, "what was read back counts as used then: {idle_s} s");
     assert!(server.log().contains("ops=1 "), "only what came after the snapshot is replayed:\n{}", server.log());
     assert_eq!(digest(&server), before);
     let mut client = server.client();

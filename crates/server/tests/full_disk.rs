@@ -75,6 +75,12 @@ fn a_full_disk_refuses_adds_keeps_what_was_answered_drains_and_serves_again_with
         assert_eq!(answer, kept.to_string());
     };
     assert!(refusal.contains("rbq-data"), "{refusal}");
+    // What is told of it is told once, though something small may still have room.
+    for _ in 0..20 {
+        client.text("GET nothing");
+        client.text(&add);
+    }
+    assert_eq!(server.log().matches("adding is refused").count(), 1);
     // Reading and taking go on.
     assert_eq!(client.text("LLEN queue"), kept.to_string());
     assert_eq!(client.text("XACK stream group 1-1"), "1");
@@ -202,5 +208,5 @@ fn what_makes_much_of_a_small_request_is_refused_where_the_disk_has_no_room_for_
     assert!(client.text("EXEC").contains("MISCONF"));
     assert_eq!(client.text("PING"), "PONG");
     fs::remove_file(disk.path().join("filler")).unwrap();
-    client.until(sort, |answer| answer == "40");
+    client.until("RPUSH other x", |answer| answer == "1");
 }

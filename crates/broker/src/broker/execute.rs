@@ -65,6 +65,10 @@ impl Broker {
             out.rewind(mark);
         }
         let has_logged = self.log.commit(&self.groups[0]);
+        if has_logged {
+            let newest = self.log.position();
+            self.session_mut(client).logged = newest;
+        }
         let has_synced = std::mem::take(&mut self.tells_of_sync);
         let looked_elsewhere = std::mem::take(&mut self.looked_elsewhere);
         // What was not answered holds nothing back: neither a client that waits, nor what it is answered next.
@@ -233,7 +237,8 @@ impl Broker {
 
     /// The newest log position that this request's reply may tell of.
     fn gate_for(&self, client: ClientId, request: Request<'_>) -> Gate {
-        let Some(known) = self.ran else { return self.log.position() };
+        // A request that did not run, or only later, tells of nothing.
+        let Some(known) = self.ran.filter(|known| !known.flags.has(Flags::UNGATED)) else { return Gate::OPEN };
         let positions = known.key_positions(request);
         if positions.is_empty() || known.keys.iter().any(KeySpec::is_incomplete) {
             return self.log.position();

@@ -276,8 +276,10 @@ impl Broker {
         self.random
     }
 
-    /// The gate behind everything there is: what a client publishes may tell of anything it has seen.
-    pub(crate) fn newest_gate(&self) -> Gate {
-        self.log.position()
+    /// The gate of what a client publishes. It may tell of what the client changed itself and of what it was told; the latter is
+    /// safe, or it would not have been told.
+    pub(crate) fn gate_to_publish(&self, client: ClientId) -> Gate {
+        let own = self.session(client).logged;
+        if self.log.is_recording() { own.and(self.log.position()) } else { own }
     }
 }

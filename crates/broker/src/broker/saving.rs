@@ -146,9 +146,9 @@ impl Broker {
         self.garbage.dbs.append(&mut self.flushed);
     }
 
-    /// Reads a snapshot into this broker, which is empty.
-    pub fn load(&mut self) -> Reader<'_> {
-        Reader::new(&mut self.groups[0])
+    /// Reads a snapshot into this broker, which is empty. When a key was used last is not in it: it counts as used at `now_ms`.
+    pub fn load(&mut self, now_ms: u64) -> Reader<'_> {
+        Reader::new(&mut self.groups[0], now_ms)
     }
 
     /// Applies what one hold logged; answers how many ops that were.

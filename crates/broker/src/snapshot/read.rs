@@ -73,12 +73,14 @@ pub struct Reader<'g> {
     group: &'g mut Group,
     state: State,
     keys: u64,
+    /// When it is read.
+    now_ms: u64,
 }
 
 impl<'g> Reader<'g> {
     /// Reads into this group, which is empty.
-    pub fn new(group: &'g mut Group) -> Self {
-        Self { group, state: State::Start, keys: 0 }
+    pub fn new(group: &'g mut Group, now_ms: u64) -> Self {
+        Self { group, state: State::Start, keys: 0, now_ms }
     }
 
     /// Takes the next section.
@@ -188,7 +190,7 @@ impl<'g> Reader<'g> {
         if db.live(&place.key, 0).is_some() {
             return Err(Corrupt::Key);
         }
-        db.insert(&place.key, value, place.deadline_ms, 0);
+        db.insert(&place.key, value, place.deadline_ms, self.now_ms);
         self.keys += 1;
         Ok(())
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::driver::Driver;
 use super::replay::{EVERY_KIND, program};
 use super::switch::run;
-use crate::{Broker, ClientId, Gate, Now, Peer, Settings, digest};
+use crate::{Broker, ClientId, Gate, Letter, Now, Peer, Settings, digest};
 
 type Picture = BTreeMap<(u8, Box<[u8]>), u128>;
 
@@ -83,6 +83,71 @@ fn a_reader_waits_for_what_emptied_or_swapped_its_database() {
         hold_each(&mut broker, ann, "SET x 3");
         assert_eq!(run(&mut broker, ann, "GET x").2, Gate::at(4), "what is newer counts");
     }
+}
+
+#[test]
+fn what_tells_of_nothing_that_is_kept_waits_for_nobodys_change() {
+    let (mut broker, ann) = broker();
+    let bob = broker.connect(Peer::default(), Now::default());
+    hold_each(&mut broker, ann, "SET x 1");
+    for look in [
+        "PING",
+        "ECHO x",
+        "HELLO 3",
+        "HELLO 2",
+        "SELECT 1",
+        "SELECT 0",
+        "TIME",
+        "CLIENT ID",
+        "CLIENT LIST",
+        "AUTH x",
+        "COMMAND COUNT",
+        "CONFIG GET dir",
+        "INFO",
+        "SUBSCRIBE news",
+        "UNSUBSCRIBE",
+        "PUBLISH news x",
+        "SLOWLOG LEN",
+        "NOSUCHTHING",
+        "GET",
+        "MULTI",
+        "GET x",
+        "DISCARD",
+    ] {
+        assert_eq!(run(&mut broker, bob, look).2, Gate::OPEN, "{look}");
+    }
+    for tale in ["DBSIZE", "KEYS *", "RANDOMKEY", "SCAN 0", "GET x", "EXISTS x y", "CONFIG SET loglevel debug"] {
+        assert_eq!(run(&mut broker, bob, tale).2.position(), 1, "{tale}");
+    }
+    run(&mut broker, bob, "MULTI");
+    run(&mut broker, bob, "PING");
+    assert_eq!(run(&mut broker, bob, "EXEC").2, Gate::at(1), "whatever is in it");
+}
+
+#[test]
+fn a_message_waits_for_what_its_publisher_changed_and_for_nobody_else() {
+    let (mut broker, ann) = broker();
+    let (bob, cat) = (broker.connect(Peer::default(), Now::default()), broker.connect(Peer::default(), Now::default()));
+    run(&mut broker, cat, "SUBSCRIBE news");
+    let heard = |broker: &mut Broker| {
+        let letters = std::mem::take(&mut broker.mail().letters);
+        letters
+            .into_iter()
+            .map(|(_, letter)| match letter {
+                Letter::Small { gate, .. } | Letter::Shared(_, gate) => gate,
+                _ => panic!("messages alone are sent here"),
+            })
+            .collect::<Vec<_>>()
+    };
+    hold_each(&mut broker, ann, "SET x 1|SET y 1");
+    run(&mut broker, bob, "PUBLISH news nothing");
+    run(&mut broker, ann, "PUBLISH news changed");
+    assert_eq!(heard(&mut broker), [Gate::OPEN, Gate::at(2)]);
+    run(&mut broker, bob, "MULTI");
+    run(&mut broker, bob, "SET z 1");
+    run(&mut broker, bob, "PUBLISH news changed");
+    run(&mut broker, bob, "EXEC");
+    assert_eq!(heard(&mut broker), [Gate::at(3)]);
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn encode(mut writer: Writer, images: &[Image]) -> Vec<Vec<u8>> {
 
 fn load(sections: &[Vec<u8>]) -> Result<Broker, Corrupt> {
     let mut broker = broker();
-    let mut reader = broker.load();
+    let mut reader = broker.load(super::driver::START_MS);
     sections.iter().try_for_each(|section| reader.push(section))?;
     reader.finish()?;
     Ok(broker)

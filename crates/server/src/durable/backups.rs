@@ -41,7 +41,9 @@ fn copy(shared: &Arc<Shared>, order: &BackupOrder) -> Result<BackupReport> {
         let journal = hub.journal.clone().context("nothing is kept on disk")?;
         // What is written is read again.
         hub.backup = Some((0, 2 * (hub.snapshot_bytes + journal.figures().log_bytes_since_snapshot)));
-        (journal, shared.home.path(&hub.broker.settings))
+        // Not where it would be opened next: `dir` may be another one by now.
+        let home = PathBuf::from(journal.place());
+        (journal, home)
     };
     if resolved(path).starts_with(resolved(&home)) {
         let (path, home) = (path.display(), home.display());

@@ -99,7 +99,7 @@ pub(crate) fn recover(
     let mut snapshot_bytes = 0;
     if let Some(snapshot) = opened.snapshot() {
         snapshot_bytes = snapshot.bytes();
-        let mut reader = broker.load();
+        let mut reader = broker.load(now_ms());
         while let Some(section) = snapshot.next()? {
             reader.push(&section.bytes)?;
         }

@@ -9,7 +9,7 @@ pub(super) const COMMAND: Command = Command {
     group: Family::Connection,
     summary: "Returns the given string.",
     arity: Arity::Exactly(2),
-    flags: Flags::LOADING.with(Flags::STALE).with(Flags::FAST),
+    flags: Flags::LOADING.with(Flags::STALE).with(Flags::FAST).with(Flags::UNGATED),
     args: &[Arg::string("message")],
     example: "
         ann  ECHO hello

@@ -24,6 +24,7 @@ pub(super) const COMMANDS: &[&Command] = &[
 
 /// What may be said before a password was given, and at any time.
 const HANDSHAKE: Flags = Flags::NO_SCRIPT
+    .with(Flags::UNGATED)
     .with(Flags::LOADING)
     .with(Flags::STALE)
     .with(Flags::FAST)

@@ -12,7 +12,7 @@ pub(super) const COMMAND: Command = Command {
     group: Family::Connection,
     summary: "Returns the server's liveliness response.",
     arity: Arity::AtLeast(1),
-    flags: Flags::FAST.with(Flags::SUBSCRIBED),
+    flags: Flags::FAST.with(Flags::SUBSCRIBED).with(Flags::UNGATED),
     tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
     args: &[Arg::string("message").optional()],
     example: "

@@ -9,7 +9,7 @@ pub(super) const COMMAND: Command = Command {
     group: Family::Connection,
     summary: "Changes the selected database.",
     arity: Arity::Exactly(2),
-    flags: Flags::LOADING.with(Flags::STALE).with(Flags::FAST),
+    flags: Flags::LOADING.with(Flags::STALE).with(Flags::FAST).with(Flags::UNGATED),
     args: &[Arg::integer("index")],
     example: "
         ann  RPUSH mail one

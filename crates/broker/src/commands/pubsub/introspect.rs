@@ -23,7 +23,7 @@ pub(super) const COMMAND: Command = Command {
 const LOOKING: Command = Command {
     group: Family::PubSub,
     since: "2.8.0",
-    flags: Flags::PUBSUB.with(Flags::LOADING).with(Flags::STALE),
+    flags: Flags::PUBSUB.with(Flags::LOADING).with(Flags::STALE).with(Flags::UNGATED),
     ..Command::BASE
 };
 

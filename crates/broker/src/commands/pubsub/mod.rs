@@ -28,7 +28,12 @@ pub(super) const COMMANDS: &[&Command] = &[
 const LISTENING: Command = Command {
     group: Family::PubSub,
     since: "2.0.0",
-    flags: Flags::PUBSUB.with(Flags::NO_SCRIPT).with(Flags::LOADING).with(Flags::STALE).with(Flags::SUBSCRIBED),
+    flags: Flags::PUBSUB
+        .with(Flags::NO_SCRIPT)
+        .with(Flags::LOADING)
+        .with(Flags::STALE)
+        .with(Flags::SUBSCRIBED)
+        .with(Flags::UNGATED),
     ..Command::BASE
 };
 

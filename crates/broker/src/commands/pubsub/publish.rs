@@ -4,7 +4,12 @@ use rbq_resp::Sink;
 
 use crate::command::{Arg, Arity, Begin, Command, Family, Find, Flags, KeySpec, Run};
 
-const FLAGS: Flags = Flags::PUBSUB.with(Flags::LOADING).with(Flags::STALE).with(Flags::FAST).with(Flags::MAY_REPLICATE);
+const FLAGS: Flags = Flags::PUBSUB
+    .with(Flags::LOADING)
+    .with(Flags::STALE)
+    .with(Flags::FAST)
+    .with(Flags::MAY_REPLICATE)
+    .with(Flags::UNGATED);
 
 pub(super) const PUBLISH: Command = Command {
     name: "PUBLISH",
@@ -26,7 +31,7 @@ pub(super) const PUBLISH: Command = Command {
     ",
     run: Run::Act(|turn, args, reply| {
         let (channel, message) = (args.bytes()?, args.bytes()?);
-        let gate = turn.broker.newest_gate();
+        let gate = turn.broker.gate_to_publish(turn.client);
         reply.integer(turn.broker.publish(channel, message, gate) as i64);
         Ok(())
     }),
@@ -49,7 +54,7 @@ pub(super) const SPUBLISH: Command = Command {
     ",
     run: Run::Act(|turn, args, reply| {
         let (channel, message) = (args.bytes()?, args.bytes()?);
-        let gate = turn.broker.newest_gate();
+        let gate = turn.broker.gate_to_publish(turn.client);
         reply.integer(turn.broker.publish_shard(channel, message, gate) as i64);
         Ok(())
     }),

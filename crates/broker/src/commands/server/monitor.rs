@@ -10,7 +10,7 @@ pub(super) const COMMAND: Command = Command {
     group: Family::Server,
     summary: "Listens for all requests received by the server in real-time.",
     arity: Arity::Exactly(1),
-    flags: Flags::ADMIN.with(Flags::NO_SCRIPT).with(Flags::LOADING).with(Flags::STALE),
+    flags: Flags::ADMIN.with(Flags::NO_SCRIPT).with(Flags::LOADING).with(Flags::STALE).with(Flags::UNGATED),
     example: "
         eve  MONITOR
         eve: +OK

@@ -10,7 +10,7 @@ pub(super) const COMMAND: Command = Command {
     summary: "Returns the replication role.",
     since: "2.8.12",
     arity: Arity::Exactly(1),
-    flags: Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE).with(Flags::FAST),
+    flags: Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE).with(Flags::FAST).with(Flags::UNGATED),
     acl: &["admin", "dangerous"],
     example: "
         ann  ROLE

@@ -22,7 +22,7 @@ pub(super) const COMMAND: Command = Command {
 const ADMIN: Command = Command {
     group: Family::Server,
     since: "2.2.12",
-    flags: Flags::ADMIN.with(Flags::LOADING).with(Flags::STALE),
+    flags: Flags::ADMIN.with(Flags::LOADING).with(Flags::STALE).with(Flags::UNGATED),
     ..Command::BASE
 };
 

@@ -10,7 +10,7 @@ pub(super) const COMMAND: Command = Command {
     summary: "Returns the server time.",
     since: "2.6.0",
     arity: Arity::Exactly(1),
-    flags: Flags::LOADING.with(Flags::STALE).with(Flags::FAST),
+    flags: Flags::LOADING.with(Flags::STALE).with(Flags::FAST).with(Flags::UNGATED),
     tips: &["nondeterministic_output"],
     example: "
         ann  TIME

@@ -16,7 +16,7 @@ const MULTI: Command = Command {
     summary: "Begins a transaction.",
     since: "1.2.0",
     arity: Arity::Exactly(1),
-    flags: FLAGS.with(Flags::IMMEDIATE),
+    flags: FLAGS.with(Flags::IMMEDIATE).with(Flags::UNGATED),
     example: "
         ann  MULTI
         ann: +OK
@@ -62,7 +62,7 @@ const DISCARD: Command = Command {
     since: "2.0.0",
     complexity: "O(N), when N is the number of queued commands",
     arity: Arity::Exactly(1),
-    flags: FLAGS.with(Flags::IMMEDIATE),
+    flags: FLAGS.with(Flags::IMMEDIATE).with(Flags::UNGATED),
     example: "
         ann  MULTI
         ann: +OK
@@ -125,7 +125,7 @@ const UNWATCH: Command = Command {
     summary: "Forgets the watched keys.",
     since: "2.2.0",
     arity: Arity::Exactly(1),
-    flags: FLAGS,
+    flags: FLAGS.with(Flags::UNGATED),
     example: "
         ann  UNWATCH
         ann: +OK

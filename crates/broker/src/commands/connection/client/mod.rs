@@ -49,7 +49,7 @@ pub(super) const COMMAND: Command = Command {
 /// What a client may do to itself.
 const OWN: Command = Command {
     group: Family::Connection,
-    flags: Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE),
+    flags: Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE).with(Flags::UNGATED),
     ..Command::BASE
 };
 

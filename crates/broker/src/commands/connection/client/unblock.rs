@@ -4,8 +4,9 @@ use rbq_resp::Sink;
 
 use super::super::super::help;
 use super::ADMIN;
-use crate::command::{Arg, Arity, Command, Run};
+use crate::command::{Arg, Arity, Command, Flags, Run};
 use crate::error::Error;
+use crate::session::Session;
 
 pub(super) const COMMAND: Command = Command {
     name: "UNBLOCK",
@@ -40,7 +41,11 @@ pub(super) const COMMAND: Command = Command {
         };
         let id = crate::number::parse_i64(id).ok_or(Error::NotInteger)?;
         let waiting = u64::try_from(id).ok().and_then(|id| turn.broker.find_session(id));
-        let waiting = waiting.filter(|session| session.parked.is_some()).map(|session| session.id);
+        // Who waits for something that is being done (SAVE, RBQ BACKUP) is told how it ended: it is done all the same.
+        let is_blocked = |session: &&Session| {
+            session.parked.as_ref().is_some_and(|parked| parked.command.flags.has(Flags::BLOCKING))
+        };
+        let waiting = waiting.filter(is_blocked).map(|session| session.id);
         match waiting {
             Some(client) if with_error => {
                 turn.broker.give_up_with(client, "UNBLOCKED client unblocked via CLIENT UNBLOCK");

@@ -25,7 +25,7 @@ const ASKING: Command = Command {
     group: Family::Server,
     since: "6.0.0",
     arity: Arity::Exactly(2),
-    flags: Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE),
+    flags: Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE).with(Flags::UNGATED),
     ..Command::BASE
 };
 

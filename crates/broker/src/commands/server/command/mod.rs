@@ -40,7 +40,7 @@ pub(super) const COMMAND: Command = Command {
 const ASKING: Command = Command {
     group: Family::Server,
     since: "2.8.13",
-    flags: Flags::LOADING.with(Flags::STALE),
+    flags: Flags::LOADING.with(Flags::STALE).with(Flags::UNGATED),
     acl: &["connection"],
     ..Command::BASE
 };

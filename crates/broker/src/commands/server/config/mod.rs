@@ -21,6 +21,6 @@ pub(super) const COMMAND: Command = Command {
 const ADMIN: Command = Command {
     group: Family::Server,
     since: "2.0.0",
-    flags: Flags::ADMIN.with(Flags::NO_SCRIPT).with(Flags::LOADING).with(Flags::STALE),
+    flags: Flags::ADMIN.with(Flags::NO_SCRIPT).with(Flags::LOADING).with(Flags::STALE).with(Flags::UNGATED),
     ..Command::BASE
 };

@@ -23,7 +23,7 @@ pub(super) const COMMAND: Command = Command {
     group: Family::Server,
     summary: "Returns information and statistics about the server.",
     arity: Arity::AtLeast(1),
-    flags: Flags::LOADING.with(Flags::STALE),
+    flags: Flags::LOADING.with(Flags::STALE).with(Flags::UNGATED),
     tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
     acl: &["dangerous"],
     args: &[Arg::string("section").optional().many()],

@@ -24,7 +24,7 @@ const ADMIN: Command = Command {
     group: Family::Server,
     since: "2.8.13",
     arity: Arity::Exactly(2),
-    flags: Flags::ADMIN.with(Flags::NO_SCRIPT).with(Flags::LOADING).with(Flags::STALE),
+    flags: Flags::ADMIN.with(Flags::NO_SCRIPT).with(Flags::LOADING).with(Flags::STALE).with(Flags::UNGATED),
     tips: &["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"],
     ..Command::BASE
 };
