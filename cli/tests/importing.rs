@@ -88,7 +88,7 @@ async fn a_rehearsal_reads_and_sends_nothing() {
         for source in [file.to_str().unwrap(), &oracle.url()] {
             let told = rehearse(source, "text");
             assert!(told.starts_with("exit 3\nout| SKIPPED  DB  COUNT  WHY                   EXAMPLES\n"), "{told}");
-            let last = "err| would import 18 keys (3 lists, 5 streams, 10 strings); 4 skipped\n";
+            let last = "err| would import 19 keys (3 lists, 6 streams, 10 strings); 4 skipped\n";
             assert!(told.ends_with(last), "{told}");
         }
         return;
@@ -100,7 +100,7 @@ async fn a_rehearsal_reads_and_sends_nothing() {
     out| hash               0      1  rbq has no such type  hash
     out| set                0      2  rbq has no such type  ints, words
     out| zset               0      1  rbq has no such type  scores
-    err| would import 18 keys (3 lists, 5 streams, 10 strings); 5 skipped
+    err| would import 19 keys (3 lists, 6 streams, 10 strings); 5 skipped
     ");
     assert_snapshot!(rehearse(file.to_str().unwrap(), "jsonl"), @r#"
     exit 3
@@ -108,7 +108,7 @@ async fn a_rehearsal_reads_and_sends_nothing() {
     out| {"what":"hash","db":0,"count":1,"why":"rbq has no such type","examples":["hash"]}
     out| {"what":"set","db":0,"count":2,"why":"rbq has no such type","examples":["ints","words"]}
     out| {"what":"zset","db":0,"count":1,"why":"rbq has no such type","examples":["scores"]}
-    err| would import 18 keys (3 lists, 5 streams, 10 strings); 5 skipped
+    err| would import 19 keys (3 lists, 6 streams, 10 strings); 5 skipped
     "#);
     assert_snapshot!(rehearse(&oracle.url(), "text"), @r"
     exit 3
@@ -117,7 +117,7 @@ async fn a_rehearsal_reads_and_sends_nothing() {
     out| hash               0      1  rbq has no such type  hash
     out| set                0      2  rbq has no such type  ints, words
     out| zset               0      1  rbq has no such type  scores
-    err| would import 18 keys (3 lists, 5 streams, 10 strings); 5 skipped
+    err| would import 19 keys (3 lists, 6 streams, 10 strings); 5 skipped
     ");
 }
 
@@ -279,7 +279,7 @@ async fn a_redis_is_told_what_it_is_used_for_that_rbq_lacks() {
     out| lacking  type     zset           1 in database 0: scores       leave sorted sets in a Redis beside; a schedule can be kept by its application
     out| warning  command  ACL SETUSER    1 call                        an operator's command: see docs/differences.md
     out| warning  setting  users          2 users                       rbq has one user, `default`, with the password `requirepass`
-    err| redis://127.0.0.1:PORT: 12 lacking, 2 warnings; 23 of 23 keys looked at
+    err| redis://127.0.0.1:PORT: 12 lacking, 2 warnings; 24 of 24 keys looked at
     ");
 }
 

@@ -39,7 +39,7 @@ async fn a_file_goes_into_rbq_and_comes_back_as_commands() {
     let server = Server::start();
     let told = import(&server, &[file.to_str().unwrap()]);
     if oracle::is_before_7() {
-        assert!(told.ends_with("err| imported 18 keys (3 lists, 5 streams, 10 strings); 4 skipped\n"), "{told}");
+        assert!(told.ends_with("err| imported 19 keys (3 lists, 6 streams, 10 strings); 4 skipped\n"), "{told}");
     } else {
         assert_snapshot!(told, @r"
         exit 3
@@ -48,7 +48,7 @@ async fn a_file_goes_into_rbq_and_comes_back_as_commands() {
         out| hash               0      1  rbq has no such type  hash
         out| set                0      2  rbq has no such type  ints, words
         out| zset               0      1  rbq has no such type  scores
-        err| imported 18 keys (3 lists, 5 streams, 10 strings); 5 skipped
+        err| imported 19 keys (3 lists, 6 streams, 10 strings); 5 skipped
         ");
     }
     same(&everything(&client_of(&server).await).await, &wanted);
@@ -87,7 +87,7 @@ async fn an_export_of_redis_is_what_its_import_would_be() {
     }
     assert_snapshot!(exported, @r"
     exit 3
-    err| exported 18 keys (3 lists, 5 streams, 10 strings); 5 skipped
+    err| exported 19 keys (3 lists, 6 streams, 10 strings); 5 skipped
     err| skipped 1 function library: rbq has no functions
     err| skipped 1 hash in database 0: rbq has no such type (hash)
     err| skipped 2 set in database 0: rbq has no such type (ints, words)
@@ -180,6 +180,73 @@ async fn append_only_directories_are_imported_with_what_came_after_their_rewrite
         ask(&redis, &["debug", "loadaof"]).await;
         same(&everything(&client_of(&server).await).await, &everything(&redis).await);
     }
+}
+
+/// The server's clock, in milliseconds.
+async fn clock_ms(redis: &Client) -> u64 {
+    let Value::Array(words) = ask(redis, &["time"]).await else { panic!("TIME answers two words") };
+    let number = |word: &Value| std::str::from_utf8(word.as_bytes().unwrap()).unwrap().parse::<u64>().unwrap();
+    number(&words[0]) * 1000 + number(&words[1]) / 1000
+}
+
+#[tokio::test]
+async fn keys_whose_expiry_was_renewed_or_taken_away_are_imported_as_a_reload_has_them() {
+    let Some(oracle) = Oracle::start(&["--appendonly", "yes", "--appendfsync", "no"]) else { return };
+    let redis = client(&oracle).await;
+    // These three are in the base, with a time that is over when the import comes.
+    for key in ["base:renewed", "base:kept", "base:gone"] {
+        ask(&redis, &["rpush", key, "a", "b"]).await;
+        ask(&redis, &["pexpire", key, "3000"]).await;
+    }
+    rewritten(&redis).await;
+    ask(&redis, &["pexpire", "base:renewed", "600000"]).await;
+    ask(&redis, &["persist", "base:kept"]).await;
+    ask(&redis, &["rpush", "base:kept", "c"]).await;
+    // And these have it in the log alone.
+    for line in [
+        "multi",
+        "rpush jobs 1 2",
+        "pexpire jobs 100",
+        "pexpire jobs 600000",
+        "rpush jobs 3",
+        "exec",
+        "multi",
+        "xadd events 1-1 f v",
+        "pexpire events 100",
+        "xgroup create events g 0",
+        "persist events",
+        "exec",
+        "multi",
+        "set text v px 100",
+        "set text w keepttl",
+        "getex text ex 600",
+        "exec",
+        "multi",
+        "set old v px 100",
+        "rename old new",
+        "persist new",
+        "set brief v px 100",
+        "exec",
+        "select 3",
+        "multi",
+        "rpush jobs 1",
+        "pexpire jobs 100",
+        "pexpire jobs 600000",
+        "exec",
+        "select 0",
+    ] {
+        ask(&redis, &line.split(' ').collect::<Vec<_>>()).await;
+    }
+    let over_ms = clock_ms(&redis).await + 3_100;
+    while clock_ms(&redis).await < over_ms {
+        tokio::task::yield_now().await;
+    }
+    let server = Server::start();
+    let said = import(&server, &[log_of(&redis).await.to_str().unwrap()]);
+    assert!(said.starts_with("exit 0\n"), "{said}");
+    let found = everything(&client_of(&server).await).await;
+    same(&found, &everything(&redis).await);
+    assert!(found.iter().any(|key| key.starts_with("3 jobs ")), "{found:?}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 //!   XNACK … RETRYCOUNT FORCE            what is pending for nobody (Redis 8.8, rbq); elsewhere XCLAIM for `rbq-unowned`
 //!   XDEL or XTRIM                       the placeholders
 //!   XSETID … ENTRIESADDED MAXDELETEDID  the counters
+//!   XGROUP SETID … ENTRIESREAD          groups that read more than there is: at XGROUP CREATE no more was known to have been added
 //!   XCFGSET, XIDMPRECORD                idempotent producers (Redis 8.6, rbq)
 //! ```
 //!
@@ -61,6 +62,8 @@ pub(crate) struct StreamMaker {
     expected: Peekable<vec::IntoIter<StreamId>>,
     placeholders: Vec<StreamId>,
     first: Option<StreamId>,
+    /// How many entries and placeholders there are.
+    made: u64,
 }
 
 impl StreamMaker {
@@ -74,7 +77,7 @@ impl StreamMaker {
         expected.sort_unstable();
         expected.dedup();
         let expected = expected.into_iter().peekable();
-        Self { key: key.into(), head, abilities, otherwise, expected, placeholders: Vec::new(), first: None }
+        Self { key: key.into(), head, abilities, otherwise, expected, placeholders: Vec::new(), first: None, made: 0 }
     }
 
     pub(crate) fn otherwise(&self) -> Otherwise {
@@ -88,6 +91,7 @@ impl StreamMaker {
         }
         let _ = self.expected.next_if_eq(&entry.id);
         self.first.get_or_insert(entry.id);
+        self.made += 1;
         out.push(self.request("XADD").arg(entry.id.to_string()).args(&entry.fields));
     }
 
@@ -101,11 +105,12 @@ impl StreamMaker {
         let late: Vec<Request> = late.into_iter().map(|id| self.placeholder(id)).collect();
         let removals = self.removals();
         let set_id = self.set_id();
+        let read = self.read_beyond();
         let key = Rc::clone(&self.key);
         let idmp = self.head.idmp.take().into_iter().flat_map(move |idmp| idempotent(Rc::clone(&key), idmp));
         let key = self.key;
         let groups = self.head.groups.into_iter().flat_map(move |group| make_group(Rc::clone(&key), group));
-        late.into_iter().chain(groups).chain(removals).chain(iter::once(set_id)).chain(idmp)
+        late.into_iter().chain(groups).chain(removals).chain(iter::once(set_id)).chain(read).chain(idmp)
     }
 
     fn request(&self, name: &str) -> Request {
@@ -114,6 +119,7 @@ impl StreamMaker {
 
     fn placeholder(&mut self, id: StreamId) -> Request {
         self.placeholders.push(id);
+        self.made += 1;
         self.request("XADD").arg(id.to_string()).args([PLACEHOLDER, ""])
     }
 
@@ -130,6 +136,17 @@ impl StreamMaker {
                 self.placeholders.chunks(IDS_MAX).map(|chunk| self.request("XDEL").args(ids(chunk))).collect()
             }
         }
+    }
+
+    /// What groups read that was trimmed since.
+    fn read_beyond(&self) -> Vec<Request> {
+        let beyond = |group: &&Group| group.entries_read.is_some_and(|read| read > self.made);
+        let set = |group: &Group| {
+            let read = group.entries_read.expect("it was just looked at").to_string();
+            let set = Request::from(["XGROUP", "SETID"]).arg(&self.key).arg(&group.name);
+            set.arg(group.last_id.to_string()).args(["ENTRIESREAD", &read])
+        };
+        self.head.groups.iter().filter(beyond).map(set).collect()
     }
 
     fn set_id(&self) -> Request {
@@ -327,6 +344,7 @@ mod tests {
         XCLAIM s g ann 0 1-0 TIME 70 RETRYCOUNT 1 FORCE JUSTID
         XTRIM s MINID = 3-0
         XSETID s 3-0 ENTRIESADDED 3
+        XGROUP SETID s g 5-0 ENTRIESREAD 4
         PEXPIREAT s 9
         ");
         insta::assert_snapshot!(commands(head(vec![pending(1, Some(0), 70, 1)]), &[]), @r"
@@ -337,6 +355,7 @@ mod tests {
         XCLAIM s g ann 0 1-0 TIME 70 RETRYCOUNT 1 FORCE JUSTID
         XTRIM s MAXLEN = 0
         XSETID s 3-0 ENTRIESADDED 3
+        XGROUP SETID s g 5-0 ENTRIESREAD 4
         PEXPIREAT s 9
         ");
         insta::assert_snapshot!(commands(StreamHead::default(), &[]), @r"
@@ -387,6 +406,7 @@ mod tests {
         XCLAIM s g rbq-unowned 0 2-0 3-0 TIME 0 RETRYCOUNT 3 FORCE JUSTID
         XDEL s 3-0
         XSETID s 5-0 ENTRIESADDED 2
+        XGROUP SETID s g 5-0 ENTRIESREAD 4
         PEXPIREAT s 9
         ");
     }

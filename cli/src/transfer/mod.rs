@@ -18,6 +18,7 @@ pub(crate) mod eviction;
 mod expiry;
 pub(crate) mod files;
 pub(crate) mod known;
+pub(crate) mod late;
 pub(crate) mod live;
 pub(crate) mod nodes;
 pub(crate) mod parcel;

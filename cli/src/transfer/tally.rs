@@ -81,6 +81,21 @@ impl Tally {
         *self.keys.entry(kind).or_default() += 1;
     }
 
+    /// What another one counted besides.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (kind, count) in other.keys {
+            *self.keys.entry(kind).or_default() += count;
+        }
+        self.commands += other.commands;
+        self.given += other.given;
+        for (what, group) in other.skipped {
+            let into = self.skipped.entry(what).or_default();
+            into.count += group.count;
+            into.examples.extend(group.examples);
+            into.examples.truncate(EXAMPLES_MAX);
+        }
+    }
+
     /// A command of a log came through.
     pub(crate) fn command(&mut self) {
         self.commands += 1;

@@ -16,7 +16,10 @@ use std::rc::Rc;
 use rbq_client::{Endpoint, Error, Options, Pending, Request, Target as Address, Value};
 
 use super::abilities::Abilities;
+use super::counters::Counters;
 use super::eviction::Eviction;
+use super::expiry::Expiry;
+use super::late;
 use super::nodes::{Nodes, databases, redirect};
 use super::parcel::{Last, Parcel, is_optional};
 use super::reply::{Ran, ran, unexpected};
@@ -209,6 +212,22 @@ impl Target {
             }
         }
         self.drop_unfinished().await
+    }
+
+    /// After a log of commands, whose times were [put off](super::late): gives every key the one that it was meant to have.
+    pub(crate) async fn bring_forward(&mut self) -> Result<()> {
+        let expiry = match self.abilities.counters {
+            Counters::Kept => Expiry::At,
+            Counters::NotKept => Expiry::In,
+        };
+        for endpoint in self.nodes.endpoints() {
+            let client = self.nodes.at(&endpoint).await?;
+            for db in databases(&client, None).await?.0 {
+                self.select(db).await?;
+                late::bring_forward(&client, expiry).await?;
+            }
+        }
+        Ok(())
     }
 
     /// After a failure: counts what was taken all the same, and leaves nothing unfinished if that can be helped.

@@ -49,6 +49,13 @@ pub(crate) async fn fill(client: &Client) {
         ask(client, &["xdel", "flood", id]).await;
     }
     ask(client, &["xtrim", "flood", "minid", "=", "4-1"]).await;
+    // A group that read more than there is.
+    ask(client, &["xgroup", "create", "lately", "all", "$", "mkstream"]).await;
+    for number in 1..=40 {
+        let id = format!("{number}-1");
+        ask(client, &["xadd", "lately", "maxlen", "=", "5", &id, "n", "x"]).await;
+        ask(client, &["xreadgroup", "group", "all", "ann", "noack", "streams", "lately", ">"]).await;
+    }
 }
 
 /// Members of XINFO that are not the stream's: how it lies in memory, when somebody asked, what Redis 7.0 has not.

@@ -542,6 +542,8 @@ pub struct Submit<'s> {
     pub settings: &'s Settings,
     /// The command, for errors that name it.
     pub command: &'static Known,
+    /// The log is being completed, and what is done now is in no log, though the settings still say so.
+    pub is_leaving: bool,
 }
 
 impl Submit<'_> {

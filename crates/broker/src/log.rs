@@ -139,6 +139,11 @@ impl OpLog {
         self.gating != Gating::Open
     }
 
+    /// Whether nothing more is kept, and everybody waits until what was kept is complete.
+    pub fn is_leaving(&self) -> bool {
+        self.gating == Gating::Last
+    }
+
     /// The newest position there ever was.
     pub fn newest(&self) -> u64 {
         self.taken

@@ -132,7 +132,12 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
     let mut source = origin.open_beside(&target, Depth::Values).await?;
     let mut tally = Tally::default();
     let next = existing.next(found.has_commands);
-    let plan = write::Plan { existing, present: found.present, interrupt: interrupt.clone() };
+    let plan = write::Plan {
+        existing,
+        present: found.present,
+        has_commands: found.has_commands,
+        interrupt: interrupt.clone(),
+    };
     let progress = args.progress("imported", &source);
     let written = write::write(&mut source, &mut target, &plan, &mut tally, progress).await;
     if !args.quiet {

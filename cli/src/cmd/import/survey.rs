@@ -46,6 +46,9 @@ pub(super) async fn survey(
     let now_ms = now_ms();
     let (mut db, mut names, mut done) = (0, Vec::new(), 0);
     let mut is_counted = true;
+    // Keys whose time has come: left out, or counted where commands follow that may have moved it.
+    let (mut overdue, mut overdue_kinds) = (Tally::default(), Tally::default());
+    let mut is_overdue = false;
     while let Some(piece) = source.next().await? {
         if interrupt.was_pressed() {
             break;
@@ -54,13 +57,14 @@ pub(super) async fn survey(
         done = source.done();
         match piece {
             Found::Event(Event::Key(key)) => {
-                let left_out = match temporary::run_of(&key.name) {
-                    Some(_) => Some(Why::Unfinished),
-                    None => is_expired(&key, now_ms).then_some(Why::Expired),
-                };
-                is_counted = left_out.is_some();
-                if let Some(why) = left_out {
-                    found.tally.skip("key", Some(key.db), why, &key.name);
+                is_counted = temporary::run_of(&key.name).is_some();
+                if is_counted {
+                    found.tally.skip("key", Some(key.db), Why::Unfinished, &key.name);
+                    continue;
+                }
+                is_overdue = is_expired(&key, now_ms);
+                if is_overdue {
+                    overdue.skip("key", Some(key.db), Why::Expired, &key.name);
                     continue;
                 }
                 found.databases.insert(key.db);
@@ -74,7 +78,8 @@ pub(super) async fn survey(
             }
             Found::Event(event) if kind_of(&event).is_some() => {
                 if let Some(kind) = kind_of(&event).filter(|_| !is_counted) {
-                    found.tally.key(kind);
+                    let tally = if is_overdue { &mut overdue_kinds } else { &mut found.tally };
+                    tally.key(kind);
                     is_counted = true;
                 }
             }
@@ -100,6 +105,7 @@ pub(super) async fn survey(
     if let Some(target) = &mut target {
         found.look(target, db, &mut names).await?;
     }
+    found.tally.add(if found.has_commands { overdue_kinds } else { overdue });
     progress.finish();
     // Files have their keys in no order that means anything.
     found.examples.sort();

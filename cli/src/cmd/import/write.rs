@@ -16,7 +16,7 @@ use crate::transfer::known::Known;
 use crate::transfer::parcel::{OnArrival, Parcel};
 use crate::transfer::tally::{Tally, Why};
 use crate::transfer::target::{Counts, Subject, Target};
-use crate::transfer::{Found, Source, fingerprint, now_ms, temporary};
+use crate::transfer::{Found, Source, fingerprint, late, now_ms, temporary};
 
 /// How to write.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(super) struct Plan {
     pub(super) existing: Existing,
     /// Fingerprints of keys that the target has.
     pub(super) present: HashSet<u128>,
+    /// Commands follow the keys: no key goes before all of them were sent.
+    pub(super) has_commands: bool,
     pub(super) interrupt: Interrupt,
 }
 
@@ -65,13 +67,19 @@ async fn pour(
         progress.add(source.done() - done);
         done = source.done();
         match found {
-            Found::Event(Event::Key(key)) => passing = begin(key, target, plan, tally),
+            Found::Event(Event::Key(mut key)) => {
+                if plan.has_commands {
+                    late::put_off_key(&mut key);
+                }
+                passing = begin(key, target, plan, tally);
+            }
             Found::Event(Event::KeyEnd) => {
                 if let Some(key) = passing.take() {
                     key.end(target, tally).await?;
                 }
             }
-            Found::Command { db, args } if known.has(&args) => {
+            Found::Command { db, mut args } if known.has(&args) => {
+                late::put_off(&mut args);
                 let about = Rc::new(about_command(&known, db, &args));
                 target.send(vec![Request::from(args)], &about, tally).await?;
                 target.whole(about);
@@ -92,6 +100,9 @@ async fn pour(
         }
     }
     target.finish(tally).await?;
+    if plan.has_commands {
+        target.bring_forward().await?;
+    }
     progress.finish();
     Ok(())
 }

@@ -190,7 +190,7 @@ impl Broker {
         let stamp = Stamp { db: self.session(client).db, now_ms: now.unix_ms() };
         match known.run {
             Run::Write(parse) => {
-                let mut op = parse(&mut args, &Submit { stamp, now, settings: &self.settings, command: known })?;
+                let mut op = parse(&mut args, &self.submission(stamp, now, known))?;
                 self.resolve(stamp, &mut op);
                 let empty = op.empty_reply();
                 if self.submit(stamp, &op, reply).outcome == Outcome::Empty {
@@ -205,7 +205,7 @@ impl Broker {
                 }
             }
             Run::Block(parse) => {
-                let blocking = parse(&mut args, &Submit { stamp, now, settings: &self.settings, command: known })?;
+                let blocking = parse(&mut args, &self.submission(stamp, now, known))?;
                 return self.block(client, known, request, blocking, now, reply, mode);
             }
             Run::Act(act) => {
@@ -216,6 +216,10 @@ impl Broker {
             Run::Container => return Err(Error::Arity(&known.full_name)),
         }
         Ok(Flow::Continue)
+    }
+
+    fn submission(&self, stamp: Stamp, now: Now, command: &'static Known) -> Submit<'_> {
+        Submit { stamp, now, settings: &self.settings, command, is_leaving: self.log.is_leaving() }
     }
 
     /// Refuses a request before it ran; between MULTI and EXEC that dooms the transaction.

@@ -233,7 +233,7 @@ fn the_keys_of_a_request_are_those_of_its_op() {
 fn keys_of_op<'r>(known: &'static Known, request: Request<'r>) -> Option<BTreeSet<&'r [u8]>> {
     let settings = Settings::default();
     let stamp = Stamp { db: 0, now_ms: 1 };
-    let submit = Submit { stamp, now: Now::default(), settings: &settings, command: known };
+    let submit = Submit { stamp, now: Now::default(), settings: &settings, command: known, is_leaving: false };
     let mut args = Args::new(request, known.words());
     let mut keys = BTreeSet::new();
     let mut note = |op: &Op<'r>| {

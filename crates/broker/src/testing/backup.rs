@@ -100,6 +100,20 @@ fn one_backup_is_made_at_a_time() {
 }
 
 #[test]
+fn what_a_backup_reads_is_not_let_go_of() {
+    let mut broker = broker();
+    broker.settings.appendonly.0 = true;
+    let (ann, bob) = (connect(&mut broker, "127.0.0.1:1"), connect(&mut broker, "127.0.0.1:2"));
+    let first = order(&mut broker, ann);
+    let refused = run(&mut broker, bob, "CONFIG SET appendonly no").1;
+    assert!(refused.contains("a backup is being made"), "{refused}");
+    broker.finish_backup(&first, &REPORT);
+    assert_eq!(run(&mut broker, bob, "CONFIG SET appendonly no").0, Flow::Park);
+    let refused = run(&mut broker, ann, "RBQ BACKUP /copies/one").1;
+    assert!(refused.starts_with("-ERR appendonly is being switched"), "{refused}");
+}
+
+#[test]
 fn who_no_longer_waits_for_it_is_not_told_of_it() {
     let mut broker = broker();
     let (ann, bob) = (connect(&mut broker, "127.0.0.1:1"), connect(&mut broker, "127.0.0.1:2"));

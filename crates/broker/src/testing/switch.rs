@@ -118,6 +118,22 @@ fn all_that_a_command_names_holds_with_the_switch_or_none_of_it() {
 }
 
 #[test]
+fn nobody_is_told_that_it_is_on_the_disk_what_comes_while_the_log_is_completed() {
+    let (mut broker, ann) = broker();
+    let on = order(&mut broker, ann, "CONFIG SET appendonly yes");
+    broker.begin_base(0, Now::default());
+    broker.finish_switch(&on, Ok(()), Now::default());
+    heard(&mut broker, ann);
+    let bob = connect(&mut broker);
+    assert_eq!(run(&mut broker, bob, "WAITAOF 1 0 0").1, "*2\r\n:1\r\n:0\r\n");
+    order(&mut broker, ann, "CONFIG SET appendonly no");
+    broker.log().leave();
+    run(&mut broker, bob, "SET x 1");
+    assert!(run(&mut broker, bob, "WAITAOF 1 0 0").1.starts_with("-ERR WAITAOF cannot be used"));
+    assert_eq!(run(&mut broker, bob, "WAITAOF 0 0 0").1, "*2\r\n:0\r\n:0\r\n");
+}
+
+#[test]
 fn it_is_switched_although_whoever_asked_for_it_is_gone() {
     let (mut broker, ann) = broker();
     let order = order(&mut broker, ann, "CONFIG SET appendonly yes");

@@ -48,7 +48,7 @@ pub(super) const WAITAOF: Command = Command {
         at 1s
         ann: [0, 0]
     ",
-    run: Run::Block(|args, submit| parse_waitaof(args, submit.settings.appendonly.0)),
+    run: Run::Block(|args, submit| parse_waitaof(args, submit.settings.appendonly.0 && !submit.is_leaving)),
     ..WAIT
 };
 

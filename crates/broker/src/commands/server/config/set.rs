@@ -60,6 +60,11 @@ fn begin_switch(
     if turn.in_exec() {
         return Err(switch.refused("it takes its time, so it cannot be changed inside a transaction"));
     }
+    if turn.broker.is_backing_up {
+        return Err(
+            switch.refused("a backup is being made, and reads what would be let go of: try again when it is done")
+        );
+    }
     let text = |change: &Change<'_>| String::from_utf8_lossy(change.value).into_owned();
     let changes = changes.iter().map(|change| (change.parameter, text(change))).collect();
     let ticket = turn.park_until_done();

@@ -17,6 +17,7 @@ const NOT_LOCAL: Error = Error::Fixed(
 const IN_MEMORY: Error =
     Error::Fixed("ERR there is nothing to back up: appendonly is 'no', so everything is in memory only");
 const RELATIVE: Error = Error::Fixed("ERR the directory must be an absolute path: the server has its own idea of '.'");
+const SWITCHING: Error = Error::Fixed("ERR appendonly is being switched: try again when CONFIG SET has answered");
 const BUSY: Error = Error::Fixed("ERR a backup is being made already");
 
 pub(super) const COMMAND: Command = Command {
@@ -45,6 +46,9 @@ pub(super) const COMMAND: Command = Command {
         }
         if turn.broker.is_backing_up {
             return Err(BUSY);
+        }
+        if turn.broker.is_switching {
+            return Err(SWITCHING);
         }
         let ticket = turn.park_until_done();
         turn.broker.want_backup(turn.client, ticket, directory);

@@ -1,0 +1,135 @@
+//! Expiries of a log of commands, put off until all of it was sent.
+//!
+//! A log is a history. A key that lives by an expiry that is renewed again and again has times in it that are long over, and none of
+//! them was its end: where it did expire, the log says DEL. A server that loads its own log lets no key go meanwhile. A
+//! server that is merely sent the commands would, and the key would be gone, or begin anew with what comes next.
+//!
+//! ```text
+//!   PEXPIREAT key T ──► PEXPIREAT key T + later ──► … ──► the end ──► PEXPIREAT key T, of every key that is still to go later
+//! ```
+//!
+//! So every time is put off by the same long while. Whatever else moves or copies keys moves these times along, and whatever compares
+//! them (GT, LT) compares alike. What an import leaves that was broken off has such times.
+
+use rbq_client::{Client, Request, Value};
+use rbq_rdb::Key;
+
+use super::expiry::Expiry;
+use super::reply::{elements, unexpected};
+use crate::failure::Result;
+
+/// Some 30,000 years: no expiry that somebody meant is that far away.
+const LATER_MS: u64 = 1_000_000_000_000_000;
+
+/// Whole seconds, for commands that count in them.
+const LATER_S: u64 = LATER_MS / 1000;
+
+/// Keys that one SCAN looks at: about a millisecond of a server's time.
+const SCAN_COUNT: &str = "1000";
+
+/// Puts the time off that this command of a log sets, if it sets one.
+pub(crate) fn put_off(args: &mut [Vec<u8>]) {
+    let Some(name) = args.first().map(|name| name.to_ascii_uppercase()) else { return };
+    let options_from = match name.as_slice() {
+        b"PEXPIREAT" => return add(args.get_mut(2), LATER_MS),
+        b"EXPIREAT" => return add(args.get_mut(2), LATER_S),
+        b"SET" => 3,
+        b"GETEX" => 2,
+        b"MSETEX" => args.get(1).and_then(|count| number(count)).map_or(0, |pairs| 2 + 2 * pairs as usize),
+        _ => return,
+    };
+    for at in options_from..args.len() {
+        let later = match args[at].to_ascii_uppercase().as_slice() {
+            b"PXAT" => LATER_MS,
+            b"EXAT" => LATER_S,
+            _ => continue,
+        };
+        // Else it is another option's word.
+        if args.get(at + 1).is_some_and(|time| number(time).is_some()) {
+            return add(args.get_mut(at + 1), later);
+        }
+    }
+}
+
+/// The same of a key that stands before the commands.
+pub(crate) fn put_off_key(key: &mut Key) {
+    key.expires_ms = key.expires_ms.map(|at_ms| at_ms.saturating_add(LATER_MS));
+}
+
+/// What is no number stays as it is: the server has something to say of it.
+fn add(arg: Option<&mut Vec<u8>>, later: u64) {
+    if let Some((arg, at)) = arg.and_then(|arg| number(arg).map(|at| (arg, at))) {
+        *arg = at.saturating_add(later).to_string().into_bytes();
+    }
+}
+
+fn number(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Gives every key of the selected database the time that it was meant to have.
+pub(crate) async fn bring_forward(client: &Client, expiry: Expiry) -> Result<()> {
+    let mut cursor = b"0".to_vec();
+    loop {
+        let reply = client.call(Request::new("SCAN").arg(&cursor).args(["COUNT", SCAN_COUNT])).await?;
+        let Some([next, names]) = elements(&reply) else { return Err(unexpected("SCAN", Some(&reply))) };
+        cursor = next.as_bytes().ok_or_else(|| unexpected("SCAN", None))?.to_vec();
+        let names: Vec<&[u8]> = elements(names).unwrap_or_default().iter().filter_map(Value::as_bytes).collect();
+        let now_ms = server_ms(client).await?;
+        let asked = client.pipeline(names.iter().map(|name| expiry.request(name)).collect()).await?;
+        let mut sets = Vec::new();
+        for (name, reply) in names.into_iter().zip(&asked) {
+            if let Some(at_ms) = expiry.read(reply, now_ms)?.and_then(|at_ms| at_ms.checked_sub(LATER_MS)) {
+                sets.push(Request::from([&b"PEXPIREAT"[..], name, at_ms.to_string().as_bytes()]));
+            }
+        }
+        for reply in client.pipeline(sets).await? {
+            if let Value::Error(_) = reply {
+                return Err(unexpected("PEXPIREAT", Some(&reply)));
+            }
+        }
+        if cursor == b"0" {
+            return Ok(());
+        }
+    }
+}
+
+/// The server's clock: it is the one that a time to live is counted by.
+async fn server_ms(client: &Client) -> Result<u64> {
+    let reply = client.call(["TIME"]).await?;
+    let words: Vec<u64> =
+        elements(&reply).unwrap_or_default().iter().filter_map(Value::as_bytes).filter_map(number).collect();
+    let [seconds, micros] = words.as_slice() else { return Err(unexpected("TIME", Some(&reply))) };
+    Ok(seconds * 1000 + micros / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(line: &str) -> String {
+        let mut args: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        put_off(&mut args);
+        String::from_utf8(args.join(&b' ')).unwrap()
+    }
+
+    #[test]
+    fn every_command_that_sets_a_time_has_it_put_off() {
+        assert_eq!(put("pexpireat k 5 GT"), "pexpireat k 1000000000000005 GT");
+        assert_eq!(put("EXPIREAT k 5"), "EXPIREAT k 1000000000005");
+        assert_eq!(put("SET k PXAT PXAT 7"), "SET k PXAT PXAT 1000000000000007");
+        assert_eq!(put("SET k v XX EXAT 7 GET"), "SET k v XX EXAT 1000000000007 GET");
+        assert_eq!(put("SET k v IFEQ PXAT PXAT 7"), "SET k v IFEQ PXAT PXAT 1000000000000007");
+        assert_eq!(put("GETEX PXAT PXAT 7"), "GETEX PXAT PXAT 1000000000000007");
+        assert_eq!(put("MSETEX 2 a PXAT PXAT 1 PXAT 9"), "MSETEX 2 a PXAT PXAT 1 PXAT 1000000000000009");
+    }
+
+    #[test]
+    fn what_sets_none_stays_as_it_is() {
+        for line in
+            ["SET k 5", "RPUSH k PXAT 5", "PEXPIREAT k", "PEXPIREAT k soon", "PERSIST k", "MSETEX", "EXPIRE k 5"]
+        {
+            assert_eq!(put(line), line);
+        }
+    }
+}
