@@ -12,11 +12,13 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use expectrl::process::unix::WaitStatus;
 use expectrl::{Eof, Expect, Session};
 use insta::assert_snapshot;
+use rbq_journal::{Directory, Identity, Journal, Options};
 use support::{rbq, run, start, text};
 use tempfile::TempDir;
 
@@ -160,6 +162,30 @@ fn of_a_last_batch_that_nothing_vouches_for_no_more_is_said_than_is_known() {
 }
 
 #[test]
+fn whole_bytes_that_say_nonsense_are_not_called_sound() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new(1, Identity { cluster: 1, node: 2 });
+    let opened = Journal::open(Arc::new(Directory::open(dir.path()).unwrap()), options).unwrap();
+    let (journal, _) = opened.begin().unwrap();
+    journal.append(b"\x05nonsense");
+    journal.close().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let check = |flags: &[&str]| {
+        let said = tool(&dir, &[&["journal", "check", path][..], flags].concat());
+        said.lines().filter(|line| !line.starts_with("out|")).collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!(check(&[]), @r"
+    exit 1
+    err| error: every byte is as it was written, and a start cannot read back what they say: position 1 of the log: log record: the record ends inside a field
+    err| hint: restore a backup; and please report this: no rbq should write what it cannot read
+    ");
+    assert_snapshot!(check(&["--bytes-only"]), @r"
+    exit 0
+    err| sound: every byte is as it was written
+    ");
+}
+
+#[test]
 fn a_sound_journal_is_told_file_by_file() {
     let dir = made();
     let data = data(&dir);
@@ -173,7 +199,7 @@ fn a_sound_journal_is_told_file_by_file() {
     ");
     assert_snapshot!(tool(&dir, &["journal", "repair", data.to_str().unwrap()]), @r"
     exit 0
-    err| nothing to repair: a start accepts it, up to position 3
+    err| nothing to repair: all is whole, up to position 3
     ");
 }
 
@@ -430,7 +456,7 @@ fn what_is_in_use_is_not_repaired_and_not_restored_from_and_a_check_says_so() {
     let told: Vec<&str> = checked.lines().filter(|line| line.starts_with("err|")).collect();
     assert_snapshot!(told.join("\n"), @r"
     err| warning: process PID has this directory open: what is being written may look torn or damaged
-    err| sound: a start accepts it
+    err| sound: every byte is as it was written
     ");
 }
 
@@ -551,7 +577,7 @@ fn a_backup_is_as_it_was_written_or_refused_and_what_a_restore_leaves_out_of_a_d
     assert_snapshot!(refused(&["journal", "repair", path]), @r"
     exit 0
     err| `segment-0000000000000001.log`: 108 bytes from byte 4208 on are not whole (the batch is longer than the file): they were never completed, or were damaged afterwards, and nothing newer tells which; a repair leaves them, and the next start cuts them and keeps them aside
-    err| nothing to repair: a start accepts it, up to position 1
+    err| nothing to repair: all is whole, up to position 1
     ");
 }
 

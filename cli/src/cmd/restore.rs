@@ -55,7 +55,7 @@ async fn restore_to(args: RestoreArgs, interrupt: Interrupt) -> Result<Exit> {
     refuse_unless_empty(&args.dir)?;
     let was_there = args.dir.exists();
     let (data, quiet, watch) = (args.dir.join(journal::DATA), args.quiet, Watch::default());
-    let work = move |watch: Watch| copy(watch.over(from, "bytes verified and copied", quiet)?, &data);
+    let work = move |watch: Watch| copy(watch.over(from, 2, "bytes verified and copied", quiet)?, &data);
     let ended = watch.work(interrupt, work).await;
     if !was_there && !matches!(ended, Ok(Ended::Whole(_))) {
         let _ = fs::remove_dir(&args.dir);

@@ -2,10 +2,12 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use rbq_journal::{CheckReport, OpenError, check};
 
+use super::load::load;
 use super::watch::{Ended, Watch};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
@@ -17,6 +19,9 @@ use crate::output::Output;
 pub(super) struct CheckArgs {
     /// The data directory
     dir: PathBuf,
+    /// Look at bytes alone: do not make of them in memory what a start would
+    #[arg(long)]
+    bytes_only: bool,
     /// No progress on stderr
     #[arg(short, long)]
     quiet: bool,
@@ -24,11 +29,19 @@ pub(super) struct CheckArgs {
 
 pub(super) async fn run(args: CheckArgs) -> Result<Exit> {
     let directory = super::open(&args.dir)?;
-    super::warn_if_in_use(&directory)?;
+    // Of what is being written only the bytes can be looked at.
+    let loads = !super::warn_if_in_use(&directory)? && !args.bytes_only;
     let (watch, quiet) = (Watch::default(), args.quiet);
-    let work = move |watch: Watch| Ok(check(watch.over(directory, "bytes read", quiet)?)?);
-    let report = match watch.work(Interrupt::listen()?, work).await? {
-        Ended::Whole(report) => report,
+    let work = move |watch: Watch| {
+        // Each file on its own, all of them as a whole, and what they say.
+        let times = if loads { 3 } else { 2 };
+        let storage = watch.over(directory, times, "bytes read", quiet)?;
+        let report = check(Arc::clone(&storage))?;
+        let loaded = if loads && report.is_sound() { load(storage) } else { Ok(()) };
+        Ok((report, loaded))
+    };
+    let (report, loaded) = match watch.work(Interrupt::listen()?, work).await? {
+        Ended::Whole(checked) => checked,
         Ended::Interrupted(exit) => {
             say(&format!("interrupted after {}: whether it is sound is not known", watch.how_far()));
             return Ok(exit);
@@ -44,6 +57,7 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit> {
     if let Some(torn) = &report.torn {
         say(&format!("{torn}; the next start cuts them and keeps them aside"));
     }
+    loaded?;
     let is_damaged = report.files.iter().any(|file| file.damage.is_some());
     match report.refusal {
         None if is_damaged => {
@@ -51,10 +65,12 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit> {
             Ok(Exit::Failed)
         }
         None => {
-            say(match (report.is_backup, report.torn.is_some()) {
-                (true, _) => "sound: every byte is as the backup was written",
-                (false, true) => "sound up to there: a start accepts it",
-                (false, false) => "sound: a start accepts it",
+            say(match (report.is_backup, report.torn.is_some(), loads) {
+                (true, ..) => "sound: every byte is as the backup was written",
+                (false, true, true) => "sound up to there: a start accepts it",
+                (false, true, false) => "sound up to there",
+                (false, false, true) => "sound: a start accepts it",
+                (false, false, false) => "sound: every byte is as it was written",
             });
             Ok(Exit::Done)
         }

@@ -4,6 +4,7 @@
 
 mod check;
 mod dump;
+mod load;
 mod repair;
 mod text;
 pub(super) mod watch;
@@ -81,10 +82,11 @@ pub(super) fn holder(directory: &Directory) -> Result<Option<String>> {
     }
 }
 
-/// Says so where a reader may see half of what is being written.
-fn warn_if_in_use(directory: &Directory) -> Result<()> {
-    if let Some(holder) = holder(directory)? {
+/// Says so where a reader may see half of what is being written; whether it is so.
+fn warn_if_in_use(directory: &Directory) -> Result<bool> {
+    let holder = holder(directory)?;
+    if let Some(holder) = &holder {
         say(&format!("warning: {holder} has this directory open: what is being written may look torn or damaged"));
     }
-    Ok(())
+    Ok(holder.is_some())
 }

@@ -38,7 +38,7 @@ pub(super) fn run(args: &RepairArgs) -> Result<Exit> {
         say(&format!("{torn}; a repair leaves them, and the next start cuts them and keeps them aside"));
     }
     let Some(refusal) = plan.refusal() else {
-        say(&format!("nothing to repair: a start accepts it, up to position {}", plan.keeps()));
+        say(&format!("nothing to repair: all is whole, up to position {}", plan.keeps()));
         return Ok(Exit::Done);
     };
     let first_line = refusal.to_string();

@@ -39,10 +39,15 @@ pub(crate) enum Ended<T> {
 }
 
 impl Watch {
-    /// A directory whose reading is counted, shown and may be ended. Nearly all of it is read twice, on its own and as a part of
-    /// the whole.
-    pub(crate) fn over(&self, directory: Arc<Directory>, label: &str, quiet: bool) -> Result<Arc<dyn Storage>> {
-        let total = 2 * super::stored_bytes(&directory)?;
+    /// A directory whose reading is counted, shown and may be ended. Nearly all of it is read so many times.
+    pub(crate) fn over(
+        &self,
+        directory: Arc<Directory>,
+        times: u64,
+        label: &str,
+        quiet: bool,
+    ) -> Result<Arc<dyn Storage>> {
+        let total = times * super::stored_bytes(&directory)?;
         self.state.total_bytes.store(total, Ordering::Relaxed);
         let progress = if quiet { Progress::silent() } else { Progress::start(label, Some(total)) };
         let (progress, state) = (Mutex::new(progress), Arc::clone(&self.state));
