@@ -7,7 +7,7 @@
 //!            │ "mail"   ├───► [iid 14-2] …
 //!            └──────────┘
 //!   due      { (when its oldest was sent, producer) }     who has something to forget next
-//!   index    hash of producer and iid → its place
+//!   index    of each producer: hash of iid → its place
 //! ```
 //!
 //! A producer's ID is remembered for `duration_s` seconds, unless `max_iids` newer ones push it out. Time is when it was
@@ -17,11 +17,15 @@
 //! its lengths and the hashes are added, so that no pair cancels another and none runs into its neighbour.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::id::StreamId;
+
+/// What an item takes in an index: its number, and a byte of its hash, in a table that is three quarters full.
+const INDEX_BYTES: usize = (size_of::<u64>() + 1) * 4 / 3;
 
 /// How long and how many of a producer's IDs are remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,28 +98,51 @@ pub(crate) struct Sent {
 
 #[derive(Clone, Debug)]
 struct Producer {
-    pid: Box<[u8]>,
+    pid: Arc<[u8]>,
     /// Ascending in `at_ms`.
     sent: VecDeque<Sent>,
     /// How many went from the front: the place of an item is its number less this.
     gone: u64,
+    /// The numbers, by their items' names.
+    index: HashTable<u64>,
 }
 
-/// Where an item is: producer's slot, and its number among all the producer ever sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    slot: u32,
-    number: u64,
+impl Producer {
+    fn at(&self, number: u64) -> &Sent {
+        &self.sent[(number - self.gone) as usize]
+    }
+
+    fn find(&self, iid: &[u8]) -> Option<&Sent> {
+        self.index.find(xxh3_64(iid), |number| *self.at(*number).iid == *iid).map(|number| self.at(*number))
+    }
+
+    fn push(&mut self, sent: Sent) {
+        let number = self.gone + self.sent.len() as u64;
+        let hash = xxh3_64(&sent.iid);
+        self.sent.push_back(sent);
+        let Self { sent, gone, index, .. } = self;
+        index.insert_unique(hash, number, |number| xxh3_64(&sent[(number - *gone) as usize].iid));
+    }
+
+    fn pop(&mut self) -> Sent {
+        let oldest = self.sent.pop_front().expect("the caller saw one");
+        let number = self.gone;
+        self.gone += 1;
+        if let Ok(entry) = self.index.find_entry(xxh3_64(&oldest.iid), |other| *other == number) {
+            entry.remove();
+        }
+        oldest
+    }
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Idmp {
     limits: IdmpLimits,
-    by_pid: BTreeMap<Box<[u8]>, u32>,
-    producers: Vec<Option<Producer>>,
+    by_pid: BTreeMap<Arc<[u8]>, u32>,
+    /// Shared with clones of the stream: what one of them changes is copied then, a producer at a time.
+    producers: Vec<Option<Arc<Producer>>>,
     free: BTreeSet<u32>,
     due: BTreeSet<(u64, u32)>,
-    index: HashTable<Place>,
     tracked: u64,
     bytes: usize,
     added: u64,
@@ -138,9 +165,7 @@ impl Idmp {
 
     /// The ID `iid` was given, if that is remembered at `now_ms`.
     pub(crate) fn find(&self, pid: &[u8], iid: &[u8], now_ms: u64) -> Option<StreamId> {
-        let slot = *self.by_pid.get(pid)?;
-        let place = self.index.find(hash(slot, iid), |place| place.slot == slot && &*self.at(*place).iid == iid)?;
-        let sent = self.at(*place);
+        let sent = self.producer(*self.by_pid.get(pid)?).find(iid)?;
         (now_ms < self.expiry_ms(sent.at_ms)).then_some(sent.id)
     }
 
@@ -151,17 +176,13 @@ impl Idmp {
         Some(id)
     }
 
-    fn at(&self, place: Place) -> &Sent {
-        let producer = self.producer(place.slot);
-        &producer.sent[(place.number - producer.gone) as usize]
-    }
-
     fn producer(&self, slot: u32) -> &Producer {
         self.producers[slot as usize].as_ref().expect("a slot is good while its producer is known")
     }
 
     fn producer_mut(&mut self, slot: u32) -> &mut Producer {
-        self.producers[slot as usize].as_mut().expect("a slot is good while its producer is known")
+        let producer = self.producers[slot as usize].as_mut().expect("a slot is good while its producer is known");
+        Arc::make_mut(producer)
     }
 
     /// Remembers what is known not to be remembered.
@@ -190,22 +211,19 @@ impl Idmp {
         self.bytes += iid.len() + size_of::<Sent>();
         self.tracked += 1;
         let producer = self.producer_mut(slot);
-        let number = producer.gone + producer.sent.len() as u64;
         // A producer's items stay in order of time whatever the clock does.
         let at_ms = producer.sent.back().map_or(at_ms, |last| last.at_ms.max(at_ms));
-        producer.sent.push_back(Sent { iid: iid.into(), id, at_ms });
+        producer.push(Sent { iid: iid.into(), id, at_ms });
         if producer.sent.len() == 1 {
             self.due.insert((at_ms, slot));
         }
-        let producers = &self.producers;
-        self.index.insert_unique(hash(slot, iid), Place { slot, number }, |place| {
-            let producer = producers[place.slot as usize].as_ref().expect("indexed items exist");
-            hash(place.slot, &producer.sent[(place.number - producer.gone) as usize].iid)
-        });
     }
 
     fn add_producer(&mut self, pid: &[u8]) -> u32 {
-        let producer = Some(Producer { pid: pid.into(), sent: VecDeque::new(), gone: 0 });
+        let pid: Arc<[u8]> = pid.into();
+        self.bytes += 2 * pid.len() + 2 * size_of::<Producer>();
+        let producer = Producer { pid: Arc::clone(&pid), sent: VecDeque::new(), gone: 0, index: HashTable::new() };
+        let producer = Some(Arc::new(producer));
         let slot = match self.free.pop_first() {
             Some(slot) => {
                 self.producers[slot as usize] = producer;
@@ -216,22 +234,15 @@ impl Idmp {
                 (self.producers.len() - 1) as u32
             }
         };
-        self.by_pid.insert(pid.into(), slot);
-        self.bytes += 2 * pid.len() + 2 * size_of::<Producer>();
+        self.by_pid.insert(pid, slot);
         slot
     }
 
     /// Forgets a producer's oldest item. The producer stays, even with nothing left.
     fn forget_oldest(&mut self, slot: u32) {
         let producer = self.producer_mut(slot);
-        let oldest = producer.sent.pop_front().expect("the caller saw one");
-        let number = producer.gone;
-        producer.gone += 1;
+        let oldest = producer.pop();
         let next = producer.sent.front().map(|sent| sent.at_ms);
-        let place = Place { slot, number };
-        if let Ok(entry) = self.index.find_entry(hash(slot, &oldest.iid), |other| *other == place) {
-            entry.remove();
-        }
         self.due.remove(&(oldest.at_ms, slot));
         if let Some(next) = next {
             self.due.insert((next, slot));
@@ -290,7 +301,7 @@ impl Idmp {
 
     pub(crate) fn memory_bytes(&self) -> usize {
         let due = self.due.len() * size_of::<(u64, u32)>() * 3 / 2;
-        self.bytes + due + self.index.capacity() * (size_of::<Place>() + 1)
+        self.bytes + due + self.tracked as usize * INDEX_BYTES
     }
 
     pub(crate) const fn counters(&self) -> (u64, u64) {
@@ -303,7 +314,7 @@ impl Idmp {
 
     /// Everything remembered, by producer, oldest first.
     pub(crate) fn producers(&self) -> impl ExactSizeIterator<Item = (&[u8], &VecDeque<Sent>)> {
-        self.by_pid.iter().map(|(pid, &slot)| (pid.as_ref(), &self.producer(slot).sent))
+        self.by_pid.iter().map(|(pid, &slot)| (&**pid, &self.producer(slot).sent))
     }
 
     /// Sets the counters, for a stream that is being restored.
@@ -325,17 +336,14 @@ impl Idmp {
     }
 }
 
-fn hash(slot: u32, iid: &[u8]) -> u64 {
-    xxh3_64_with_seed(iid, u64::from(slot))
-}
-
 #[cfg(test)]
 impl Idmp {
     /// # Panics
     /// When a count or an index is not what it must be.
     pub(crate) fn audit(&self) {
         let tracked: usize = self.producers().map(|(_, sent)| sent.len()).sum();
-        assert_eq!((tracked as u64, tracked), (self.tracked, self.index.len()));
+        let indexed: usize = self.by_pid.values().map(|&slot| self.producer(slot).index.len()).sum();
+        assert_eq!((tracked as u64, tracked), (self.tracked, indexed));
         assert_eq!(self.due.len(), self.by_pid.len());
         for (pid, sent) in self.producers() {
             assert!(sent.iter().is_sorted_by_key(|sent| sent.at_ms));
