@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::directory::Directory;
@@ -28,7 +29,10 @@ impl Draft {
     /// # Errors
     /// [`OpenError::NotEmpty`] where something else is in the way, [`OpenError::InUse`] where another attempt is under way.
     pub fn begin(target: &Path) -> Result<(Self, Directory), OpenError> {
+        // A link to a directory is not what a directory can be renamed over.
+        let target = &fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
         let failed = |action| move |source| io_error(target, action, source);
+        refuse_place(target).map_err(failed("create"))?;
         if let Some(file) = first_in(target).map_err(failed("create"))? {
             return Err(OpenError::NotEmpty { directory: target.display().to_string(), file });
         }
@@ -75,6 +79,21 @@ impl Drop for Draft {
     fn drop(&mut self) {
         // Best effort: the next attempt does it otherwise. After a publication there is nothing of that name.
         let _ = remove_files(&self.partial);
+    }
+}
+
+/// What could be filled and not be given its name, or not be told from what is not whole.
+fn refuse_place(target: &Path) -> io::Result<()> {
+    let refused = |why: &str| Err(io::Error::new(ErrorKind::InvalidInput, why));
+    if Draft::is_partial(target) {
+        return refused("what is called `….partial` is not whole: choose another name");
+    }
+    let above = target.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (fs::metadata(target), fs::metadata(above)) {
+        (Ok(there), Ok(above)) if there.dev() != above.dev() => {
+            refused("it is where a file system is mounted: name a directory below it")
+        }
+        _ => Ok(()),
     }
 }
 

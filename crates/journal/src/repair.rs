@@ -142,7 +142,7 @@ pub fn repair_plan(storage: Arc<dyn Storage>) -> Result<Plan, OpenError> {
     if noted.is_none() || !plan.dropped.is_empty() {
         plan.steps.push(Step::Note { sequence: chain.sequence - 1, lsn: plan.keeps, snapshot });
     }
-    if identity::read(&plan.store).is_err() {
+    if identity::read(&plan.store).ok() != Some(identity) {
         plan.steps.push(Step::Id);
     }
     plan.refusal = Some(refusal);
@@ -165,18 +165,22 @@ fn what_of(error: &OpenError) -> String {
     }
 }
 
-/// The `id` file's identity, or that of the newest segment or snapshot that can be read.
+/// The `id` file's identity, unless no segment has it; or that of the newest segment or snapshot that can be read.
 pub(crate) fn identity_of(store: &Store, survey: &Survey) -> Result<Option<Identity>, OpenError> {
-    if survey.has_id
-        && let Ok(identity) = unless_damaged(identity::read(store))?
-    {
-        return Ok(Some(identity));
-    }
+    let noted = if survey.has_id { unless_damaged(identity::read(store))?.ok() } else { None };
+    let mut newest = None;
     for &number in survey.segments.iter().rev() {
         let walker = Walker::open(store, &names::segment(number), ANY_STATE_VERSION, Faults::default());
         if let Ok(walker) = unless_damaged(walker)? {
-            return Ok(Some(walker.header.identity));
+            let identity = walker.header.identity;
+            if noted.is_none_or(|noted| noted == identity) {
+                return Ok(Some(identity));
+            }
+            newest = newest.or(Some(identity));
         }
+    }
+    if let Some(identity) = newest.or(noted) {
+        return Ok(Some(identity));
     }
     for &cut in survey.snapshots.iter().rev() {
         if let Ok(snapshot) = unless_damaged(SnapshotReader::open(store, cut, ANY_STATE_VERSION))? {

@@ -144,7 +144,13 @@ impl SnapshotWriter {
         shared.store.rename(&names::snapshot_unfinished(*cut), &names::snapshot(*cut))?;
         self.file = None;
         if !shared.options.faults.skip_dir_sync() {
-            shared.store.sync_dir()?;
+            shared.store.sync_dir().inspect_err(|_| {
+                // A base that is not known to have its name does not keep it: the log that it would begin is given up. Any other
+                // snapshot may have one of the same cut under it, which stands.
+                if shared.catalog.is_founding() {
+                    drop(shared.store.remove(&names::snapshot(*cut)));
+                }
+            })?;
         }
         // Of a log that begins anew this is the base: from here on it is the one that a start finds.
         let let_go = shared.catalog.snapshot_stands(*cut);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 use rbq_journal::{
-    Directory, Identity, Journal, Kind, LockError, OpenError, Opened, Options, Policy, Purpose, Sizes, Storage, check,
-    repair_plan, restore,
+    Directory, Draft, Identity, Journal, Kind, LockError, OpenError, Opened, Options, Policy, Purpose, Sizes, Storage,
+    check, repair_plan, restore,
 };
 use tempfile::TempDir;
 
@@ -334,4 +334,22 @@ fn a_file_that_goes_while_a_check_runs_is_no_damage() {
     let report = check(directory(&dir)).unwrap();
     assert!(report.is_sound() && report.files.iter().all(|file| file.damage.is_none()), "{report:?}");
     assert!(!report.files.iter().any(|file| file.name.ends_with(".tmp")));
+}
+
+#[test]
+fn a_backup_is_not_made_where_it_could_not_get_its_name_or_be_known_by_it() {
+    let dir = TempDir::new().unwrap();
+    let refused = |path: &std::path::Path| Draft::begin(path).map(drop).unwrap_err().to_string();
+    assert!(refused(&dir.path().join("monday.partial")).contains("choose another name"));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    // Another file system on nearly every machine.
+    let mounted = std::path::Path::new("/dev/shm");
+    if std::fs::read_dir(mounted).is_ok_and(|mut files| files.next().is_none()) {
+        assert!(refused(mounted).contains("name a directory below it"));
+    }
+    let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+    std::fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    Draft::begin(&link).unwrap().0.publish().unwrap();
+    assert!(real.is_dir() && link.is_symlink());
 }

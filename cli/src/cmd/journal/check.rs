@@ -75,6 +75,10 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit> {
             Ok(Exit::Done)
         }
         Some(refusal @ OpenError::Newer { .. }) => Err(refusal.into()),
+        Some(refusal @ OpenError::Io { .. }) => Err(Failure::from(refusal).hint(
+            "the system does not give it: put that right; or, of a disk that cannot read it any more, copy what can be read elsewhere \
+             (`ddrescue`), and repair the copy",
+        )),
         Some(refusal) => {
             let hint = format!("`rbq journal repair {} --dry-run` shows what a repair would do", args.dir.display());
             Err(Failure::from(refusal).hint(hint))

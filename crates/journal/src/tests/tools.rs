@@ -19,6 +19,7 @@ use crate::recover::recover;
 use crate::repair::repair_plan;
 use crate::sim::{Image, SimStorage};
 use crate::storage::Storage as _;
+use crate::store::Store;
 
 fn storage(image: &Image) -> Arc<SimStorage> {
     Arc::new(SimStorage::of(image.clone()))
@@ -87,6 +88,21 @@ fn a_snapshot_of_another_journal_is_refused_by_everybody_and_put_aside_by_a_repa
         assert_eq!(plan.keeps(), model.appended.len() as u64);
         plan.carry_out().unwrap();
         assert!(check(disk).unwrap().is_sound());
+    }
+}
+
+#[test]
+fn an_id_of_another_journal_is_written_anew_where_all_segments_have_one_of_their_own() {
+    for seed in 10..14 {
+        let (image, model) = silent_world(seed);
+        let disk = storage(&image);
+        crate::identity::write(&Store(Arc::clone(&disk) as _), Identity { cluster: 8, node: 9 }).unwrap();
+        assert!(recover(Arc::clone(&disk) as _, options(1, None)).is_err());
+        let plan = repair_plan(Arc::clone(&disk) as _).unwrap();
+        assert!(plan.dropped().is_empty(), "{:?}", plan.dropped());
+        assert_eq!(plan.keeps(), model.appended.len() as u64);
+        plan.carry_out().unwrap();
+        assert!(recover(disk, options(1, None)).is_ok());
     }
 }
 
