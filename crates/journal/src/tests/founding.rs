@@ -318,33 +318,36 @@ fn a_log_that_is_ended_while_its_base_comes_to_stand_is_the_old_one_or_the_new_o
 
 #[test]
 fn whichever_operation_fails_what_is_left_is_accepted_by_a_start() {
-    let (mut given_up, mut number) = (0, 0);
-    loop {
-        let storage = SimStorage::new();
-        let old = old_log(&storage, &mut Chance::new(number));
-        storage.inject(storage.ops() + number, std::io::ErrorKind::Other);
-        let begun = Journal::found(Arc::new(storage.clone()), options(number, None), 0);
-        let stands = begun.as_ref().is_ok_and(|(journal, _)| {
-            let base = journal.begin_snapshot(journal.appended(), 1);
-            base.and_then(|mut base| base.section(1, BASE).and_then(|()| base.finish())).is_ok()
-        });
-        if let Ok((journal, _)) = begun {
-            // What that comes to is told, and nothing that it leaves stands in the way.
-            drop(journal.finish());
+    for seed in 0..8 {
+        let (mut given_up, mut number) = (0, 0);
+        while fails_at(seed, number, &mut given_up) {
+            number += 1;
         }
-        let has_failed = storage.has_failed();
-        // The disk is well again.
-        let storage = SimStorage::of(storage.image());
-        let (is_new, records, _) = read(&storage, number).unwrap_or_else(|error| panic!("operation {number}: {error}"));
-        assert_eq!(is_new, stands, "operation {number}");
-        assert!(if is_new { records.is_empty() } else { old.ends_with(&records) }, "operation {number}");
-        given_up += usize::from(!stands);
-        if !has_failed {
-            break;
-        }
-        number += 1;
+        assert!(given_up >= 10, "{given_up} of {number}");
     }
-    assert!(given_up >= 10, "{given_up} of {number}");
+}
+
+/// Begins a log anew on a disk of which one operation fails; whether there was such an operation.
+fn fails_at(seed: u64, number: u64, given_up: &mut usize) -> bool {
+    let storage = SimStorage::new();
+    let old = old_log(&storage, &mut Chance::new(seed));
+    storage.inject(storage.ops() + number, std::io::ErrorKind::Other);
+    let begun = Journal::found(Arc::new(storage.clone()), options(seed, None), 0);
+    let stands = begun.as_ref().is_ok_and(|(journal, _)| {
+        let base = journal.begin_snapshot(journal.appended(), 1);
+        base.and_then(|mut base| base.section(1, BASE).and_then(|()| base.finish())).is_ok()
+    });
+    if let Ok((journal, _)) = begun {
+        // What that comes to is told, and nothing that it leaves stands in the way.
+        drop(journal.finish());
+    }
+    // The disk is well again.
+    let well = SimStorage::of(storage.image());
+    let (is_new, records, _) = read(&well, seed).unwrap_or_else(|error| panic!("{seed}, operation {number}: {error}"));
+    assert_eq!(is_new, stands, "{seed}, operation {number}");
+    assert!(if is_new { records.is_empty() } else { old.ends_with(&records) }, "{seed}, operation {number}");
+    *given_up += usize::from(!stands);
+    storage.has_failed()
 }
 
 #[test]
