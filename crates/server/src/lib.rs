@@ -65,6 +65,7 @@ const CORES_LEFT: usize = 1;
 /// Runs the server as a program: reads `args` (the program's name first), serves until it is told to stop, and says
 /// on stderr what went wrong. `name` is what help calls it.
 pub fn main(name: &'static str, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    abort_on_panic();
     let config = match Config::from_args(name, args) {
         Ok(config) => config,
         Err(error) => {
@@ -81,6 +82,16 @@ pub fn main(name: &'static str, args: impl IntoIterator<Item = OsString>) -> Exi
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error, FAILURE),
     }
+}
+
+/// From here on a panic of any thread ends the process, however it was built: the other threads would go on with an invariant that
+/// does not hold, and the clients of that thread would wait for ever.
+pub fn abort_on_panic() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        std::process::abort();
+    }));
 }
 
 /// A command line, a variable or a file that makes no sense: what sysexits and clap agree on.

@@ -55,4 +55,10 @@ pub const DURABLE: &[Mutant] = &[
         after: "        if *cut > 0 {",
         breaks: "old segments go before the snapshot stands",
     },
+    Mutant {
+        file: "crates/broker/src/broker/park.rs",
+        before: "        if self.log.commit(&self.groups[0]) {\n            let newest = self.log.position();\n            self.session_mut(client).logged = newest;\n        }\n        if flow == Flow::Park {\n            return false;\n        }",
+        after: "        if flow == Flow::Park {\n            return false;\n        }\n        self.log.commit(&self.groups[0]);",
+        breaks: "what a waiting client changes when it looks again is no record",
+    },
 ];

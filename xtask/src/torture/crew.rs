@@ -31,6 +31,10 @@ enum Role {
     Consumer(usize, usize),
     Reader,
     Keeper,
+    /// Waits for ever, as the consumer of this number.
+    Sleeper(usize),
+    /// Lets sleepers look again, and find nothing.
+    Stirrer,
 }
 
 /// Everybody, and how many requests each has in flight at most.
@@ -51,7 +55,13 @@ const CREW: &[(Role, usize)] = &[
     (Role::Consumer(1, 1), 1),
     (Role::Reader, 1),
     (Role::Keeper, 1),
+    (Role::Sleeper(0), 1),
+    (Role::Sleeper(1), 1),
+    (Role::Stirrer, 1),
 ];
+
+/// Sleepers that the crew has.
+const SLEEPERS: usize = 2;
 
 /// Lanes that the crew has.
 pub(crate) const LANES: usize = 4;
@@ -66,6 +76,10 @@ pub(crate) enum Job {
     Count(usize),
     /// BGSAVE.
     Save,
+    /// Waiting as this consumer for an entry of a stream that never has one.
+    Sleep(usize),
+    /// Deletes this consumer while it waits, and has whoever waits look again: that makes the consumer anew, and nobody is answered.
+    Stir(usize),
 }
 
 /// When the server is killed, and what happens before.
@@ -193,5 +207,7 @@ fn draw(role: Role, world: &mut World, blobs: Blobs, rng: &mut Rng) -> Option<Jo
             _ => Job::Group(groups::Job::Look),
         },
         Role::Keeper => Job::Save,
+        Role::Sleeper(number) => Job::Sleep(number),
+        Role::Stirrer => Job::Stir(rng.usize(..SLEEPERS)),
     })
 }

@@ -28,11 +28,23 @@ pub(crate) struct Pending {
     pub(crate) deliveries: u64,
 }
 
+/// A lane's keys in a database that no other client uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Away {
+    pub(crate) list: VecDeque<u64>,
+    /// What was moved there.
+    pub(crate) moved: VecDeque<u64>,
+}
+
 /// Everything under a lane's keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) list: VecDeque<u64>,
     pub(crate) counter: i64,
+    /// A copy of the list.
+    pub(crate) copy: VecDeque<u64>,
+    /// What is in the lane's own databases.
+    pub(crate) away: [Away; 2],
     /// The length of a string that fills the log.
     pub(crate) blob_bytes: usize,
     /// Strings: value and deadline.
@@ -52,6 +64,11 @@ pub(crate) enum Op {
     Push(Vec<u64>),
     Pop(usize),
     DeleteList,
+    CopyList,
+    CopyAway,
+    MoveCopy,
+    FlushAway(usize),
+    SwapAway,
     Increment,
     Blob(usize),
     Set(u8, u64),
@@ -88,6 +105,15 @@ impl State {
             Op::Push(values) => self.list.extend(values),
             Op::Pop(count) => drop(self.list.drain(..(*count).min(self.list.len()))),
             Op::DeleteList => self.list.clear(),
+            // What is not there is neither copied nor moved, and nothing is moved over what is there.
+            Op::CopyList if self.list.is_empty() => {}
+            Op::CopyList => self.copy.clone_from(&self.list),
+            Op::CopyAway if self.list.is_empty() => {}
+            Op::CopyAway => self.away[0].list.clone_from(&self.list),
+            Op::MoveCopy if self.away[1].moved.is_empty() => self.away[1].moved = std::mem::take(&mut self.copy),
+            Op::MoveCopy => {}
+            Op::FlushAway(which) => self.away[*which] = Away::default(),
+            Op::SwapAway => self.away.swap(0, 1),
             Op::Increment => self.counter += 1,
             Op::Blob(bytes) => self.blob_bytes = *bytes,
             Op::Set(slot, value) => drop(self.dated.insert(*slot, (*value, None))),
@@ -147,6 +173,11 @@ fn keep_newest(numbers: &mut Vec<u64>, keep: usize) {
     numbers.drain(..numbers.len().saturating_sub(keep));
 }
 
+/// The databases that a lane has for itself.
+pub(crate) fn database(lane: usize, which: usize) -> usize {
+    4 + 2 * lane + which
+}
+
 impl Op {
     fn increments(&self) -> i64 {
         match self {
@@ -165,6 +196,15 @@ impl Op {
             Op::Push(values) => format!("RPUSH l{lane} {}", joined(values)),
             Op::Pop(count) => format!("LPOP l{lane} {count}"),
             Op::DeleteList => format!("DEL l{lane}"),
+            Op::CopyList => format!("COPY l{lane} k{lane} REPLACE"),
+            Op::CopyAway => format!("COPY l{lane} w{lane} DB {} REPLACE", database(lane, 0)),
+            Op::MoveCopy => format!("MOVE k{lane} {}", database(lane, 1)),
+            Op::FlushAway(which) => {
+                let there = format!("SELECT {}", database(lane, *which));
+                let steps = ["MULTI", &there, "FLUSHDB", "SELECT 0", "EXEC"];
+                return steps.into_iter().map(|step| words(step.into())).collect();
+            }
+            Op::SwapAway => format!("SWAPDB {} {}", database(lane, 0), database(lane, 1)),
             Op::Increment => format!("INCR c{lane}"),
             Op::Blob(bytes) => format!("SET b{lane} {}", "x".repeat(*bytes)),
             Op::Set(slot, value) => format!("SET e{lane}:{slot} {value}"),
@@ -378,6 +418,23 @@ mod tests {
         assert!(lane.check(&counter(1), Loss::Nothing).is_err());
         let whole = State { counter: 1, list: VecDeque::from([7]), ..State::default() };
         assert!(lane.check(&whole, Loss::Nothing).is_ok());
+    }
+
+    #[test]
+    fn what_is_copied_and_moved_is_where_it_went() {
+        let mut state = State::default();
+        let ops = [
+            Op::MoveCopy,
+            Op::Push(vec![1]),
+            Op::CopyList,
+            Op::CopyAway,
+            Op::Push(vec![2]),
+            Op::MoveCopy,
+            Op::CopyList,
+        ];
+        ops.iter().chain(&[Op::MoveCopy, Op::SwapAway, Op::FlushAway(1)]).for_each(|op| state.apply(op));
+        assert_eq!(state.copy, [1, 2], "nothing is moved over what is there");
+        assert_eq!(state.away, [Away { moved: VecDeque::from([1]), ..Away::default() }, Away::default()]);
     }
 
     #[test]

@@ -52,7 +52,13 @@ fn next(lane: &mut Lane) -> u64 {
 }
 
 fn draw_one(lane: &mut Lane, rng: &mut Rng) -> Op {
-    match rng.u8(..20) {
+    match rng.u8(..22) {
+        20 => [Op::CopyList, Op::CopyAway][rng.usize(..2)].clone(),
+        21 => match rng.u8(..4) {
+            0 => Op::FlushAway(rng.usize(..2)),
+            1 => Op::SwapAway,
+            _ => Op::MoveCopy,
+        },
         0..4 if lane.ahead.list.len() > LIST_MAX => Op::Pop(rng.usize(1..20)),
         0..4 => Op::Push((0..rng.usize(1..4)).map(|_| next(lane)).collect()),
         4 => Op::Pop(rng.usize(1..4)),

@@ -1,9 +1,11 @@
 //! A lane's state as the server has it.
 
+use std::collections::VecDeque;
+
 use anyhow::{Context as _, Result};
 use rbq_resp::Value;
 
-use super::lane::{CONSUMERS, Pending, State};
+use super::lane::{CONSUMERS, Pending, State, database};
 use super::wire::{Wire, array, text};
 
 /// Keys for strings that a lane has.
@@ -14,10 +16,14 @@ const PENDING_MAX: &str = "100000";
 
 /// Asks for everything under a lane's keys.
 pub(crate) fn read(wire: &mut Wire, lane: usize) -> Result<State> {
-    let mut state = State::default();
-    for value in array(wire.ask(&format!("LRANGE l{lane} 0 -1"))?)? {
-        state.list.push_back(number(&value)?);
+    let (whole, copy) = (list(wire, &format!("l{lane}"))?, list(wire, &format!("k{lane}"))?);
+    let mut state = State { list: whole, copy, ..State::default() };
+    for (which, away) in state.away.iter_mut().enumerate() {
+        wire.ask(&format!("SELECT {}", database(lane, which)))?;
+        away.list = list(wire, &format!("w{lane}"))?;
+        away.moved = list(wire, &format!("k{lane}"))?;
     }
+    wire.ask("SELECT 0")?;
     let counter = wire.ask(&format!("GET c{lane}"))?;
     state.counter = if counter == Value::Null { 0 } else { i64::try_from(number(&counter)?)? };
     if let Value::Integer(bytes) = wire.ask(&format!("STRLEN b{lane}"))? {
@@ -42,6 +48,10 @@ pub(crate) fn read(wire: &mut Wire, lane: usize) -> Result<State> {
         read_group(wire, lane, &mut state)?;
     }
     Ok(state)
+}
+
+fn list(wire: &mut Wire, key: &str) -> Result<VecDeque<u64>> {
+    array(wire.ask(&format!("LRANGE {key} 0 -1"))?)?.iter().map(number).collect()
 }
 
 fn read_group(wire: &mut Wire, lane: usize, state: &mut State) -> Result<()> {

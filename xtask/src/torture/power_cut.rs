@@ -28,6 +28,7 @@ pub struct Options {
 
 /// Serves until it is killed.
 pub fn run(options: Options) -> Result<()> {
+    rbq_server::abort_on_panic();
     let name = OsString::from("rbq-server");
     let config = Config::from_args("rbq-server", [name].into_iter().chain(options.args))?;
     rbq_server::run_with_storage(config, move |path| Ok(Arc::new(PageCache::open(path, options.seed, options.steps)?)))

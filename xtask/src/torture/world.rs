@@ -14,6 +14,10 @@ use super::queues::{self, Queues};
 use super::wire::{Request, Wire};
 use super::{Loss, Policy, lane_read};
 
+fn words(line: &str) -> Request {
+    line.split(' ').map(str::to_owned).collect()
+}
+
 /// What the clients know.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -35,6 +39,7 @@ impl World {
         for group in 0..GROUPS {
             wire.ask(&format!("XGROUP CREATE s g{group} 0 MKSTREAM"))?;
         }
+        wire.ask("XGROUP CREATE void g 0 MKSTREAM")?;
         wire.ask(&format!("CONFIG SET appendfsync {}", policy.name()))?;
         Ok(())
     }
@@ -51,6 +56,10 @@ impl World {
             Job::Group(job) => job.requests(),
             Job::Count(number) => vec![vec!["GET".into(), format!("c{number}")]],
             Job::Save => vec![vec!["BGSAVE".into()]],
+            Job::Sleep(number) => vec![words(&format!("XREADGROUP GROUP g c{number} BLOCK 0 STREAMS void >"))],
+            Job::Stir(number) => {
+                vec![words(&format!("XGROUP DELCONSUMER void g c{number}")), words("XADD void MAXLEN 0 * f v")]
+            }
         }
     }
 
@@ -67,7 +76,8 @@ impl World {
                 }
                 Ok(())
             }
-            Job::Save => Ok(()),
+            Job::Save | Job::Stir(_) => Ok(()),
+            Job::Sleep(_) => bail!("it waits for what never comes, and was answered {reply:?}"),
         }
     }
 
