@@ -1,7 +1,6 @@
 //! Who asked the driver for something that takes its time, and waits until it is done.
 //!
-//! The ticket of the wait tells whether the client still waits for this: it may be gone, let go by CLIENT UNBLOCK, or waiting
-//! for something else.
+//! The ticket of the wait tells whether the client still waits for this: it may be gone, and its place another's.
 
 use rbq_resp::Sink;
 

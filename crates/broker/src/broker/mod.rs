@@ -277,9 +277,10 @@ impl Broker {
     }
 
     /// The gate of what a client publishes. It may tell of what the client changed itself and of what it was told; the latter is
-    /// safe, or it would not have been told.
+    /// safe, or it would not have been told. While the log is completed, what is changed is in no log, and stands behind its end.
     pub(crate) fn gate_to_publish(&self, client: ClientId) -> Gate {
         let own = self.session(client).logged;
-        if self.log.is_recording() { own.and(self.log.position()) } else { own }
+        let tells_of_newer = self.log.is_recording() || self.log.is_leaving();
+        if tells_of_newer { own.and(self.log.position()) } else { own }
     }
 }
