@@ -16,6 +16,7 @@ use rbq_rdb::Key;
 
 use super::expiry::Expiry;
 use super::reply::{elements, unexpected};
+use super::scan::Scan;
 use crate::failure::Result;
 
 /// Some 30,000 years: no expiry that somebody meant is that far away.
@@ -23,9 +24,6 @@ const LATER_MS: u64 = 1_000_000_000_000_000;
 
 /// Whole seconds, for commands that count in them.
 const LATER_S: u64 = LATER_MS / 1000;
-
-/// Keys that one SCAN looks at: about a millisecond of a server's time.
-const SCAN_COUNT: &str = "1000";
 
 /// Puts the time off that this command of a log sets, if it sets one.
 pub(crate) fn put_off(args: &mut [Vec<u8>]) {
@@ -69,16 +67,12 @@ fn number(text: &[u8]) -> Option<u64> {
 
 /// Gives every key of the selected database the time that it was meant to have.
 pub(crate) async fn bring_forward(client: &Client, expiry: Expiry) -> Result<()> {
-    let mut cursor = b"0".to_vec();
-    loop {
-        let reply = client.call(Request::new("SCAN").arg(&cursor).args(["COUNT", SCAN_COUNT])).await?;
-        let Some([next, names]) = elements(&reply) else { return Err(unexpected("SCAN", Some(&reply))) };
-        cursor = next.as_bytes().ok_or_else(|| unexpected("SCAN", None))?.to_vec();
-        let names: Vec<&[u8]> = elements(names).unwrap_or_default().iter().filter_map(Value::as_bytes).collect();
+    let mut scan = Scan::begin();
+    while let Some(names) = scan.next(client, None).await? {
         let now_ms = server_ms(client).await?;
         let asked = client.pipeline(names.iter().map(|name| expiry.request(name)).collect()).await?;
         let mut sets = Vec::new();
-        for (name, reply) in names.into_iter().zip(&asked) {
+        for (name, reply) in names.iter().zip(&asked) {
             if let Some(at_ms) = expiry.read(reply, now_ms)?.and_then(|at_ms| at_ms.checked_sub(LATER_MS)) {
                 sets.push(Request::from([&b"PEXPIREAT"[..], name, at_ms.to_string().as_bytes()]));
             }
@@ -88,10 +82,8 @@ pub(crate) async fn bring_forward(client: &Client, expiry: Expiry) -> Result<()>
                 return Err(unexpected("PEXPIREAT", Some(&reply)));
             }
         }
-        if cursor == b"0" {
-            return Ok(());
-        }
     }
+    Ok(())
 }
 
 /// The server's clock: it is the one that a time to live is counted by.

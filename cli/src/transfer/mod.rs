@@ -26,6 +26,7 @@ mod read_plain;
 mod read_stream;
 pub(crate) mod reply;
 pub(crate) mod rights;
+mod scan;
 pub(crate) mod tally;
 pub(crate) mod target;
 pub(crate) mod temporary;

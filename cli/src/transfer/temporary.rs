@@ -12,11 +12,11 @@
 //! that begins meanwhile is not taken for dead. A name of its own for each run, because commands of a run that was killed may
 //! arrive after the next has begun.
 
-use rbq_client::{Client, Error, Request, Value};
+use rbq_client::{Client, Error, Request};
 use rbq_resp::slot;
 
 use super::nodes::{Nodes, databases};
-use super::reply::{elements, unexpected};
+use super::scan::Scan;
 use crate::failure::Result;
 
 const MARK: &[u8] = b":rbq:import:";
@@ -24,9 +24,6 @@ const MARK: &[u8] = b":rbq:import:";
 const RUN_DIGITS: usize = 16;
 
 const CONNECTION: &str = "rbq-import-";
-
-/// Keys that one SCAN looks at: about a millisecond of a server's time.
-const SCAN_COUNT: &str = "1000";
 
 /// One import.
 #[derive(Debug, Clone)]
@@ -105,22 +102,14 @@ async fn sweep_node(client: &Client) -> Result<usize> {
 
 async fn unfinished(client: &Client) -> Result<Vec<Vec<u8>>> {
     let mut found = Vec::new();
-    let mut cursor = b"0".to_vec();
     let pattern = [b"*", MARK, b"*"].concat();
-    loop {
-        let scan = Request::new("SCAN").arg(&cursor).arg("MATCH").arg(&pattern).args(["COUNT", SCAN_COUNT]);
-        let reply = client.call(scan).await?;
-        let Some([next, names]) = elements(&reply) else { return Err(unexpected("SCAN", Some(&reply))) };
-        let names = elements(names).unwrap_or_default().iter().filter_map(Value::as_bytes);
-        found.extend(names.filter(|name| run_of(name).is_some()).map(<[u8]>::to_vec));
-        cursor = next.as_bytes().ok_or_else(|| unexpected("SCAN", None))?.to_vec();
-        if cursor == b"0" {
-            // SCAN may name a key twice.
-            found.sort();
-            found.dedup();
-            return Ok(found);
-        }
+    let mut scan = Scan::begin();
+    while let Some(names) = scan.next(client, Some(&pattern)).await? {
+        found.extend(names.into_iter().filter(|name| run_of(name).is_some()));
     }
+    found.sort();
+    found.dedup();
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -36,6 +36,14 @@ impl Disk {
         }
     }
 
+    /// The same with a file that takes up some of it, and can be removed.
+    fn mount_with_ballast() -> Option<(Self, PathBuf)> {
+        let disk = Self::mount()?;
+        let ballast = disk.path().join("ballast");
+        fs::write(&ballast, vec![1; BALLAST_BYTES]).unwrap();
+        Some((disk, ballast))
+    }
+
     fn path(&self) -> &Path {
         self.0.path()
     }
@@ -55,9 +63,7 @@ fn start(disk: &Disk) -> Server {
 
 #[test]
 fn a_full_disk_refuses_adds_keeps_what_was_answered_drains_and_serves_again_with_space() {
-    let Some(disk) = Disk::mount() else { return };
-    let ballast = disk.path().join("ballast");
-    fs::write(&ballast, vec![1; BALLAST_BYTES]).unwrap();
+    let Some((disk, ballast)) = Disk::mount_with_ballast() else { return };
     let server = start(&disk);
     let mut client = server.client();
     client.text("XADD stream 1-1 field value");
@@ -106,9 +112,7 @@ fn a_full_disk_refuses_adds_keeps_what_was_answered_drains_and_serves_again_with
 
 #[test]
 fn on_a_disk_that_is_full_to_the_end_of_the_reserve_changes_are_refused_and_everybody_is_answered() {
-    let Some(disk) = Disk::mount() else { return };
-    let ballast = disk.path().join("ballast");
-    fs::write(&ballast, vec![1; BALLAST_BYTES]).unwrap();
+    let Some((disk, ballast)) = Disk::mount_with_ballast() else { return };
     let server = start(&disk);
     let mut client = server.client();
     let names = ["a", "b"].map(|letter| letter.repeat(60_000));

@@ -57,8 +57,8 @@ pub const DURABLE: &[Mutant] = &[
     },
     Mutant {
         file: "crates/broker/src/broker/park.rs",
-        before: "        if self.log.commit(&self.groups[0]) {\n            let newest = self.log.position();\n            self.session_mut(client).logged = newest;\n        }\n        if flow == Flow::Park {\n            return false;\n        }",
-        after: "        if flow == Flow::Park {\n            return false;\n        }\n        self.log.commit(&self.groups[0]);",
+        before: "        self.end_record(client);\n        if flow == Flow::Park {\n            return false;\n        }",
+        after: "        if flow == Flow::Park {\n            return false;\n        }\n        self.end_record(client);",
         breaks: "what a waiting client changes when it looks again is no record",
     },
 ];

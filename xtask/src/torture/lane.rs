@@ -16,7 +16,7 @@ use anyhow::{Result, bail, ensure};
 use rbq_resp::Value;
 
 use super::Loss;
-use super::wire::Request;
+use super::wire::{Request, words};
 
 /// Consumers of a lane's group.
 pub(crate) const CONSUMERS: [&str; 2] = ["ann", "bob"];
@@ -189,7 +189,6 @@ impl Op {
 
     /// What is sent for it. The last reply is the one that acknowledges it.
     pub(crate) fn requests(&self, lane: usize) -> Vec<Request> {
-        let words = |text: String| text.split(' ').map(str::to_owned).collect::<Request>();
         let joined = |numbers: &[u64]| numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
         let ids = |ids: &[u64]| ids.iter().map(|id| format!("{id}-0")).collect::<Vec<_>>().join(" ");
         let one = match self {
@@ -202,7 +201,7 @@ impl Op {
             Op::FlushAway(which) => {
                 let there = format!("SELECT {}", database(lane, *which));
                 let steps = ["MULTI", &there, "FLUSHDB", "SELECT 0", "EXEC"];
-                return steps.into_iter().map(|step| words(step.into())).collect();
+                return steps.into_iter().map(words).collect();
             }
             Op::SwapAway => format!("SWAPDB {} {}", database(lane, 0), database(lane, 1)),
             Op::Increment => format!("INCR c{lane}"),
@@ -229,13 +228,13 @@ impl Op {
             Op::AskSynced(Asking::WaitForReplicas) => "WAITAOF 1 1 1".into(),
             Op::AskSynced(Asking::Configure) => "CONFIG SET maxmemory 0".into(),
             Op::Together(ops) => {
-                let mut requests = vec![words("MULTI".into())];
+                let mut requests = vec![words("MULTI")];
                 requests.extend(ops.iter().flat_map(|op| op.requests(lane)));
-                requests.push(words("EXEC".into()));
+                requests.push(words("EXEC"));
                 return requests;
             }
         };
-        vec![words(one)]
+        vec![words(&one)]
     }
 }
 

@@ -16,6 +16,11 @@ use rbq_resp::{ScanLimits, Value, ValueDecoder, encode_request};
 /// A command and its arguments.
 pub(crate) type Request = Vec<String>;
 
+/// A command whose arguments have no blanks.
+pub(crate) fn words(line: &str) -> Request {
+    line.split(' ').map(str::to_owned).collect()
+}
+
 /// How long a reply may take that must come. A server that is later than that hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 

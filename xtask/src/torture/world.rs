@@ -11,12 +11,8 @@ use super::crew::{Job, LANES, Outcome};
 use super::groups::{self, GROUPS, Groups};
 use super::lane::Lane;
 use super::queues::{self, Queues};
-use super::wire::{Request, Wire};
+use super::wire::{Request, Wire, words};
 use super::{Loss, Policy, lane_read};
-
-fn words(line: &str) -> Request {
-    line.split(' ').map(str::to_owned).collect()
-}
 
 /// What the clients know.
 #[derive(Debug)]

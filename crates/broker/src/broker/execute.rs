@@ -64,11 +64,7 @@ impl Broker {
         if !matches!(flow, Flow::Park | Flow::Hold) && session.silences_answer() {
             out.rewind(mark);
         }
-        let has_logged = self.log.commit(&self.groups[0]);
-        if has_logged {
-            let newest = self.log.position();
-            self.session_mut(client).logged = newest;
-        }
+        let has_logged = self.end_record(client);
         let has_synced = std::mem::take(&mut self.tells_of_sync);
         let looked_elsewhere = std::mem::take(&mut self.looked_elsewhere);
         // What was not answered holds nothing back: neither a client that waits, nor what it is answered next.
@@ -216,6 +212,16 @@ impl Broker {
             Run::Container => return Err(Error::Arity(&known.full_name)),
         }
         Ok(Flow::Continue)
+    }
+
+    /// Ends the record that this client's command brought about, if it did; whether there is one.
+    pub(super) fn end_record(&mut self, client: ClientId) -> bool {
+        let has_logged = self.log.commit(&self.groups[0]);
+        if has_logged {
+            let newest = self.log.position();
+            self.session_mut(client).logged = newest;
+        }
+        has_logged
     }
 
     fn submission(&self, stamp: Stamp, now: Now, command: &'static Known) -> Submit<'_> {

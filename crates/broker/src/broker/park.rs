@@ -137,10 +137,7 @@ impl Broker {
         let flow = self.run(client, command, request.view(), now, &mut reply, Mode::Retry);
         (self.ran, self.author) = (ran, author);
         // Whatever it came to: what was dropped on the way, a key whose time had come, is a record of its own.
-        if self.log.commit(&self.groups[0]) {
-            let newest = self.log.position();
-            self.session_mut(client).logged = newest;
-        }
+        self.end_record(client);
         if flow == Flow::Park {
             return false;
         }
