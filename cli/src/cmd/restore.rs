@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use rbq_broker::op::STATE_VERSION;
 use rbq_journal::{CopyReport, Draft, OpenError, Storage, restore};
 
 use crate::cmd::journal;
@@ -96,7 +97,7 @@ async fn restore_to(args: RestoreArgs, interrupt: Interrupt) -> Result<Exit> {
 
 fn copy(from: Arc<dyn Storage>, data: &Path) -> Result<CopyReport> {
     let (draft, to) = Draft::begin(data)?;
-    let copied = restore(from, Arc::new(to))?;
+    let copied = restore(from, Arc::new(to), STATE_VERSION)?;
     give_to_owner(draft.path())?;
     draft.publish()?;
     Ok(copied)

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use crate::batch::HEADER_BYTES;
 use crate::error::{OpenError, SnapshotError};
 use crate::examine::lock;
-use crate::fault::Faults;
 use crate::identity;
 use crate::mark::{self, Mark};
 use crate::names::{self, Name};
@@ -21,7 +20,7 @@ use crate::slot::{self, Slots};
 use crate::storage::Storage;
 use crate::store::Store;
 use crate::survey::Leg;
-use crate::verify::{ANY_STATE_VERSION, verify};
+use crate::verify::verify;
 use crate::walk::{Found, Walker, Window};
 
 /// So much is gathered before it is written.
@@ -63,9 +62,9 @@ enum What {
     Journal,
 }
 
-/// Verifies a journal that nobody has open, and copies it into an empty directory.
-pub fn restore(from: Arc<dyn Storage>, to: Arc<dyn Storage>) -> Result<CopyReport, OpenError> {
-    let from = Store(from);
+/// Verifies a journal that nobody has open, as a state machine of this version would read it, and copies it into an empty directory.
+pub fn restore(from: Arc<dyn Storage>, to: Arc<dyn Storage>, state_version: u32) -> Result<CopyReport, OpenError> {
+    let from = Store::new(from, state_version);
     let whole = verify(&from)?;
     let upto = whole.tail.chain.lsn - 1;
     let (torn, lacks_slot) = (whole.torn(), slot::read_both(&from)?.lacks_one);
@@ -92,14 +91,14 @@ pub(crate) fn backup(shared: &Shared, identity: Identity, to: Arc<dyn Storage>) 
     let mut legs = Vec::new();
     for entry in &entries[needed..] {
         let name = names::segment(entry.number);
-        let header = Walker::open(&shared.store, &name, ANY_STATE_VERSION, Faults::default())?.header;
+        let header = Walker::open(&shared.store, &name)?.header;
         legs.push(Leg { name, header });
     }
     Ok(copy(&Source { store: &shared.store, identity, snapshot, legs, upto, what: What::Backup }, to)?)
 }
 
 fn copy(source: &Source<'_>, to: Arc<dyn Storage>) -> Result<CopyReport, OpenError> {
-    let to = Store(to);
+    let to = Store::new(to, source.store.state_version);
     let _lock = lock(&to)?;
     if let Some(file) = to.list()?.into_iter().find(|name| names::parse(name) != Name::Lock) {
         return Err(OpenError::NotEmpty { directory: to.place(), file });
@@ -153,7 +152,7 @@ fn copy_snapshot(from: &Store, cut: Lsn, to: &Store) -> Result<u64, OpenError> {
 
 /// Copies a segment's batches, up to the last record that is wanted.
 fn copy_segment(source: &Source<'_>, leg: &Leg, to: &Store) -> Result<(crate::walk::Chain, u64), OpenError> {
-    let mut walker = Walker::open(source.store, &leg.name, ANY_STATE_VERSION, Faults::default())?;
+    let mut walker = Walker::open(source.store, &leg.name)?;
     let next = source.legs.iter().find(|other| other.header.number == leg.header.number + 1);
     let end = next.map(|next| next.header.first_sequence);
     let file = to.create(&leg.name)?;

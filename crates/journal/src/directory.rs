@@ -6,10 +6,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::fs::{FallocateFlags, FlockOperation, OFlags};
 
 use crate::names;
 use crate::storage::{Access, Lock, LockError, Storage, StorageFile};
@@ -56,7 +56,7 @@ impl Directory {
     /// in this very moment is refused, so it is asked once and not again and again.
     pub fn probe_lock(&self) -> Result<(), LockError> {
         self.lock_itself(FlockOperation::NonBlockingLockShared)?;
-        let file = match File::open(self.path.join(names::LOCK)) {
+        let file = match open_file(OpenOptions::new().read(true), &self.path.join(names::LOCK)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(LockError::Io(error)),
@@ -88,13 +88,13 @@ impl Storage for Directory {
 
     fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
         let mut how = OpenOptions::new();
-        let file = how.read(true).write(true).create(true).truncate(true).open(self.path.join(name))?;
+        let file = open_file(how.read(true).write(true).create(true).truncate(true), &self.path.join(name))?;
         Ok(Box::new(RealFile(file)))
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
         let writes = access == Access::Write;
-        let file = OpenOptions::new().read(true).write(writes).open(self.path.join(name))?;
+        let file = open_file(OpenOptions::new().read(true).write(writes), &self.path.join(name))?;
         Ok(Box::new(RealFile(file)))
     }
 
@@ -122,7 +122,7 @@ impl Storage for Directory {
         let directory = self.lock_itself(FlockOperation::NonBlockingLockExclusive)?;
         let path = self.path.join(name);
         let mut how = OpenOptions::new();
-        let file = how.read(true).write(true).create(true).truncate(false).open(path).map_err(LockError::Io)?;
+        let file = open_file(how.read(true).write(true).create(true).truncate(false), &path).map_err(LockError::Io)?;
         let mut file = flock(file, FlockOperation::NonBlockingLockExclusive)?;
         let written = file.set_len(0).and_then(|()| file.rewind());
         written.and_then(|()| writeln!(file, "{}", std::process::id())).map_err(LockError::Io)?;
@@ -137,6 +137,15 @@ impl Storage for Directory {
         }
         Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
     }
+}
+
+/// Opens what is a file. Of a pipe the mere opening would wait for somebody at its other end.
+fn open_file(how: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = how.custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"))
 }
 
 /// Locks the open lock file.
@@ -181,7 +190,7 @@ impl StorageFile for RealFile {
 
     #[cfg(target_os = "linux")]
     fn write_past_cache(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+        use rustix::fs::{fcntl_getfl, fcntl_setfl};
         let flags = fcntl_getfl(&self.0)?;
         // Some file systems cannot (tmpfs), and some ask for other multiples: then it is copied after all.
         let is_direct = fcntl_setfl(&self.0, flags | OFlags::DIRECT).is_ok();

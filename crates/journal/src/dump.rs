@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::batch;
 use crate::error::OpenError;
-use crate::fault::Faults;
 use crate::identity;
 use crate::options::Lsn;
 use crate::replay::{Pieces, Step};
@@ -15,7 +14,6 @@ use crate::storage::Storage;
 use crate::store::Store;
 use crate::survey::{Leg, Survey};
 use crate::tail;
-use crate::verify::ANY_STATE_VERSION;
 use crate::walk::{Chain, Found, Walker};
 
 /// One thing that is stored.
@@ -82,9 +80,13 @@ fn wished(wish: Wish) -> Result<(), Ended> {
 }
 
 /// Shows the newest snapshot and all records in the segments that belong to it, up to the end, until the visitor wants
-/// no more, or to the first damage, which is then the error.
-pub fn dump(storage: Arc<dyn Storage>, mut visit: impl FnMut(Dumped<'_>) -> Wish) -> Result<(), OpenError> {
-    match walk(&Store(storage), &mut visit) {
+/// no more, or to the first damage or what a later version of the state machine wrote, which is then the error.
+pub fn dump(
+    storage: Arc<dyn Storage>,
+    state_version: u32,
+    mut visit: impl FnMut(Dumped<'_>) -> Wish,
+) -> Result<(), OpenError> {
+    match walk(&Store::new(storage, state_version), &mut visit) {
         Ok(()) | Err(Ended::NoMore) => Ok(()),
         Err(Ended::Damage(error)) => Err(error),
     }
@@ -94,10 +96,10 @@ fn walk(store: &Store, visit: &mut impl FnMut(Dumped<'_>) -> Wish) -> Result<(),
     let survey = Survey::of(store)?;
     survey.check_companions()?;
     let identity = identity::read(store)?;
-    let layout = survey.layout(store, identity, ANY_STATE_VERSION, Faults::default())?;
+    let layout = survey.layout(store, identity)?;
     if let Some(cut) = layout.snapshot {
         wished(visit(Dumped::Snapshot { cut }))?;
-        let mut reader = SnapshotReader::open_of(store, cut, identity, ANY_STATE_VERSION)?;
+        let mut reader = SnapshotReader::open_of(store, cut, identity)?;
         while let Some(section) = reader.next()? {
             wished(visit(Dumped::Section { kind: section.kind, bytes: &section.bytes }))?;
         }
@@ -118,7 +120,7 @@ fn dump_segment(
     visit: &mut impl FnMut(Dumped<'_>) -> Wish,
 ) -> Result<(), Ended> {
     wished(visit(Dumped::Segment { file: &leg.name, first_lsn: leg.header.first_lsn }))?;
-    let mut walker = Walker::open(store, &leg.name, ANY_STATE_VERSION, Faults::default())?;
+    let mut walker = Walker::open(store, &leg.name)?;
     loop {
         let offset = walker.at;
         if end.is_some_and(|end| walker.chain == end) {
@@ -143,7 +145,7 @@ fn dump_segment(
         return Err(OpenError::corrupt(&leg.name, walker.at, "the next batch cannot be read", meaning).into());
     }
     let note = slot::read(store)?;
-    let mut walker = Walker::open(store, &leg.name, ANY_STATE_VERSION, Faults::default())?;
-    tail::judge(&mut walker, note, Faults::default())?;
+    let mut walker = Walker::open(store, &leg.name)?;
+    tail::judge(&mut walker, note)?;
     Ok(())
 }

@@ -47,14 +47,15 @@ pub(crate) struct Examined {
 }
 
 pub(crate) fn lock(store: &Store) -> Result<Lock, OpenError> {
-    store.0.lock(names::LOCK).map_err(|error| match error {
+    store.storage().lock(names::LOCK).map_err(|error| match error {
         LockError::InUse { pid } => OpenError::InUse { directory: store.place(), pid },
         LockError::Io(source) => store.failure(names::LOCK, "lock", source).into(),
     })
 }
 
 pub(crate) fn examine(storage: Arc<dyn Storage>, options: Options) -> Result<Examined, OpenError> {
-    let store = Store(storage);
+    let mut store = Store::new(storage, options.state_version);
+    store.faults = options.faults;
     let lock = lock(&store)?;
     let mut chance = Chance::new(options.seed);
     let mut survey = Survey::of(&store)?;
@@ -66,13 +67,12 @@ pub(crate) fn examine(storage: Arc<dyn Storage>, options: Options) -> Result<Exa
     survey.check_companions()?;
     let identity = identity::read(&store)?;
     let note = slot::read(&store)?;
-    let (version, faults) = (options.state_version, options.faults);
-    let layout = survey.layout(&store, identity, version, faults)?;
+    let layout = survey.layout(&store, identity)?;
     layout.check_snapshot(note)?;
-    let snapshot = layout.snapshot.map(|cut| SnapshotReader::open_of(&store, cut, identity, version)).transpose()?;
+    let snapshot = layout.snapshot.map(|cut| SnapshotReader::open_of(&store, cut, identity)).transpose()?;
     let last = layout.last();
-    let mut walker = Walker::open(&store, last, version, faults)?;
-    let tail = tail::judge(&mut walker, note, faults)?;
+    let mut walker = Walker::open(&store, last)?;
+    let tail = tail::judge(&mut walker, note)?;
     tail.check_reaches(last, layout.cut())?;
     if survey.has_mark {
         mark::read(&store)?.check(&store, &layout, &tail)?;
@@ -90,7 +90,7 @@ pub(crate) fn examine(storage: Arc<dyn Storage>, options: Options) -> Result<Exa
         was_unfounded: !layout.unfounded.is_empty(),
         left_s: Some(note.left_s).filter(|left_s| *left_s > 0 && note.sequence == tail.chain.sequence - 1),
     };
-    let legs = Legs::new(&store, layout.legs.clone(), tail.chain, layout.cut(), version, faults);
+    let legs = Legs::new(&store, layout.legs.clone(), tail.chain, layout.cut());
     let replay = Replay::new(legs);
     Ok(Examined { store, options, lock, chance, survey, layout, walker, tail, snapshot, replay, report })
 }

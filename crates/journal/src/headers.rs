@@ -22,13 +22,11 @@ use std::cmp::Ordering;
 
 use crate::batch;
 use crate::error::OpenError;
-use crate::fault::Faults;
 use crate::names;
 use crate::options::Identity;
 use crate::rotation::Place;
 use crate::segment::{self, Use, with_one_bit_back};
 use crate::store::Store;
-use crate::verify::ANY_STATE_VERSION;
 use crate::walk::{Chain, Found, Walker, Window};
 
 /// A segment's file, and what is known of its header.
@@ -70,7 +68,7 @@ pub(crate) fn look(store: &Store, numbers: &[u64], identity: Identity) -> Result
     let mut segments: Vec<Segment> = Vec::new();
     for &number in numbers {
         let before = segments.last().filter(|before| before.number + 1 == number).and_then(Segment::header);
-        let standing = match Walker::open(store, &names::segment(number), ANY_STATE_VERSION, Faults::default()) {
+        let standing = match Walker::open(store, &names::segment(number)) {
             Ok(Walker { header, .. }) if header.identity == identity && header.number == number => {
                 Standing::Whole(header)
             }
@@ -124,7 +122,7 @@ fn prove(
 
 /// Whether the batch that comes first under this header is there, whole.
 fn has_its_first_batch(store: &Store, name: &str, header: segment::Header) -> Result<bool, OpenError> {
-    let mut walker = Walker::under(store, name, header, ANY_STATE_VERSION)?;
+    let mut walker = Walker::under(store, name, header)?;
     Ok(matches!(walker.next()?, Found::Batch(..)))
 }
 
@@ -135,7 +133,7 @@ struct End {
 }
 
 fn end_of(store: &Store, header: segment::Header) -> Result<End, OpenError> {
-    let mut walker = Walker::under(store, &names::segment(header.number), header, ANY_STATE_VERSION)?;
+    let mut walker = Walker::under(store, &names::segment(header.number), header)?;
     let mut time_ms = header.time_ms;
     while let Found::Batch(batch, _) = walker.next()? {
         time_ms = batch.time_ms;

@@ -320,7 +320,7 @@ impl Journal {
 
     /// How many bytes the disk has left, as far as the file system tells.
     pub fn free_bytes(&self) -> io::Result<u64> {
-        self.shared.store.0.free_bytes()
+        self.shared.store.storage().free_bytes()
     }
 
     /// Why the journal stopped, if it did.

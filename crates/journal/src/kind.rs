@@ -25,7 +25,8 @@ pub enum Kind {
 impl Kind {
     /// Looks at the names, and into an `id` that is alone: others call a file so, too.
     pub fn of(storage: Arc<dyn Storage>) -> Result<Self, OpenError> {
-        let store = Store(storage);
+        // Nothing is read that has a version.
+        let store = Store::new(storage, 0);
         let survey = Survey::of(&store)?;
         if survey.has_mark {
             return Ok(Self::Backup);

@@ -423,7 +423,7 @@ impl Log {
             let (number, epoch) = (self.active.number + 1, self.chance.mark());
             (spare, Place { used: Use::Log, number, epoch, chain: self.chain, time_ms: self.time_ms })
         });
-        Rotation { store: shared.store.clone(), template: *shared.shelf.template(), faults, before, next }
+        Rotation { store: shared.store.clone(), template: *shared.shelf.template(), before, next }
     }
 
     /// Goes on in the segment that was made. False when there was no file to make it of.

@@ -6,7 +6,6 @@
 use crate::chance::Chance;
 use crate::error::OpenError;
 use crate::examine::lock;
-use crate::fault::Faults;
 use crate::identity;
 use crate::names;
 use crate::options::{Identity, Lsn, Options};
@@ -68,7 +67,7 @@ pub(crate) fn carry_out(store: &Store, steps: &[Step], identity: Identity) -> Re
                 let file = store.create(&names::spare(0))?;
                 let place = Place { used: Use::Log, number: *number, epoch: chance.mark(), chain: *chain, time_ms: 0 };
                 let spare = Spare { file, capacity: segment::HEADER_BYTES };
-                begin(store, &template, Faults::default(), spare, place)?;
+                begin(store, &template, spare, place)?;
             }
             Step::Note { sequence, lsn, snapshot } => {
                 kept.extend(keep_copy(store, names::DURABLE, attempt)?);
@@ -135,7 +134,7 @@ fn replace_segment(
     };
     let capacity = segment::HEADER_BYTES + end - part.from;
     let spare = Spare { file: store.create(&names::spare(0))?, capacity };
-    copy_batches(store, part.walker(store, name)?, spare, end, epoch, Faults::default())?;
+    copy_batches(store, part.walker(store, name)?, spare, end, epoch)?;
     Ok(())
 }
 

@@ -13,7 +13,6 @@ use crate::error::OpenError;
 use crate::options::Lsn;
 use crate::segment;
 use crate::store::Store;
-use crate::verify::ANY_STATE_VERSION;
 use crate::walk::{Chain, Found, Walker};
 
 /// A part of a segment, up to its end.
@@ -41,7 +40,7 @@ impl Part {
     }
 
     pub(crate) fn walker(&self, store: &Store, name: &str) -> Result<Walker, OpenError> {
-        let mut walker = Walker::under(store, name, self.header, ANY_STATE_VERSION)?;
+        let mut walker = Walker::under(store, name, self.header)?;
         walker.at = self.from;
         Ok(walker)
     }
@@ -55,7 +54,7 @@ pub(crate) fn after_snapshot(
     header: segment::Header,
     cut: Lsn,
 ) -> Result<Option<Part>, OpenError> {
-    let mut walker = Walker::under(store, name, header, ANY_STATE_VERSION)?;
+    let mut walker = Walker::under(store, name, header)?;
     let mut part = Some(Part::whole(header));
     loop {
         let (at, chain) = (walker.at, walker.chain);

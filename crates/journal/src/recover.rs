@@ -19,7 +19,6 @@ use crate::catalog::{Catalog, Entry, remove_unfounded};
 use crate::chance::Chance;
 use crate::error::{IoFailure, OpenError};
 use crate::examine::{Examined, examine};
-use crate::fault::Faults;
 use crate::identity;
 use crate::log::{Active, Log};
 use crate::names;
@@ -135,12 +134,11 @@ pub(crate) fn resume(examined: Examined, beginning: Beginning) -> Result<Recover
         torn.kept_as = keep_torn(&store, &mut walker, &tail, torn.bytes)?;
     }
     let last = layout.legs.last().expect("a layout has a segment");
-    let (version, faults) = (options.state_version, options.faults);
     let usual = options.sizes.segment(layout.legs.len() as u64);
     let (active, header, chain) = match fresh_file(&shelf, usual, tail.end)? {
         Some(spare) => {
-            let reader = Walker::open(&store, &last.name, version, faults)?;
-            copy_batches(&store, reader, spare, tail.end, chance.mark(), faults)?
+            let reader = Walker::open(&store, &last.name)?;
+            copy_batches(&store, reader, spare, tail.end, chance.mark())?
         }
         None => (rewrite_in_place(&store, &mut walker, &tail)?, last.header, tail.chain),
     };
@@ -196,7 +194,7 @@ fn begin_anew(
         None => shelf.make(options.sizes.segment_first_bytes)?,
     };
     let place = Place { used: Use::Founding, number: old.number + 1, epoch: chance.mark(), chain, time_ms: 0 };
-    let active = begin(store, shelf.template(), options.faults, spare, place)?;
+    let active = begin(store, shelf.template(), spare, place)?;
     let Active { number, capacity, .. } = active;
     catalog.found(Entry { number, first_lsn: place.first_lsn(), capacity });
     Ok(Start { active, chain, time_ms: 0 })
@@ -243,7 +241,7 @@ pub(crate) fn initialise(
     };
     let chain = Chain { sequence: 1, lsn: 1, crc_before: 0, mid_record: false };
     let place = Place { used: Use::Log, number: 1, epoch: chance.mark(), chain, time_ms: 0 };
-    begin(store, shelf.template(), options.faults, spare, place)?;
+    begin(store, shelf.template(), spare, place)?;
     Ok(())
 }
 
@@ -313,7 +311,6 @@ pub(crate) fn copy_batches(
     spare: Spare,
     end: u64,
     epoch: u64,
-    faults: Faults,
 ) -> Result<(Active, segment::Header, Chain), OpenError> {
     let name = &reader.name().to_owned();
     let Spare { mut file, capacity } = spare;
@@ -332,9 +329,9 @@ pub(crate) fn copy_batches(
     }
     file.write_at(batches.at, &batches.out)?;
     batches.written();
-    sync(&file, faults)?;
+    sync(&file, store.faults)?;
     store.rename(&file.name, name)?;
-    if !faults.skip_dir_sync() {
+    if !store.faults.skip_dir_sync() {
         store.sync_dir()?;
     }
     file.name = name.into();

@@ -13,7 +13,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::OpenError;
-use crate::fault::Faults;
 use crate::headers::{self, Segment, Standing};
 use crate::identity;
 use crate::mark::{self, Mark};
@@ -29,7 +28,7 @@ use crate::storage::{Access, Storage};
 use crate::store::Store;
 use crate::survey::Survey;
 use crate::tail;
-use crate::verify::{ANY_STATE_VERSION, verify};
+use crate::verify::verify;
 use crate::walk::{Chain, Found, Walker};
 
 /// Something that a repair takes away, or that is gone already.
@@ -117,8 +116,8 @@ pub struct Plan {
 
 /// Finds out what a repair would do. An error when there is nothing that could be kept, or when a file is of a later
 /// version: that is no damage.
-pub fn repair_plan(storage: Arc<dyn Storage>) -> Result<Plan, OpenError> {
-    let store = Store(storage);
+pub fn repair_plan(storage: Arc<dyn Storage>, state_version: u32) -> Result<Plan, OpenError> {
+    let store = Store::new(storage, state_version);
     let survey = Survey::of(&store)?;
     let refusal = match verify(&store) {
         Ok(whole) => {
@@ -170,7 +169,7 @@ pub(crate) fn identity_of(store: &Store, survey: &Survey) -> Result<Option<Ident
     let noted = if survey.has_id { unless_damaged(identity::read(store))?.ok() } else { None };
     let mut newest = None;
     for &number in survey.segments.iter().rev() {
-        let walker = Walker::open(store, &names::segment(number), ANY_STATE_VERSION, Faults::default());
+        let walker = Walker::open(store, &names::segment(number));
         if let Ok(walker) = unless_damaged(walker)? {
             let identity = walker.header.identity;
             if noted.is_none_or(|noted| noted == identity) {
@@ -183,7 +182,7 @@ pub(crate) fn identity_of(store: &Store, survey: &Survey) -> Result<Option<Ident
         return Ok(Some(identity));
     }
     for &cut in survey.snapshots.iter().rev() {
-        if let Ok(snapshot) = unless_damaged(SnapshotReader::open(store, cut, ANY_STATE_VERSION))? {
+        if let Ok(snapshot) = unless_damaged(SnapshotReader::open(store, cut))? {
             return Ok(Some(snapshot.identity()));
         }
     }
@@ -255,7 +254,7 @@ impl Plan {
     fn aside_segment(&mut self, segment: &Segment, why: String) -> Result<(), OpenError> {
         let name = segment.name();
         let Some(header) = segment.header() else { return self.aside(name, why) };
-        let mut walker = Walker::under(&self.store, &name, header, ANY_STATE_VERSION)?;
+        let mut walker = Walker::under(&self.store, &name, header)?;
         let (bytes, last) = part::written(&mut walker)?.unwrap_or((segment::HEADER_BYTES, header.first_lsn - 1));
         let (first_lsn, last_lsn) = (Some(header.first_lsn), Some(last));
         self.dropped.push(Dropped { file: name.clone(), offset: 0, bytes, first_lsn, last_lsn, why });
@@ -285,7 +284,7 @@ impl Plan {
             self.dropped.push(Dropped { file, offset: 0, bytes: 0, first_lsn: None, last_lsn: None, why });
         }
         for &cut in survey.snapshots.iter().rev() {
-            let opened = SnapshotReader::open_of(&self.store, cut, self.identity, ANY_STATE_VERSION);
+            let opened = SnapshotReader::open_of(&self.store, cut, self.identity);
             match unless_damaged(opened.and_then(SnapshotReader::verify))? {
                 Ok(_) => return Ok(Some(cut)),
                 Err(damage) => self.aside(names::snapshot(cut), what_of(&damage))?,
@@ -400,7 +399,7 @@ impl Plan {
             if next.is_some() {
                 return Ok(Followed { at, end, chain, why: Some(why) });
             }
-            let judged = tail::judge(&mut part.walker(&self.store, &name)?, self.note, Faults::default());
+            let judged = tail::judge(&mut part.walker(&self.store, &name)?, self.note);
             let why = match unless_damaged(judged)? {
                 Ok(tail) => {
                     self.torn = TornTail::of(&tail, &name);

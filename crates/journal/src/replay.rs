@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use crate::batch::{self, Kind};
 use crate::error::OpenError;
-use crate::fault::Faults;
 use crate::options::Lsn;
 use crate::store::Store;
 use crate::survey::Leg;
@@ -30,8 +29,6 @@ pub struct Replay {
 /// The batches of several segments, verified to be without a gap.
 pub(crate) struct Legs {
     store: Store,
-    state_version: u32,
-    faults: Faults,
     left: VecDeque<(Leg, Chain)>,
     walker: Option<(Walker, Chain)>,
     pieces: Pieces,
@@ -55,17 +52,17 @@ pub(crate) enum Step {
 
 impl Legs {
     /// The batches of `legs`; each ends where the next one begins, and the last one at `end`.
-    pub(crate) fn new(store: &Store, legs: Vec<Leg>, end: Chain, cut: Lsn, state_version: u32, faults: Faults) -> Self {
+    pub(crate) fn new(store: &Store, legs: Vec<Leg>, end: Chain, cut: Lsn) -> Self {
         let ends = legs.iter().skip(1).map(|leg| Chain::at_start_of(&leg.header)).chain([end]).collect::<Vec<_>>();
         let left = legs.into_iter().zip(ends).collect();
-        Self { store: store.clone(), state_version, faults, left, walker: None, pieces: Pieces::after(cut) }
+        Self { store: store.clone(), left, walker: None, pieces: Pieces::after(cut) }
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Step>, OpenError> {
         loop {
             let Some((walker, end)) = &mut self.walker else {
                 let Some((leg, end)) = self.left.pop_front() else { return Ok(None) };
-                let walker = Walker::open(&self.store, &leg.name, self.state_version, self.faults)?;
+                let walker = Walker::open(&self.store, &leg.name)?;
                 self.walker = Some((walker, end));
                 continue;
             };
@@ -122,7 +119,7 @@ impl Replay {
     pub(crate) fn new(legs: Legs) -> Self {
         let cut = legs.pieces.cut;
         let (ready, body) = (VecDeque::new(), Bytes::new());
-        let state_version = legs.state_version;
+        let state_version = legs.store.state_version;
         Self { legs, cut, ready, body, state_version, has_ended: false }
     }
 

@@ -63,7 +63,6 @@ impl Syncs {
 pub(crate) struct Rotation {
     pub store: Store,
     pub template: segment::Header,
-    pub faults: Faults,
     /// What of the old segment is not durable.
     pub before: Option<DueSync>,
     /// The file to go on in, and what it will be; none while there is none.
@@ -79,11 +78,11 @@ pub(crate) struct Rotated {
 
 impl Rotation {
     pub(crate) fn make(self) -> Result<Rotated, Fatal> {
-        let Self { store, template, faults, before, next } = self;
+        let Self { store, template, before, next } = self;
         // A successor vouches for the whole of its predecessor, so that comes first.
         before.as_ref().map_or(Ok(()), DueSync::make)?;
         let next = match next {
-            Some((spare, place)) => Some((begin(&store, &template, faults, spare, place)?, place.first_lsn())),
+            Some((spare, place)) => Some((begin(&store, &template, spare, place)?, place.first_lsn())),
             None => None,
         };
         Ok(Rotated { before, next })
@@ -131,7 +130,6 @@ impl Place {
 pub(crate) fn begin(
     store: &Store,
     template: &segment::Header,
-    faults: Faults,
     spare: Spare,
     place: Place,
 ) -> Result<Active, IoFailure> {
@@ -140,7 +138,7 @@ pub(crate) fn begin(
     file.sync_data()?;
     let name = names::segment(place.number);
     store.rename(&file.name, &name)?;
-    if !faults.skip_dir_sync() {
+    if !store.faults.skip_dir_sync() {
         store.sync_dir()?;
     }
     file.name = name;

@@ -269,7 +269,7 @@ impl Shelf {
     /// Makes a file full of zeros, durably.
     pub(crate) fn make(&self, capacity: u64) -> Result<Spare, IoFailure> {
         let name = self.fresh_name();
-        if self.store.0.free_bytes().is_ok_and(|free| free < capacity) {
+        if self.store.storage().free_bytes().is_ok_and(|free| free < capacity) {
             // To try would take what there is from others for a moment, such as a snapshot that would make room.
             return Err(self.store.failure(&name, "allocate", rustix::io::Errno::NOSPC.into()));
         }

@@ -31,14 +31,14 @@ pub struct SnapshotReader {
 
 impl SnapshotReader {
     /// Opens the snapshot of this cut, and looks at both its ends.
-    pub(crate) fn open(store: &Store, cut: Lsn, state_version: u32) -> Result<Self, OpenError> {
+    pub(crate) fn open(store: &Store, cut: Lsn) -> Result<Self, OpenError> {
         let name = names::snapshot(cut);
         let mut window = Window::open(store, &name)?;
         let bytes = window.bytes(0, HEADER_BYTES)?;
         let header = Header::decode(&name, bytes)?;
         let crc = crc32c::crc32c(bytes);
-        if header.state_version > state_version {
-            return Err(newer(&name, header.state_version, state_version));
+        if header.state_version > store.state_version {
+            return Err(newer(&name, header.state_version, store.state_version));
         }
         if header.cut != cut {
             let what = format!("it holds the state after record {}", header.cut);
@@ -49,8 +49,8 @@ impl SnapshotReader {
     }
 
     /// The same of the journal with this identity: another one's says nothing of it.
-    pub(crate) fn open_of(store: &Store, cut: Lsn, identity: Identity, state_version: u32) -> Result<Self, OpenError> {
-        let reader = Self::open(store, cut, state_version)?;
+    pub(crate) fn open_of(store: &Store, cut: Lsn, identity: Identity) -> Result<Self, OpenError> {
+        let reader = Self::open(store, cut)?;
         if reader.identity() != identity {
             let what = "it belongs to another cluster or node than the `id` file says";
             return Err(OpenError::corrupt(&names::snapshot(cut), 0, what, "files of two journals were mixed"));

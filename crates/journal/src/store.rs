@@ -1,13 +1,19 @@
-//! Storage whose errors say what was tried, on which file, in which directory.
+//! Storage whose errors say what was tried, on which file, in which directory; and how much of what is in it can be read.
 
 use std::sync::Arc;
 
 use crate::error::IoFailure;
+use crate::fault::Faults;
 use crate::storage::{Access, Storage, StorageFile};
 
 /// A directory.
 #[derive(Clone)]
-pub(crate) struct Store(pub(crate) Arc<dyn Storage>);
+pub(crate) struct Store {
+    storage: Arc<dyn Storage>,
+    /// The newest version of the state machine whose files whoever asks can read. What a later one wrote is refused by name.
+    pub(crate) state_version: u32,
+    pub(crate) faults: Faults,
+}
 
 /// A file that knows its name.
 #[derive(Clone)]
@@ -20,45 +26,53 @@ pub(crate) struct NamedFile {
 type Outcome<T> = Result<T, IoFailure>;
 
 impl Store {
+    pub(crate) fn new(storage: Arc<dyn Storage>, state_version: u32) -> Self {
+        Self { storage, state_version, faults: Faults::default() }
+    }
+
+    pub(crate) fn storage(&self) -> &dyn Storage {
+        &*self.storage
+    }
+
     pub(crate) fn failure(&self, file: &str, action: &'static str, source: std::io::Error) -> IoFailure {
-        IoFailure { directory: self.0.place(), file: file.into(), action, source }
+        IoFailure { directory: self.storage.place(), file: file.into(), action, source }
     }
 
     fn named(&self, name: &str, file: Box<dyn StorageFile>) -> NamedFile {
-        NamedFile { name: name.into(), place: Arc::clone(&self.0), file: file.into() }
+        NamedFile { name: name.into(), place: Arc::clone(&self.storage), file: file.into() }
     }
 
     pub(crate) fn place(&self) -> String {
-        self.0.place()
+        self.storage.place()
     }
 
     pub(crate) fn create(&self, name: &str) -> Outcome<NamedFile> {
-        let file = self.0.create(name).map_err(|source| self.failure(name, "create", source))?;
+        let file = self.storage.create(name).map_err(|source| self.failure(name, "create", source))?;
         Ok(self.named(name, file))
     }
 
     pub(crate) fn open(&self, name: &str, access: Access) -> Outcome<NamedFile> {
-        let file = self.0.open(name, access).map_err(|source| self.failure(name, "open", source))?;
+        let file = self.storage.open(name, access).map_err(|source| self.failure(name, "open", source))?;
         Ok(self.named(name, file))
     }
 
     pub(crate) fn rename(&self, from: &str, to: &str) -> Outcome<()> {
-        self.0.rename(from, to).map_err(|source| self.failure(from, "rename", source))
+        self.storage.rename(from, to).map_err(|source| self.failure(from, "rename", source))
     }
 
     pub(crate) fn remove(&self, name: &str) -> Outcome<()> {
-        self.0.remove(name).map_err(|source| self.failure(name, "remove", source))
+        self.storage.remove(name).map_err(|source| self.failure(name, "remove", source))
     }
 
     /// All names, in order.
     pub(crate) fn list(&self) -> Outcome<Vec<String>> {
-        let mut names = self.0.list().map_err(|source| self.failure(".", "list", source))?;
+        let mut names = self.storage.list().map_err(|source| self.failure(".", "list", source))?;
         names.sort_unstable();
         Ok(names)
     }
 
     pub(crate) fn sync_dir(&self) -> Outcome<()> {
-        self.0.sync_dir().map_err(|source| self.failure(".", "sync", source))
+        self.storage.sync_dir().map_err(|source| self.failure(".", "sync", source))
     }
 
     /// A file's whole content: for files that are small by their kind.

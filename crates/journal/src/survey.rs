@@ -19,7 +19,6 @@
 //! ```
 
 use crate::error::OpenError;
-use crate::fault::Faults;
 use crate::names::{self, Name};
 use crate::options::{Identity, Lsn};
 use crate::segment::{self, Use};
@@ -105,20 +104,14 @@ impl Survey {
     }
 
     /// Which segments and which snapshot are the journal.
-    pub(crate) fn layout(
-        &self,
-        store: &Store,
-        identity: Identity,
-        state_version: u32,
-        faults: Faults,
-    ) -> Result<Layout, OpenError> {
+    pub(crate) fn layout(&self, store: &Store, identity: Identity) -> Result<Layout, OpenError> {
         let snapshot = self.snapshots.last().copied();
         let cut = snapshot.unwrap_or_default();
         let mut legs: Vec<Leg> = Vec::new();
         let mut unfounded = Vec::new();
         let mut old_segments = self.segments.clone();
         while let Some(number) = old_segments.pop() {
-            let leg = leg(store, number, identity, state_version, faults)?;
+            let leg = leg(store, number, identity)?;
             if let Some(next) = legs.last() {
                 follows(&leg, next)?;
             }
@@ -183,9 +176,9 @@ fn nothing_before(leg: &Leg, cut: Lsn) -> OpenError {
     missing(&leg.name, what, format!("records {from} to {to} are missing: a snapshot or segments were removed"))
 }
 
-fn leg(store: &Store, number: u64, identity: Identity, state_version: u32, faults: Faults) -> Result<Leg, OpenError> {
+fn leg(store: &Store, number: u64, identity: Identity) -> Result<Leg, OpenError> {
     let name = names::segment(number);
-    let header = Walker::open(store, &name, state_version, faults)?.header;
+    let header = Walker::open(store, &name)?.header;
     if header.used == Use::Spare || header.number != number {
         let what = format!("its header says that it is segment {}", header.number);
         return Err(missing(&name, what, "it was renamed or copied over another one"));

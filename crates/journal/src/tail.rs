@@ -11,7 +11,6 @@
 //! and somebody may have been told. Then nothing is served until a person has decided.
 
 use crate::error::OpenError;
-use crate::fault::Faults;
 use crate::options::Lsn;
 use crate::slot::Note;
 use crate::walk::{Chain, Found, Walker};
@@ -49,7 +48,7 @@ pub(crate) struct Torn {
 }
 
 /// Reads the last segment to its end, and judges what follows.
-pub(crate) fn judge(walker: &mut Walker, note: Note, faults: Faults) -> Result<Tail, OpenError> {
+pub(crate) fn judge(walker: &mut Walker, note: Note) -> Result<Tail, OpenError> {
     let mut time_ms = walker.header.time_ms;
     let stopped = loop {
         match walker.next()? {
@@ -67,7 +66,7 @@ pub(crate) fn judge(walker: &mut Walker, note: Note, faults: Faults) -> Result<T
             vouched = vouched.max(Some((header.durable_sequence, at)));
         }
     })?;
-    if !faults.cut_at_first_bad_crc() {
+    if !walker.faults.cut_at_first_bad_crc() {
         let what = || stopped.clone().unwrap_or_else(|| format!("batch {} is missing", chain.sequence));
         if let Some((sequence, at)) = vouched {
             let meaning = format!(

@@ -1,7 +1,6 @@
 //! Reading all of a journal without changing anything: what a start would accept, and every byte of it.
 
 use crate::error::OpenError;
-use crate::fault::Faults;
 use crate::identity;
 use crate::mark;
 use crate::options::Identity;
@@ -13,9 +12,6 @@ use crate::store::Store;
 use crate::survey::{Layout, Survey};
 use crate::tail::{self, Tail};
 use crate::walk::Walker;
-
-/// The tools do not apply records, so they read those of any state machine.
-pub(crate) const ANY_STATE_VERSION: u32 = u32::MAX;
 
 /// A journal that is whole.
 pub(crate) struct Whole {
@@ -35,20 +31,19 @@ impl Whole {
 
 /// Reads everything that a start depends on: refuses what a start would refuse now or while it replays.
 pub(crate) fn verify(store: &Store) -> Result<Whole, OpenError> {
-    let faults = Faults::default();
     let survey = Survey::of(store)?;
     survey.check_companions()?;
     let identity = identity::read(store)?;
     let note = slot::read(store)?;
-    let layout = survey.layout(store, identity, ANY_STATE_VERSION, faults)?;
+    let layout = survey.layout(store, identity)?;
     layout.check_snapshot(note)?;
     if let Some(cut) = layout.snapshot {
-        SnapshotReader::open_of(store, cut, identity, ANY_STATE_VERSION)?.verify()?;
+        SnapshotReader::open_of(store, cut, identity)?.verify()?;
     }
-    let mut walker = Walker::open(store, layout.last(), ANY_STATE_VERSION, faults)?;
-    let tail = tail::judge(&mut walker, note, faults)?;
+    let mut walker = Walker::open(store, layout.last())?;
+    let tail = tail::judge(&mut walker, note)?;
     tail.check_reaches(layout.last(), layout.cut())?;
-    let mut legs = Legs::new(store, layout.legs.clone(), tail.chain, layout.cut(), ANY_STATE_VERSION, faults);
+    let mut legs = Legs::new(store, layout.legs.clone(), tail.chain, layout.cut());
     while legs.next()?.is_some() {}
     // Last, because what is damaged itself is the better reason.
     if survey.has_mark {

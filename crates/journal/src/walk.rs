@@ -134,32 +134,28 @@ pub(crate) struct Walker {
     pub(crate) at: u64,
     pub(crate) chain: Chain,
     state_version: u32,
-    faults: Faults,
+    pub(crate) faults: Faults,
 }
 
 impl Walker {
     /// Opens a segment and reads its header.
-    pub(crate) fn open(store: &Store, name: &str, state_version: u32, faults: Faults) -> Result<Self, OpenError> {
+    pub(crate) fn open(store: &Store, name: &str) -> Result<Self, OpenError> {
         let mut window = Window::open(store, name)?;
         let bytes = window.bytes(0, usize::try_from(segment::HEADER_BYTES).expect("it is a small number"))?;
         let header = segment::Header::decode(name, bytes)?;
-        if header.state_version > state_version {
-            return Err(newer(name, header.state_version, state_version));
+        if header.state_version > store.state_version {
+            return Err(newer(name, header.state_version, store.state_version));
         }
-        Ok(Self::through(window, header, state_version, faults))
+        Ok(Self::through(window, header, store))
     }
 
     /// A walk under a header that is known in another way than by reading it: what stands in its place may be damaged.
-    pub(crate) fn under(
-        store: &Store,
-        name: &str,
-        header: segment::Header,
-        state_version: u32,
-    ) -> Result<Self, OpenError> {
-        Ok(Self::through(Window::open(store, name)?, header, state_version, Faults::default()))
+    pub(crate) fn under(store: &Store, name: &str, header: segment::Header) -> Result<Self, OpenError> {
+        Ok(Self::through(Window::open(store, name)?, header, store))
     }
 
-    fn through(window: Window, header: segment::Header, state_version: u32, faults: Faults) -> Self {
+    fn through(window: Window, header: segment::Header, store: &Store) -> Self {
+        let (state_version, faults) = (store.state_version, store.faults);
         let chain = Chain::at_start_of(&header);
         Self { window, header, at: segment::HEADER_BYTES, chain, state_version, faults }
     }

@@ -3,14 +3,16 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 use rbq_journal::{
     Directory, Draft, Identity, Journal, Kind, LockError, OpenError, Opened, Options, Policy, Purpose, Sizes, Storage,
-    check, repair_plan, restore,
+    check, dump, repair_plan, restore,
 };
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
 const IDENTITY: Identity = Identity { cluster: 1, node: 2 };
@@ -118,8 +120,46 @@ fn a_directory_keeps_the_identity_it_was_made_with() {
 fn records_of_a_later_state_machine_are_refused() {
     let dir = TempDir::new().unwrap();
     drop(open_with(&dir, Options { sizes: options().sizes, ..Options::new(7, IDENTITY) }).unwrap());
+    let by_name = "has state machine version 7, and this program knows versions up to 1";
     let error = open_with(&dir, options()).unwrap_err().to_string();
-    assert!(error.contains("has state machine version 7, and this program knows versions up to 1"), "{error}");
+    assert!(error.contains(by_name), "{error}");
+
+    let copy = TempDir::new().unwrap();
+    let refusals = [
+        check(directory(&dir), 1).unwrap().refusal,
+        repair_plan(directory(&dir), 1).err(),
+        restore(directory(&dir), directory(&copy), 1).err(),
+        dump(directory(&dir), 1, |_| ControlFlow::Continue(())).err(),
+    ];
+    for refusal in refusals {
+        let refusal = refusal.unwrap().to_string();
+        assert!(refusal.contains(by_name), "{refusal}");
+    }
+    assert_eq!(std::fs::read_dir(copy.path()).unwrap().count(), 0, "nothing is copied");
+}
+
+#[test]
+fn what_is_no_file_is_refused_where_a_file_should_be_and_of_no_matter_beside_the_journal() {
+    let dir = TempDir::new().unwrap();
+    drop(open(&dir));
+    std::fs::create_dir(dir.path().join("lost+found")).unwrap();
+    let make_pipe = |name: &str| {
+        mknodat(CWD, dir.path().join(name), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    };
+    make_pipe("notes");
+    let report = check(directory(&dir), 1).unwrap();
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!(report.files.iter().filter(|file| file.holds == "not part of the journal").count(), 2);
+    drop(open(&dir));
+
+    make_pipe("snapshot-00000000000000000005.rbq");
+    let error = check(directory(&dir), 1).unwrap_err().to_string();
+    assert!(
+        error.contains("cannot open `snapshot-00000000000000000005.rbq`") && error.contains("not a file"),
+        "{error}"
+    );
+    let error = open_with(&dir, options()).unwrap_err().to_string();
+    assert!(error.contains("snapshot-00000000000000000005.rbq") && error.contains("not a file"), "{error}");
 }
 
 #[test]
@@ -235,7 +275,7 @@ fn a_backup_taken_while_records_arrive_opens_as_a_journal_of_its_own() {
         backup.join().unwrap().unwrap()
     });
     assert!((5_000..=6_000).contains(&report.last_lsn), "{report:?}");
-    assert_eq!(restore(directory(&target), directory(&restored)).unwrap().last_lsn, report.last_lsn);
+    assert_eq!(restore(directory(&target), directory(&restored), 1).unwrap().last_lsn, report.last_lsn);
     assert_eq!(replayed(open(&restored)).1, numbered(1..=report.last_lsn));
 }
 
@@ -257,8 +297,8 @@ fn damage_is_named_and_a_repair_keeps_what_comes_before_it() {
     let error = open_with(&dir, options()).unwrap_err().to_string();
     assert!(error.starts_with("`segment-0000000000000001.log` is damaged at byte "), "{error}");
     assert!(error.ends_with("see what a repair would drop"), "{error}");
-    assert!(!check(directory(&dir)).unwrap().is_sound());
-    let plan = repair_plan(directory(&dir)).unwrap();
+    assert!(!check(directory(&dir), 1).unwrap().is_sound());
+    let plan = repair_plan(directory(&dir), 1).unwrap();
     assert_eq!((plan.keeps(), plan.dropped().len(), plan.dropped()[0].first_lsn), (49, 1, Some(50)));
     plan.carry_out().unwrap();
     assert!(dir.path().join("aside-1-segment-0000000000000001.log").exists());
@@ -331,7 +371,7 @@ fn a_file_that_goes_while_a_check_runs_is_no_damage() {
     journal.close().unwrap();
     // It is in the list and cannot be opened, as one that was renamed in between.
     std::os::unix::fs::symlink("/nowhere/at/all", dir.path().join("snapshot-00000000000000000005.tmp")).unwrap();
-    let report = check(directory(&dir)).unwrap();
+    let report = check(directory(&dir), 1).unwrap();
     assert!(report.is_sound() && report.files.iter().all(|file| file.damage.is_none()), "{report:?}");
     assert!(!report.files.iter().any(|file| file.name.ends_with(".tmp")));
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use rbq_broker::op::STATE_VERSION;
 use rbq_journal::{CheckReport, OpenError, check};
 
 use super::load::load;
@@ -36,7 +37,7 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit> {
         // Each file on its own, all of them as a whole, and what they say.
         let times = if loads { 3 } else { 2 };
         let storage = watch.over(directory, times, "bytes read", quiet)?;
-        let report = check(Arc::clone(&storage))?;
+        let report = check(Arc::clone(&storage), STATE_VERSION)?;
         let loaded = if loads && report.is_sound() { load(storage) } else { Ok(()) };
         Ok((report, loaded))
     };

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use rbq_broker::log::Record;
+use rbq_broker::op::STATE_VERSION;
 use rbq_broker::op::wire::Input;
 use rbq_journal::{Dumped, dump};
 
@@ -44,7 +45,7 @@ pub(super) fn run(args: &DumpArgs) -> Result<Exit> {
     super::warn_if_in_use(&directory)?;
     let mut output = Output::new();
     let (mut ended, mut snapshot, mut positions) = (Ok(()), None, None);
-    let walked = dump(directory, |dumped| {
+    let walked = dump(directory, STATE_VERSION, |dumped| {
         ended = match dumped {
             Dumped::Snapshot { cut } => {
                 snapshot = Some(cut);

@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use rbq_broker::op::STATE_VERSION;
 use rbq_broker::snapshot::Reader;
 use rbq_broker::{Broker, Now, Settings};
 use rbq_journal::{Dumped, Storage, dump};
@@ -27,7 +28,7 @@ pub(super) fn load(storage: Arc<dyn Storage>) -> Result<()> {
     let mut refusal = None;
     read_snapshot(&storage, &mut broker, &mut cut, &mut refusal)?;
     if refusal.is_none() {
-        dump(storage, |dumped| match dumped {
+        dump(storage, STATE_VERSION, |dumped| match dumped {
             Dumped::Record { lsn, bytes } if lsn > cut => {
                 let replayed = broker.replay(bytes);
                 drop(broker.take_garbage());
@@ -52,7 +53,7 @@ fn read_snapshot(
 ) -> Result<()> {
     let mut reader: Reader<'_> = broker.load(0);
     let mut has_one = false;
-    dump(Arc::clone(storage), |dumped| match dumped {
+    dump(Arc::clone(storage), STATE_VERSION, |dumped| match dumped {
         Dumped::Snapshot { cut: at } => {
             (*cut, has_one) = (at, true);
             ControlFlow::Continue(())

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use rbq_broker::op::STATE_VERSION;
 use rbq_journal::{OpenError, repair_plan};
 
 use crate::consent::{About, Answer, ConsentArgs, Plan};
@@ -27,7 +28,7 @@ pub(super) fn run(args: &RepairArgs) -> Result<Exit> {
         return Err(Failure::new(format!("`{}` is in use by {holder}", args.dir.display()))
             .hint("a journal is repaired while no server runs on it: stop the server first"));
     }
-    let plan = repair_plan(directory).map_err(|error| match error {
+    let plan = repair_plan(directory, STATE_VERSION).map_err(|error| match error {
         // A repair that is refused does not lead to a repair.
         damage @ OpenError::Corrupt { .. } => Failure::from(damage).hint(
             "nothing of it can be kept: there is no snapshot, and the log's beginning cannot be read; `rbq restore` starts from a backup",

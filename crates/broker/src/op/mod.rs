@@ -28,6 +28,9 @@ use wire::{DecodeError, Field, Input};
 use crate::command::EmptyReply;
 use crate::many::Many;
 
+/// The version of what ops, and the snapshots that they lead to, mean. What a later one wrote is refused, by a start and by every tool.
+pub const STATE_VERSION: u32 = 1;
+
 /// What every op is stamped with when it is submitted, and again carries in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use super::flips::bits_of;
-use super::world::{Ended, Model, World, options, start, turn_and_sync};
+use super::world::{Ended, Model, STATE_VERSION, World, options, start, turn_and_sync};
 use crate::chance::Chance;
 use crate::check::check;
 use crate::copy::{backup, restore};
@@ -74,9 +74,9 @@ fn names_of(image: &Image) -> Vec<String> {
 /// Nobody takes it for the backup that was written.
 fn assert_refused(damaged: &Image, what: &str) {
     let target = SimStorage::new();
-    assert!(restore(disk(damaged), Arc::new(target.clone())).is_err(), "restored: {what}");
+    assert!(restore(disk(damaged), Arc::new(target.clone()), STATE_VERSION).is_err(), "restored: {what}");
     assert_eq!(target.bytes(), 0, "{what}");
-    assert!(!check(disk(damaged)).unwrap().is_sound(), "called sound: {what}");
+    assert!(!check(disk(damaged), STATE_VERSION).unwrap().is_sound(), "called sound: {what}");
     let started = examine(disk(damaged), options(1, None)).and_then(crate::examine::Examined::begin);
     assert!(started.is_err(), "started: {what}");
 }
@@ -155,7 +155,7 @@ fn a_restore_has_no_mark_and_a_backup_of_before_there_were_marks_is_restored_wit
     let (whole, model) = backed_up(3);
     let all = model.appended.len() as u64;
     let to = SimStorage::new();
-    let report = restore(disk(&whole), Arc::new(to.clone())).unwrap();
+    let report = restore(disk(&whole), Arc::new(to.clone()), STATE_VERSION).unwrap();
     assert!(report.torn.is_none() && !report.lacks_slot);
     assert!(to.image().file(MARK).is_none());
 
@@ -166,7 +166,7 @@ fn a_restore_has_no_mark_and_a_backup_of_before_there_were_marks_is_restored_wit
     let content = older.file(&segment).unwrap().to_vec();
     let older = with(&older, &segment, &content[..content.len() - 20]);
     let to = SimStorage::new();
-    let report = restore(disk(&older), Arc::new(to.clone())).unwrap();
+    let report = restore(disk(&older), Arc::new(to.clone()), STATE_VERSION).unwrap();
     assert!(report.last_lsn < all && report.lacks_slot);
     assert_eq!(report.torn.unwrap().file, segment);
     start(&to, options(1, None), &model, report.last_lsn).unwrap();
@@ -183,7 +183,7 @@ fn a_damaged_backup_is_repaired_into_a_data_directory_that_tells_what_is_lost() 
     let short = with(&damaged, &segment, &content[..content.len() - 20]);
     for (image, is_short) in [(damaged, false), (short, true)] {
         let disk = SimStorage::of(image);
-        let plan = repair_plan(Arc::new(disk.clone())).unwrap();
+        let plan = repair_plan(Arc::new(disk.clone()), STATE_VERSION).unwrap();
         let (keeps, dropped) = (plan.keeps(), plan.dropped().to_vec());
         assert_eq!(keeps < all, is_short);
         let loss = dropped.iter().filter_map(|dropped| dropped.last_lsn).max();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::world::{options, turn_and_sync};
+use super::world::{STATE_VERSION, options, turn_and_sync};
 use crate::chance::Chance;
 use crate::error::{Fatal, OpenError, SnapshotError};
 use crate::examine::examine;
@@ -377,7 +377,7 @@ fn a_base_that_is_taken_away_later_is_missed() {
         begin_anew(&storage, &mut chance, &expected).unwrap();
         expected.lock().life = None;
     }
-    let names = crate::store::Store(Arc::new(storage.clone())).list().unwrap();
+    let names = crate::store::Store::new(Arc::new(storage.clone()), STATE_VERSION).list().unwrap();
     let base = names.iter().find(|name| name.starts_with("snapshot-")).unwrap();
     crate::storage::Storage::remove(&storage, base).unwrap();
     let error = read(&storage, 1).err().unwrap().to_string();

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::flips::silent_world;
-use super::world::{Model, options, start};
+use super::world::{Model, STATE_VERSION, options, start};
 use crate::check::check;
-use crate::fault::Faults;
 use crate::options::Lsn;
 use crate::recover::{Recovered, found, recover};
 use crate::repair::repair_plan;
@@ -16,7 +15,6 @@ use crate::sim::{Image, SimStorage};
 use crate::snapshot_write::SnapshotWriter;
 use crate::storage::Storage;
 use crate::store::Store;
-use crate::verify::ANY_STATE_VERSION;
 use crate::walk::{Found, Walker};
 
 fn storage(image: &Image) -> Arc<SimStorage> {
@@ -25,10 +23,10 @@ fn storage(image: &Image) -> Arc<SimStorage> {
 
 /// The segments of the log, and how many batches each has.
 fn segments(image: &Image) -> Vec<(String, usize)> {
-    let store = Store(storage(image));
+    let store = Store::new(storage(image), STATE_VERSION);
     let names = image.names().filter(|name| name.starts_with("segment")).map(str::to_owned);
     let count = |name: &String| {
-        let mut walker = Walker::open(&store, name, ANY_STATE_VERSION, Faults::default()).unwrap();
+        let mut walker = Walker::open(&store, name).unwrap();
         let mut batches = 0;
         while let Found::Batch(..) = walker.next().unwrap() {
             batches += 1;
@@ -53,7 +51,7 @@ fn header_of(image: &Image, name: &str) -> segment::Header {
 fn repaired(damaged: &Image, model: &Model, dropped: usize) -> Result<Lsn, String> {
     let disk = storage(damaged);
     assert!(recover(Arc::clone(&disk) as _, options(1, None)).is_err());
-    let plan = repair_plan(Arc::clone(&disk) as _).map_err(|error| error.to_string())?;
+    let plan = repair_plan(Arc::clone(&disk) as _, STATE_VERSION).map_err(|error| error.to_string())?;
     assert_eq!(disk.ops(), 0, "a plan changes nothing");
     if plan.dropped().len() != dropped {
         return Err(plan.dropped().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
@@ -112,7 +110,7 @@ fn headers_that_are_gone_one_after_the_other_are_written_anew_one_after_the_othe
         image = write(&image, name, 0, &[0xff; 4096]);
     }
     let disk = storage(&image);
-    let plan = repair_plan(Arc::clone(&disk) as _).unwrap();
+    let plan = repair_plan(Arc::clone(&disk) as _, STATE_VERSION).unwrap();
     assert_eq!((plan.mended().len(), plan.dropped().len()), (names.len(), 0));
     plan.carry_out().unwrap();
     for (name, whole) in names.iter().zip(whole) {
@@ -164,7 +162,7 @@ fn what_is_behind_a_damaged_header_and_does_not_prove_it_is_dropped_and_the_reas
 
     let mut no_predecessor = write(&image, &names[1], 0, &[0; 4096]);
     no_predecessor.remove(&names[0]);
-    assert!(repair_plan(storage(&no_predecessor)).is_err(), "nothing of it can be kept");
+    assert!(repair_plan(storage(&no_predecessor), STATE_VERSION).is_err(), "nothing of it can be kept");
 }
 
 #[test]
@@ -172,7 +170,7 @@ fn a_header_is_mended_and_the_damage_behind_it_is_cut_with_one_copy_of_both() {
     let (image, model) = long_world();
     let name = segments(&image)[1].0.clone();
     let second_batch = {
-        let mut walker = Walker::open(&Store(storage(&image)), &name, ANY_STATE_VERSION, Faults::default()).unwrap();
+        let mut walker = Walker::open(&Store::new(storage(&image), STATE_VERSION), &name).unwrap();
         walker.next().unwrap();
         walker.at
     };
@@ -202,7 +200,7 @@ fn a_log_that_began_anew_is_known_as_that_by_the_number_that_it_leaves_out() {
     let whole = header_of(&image, &name);
     assert_eq!(whole.used, Use::Founding);
     let disk = storage(&write(&image, &name, 0, &[0; 4096]));
-    let plan = repair_plan(Arc::clone(&disk) as _).unwrap();
+    let plan = repair_plan(Arc::clone(&disk) as _, STATE_VERSION).unwrap();
     assert_eq!((plan.mended().len(), plan.dropped().len()), (1, 0));
     plan.carry_out().unwrap();
     assert_eq!(header_of(&disk.image(), &name), whole);
@@ -218,14 +216,14 @@ fn a_repair_of_headers_that_the_power_cuts_short_is_begun_again_and_loses_nothin
     let moments: Arc<Mutex<Vec<Image>>> = Arc::default();
     let seen = Arc::clone(&moments);
     disk.observe(Some(Arc::new(move |image: &Image, _| seen.lock().push(image.clone()))));
-    repair_plan(Arc::clone(&disk) as _).unwrap().carry_out().unwrap();
+    repair_plan(Arc::clone(&disk) as _, STATE_VERSION).unwrap().carry_out().unwrap();
     disk.observe(None);
     let all = model.appended.len() as u64;
     let moments = moments.lock();
     assert!(moments.len() > 6, "{}", moments.len());
     for (moment, seed) in moments.iter().zip(0..).flat_map(|(image, at)| (0..8).map(move |n| (image, at * 8 + n))) {
         let disk = SimStorage::of(moment.after_power_cut(seed));
-        let plan = repair_plan(Arc::new(disk.clone())).unwrap();
+        let plan = repair_plan(Arc::new(disk.clone()), STATE_VERSION).unwrap();
         assert!(plan.dropped().is_empty(), "seed {seed}: {:?}", plan.dropped());
         plan.carry_out().unwrap();
         assert_eq!(start(&disk, options(1, None), &model, all).unwrap().1, all, "seed {seed}");
@@ -236,9 +234,9 @@ fn a_repair_of_headers_that_the_power_cuts_short_is_begun_again_and_loses_nothin
 fn a_check_tells_what_is_behind_a_damaged_header_and_that_it_can_be_written_anew() {
     let (image, _) = long_world();
     let name = segments(&image)[1].0.clone();
-    let whole = check(storage(&image)).unwrap();
+    let whole = check(storage(&image), STATE_VERSION).unwrap();
     assert!(whole.notes.is_empty());
-    let damaged = check(storage(&write(&image, &name, 0, &[0; 4096]))).unwrap();
+    let damaged = check(storage(&write(&image, &name, 0, &[0; 4096])), STATE_VERSION).unwrap();
     let of = |report: &crate::CheckReport| report.files.iter().find(|file| file.name == name).unwrap().holds.clone();
     assert_eq!(of(&damaged), of(&whole));
     assert!(damaged.refusal.is_some());
@@ -252,7 +250,7 @@ fn a_slot_of_durable_that_cannot_be_read_is_told_and_is_no_damage() {
     for slot in 0..2 {
         let mut flipped = image.clone();
         flipped.flip_bit("durable", slot * 4096 * 8 + 70);
-        let report = check(storage(&flipped)).unwrap();
+        let report = check(storage(&flipped), STATE_VERSION).unwrap();
         assert!(report.files.iter().all(|file| file.damage.is_none()));
         let [note] = &report.notes[..] else { panic!("{:?}", report.notes) };
         assert!(note.starts_with("one of the two slots of `durable` cannot be read"), "{note}");

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::world::{Model, digest, options, start, turn_and_sync};
+use super::world::{Model, STATE_VERSION, digest, options, start, turn_and_sync};
 use crate::check::check;
-use crate::fault::Faults;
 use crate::options::Lsn;
 use crate::recover::{Recovered, recover};
 use crate::repair::repair_plan;
@@ -14,7 +13,6 @@ use crate::sim::{Image, SimStorage};
 use crate::snapshot_write::SnapshotWriter;
 use crate::storage::{Access, Storage as _};
 use crate::store::Store;
-use crate::verify::ANY_STATE_VERSION;
 use crate::walk::{Found, Walker};
 
 const FIRST: &str = "segment-0000000000000001.log";
@@ -45,8 +43,8 @@ fn covered(cut: Lsn, records: u64) -> (Image, Model) {
 
 /// Where each batch of a segment begins, and which record comes after what it holds.
 fn batches(image: &Image, name: &str) -> Vec<(u64, Lsn)> {
-    let store = Store(Arc::new(SimStorage::of(image.clone())));
-    let mut walker = Walker::open(&store, name, ANY_STATE_VERSION, Faults::default()).unwrap();
+    let store = Store::new(Arc::new(SimStorage::of(image.clone())), STATE_VERSION);
+    let mut walker = Walker::open(&store, name).unwrap();
     let mut batches = Vec::new();
     loop {
         let at = walker.at;
@@ -67,7 +65,7 @@ fn write(image: &Image, name: &str, at: u64, bytes: &[u8]) -> Image {
 fn repaired(damaged: &Image, model: &Model) -> (Lsn, usize, usize) {
     let disk = SimStorage::of(damaged.clone());
     assert!(recover(Arc::new(disk.clone()), options(1, None)).is_err());
-    let plan = repair_plan(Arc::new(disk.clone())).unwrap();
+    let plan = repair_plan(Arc::new(disk.clone()), STATE_VERSION).unwrap();
     let told = (plan.keeps(), plan.mended().len(), plan.dropped().len());
     let kept = plan.carry_out().unwrap();
     let aside = kept.iter().find(|name| name.ends_with(FIRST)).expect("a copy is kept");
@@ -115,13 +113,13 @@ fn a_repair_that_begins_a_segment_behind_its_damage_may_be_cut_short_and_loses_n
     let moments: Arc<Mutex<Vec<Image>>> = Arc::default();
     let seen = Arc::clone(&moments);
     disk.observe(Some(Arc::new(move |image: &Image, _| seen.lock().push(image.clone()))));
-    repair_plan(Arc::new(disk.clone())).unwrap().carry_out().unwrap();
+    repair_plan(Arc::new(disk.clone()), STATE_VERSION).unwrap().carry_out().unwrap();
     disk.observe(None);
     let moments = moments.lock();
     assert!(moments.len() > 5, "{}", moments.len());
     for (moment, seed) in moments.iter().zip(0..).flat_map(|(image, at)| (0..8).map(move |n| (image, at * 8 + n))) {
         let disk = SimStorage::of(moment.after_power_cut(seed));
-        let plan = repair_plan(Arc::new(disk.clone())).unwrap();
+        let plan = repair_plan(Arc::new(disk.clone()), STATE_VERSION).unwrap();
         assert!(plan.dropped().is_empty(), "seed {seed}: {:?}", plan.dropped());
         plan.carry_out().unwrap();
         assert_eq!(start(&disk, options(1, None), &model, 40).unwrap().1, 40, "seed {seed}");
@@ -137,7 +135,7 @@ fn a_snapshot_alone_is_kept_though_no_other_file_says_whose_it_is() {
         }
     }
     let disk = SimStorage::of(image);
-    let plan = repair_plan(Arc::new(disk.clone())).unwrap();
+    let plan = repair_plan(Arc::new(disk.clone()), STATE_VERSION).unwrap();
     assert_eq!(plan.keeps(), 9);
     let dropped: Vec<String> = plan.dropped().iter().map(ToString::to_string).collect();
     assert_eq!(dropped, ["`durable`: 5 records, 10 to 14 (it says that they were on the disk, and no file has them)"]);
@@ -154,7 +152,7 @@ fn a_check_tells_every_gap_and_reads_on_behind_it() {
     let damaged = write(&image, FIRST, all[1].0, &[0; 90]);
     let damaged = write(&damaged, FIRST, all[9].0 + 90, b"?");
     let damaged = write(&damaged, &second, in_second + 90, b"?");
-    let report = check(Arc::new(SimStorage::of(damaged))).unwrap();
+    let report = check(Arc::new(SimStorage::of(damaged)), STATE_VERSION).unwrap();
     assert!(!report.is_sound());
     let places: Vec<_> = report.gaps.iter().map(|gap| (gap.file.as_str(), gap.offset, gap.records.0)).collect();
     assert_eq!(
@@ -166,7 +164,7 @@ fn a_check_tells_every_gap_and_reads_on_behind_it() {
         "`segment-0000000000000001.log`: 240 bytes from byte 4336 on cannot be read (a batch is missing), with record 2"
     );
     // Nothing of it is in a sound one, with an end that a crash left or without.
-    assert!(check(Arc::new(SimStorage::of(image))).unwrap().gaps.is_empty());
+    assert!(check(Arc::new(SimStorage::of(image)), STATE_VERSION).unwrap().gaps.is_empty());
 }
 
 fn names_of_segments(image: &Image) -> Vec<String> {

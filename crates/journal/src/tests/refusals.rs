@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::world::{Model, World, options, turn_and_sync};
+use super::world::{Model, STATE_VERSION, World, options, turn_and_sync};
 use crate::batch;
 use crate::error::OpenError;
 use crate::examine::examine;
-use crate::fault::Faults;
 use crate::journal::Journal;
 use crate::options::Options;
 use crate::recover::{Recovered, recover};
@@ -124,8 +123,8 @@ fn names_of(disk: &SimStorage, kind: &str) -> Vec<String> {
 
 /// Where a segment's last batch begins, and where it ends.
 fn last_batch(disk: &SimStorage, name: &str) -> (u64, u64) {
-    let store = Store(Arc::new(disk.clone()));
-    let mut walker = Walker::open(&store, name, u32::MAX, Faults::default()).unwrap();
+    let store = Store::new(Arc::new(disk.clone()), STATE_VERSION);
+    let mut walker = Walker::open(&store, name).unwrap();
     let mut begins = walker.at;
     loop {
         let at = walker.at;

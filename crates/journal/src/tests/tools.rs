@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::flips::{bits_of, silent_world};
-use super::world::{Ended, Model, World, options, start};
+use super::world::{Ended, Model, STATE_VERSION, World, options, start};
 use crate::chance::Chance;
 use crate::check::check;
 use crate::copy::{backup, restore};
@@ -41,9 +41,9 @@ fn a_sound_journal_needs_no_repair_and_is_checked_without_a_change() {
     for seed in 10..20 {
         let (image, model) = silent_world(seed);
         let disk = storage(&image);
-        let report = check(Arc::clone(&disk) as _).unwrap();
+        let report = check(Arc::clone(&disk) as _, STATE_VERSION).unwrap();
         assert!(report.is_sound(), "{:?}", report.refusal);
-        let plan = repair_plan(Arc::clone(&disk) as _).unwrap();
+        let plan = repair_plan(Arc::clone(&disk) as _, STATE_VERSION).unwrap();
         assert!(!plan.is_needed() && plan.dropped().is_empty());
         assert_eq!(plan.keeps(), model.appended.len() as u64);
         assert_eq!(disk.ops(), 0);
@@ -77,17 +77,20 @@ fn a_snapshot_of_another_journal_is_refused_by_everybody_and_put_aside_by_a_repa
         let disk = storage(&image);
         disk.create(&name).unwrap().write_at(0, &content).unwrap();
         let refused = |error: &OpenError| matches!(error, OpenError::Corrupt { file, .. } if *file == name);
-        assert!(check(Arc::clone(&disk) as _).unwrap().refusal.as_ref().is_some_and(refused));
+        assert!(check(Arc::clone(&disk) as _, STATE_VERSION).unwrap().refusal.as_ref().is_some_and(refused));
         assert!(recover(Arc::clone(&disk) as _, options(1, None)).is_err_and(|error| refused(&error)));
-        assert!(restore(Arc::clone(&disk) as _, Arc::new(SimStorage::new())).is_err_and(|error| refused(&error)));
-        let shown = dump(Arc::clone(&disk) as _, |_| ControlFlow::Continue(()));
+        assert!(
+            restore(Arc::clone(&disk) as _, Arc::new(SimStorage::new()), STATE_VERSION)
+                .is_err_and(|error| refused(&error))
+        );
+        let shown = dump(Arc::clone(&disk) as _, STATE_VERSION, |_| ControlFlow::Continue(()));
         assert!(shown.is_err_and(|error| refused(&error)));
 
-        let plan = repair_plan(Arc::clone(&disk) as _).unwrap();
+        let plan = repair_plan(Arc::clone(&disk) as _, STATE_VERSION).unwrap();
         assert_eq!(plan.dropped().iter().map(|dropped| &dropped.file).collect::<Vec<_>>(), [&name]);
         assert_eq!(plan.keeps(), model.appended.len() as u64);
         plan.carry_out().unwrap();
-        assert!(check(disk).unwrap().is_sound());
+        assert!(check(disk, STATE_VERSION).unwrap().is_sound());
     }
 }
 
@@ -96,9 +99,10 @@ fn an_id_of_another_journal_is_written_anew_where_all_segments_have_one_of_their
     for seed in 10..14 {
         let (image, model) = silent_world(seed);
         let disk = storage(&image);
-        crate::identity::write(&Store(Arc::clone(&disk) as _), Identity { cluster: 8, node: 9 }).unwrap();
+        crate::identity::write(&Store::new(Arc::clone(&disk) as _, STATE_VERSION), Identity { cluster: 8, node: 9 })
+            .unwrap();
         assert!(recover(Arc::clone(&disk) as _, options(1, None)).is_err());
-        let plan = repair_plan(Arc::clone(&disk) as _).unwrap();
+        let plan = repair_plan(Arc::clone(&disk) as _, STATE_VERSION).unwrap();
         assert!(plan.dropped().is_empty(), "{:?}", plan.dropped());
         assert_eq!(plan.keeps(), model.appended.len() as u64);
         plan.carry_out().unwrap();
@@ -112,7 +116,7 @@ fn a_dump_shows_every_record_since_the_snapshot() {
         let (image, model) = silent_world(seed);
         let mut records = Vec::new();
         let mut cut = 0;
-        dump(storage(&image), |dumped| {
+        dump(storage(&image), STATE_VERSION, |dumped| {
             match dumped {
                 Dumped::Snapshot { cut: at } => cut = at,
                 Dumped::Record { lsn, bytes } => records.push((lsn, bytes.to_vec())),
@@ -131,7 +135,7 @@ fn a_dump_shows_every_record_since_the_snapshot() {
 fn a_dump_ends_where_nobody_wants_more_of_it() {
     let (image, _) = silent_world(11);
     let mut shown = 0;
-    dump(storage(&image), |_| {
+    dump(storage(&image), STATE_VERSION, |_| {
         shown += 1;
         if shown < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })
@@ -156,9 +160,12 @@ fn a_backup_of_a_journal_that_goes_on_is_a_journal_with_all_that_was_appended_be
         assert_eq!(last, count);
 
         let restored = SimStorage::new();
-        assert_eq!(restore(Arc::new(target.clone()), Arc::new(restored.clone())).unwrap().last_lsn, count);
+        assert_eq!(
+            restore(Arc::new(target.clone()), Arc::new(restored.clone()), STATE_VERSION).unwrap().last_lsn,
+            count
+        );
         start(&restored, options(seed, None), &before, count).unwrap();
-        let again = restore(Arc::new(target), Arc::new(restored)).unwrap_err();
+        let again = restore(Arc::new(target), Arc::new(restored), STATE_VERSION).unwrap_err();
         assert!(matches!(again, OpenError::NotEmpty { .. }), "{again}");
     }
 }
@@ -194,7 +201,7 @@ fn a_restore_of_a_damaged_backup_is_refused() {
     let mut flipped = image.clone();
     flipped.flip_bit(&segment, (4096 + 100) * 8);
     let target = SimStorage::new();
-    let error = restore(storage(&flipped), Arc::new(target.clone())).unwrap_err();
+    let error = restore(storage(&flipped), Arc::new(target.clone()), STATE_VERSION).unwrap_err();
     assert!(matches!(&error, OpenError::Corrupt { file, .. } if *file == segment), "{error}");
     assert_eq!(target.bytes(), 0);
 }
@@ -223,7 +230,7 @@ fn a_repair_keeps_what_it_said_and_nothing_is_deleted() {
 /// True when a repair was needed and possible.
 fn repair(damaged: &Image, model: &Model, what: &str) -> bool {
     let disk = storage(damaged);
-    let Ok(plan) = repair_plan(Arc::clone(&disk) as _) else { return false };
+    let Ok(plan) = repair_plan(Arc::clone(&disk) as _, STATE_VERSION) else { return false };
     assert_eq!(disk.ops(), 0, "{what}: a plan changes nothing");
     let (is_needed, keeps, dropped) = (plan.is_needed(), plan.keeps(), plan.dropped().to_vec());
     plan.carry_out().unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -243,7 +250,7 @@ fn a_journal_of_nothing_but_noise_is_not_repaired_into_an_empty_one() {
     for name in names.iter().filter(|name| name.starts_with("segment") || name.ends_with(".rbq")) {
         image.flip_bit(name, 64);
     }
-    assert!(repair_plan(storage(&image)).is_err());
+    assert!(repair_plan(storage(&image), STATE_VERSION).is_err());
     assert!(recover(storage(&image), options(1, None)).is_err());
-    assert!(!check(storage(&image)).unwrap().is_sound());
+    assert!(!check(storage(&image), STATE_VERSION).unwrap().is_sound());
 }

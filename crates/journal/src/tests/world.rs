@@ -26,9 +26,12 @@ pub(super) const SIZES: Sizes = Sizes {
     in_flight_bytes_max: 64 << 10,
 };
 
+/// The version of the state machine that the tests stand for.
+pub(super) const STATE_VERSION: u32 = 1;
+
 pub(super) fn options(seed: u64, fault: Option<Fault>) -> Options {
     let faults = Faults { on: fault };
-    Options { sizes: SIZES, seed, faults, ..Options::new(1, Identity { cluster: 1, node: 2 }) }
+    Options { sizes: SIZES, seed, faults, ..Options::new(STATE_VERSION, Identity { cluster: 1, node: 2 }) }
 }
 
 /// What the journal must keep.

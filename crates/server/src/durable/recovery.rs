@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use rbq_broker::op::STATE_VERSION;
 use rbq_broker::settings::AppendFsync;
 use rbq_broker::{Broker, Settings};
 use rbq_journal::{Identity, Journal, OpenError, Options, Policy, Progress, RecoveryReport, Storage, said};
@@ -14,9 +15,6 @@ use super::home::{Home, Place};
 use super::sync_price;
 use crate::facts;
 use crate::gates::Gates;
-
-/// The version of what ops mean. A log of a later one is refused.
-const STATE_VERSION: u32 = 1;
 
 /// How far ahead of the system's clock the log may be. More is a clock that was wrong then or is wrong now, and expiry,
 /// idle times and IDs would follow it.
