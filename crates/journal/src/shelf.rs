@@ -116,12 +116,16 @@ impl Shelf {
         left.saturating_sub(u64::from(self.sizes.batch_bytes_max))
     }
 
+    /// The same of a fresh one of this size.
+    fn whole(&self, capacity: u64) -> u64 {
+        self.usable(capacity.saturating_sub(segment::HEADER_BYTES))
+    }
+
     fn recount(&self, inner: &Inner) {
-        let whole = |capacity: u64| self.usable(capacity.saturating_sub(segment::HEADER_BYTES));
-        let ready: u64 = inner.ready.iter().map(|spare| whole(spare.capacity)).sum();
+        let ready: u64 = inner.ready.iter().map(|spare| self.whole(spare.capacity)).sum();
         let all = ready + self.usable(inner.active_left);
         let capacities = inner.ready.iter().map(|spare| spare.capacity).chain([inner.active_capacity]);
-        let reserve = whole(capacities.min().unwrap_or_default());
+        let reserve = self.whole(capacities.min().unwrap_or_default());
         // The smaller figure first: whoever reads in between sees less room than there is, never more.
         self.room_add.store(all.saturating_sub(reserve), Ordering::Release);
         self.room_all.store(all, Ordering::Release);
@@ -235,9 +239,9 @@ impl Shelf {
         capacity >= self.size_now() && (kept < SPARES_KEPT_MAX || (kept + 1) * capacity <= small)
     }
 
-    /// Prepares one more file, if one is wanted.
+    /// Prepares one more file, if one is wanted; for a demand that the disk cannot meet, not even the first of those it takes.
     pub(crate) fn prepare(&self) -> Prepared {
-        {
+        let demand = {
             let mut inner = self.inner.lock();
             let is_asked_for = inner.demand > 0;
             if self.room(Purpose::Add) >= inner.demand {
@@ -248,8 +252,11 @@ impl Shelf {
                 // What somebody waits for has come in another way: they are to be told.
                 return if is_asked_for { Prepared::Made } else { Prepared::Enough };
             }
-        }
-        match self.make(self.size_now()) {
+            inner.demand
+        };
+        let size = self.size_now();
+        let files = demand.saturating_sub(self.room(Purpose::Add)).div_ceil(self.whole(size).max(1)).max(1);
+        match self.find_space(files.saturating_mul(size)).and_then(|()| self.make(size)) {
             Ok(spare) => {
                 self.put(spare);
                 Prepared::Made
@@ -268,17 +275,22 @@ impl Shelf {
 
     /// Makes a file full of zeros, durably.
     pub(crate) fn make(&self, capacity: u64) -> Result<Spare, IoFailure> {
+        self.find_space(capacity)?;
         let name = self.fresh_name();
-        if self.store.storage().free_bytes().is_ok_and(|free| free < capacity) {
-            // To try would take what there is from others for a moment, such as a snapshot that would make room.
-            return Err(self.store.failure(&name, "allocate", rustix::io::Errno::NOSPC.into()));
-        }
         let made = self.make_as(&name, capacity);
         if made.is_err() {
             // Best effort: what is left of it is not a spare, and the next start removes it.
             let _ = self.store.remove(&name);
         }
         made
+    }
+
+    /// To try would take what there is from others for a moment, such as a snapshot that would make room.
+    fn find_space(&self, bytes: u64) -> Result<(), IoFailure> {
+        if self.store.storage().free_bytes().is_ok_and(|free| free < bytes) {
+            return Err(self.store.failure("a further file", "allocate", rustix::io::Errno::NOSPC.into()));
+        }
+        Ok(())
     }
 
     fn make_as(&self, name: &str, capacity: u64) -> Result<Spare, IoFailure> {

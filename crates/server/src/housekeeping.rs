@@ -15,6 +15,9 @@ use crate::limits::{self, BUFFERS_OF_ALL};
 use crate::memory;
 use crate::rewrite;
 
+/// After how long it is seen again whether the log has room to expire keys.
+const ROOM_AWAITED_US: u64 = 10_000;
+
 /// Ends waits, expires keys and ends pauses when they are due.
 pub(crate) async fn run_timer(shared: Arc<Shared>) {
     let mut flush = Flush::default();
@@ -22,6 +25,9 @@ pub(crate) async fn run_timer(shared: Arc<Shared>) {
         let due = {
             let mut hub = shared.lock();
             let now = hub.clock.now();
+            if !shared.has_room(&mut hub, 0) {
+                hub.broker.postpone_purges(now.monotonic_us + ROOM_AWAITED_US);
+            }
             hub.broker.tick(now);
             hub.sort_mail(&shared, &mut flush, now);
             hub.deliver(&shared, &mut flush, now);
@@ -81,6 +87,7 @@ fn measure(shared: &Shared, fixed: &HostFacts) -> u64 {
     };
     hub.broker.set_facts(facts);
     want_snapshot_if_due(shared, &mut hub);
+    see_whether_there_is_space(shared, &mut hub);
     match hub.clock.follow() {
         Some(Jump::Ahead(by)) => tracing::warn!(seconds = by.as_secs(), "the system clock was set ahead"),
         Some(Jump::Back(by)) => {
@@ -123,6 +130,18 @@ fn want_snapshot_if_due(shared: &Shared, hub: &mut Hub) {
     if percentage > 0 && is_due && now.monotonic_us >= hub.snapshot_from_us {
         hub.broker.want_snapshot(now);
         shared.hand_over_chores(hub);
+    }
+}
+
+/// Space that returned is noticed without a request, too: keys whose time has come wait for it.
+fn see_whether_there_is_space(shared: &Shared, hub: &mut Hub) {
+    if !hub.is_disk_full {
+        return;
+    }
+    shared.has_room(hub, 0);
+    if !hub.is_disk_full {
+        let now = hub.clock.now();
+        shared.after_hold(hub, now);
     }
 }
 

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::support::{Client, Server};
 
 /// Three prepared segments and some more.
-const DISK: &str = "size=96m";
+const DISK_BYTES: usize = 96 << 20;
 
 const BALLAST_BYTES: usize = 24 << 20;
 
@@ -25,8 +25,13 @@ struct Disk(TempDir);
 
 impl Disk {
     fn mount() -> Option<Self> {
+        Self::mount_of(DISK_BYTES)
+    }
+
+    fn mount_of(bytes: usize) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(dir.path()).output();
+        let size = format!("size={bytes}");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir.path()).output();
         match mounted {
             Ok(output) if output.status.success() => Some(Self(dir)),
             other => {
@@ -47,6 +52,20 @@ impl Disk {
     fn path(&self) -> &Path {
         self.0.path()
     }
+
+    /// Fills it to the last byte; what fills it can be removed.
+    fn fill(&self) -> PathBuf {
+        let path = self.path().join("filler");
+        let filler = fs::File::create(&path).unwrap();
+        let mut piece = vec![1; 1 << 20];
+        while !piece.is_empty() {
+            match std::io::Write::write(&mut &filler, &piece) {
+                Ok(written) if written > 0 => {}
+                _ => piece.truncate(piece.len() / 2),
+            }
+        }
+        path
+    }
 }
 
 impl Drop for Disk {
@@ -56,9 +75,14 @@ impl Drop for Disk {
 }
 
 fn start(disk: &Disk) -> Server {
+    start_with(disk, &[])
+}
+
+fn start_with(disk: &Disk, options: &[&str]) -> Server {
     // What is in memory stays there: the log alone has to do with the disk.
     let dir = disk.path().to_str().unwrap();
-    Server::start(&["--appendonly", "yes", "--dir", dir, "--auto-aof-rewrite-percentage", "0"])
+    let usual = ["--appendonly", "yes", "--dir", dir, "--auto-aof-rewrite-percentage", "0"];
+    Server::start(&[&usual, options].concat())
 }
 
 #[test]
@@ -191,14 +215,7 @@ fn what_makes_much_of_a_small_request_is_refused_where_the_disk_has_no_room_for_
     for _ in 0..20 {
         client.text(&format!("RPUSH words {}", "x".repeat(300_000)));
     }
-    let filler = fs::File::create(disk.path().join("filler")).unwrap();
-    let mut piece = vec![1; 1 << 20];
-    while !piece.is_empty() {
-        match std::io::Write::write(&mut &filler, &piece) {
-            Ok(written) if written > 0 => {}
-            _ => piece.truncate(piece.len() / 2),
-        }
-    }
+    let filler = disk.fill();
     // Twelve megabytes of fifty bytes, until they have no room in what was prepared.
     let sort = "SORT words ALPHA GET # GET # STORE more";
     let mut refused = client.text(sort);
@@ -211,6 +228,38 @@ fn what_makes_much_of_a_small_request_is_refused_where_the_disk_has_no_room_for_
     client.text(sort);
     assert!(client.text("EXEC").contains("MISCONF"));
     assert_eq!(client.text("PING"), "PONG");
-    fs::remove_file(disk.path().join("filler")).unwrap();
+    fs::remove_file(filler).unwrap();
     client.until("RPUSH other x", |answer| answer == "1");
+}
+
+#[test]
+fn keys_that_expire_on_a_full_disk_stop_nobody_and_are_removed_when_there_is_space() {
+    let Some(disk) = Disk::mount_of(256 << 20) else { return };
+    let server = start_with(&disk, &["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    // They stay until the disk is full, and to remove them takes more of the log than is prepared.
+    assert_eq!(client.text("DEBUG SET-ACTIVE-EXPIRE 0"), "OK");
+    let name = "k".repeat(6_000);
+    let keys = 10_000;
+    for number in 0..keys {
+        assert_eq!(client.text(&format!("SET {name}{number} x PX 1")), "OK");
+    }
+    assert_eq!(client.text("SET other x"), "OK");
+    let filler = disk.fill();
+    assert_eq!(client.text("DEBUG SET-ACTIVE-EXPIRE 1"), "OK");
+    client.until("INFO persistence", |figures| figures.contains("aof_last_write_status:err"));
+    for number in 0..100 {
+        let answers = ["GET other".into(), format!("EXISTS {name}{number}"), "LPOP none".into()];
+        assert_eq!(answers.map(|command: String| client.text(&command)), ["x", "0", "nil"]);
+    }
+    assert_eq!(client.text("KEYS k*"), "");
+    let left: u32 = client.text("DBSIZE").parse().unwrap();
+    assert!(left > 1 && left < keys, "{left}");
+
+    fs::remove_file(filler).unwrap();
+    client.until("DBSIZE", |size| size == "1");
+    let mut server = server;
+    drop(client);
+    server.signal("TERM");
+    assert!(server.wait().success());
 }

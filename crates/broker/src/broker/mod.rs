@@ -96,6 +96,8 @@ pub struct Broker {
     pub(crate) pause: Option<Pause>,
     pub(crate) monitors: Vec<ClientId>,
     pub(crate) active_expire: bool,
+    /// Until then time removes no keys: the log has to make room first.
+    purges_from_us: u64,
     pub(crate) facts: HostFacts,
     pub(crate) snapshots: Snapshots,
     pub(crate) is_backing_up: bool,
@@ -147,6 +149,7 @@ impl Broker {
             pause: None,
             monitors: Vec::new(),
             active_expire: true,
+            purges_from_us: 0,
             facts: HostFacts::default(),
             snapshots: Snapshots { last_good_s: now.unix_us / 1_000_000, ..Snapshots::default() },
             is_backing_up: false,

@@ -101,14 +101,15 @@ impl Broker {
         result
     }
 
-    /// Whether keys whose time has come are purged: a pause holds every change back, and so does a log that can take none.
+    /// Whether keys whose time has come are purged: a pause holds every change back, and what a full disk has in reserve is for
+    /// what clients take away.
     pub(super) fn may_purge(&self) -> bool {
-        self.pause.is_none() && !matches!(self.disk_room, DiskRoom::Nothing(_))
+        self.pause.is_none() && self.disk_room == DiskRoom::Enough
     }
 
     /// Purges a key whose time has come.
     pub(crate) fn purge(&mut self, (db, key): &Key, deadline_ms: u64, now: Now) {
-        if self.may_purge() {
+        if self.may_purge() && self.find_room_to_purge(key) {
             let stamp = Stamp { db: *db, now_ms: now.unix_ms() };
             self.submit(stamp, &Op::KeyExpire { key, deadline_ms }, &mut rbq_resp::NullSink);
         }

@@ -1,6 +1,6 @@
 //! What happens because time passes: waits end, keys expire, pauses are over.
 
-use super::Broker;
+use super::{Broker, DiskRoom};
 use crate::mail::Letter;
 use crate::session::ClientId;
 use crate::time::Now;
@@ -8,6 +8,9 @@ use crate::waiters::Key;
 
 /// Keys purged in one tick: about a millisecond's work, after which others get their turn.
 const EXPIRED_KEYS_MAX: usize = 500;
+
+/// When somebody who waits for entries to be idle looks again where the log can take nothing.
+const LOOK_AGAIN_US: u64 = 100_000;
 
 impl Broker {
     /// Does what is due at `now`. The driver calls it when [`next_tick_us`](Self::next_tick_us) says so.
@@ -18,7 +21,7 @@ impl Broker {
             self.wake_due(client, now);
             self.serve_ready(now);
         }
-        if self.may_purge() && self.active_expire {
+        if self.may_purge() && self.active_expire && self.purges_from_us <= now.monotonic_us {
             self.purge_expired(now);
         }
         self.log.commit(&self.groups[0]);
@@ -35,9 +38,14 @@ impl Broker {
         let expiry_ms = self.group().dbs.iter().filter_map(|db| db.next_deadline_ms()).min().filter(|_| purges);
         let expiry_us = expiry_ms.map(|at_ms| {
             let left_us = at_ms.saturating_mul(1000).saturating_sub(now.unix_us);
-            now.monotonic_us.saturating_add(left_us)
+            now.monotonic_us.saturating_add(left_us).max(self.purges_from_us)
         });
         [self.waiters.next_timer_us(), pause_us, expiry_us].into_iter().flatten().min()
+    }
+
+    /// Holds back until then what nobody waits for: the removal of keys whose time has come.
+    pub fn postpone_purges(&mut self, until_us: u64) {
+        self.purges_from_us = until_us;
     }
 
     fn wake_due(&mut self, client: ClientId, now: Now) {
@@ -48,6 +56,9 @@ impl Broker {
         match self.pause {
             // To look again is to claim what is idle by now: a change as any other.
             Some(pause) if self.is_held(client, parked.command) => self.set_recheck(client, Some(pause.until_us)),
+            _ if matches!(self.disk_room, DiskRoom::Nothing(_)) => {
+                self.set_recheck(client, Some(now.monotonic_us.saturating_add(LOOK_AGAIN_US)));
+            }
             _ => {
                 self.retry(client, now);
             }

@@ -1,7 +1,7 @@
 //! A log's disk that takes no more: what is refused, and what goes on.
 
 use super::switch::run;
-use crate::{Broker, ClientId, DiskRoom, Now, Peer, Settings};
+use crate::{Broker, ClientId, DERIVED_BYTES_FREE, DiskRoom, Now, Peer, Settings};
 
 fn broker(room: DiskRoom) -> (Broker, ClientId) {
     let mut broker = Broker::new(Settings::default(), 1, Now::default());
@@ -15,11 +15,47 @@ fn broker(room: DiskRoom) -> (Broker, ClientId) {
     (broker, ann)
 }
 
+const fn at_ms(ms: u64) -> Now {
+    Now { monotonic_us: ms * 1_000, unix_us: ms * 1_000 }
+}
+
 #[test]
 fn with_a_reserve_only_what_adds_is_refused() {
     let (mut broker, ann) = broker(DiskRoom::DrainsOnly("full".into()));
     assert!(run(&mut broker, ann, "RPUSH queue d").1.starts_with("-MISCONF full; reading, "));
     assert_eq!(run(&mut broker, ann, "LPOP queue").1, "$1\r\na\r\n");
+    // A key whose time has come is not there any more, and leaves the reserve to what clients take away.
+    let logged = broker.log().position();
+    broker.tick(at_ms(1_000));
+    assert_eq!((broker.log().position(), broker.next_tick_us(at_ms(1_000))), (logged, None));
+}
+
+#[test]
+fn keys_are_purged_as_far_as_the_log_has_room_for_it() {
+    let (mut broker, ann) = broker(DiskRoom::Enough);
+    let long = "k".repeat(1_000);
+    for number in 0..200 {
+        run(&mut broker, ann, &format!("SET {long}{number} x PX 10"));
+    }
+    broker.log().hand_over(|_| 2);
+    broker.set_ask_room(Some(Box::new(|_| Err("full".into()))));
+    let mut purged_bytes = Vec::new();
+    let mut count = |broker: &mut Broker| {
+        let bytes = broker.log().pending_bytes();
+        purged_bytes.push(bytes);
+        broker.log().hand_over(|_| 3);
+        assert!(bytes <= DERIVED_BYTES_FREE + 1_100, "{bytes}");
+    };
+    broker.postpone_purges(900_000);
+    assert_eq!(broker.next_tick_us(at_ms(500)), Some(900_000));
+    broker.tick(at_ms(500));
+    count(&mut broker);
+    for _ in 0..5 {
+        broker.tick(at_ms(1_000));
+        count(&mut broker);
+    }
+    assert_eq!(purged_bytes[0], 0, "it was postponed");
+    assert!(purged_bytes[1] > DERIVED_BYTES_FREE / 2 && purged_bytes[5] == 0, "{purged_bytes:?}");
 }
 
 #[test]
@@ -37,7 +73,7 @@ fn without_one_nothing_that_would_be_logged_is_done_and_the_rest_is() {
         assert_eq!(run(&mut broker, ann, command).1, answer);
     }
     // A key whose time has come is not there any more, and is not removed either.
-    let later = Now { monotonic_us: 1_000_000, unix_us: 1_000_000 };
+    let later = at_ms(1_000);
     broker.tick(later);
     assert_eq!(broker.log().position(), logged);
     broker.set_disk_room(DiskRoom::Enough);

@@ -67,6 +67,21 @@ fn for_a_file_that_has_no_room_nothing_is_taken_from_others_on_the_disk() {
 }
 
 #[test]
+fn a_demand_that_the_disk_cannot_meet_takes_nothing_of_it() {
+    let world = world();
+    while world.shared.shelf.prepare() == Prepared::Made {}
+    let large = world.shared.shelf.room(Purpose::Add) + 200_000;
+    world.storage.limit_space(Some(world.storage.bytes() + 150_000));
+    let (ops, ready) = (world.storage.ops(), world.shared.shelf.ready());
+    assert!(world.shared.admit(large, Purpose::Add).unwrap_err().is_temporary());
+    assert_eq!(world.shared.shelf.prepare(), Prepared::Refused);
+    assert!(!world.shared.admit(large, Purpose::Add).unwrap_err().is_temporary());
+    assert_eq!((world.storage.ops(), world.shared.shelf.ready()), (ops, ready));
+    // What is smaller has room all the same.
+    assert!(world.shared.admit(100, Purpose::Add).is_ok());
+}
+
+#[test]
 fn room_that_was_asked_for_is_awaited_until_it_is_there_or_is_refused() {
     let world = world();
     let large = world.shared.shelf.room(Purpose::Add) + 20_000;
