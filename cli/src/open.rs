@@ -26,7 +26,7 @@ const URL_VARIABLE: &str = "RBQ_URL";
 const CONTEXT_VARIABLE: &str = "RBQ_CONTEXT";
 
 /// How long a server may take to answer, beyond what a command waits by itself; `0s` for ever.
-const TIMEOUT_VARIABLE: &str = "RBQ_TIMEOUT";
+const TIMEOUT_VARIABLE: &str = "RBQ_REPLY_TIMEOUT";
 
 /// Unless [`TIMEOUT_VARIABLE`] says so: longer than a server at work holds up a command, and no longer than a lease lasts.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -156,7 +156,7 @@ impl ServerArgs {
 /// How to talk to a server that may hang: what is late is said, and what does not come counts as a lost connection.
 ///
 /// # Errors
-/// An `RBQ_TIMEOUT` that is no duration.
+/// An `RBQ_REPLY_TIMEOUT` that is no duration.
 pub(crate) fn options() -> Result<Options> {
     let greeting = greeting()?;
     Ok(Options { reply_timeout: greeting.greeting_timeout, ..greeting })
@@ -165,7 +165,7 @@ pub(crate) fn options() -> Result<Options> {
 /// The same for the greeting alone: for who asks for what may take any time.
 ///
 /// # Errors
-/// An `RBQ_TIMEOUT` that is no duration.
+/// An `RBQ_REPLY_TIMEOUT` that is no duration.
 pub(crate) fn greeting() -> Result<Options> {
     let limit = match env::var(TIMEOUT_VARIABLE).ok().filter(|text| !text.is_empty()) {
         Some(text) => duration::parse(&text).map_err(|why| Failure::usage(format!("{TIMEOUT_VARIABLE}: {why}")))?,

@@ -14,7 +14,7 @@ const TIMEOUT: &str = "3s";
 
 fn command(oracle: &Oracle, args: &[&str]) -> Command {
     let mut command = rbq(args);
-    command.env("RBQ_URL", oracle.url()).env("RBQ_TIMEOUT", TIMEOUT);
+    command.env("RBQ_URL", oracle.url()).env("RBQ_REPLY_TIMEOUT", TIMEOUT);
     command
 }
 
@@ -103,7 +103,7 @@ fn a_server_that_takes_the_connection_and_never_answers_is_no_server_that_is_not
     let copy = dir.path().join("copy");
     let backup = ["backup", copy.to_str().unwrap()];
     for args in [&backup[..], &["queue", "ls"], &["produce", "queue", "jobs", "--reconnect", "0s"]] {
-        let said = text(&run(rbq(args).env("RBQ_URL", &url).env("RBQ_TIMEOUT", "200ms"), b"x\n"));
+        let said = text(&run(rbq(args).env("RBQ_URL", &url).env("RBQ_REPLY_TIMEOUT", "200ms"), b"x\n"));
         assert!(said.starts_with("exit 5\n"), "{args:?}: {said}");
         assert!(said.contains("err| no answer from the server for 100ms\n"), "{args:?}: {said}");
         let wanted = "err| error: no reply within 200ms\nerr| hint: the connection stands: ";

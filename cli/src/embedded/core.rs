@@ -97,19 +97,19 @@ impl Core {
 
     /// Runs one request, and answers whether it is done; if not, it is to be run again.
     pub(super) fn run(&mut self, client: ClientId, request: Request<'_>, request_bytes: usize) -> Flow {
-        if let Some(store) = &self.store {
-            store.make_room(&mut self.broker, request_bytes);
-        }
+        // EXEC runs what came earlier.
+        let queued = self.broker.session(client).transaction.as_ref().map_or(0, |queue| queue.bytes);
+        self.make_room(queued + request_bytes);
         let mut replies = Output::default();
         let started = self.now();
         let flow = self.broker.execute(client, request, started, &mut replies);
         let ended = self.now();
-        if flow != Flow::Hold {
+        if flow.has_run() {
             self.broker.account(client, request, started, ended);
         }
         self.seat(client).state = match flow {
             Flow::Continue => State::Open,
-            Flow::Park | Flow::Hold => State::Blocked,
+            Flow::Park | Flow::Hold | Flow::NoRoom => State::Blocked,
             Flow::Close => State::Closed,
         };
         let mut out = std::mem::take(&mut self.seat(client).out);
@@ -121,9 +121,16 @@ impl Core {
 
     /// Does what is due.
     pub(super) fn tick(&mut self) {
+        self.make_room(0);
         let now = self.now();
         self.broker.tick(now);
         self.settle();
+    }
+
+    fn make_room(&mut self, request_bytes: usize) {
+        if let Some(store) = &self.store {
+            store.make_room(&mut self.broker, request_bytes);
+        }
     }
 
     /// Keeps what was logged, takes the broker's mail to its readers, and does what it asks.

@@ -7,17 +7,14 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rbq_broker::{Broker, DiskRoom, Now, Settings};
-use rbq_journal::{Full, Journal, OpenError, Purpose};
-use rbq_server::{Recovered, lone};
+use rbq_journal::{Journal, OpenError};
+use rbq_server::{Recovered, lone, room};
 
 use crate::failure::{Failure, Result, say};
 
-/// What an op has besides what its request brought.
-const OP_BYTES_MAX: u64 = 64 * 1024;
-
 /// The journal of a broker.
 pub(super) struct Store {
-    journal: Journal,
+    journal: Arc<Journal>,
     news: Arc<News>,
     snapshot_bytes: u64,
 }
@@ -69,17 +66,18 @@ impl Store {
                 torn.file, torn.bytes
             ));
         }
+        let journal = Arc::new(journal);
+        broker.set_ask_room(Some(room::asker(&journal)));
         Ok((Self { journal, news, snapshot_bytes }, broker))
     }
 
-    /// Waits until so many bytes of requests have room in the log, or tells the broker that the disk is full.
+    /// Waits until so many bytes of requests have room in the log, or tells the broker what of them a full disk has room for.
     pub(super) fn make_room(&self, broker: &mut Broker, request_bytes: usize) {
         loop {
             let seen = self.news.count();
-            match self.journal.admit(request_bytes as u64 + OP_BYTES_MAX, Purpose::Add) {
-                Ok(()) => return broker.set_disk_room(DiskRoom::Enough),
-                Err(Full::Preparing { .. }) => self.news.wait_beyond(seen),
-                Err(full @ Full::Disk { .. }) => return broker.set_disk_room(DiskRoom::DrainsOnly(full.to_string())),
+            match room::look(&self.journal, request_bytes) {
+                DiskRoom::Awaited => self.news.wait_beyond(seen),
+                room => return broker.set_disk_room(room),
             }
         }
     }

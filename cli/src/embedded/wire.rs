@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Buf;
-use rbq_broker::{ClientId, Flow};
+use rbq_broker::ClientId;
 use rbq_resp::{Batch, Decoder, Limits};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -53,7 +53,7 @@ impl Wire {
                 }
             }
             let request = self.decoder.request(&self.batch, self.at);
-            if core.run(self.client, request, self.batch.bytes()) != Flow::Hold {
+            if core.run(self.client, request, self.batch.bytes()).has_run() {
                 self.at += 1;
             }
         }

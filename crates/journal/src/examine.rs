@@ -77,15 +77,20 @@ pub(crate) fn examine(storage: Arc<dyn Storage>, options: Options) -> Result<Exa
     if survey.has_mark {
         mark::read(&store)?.check(&store, &layout, &tail)?;
     }
-    let snapshot_time_ms = snapshot.as_ref().map_or(0, SnapshotReader::time_ms);
+    let last_lsn = tail.chain.lsn - 1;
+    // The newest record's, not the latest: a clock that was wrong once may have been set right since.
+    let newest_time_ms = match &snapshot {
+        Some(snapshot) if last_lsn <= snapshot.cut() => snapshot.time_ms(),
+        _ => tail.time_ms,
+    };
     let torn = TornTail::of(&tail, last);
     let report = RecoveryReport {
         identity,
         is_new,
         snapshot_cut: layout.cut(),
-        last_lsn: tail.chain.lsn - 1,
+        last_lsn,
         segments: layout.legs.len(),
-        newest_time_ms: tail.time_ms.max(snapshot_time_ms),
+        newest_time_ms,
         torn,
         was_unfounded: !layout.unfounded.is_empty(),
         left_s: Some(note.left_s).filter(|left_s| *left_s > 0 && note.sequence == tail.chain.sequence - 1),

@@ -449,9 +449,11 @@ fn write_log(shared: &Shared, log: &Mutex<Log>) {
             break Ok(());
         }
         let (begun, before) = (Instant::now(), shared.written());
-        let (turn, due) = {
+        let (turn, due, note) = {
             let mut log = log.lock();
-            (log.turn(shared.elapsed_ms()), log.due_sync(shared.elapsed_ms()))
+            let (turn, due) = (log.turn(shared.elapsed_ms()), log.due_sync(shared.elapsed_ms()));
+            let note = if due.is_none() && turn.is_ok() { log.due_note(shared.elapsed_ms()) } else { None };
+            (turn, due, note)
         };
         if let Some(due) = due.filter(|_| turn.is_ok()) {
             if let Err(fatal) = due.make() {
@@ -460,6 +462,11 @@ fn write_log(shared: &Shared, log: &Mutex<Log>) {
             }
             log.lock().settle(&due, shared.elapsed_ms());
             continue;
+        }
+        if let Some(failure) = note.and_then(|note| note.make().err()) {
+            let fatal = Fatal::from(failure);
+            log.lock().fail(&fatal);
+            break Err(fatal);
         }
         match turn {
             Err(fatal) => break Err(fatal),

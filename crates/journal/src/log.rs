@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   gathered ──write──► in the segment ──sync──► durable ──note──► noted while nothing happens
-//!            (written)                 (synced)
+//!            (written)                 (synced)           and once a second
 //! ```
 //!
 //! Invariant: `synced ≤ written`, both only grow, and each is told only after the call that made it true returned.
@@ -23,16 +23,18 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use crate::batch::{self, HEADER_BYTES};
 use crate::catalog::Entry;
 use crate::chance::Chance;
 use crate::error::Fatal;
 use crate::gather::Taken;
-use crate::options::{Lsn, NOTE_AFTER_MS, Policy, SYNC_EVERY_MS};
+use crate::options::{Lsn, NOTE_AFTER_MS, NOTE_EVERY_MS, Policy, SYNC_EVERY_MS};
 use crate::rotation::{DueSync, Place, Rotated, Rotation, Syncs};
 use crate::segment::Use;
 use crate::shared::Shared;
-use crate::slot::{Slots, snapshot_number};
+use crate::slot::{DueNote, Slots, snapshot_number};
 use crate::storage::PAGE_BYTES;
 use crate::store::NamedFile;
 use crate::walk::Chain;
@@ -53,7 +55,7 @@ pub(crate) struct Active {
 /// The journal itself.
 pub(crate) struct Log {
     shared: Arc<Shared>,
-    slots: Slots,
+    slots: Arc<Mutex<Slots>>,
     active: Active,
     taken: Taken,
     /// What the next batch must be.
@@ -65,6 +67,7 @@ pub(crate) struct Log {
     durable_at: u64,
     synced_at_ms: u64,
     busy_at_ms: u64,
+    noted_at_ms: u64,
     chance: Chance,
     /// The wall clock of the newest record written, in ms.
     time_ms: u64,
@@ -109,7 +112,7 @@ impl Log {
         shared.shelf.set_active(active.capacity.saturating_sub(active.at), active.capacity);
         Self {
             shared,
-            slots,
+            slots: Arc::new(Mutex::new(slots)),
             active,
             taken: Taken::default(),
             chain,
@@ -119,6 +122,7 @@ impl Log {
             durable_at,
             synced_at_ms: 0,
             busy_at_ms: 0,
+            noted_at_ms: 0,
             chance,
             time_ms,
             syncs: Arc::default(),
@@ -302,7 +306,7 @@ impl Log {
         self.unless_failed(|log| {
             log.sync_all()?;
             let snapshot = log.shared.catalog.snapshot();
-            Ok(log.slots.leave(log.durable_sequence, log.synced, snapshot, at_s)?)
+            Ok(log.slots.lock().leave(log.durable_sequence, log.synced, snapshot, at_s)?)
         })
     }
 
@@ -320,19 +324,30 @@ impl Log {
             return false;
         }
         let snapshot = snapshot_number(self.shared.catalog.snapshot());
-        self.durable_sequence > self.slots.note.sequence || snapshot > self.slots.note.snapshot
+        let note = self.slots.lock().note;
+        self.durable_sequence > note.sequence || snapshot > note.snapshot
     }
 
     /// Notes what is durable.
     pub(crate) fn note(&mut self) -> Result<(), Fatal> {
-        self.unless_failed(|log| {
-            let snapshot = log.shared.catalog.snapshot();
-            let (sequence, lsn) = match log.shared.options.faults.note_unsynced() {
-                true => (log.chain.sequence - 1, log.written),
-                false => (log.durable_sequence, log.synced),
-            };
-            Ok(log.slots.note(sequence, lsn, snapshot)?)
+        self.unless_failed(|log| Ok(log.note_up_to_here().make()?))
+    }
+
+    /// The note that falls due where appending does not pause for one. Whoever makes it lets go of the log meanwhile, as with a sync.
+    pub(crate) fn due_note(&mut self, now_ms: u64) -> Option<DueNote> {
+        let is_due = now_ms >= self.noted_at_ms + NOTE_EVERY_MS && self.has_unnoted();
+        is_due.then(|| {
+            self.noted_at_ms = now_ms;
+            self.note_up_to_here()
         })
+    }
+
+    fn note_up_to_here(&self) -> DueNote {
+        let (sequence, lsn) = match self.shared.options.faults.note_unsynced() {
+            true => (self.chain.sequence - 1, self.written),
+            false => (self.durable_sequence, self.synced),
+        };
+        DueNote { slots: Arc::clone(&self.slots), sequence, lsn, snapshot: self.shared.catalog.snapshot() }
     }
 
     /// Writes what was taken, with one call for all that fits into the segment. False when that is not all.

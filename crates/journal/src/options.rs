@@ -38,6 +38,9 @@ pub(crate) const SPARES_KEPT_MAX: u64 = 4;
 /// After how much silence the journal notes what is durable, and the longest that `everysec` leaves unsynced, in ms.
 pub(crate) const NOTE_AFTER_MS: u64 = 500;
 
+/// How often what is durable is noted while appending does not pause.
+pub(crate) const NOTE_EVERY_MS: u64 = 1_000;
+
 /// The longest that `everysec` leaves a written record unsynced, in ms.
 pub(crate) const SYNC_EVERY_MS: u64 = 1_000;
 

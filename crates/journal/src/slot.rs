@@ -1,8 +1,12 @@
-//! What was durable when the journal last fell silent: a small file of two slots, written in turn.
+//! What was durable when the journal last fell silent, or about a second ago: a small file of two slots, written in turn.
 //!
 //! The last batch of all has no later batch that vouches for it. Without this note, damage to it would pass for a torn
 //! tail, and an acknowledged record would be gone without a word. Each slot has a block and a checksum of its own, so
 //! that a crash while one is written leaves the other.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::batch::FORMAT_VERSION;
 use crate::error::{IoFailure, OpenError};
@@ -52,6 +56,23 @@ impl Note {
 pub(crate) struct Slots {
     file: NamedFile,
     pub(crate) note: Note,
+}
+
+/// A note that is made while others write.
+pub(crate) struct DueNote {
+    pub slots: Arc<Mutex<Slots>>,
+    pub sequence: u64,
+    pub lsn: Lsn,
+    pub snapshot: Option<Lsn>,
+}
+
+impl DueNote {
+    /// Another one may have been made since it fell due, and knows more.
+    pub(crate) fn make(&self) -> Result<(), IoFailure> {
+        let mut slots = self.slots.lock();
+        let Note { sequence, lsn, snapshot, .. } = slots.note.raised(self.sequence, self.lsn, self.snapshot);
+        slots.note(sequence, lsn, snapshot.checked_sub(1))
+    }
 }
 
 impl Slots {

@@ -262,20 +262,16 @@ impl Connection {
         let mut hub = shared.lock();
         // EXEC runs what came earlier.
         let queued = hub.broker.session(self.conn.client).transaction.as_ref().map_or(0, |queue| queue.bytes);
-        if !shared.has_room(&mut hub, queued + self.batch.bytes()) {
-            drop(hub);
-            shared.gates.hold_back(&self.conn);
-            return false;
-        }
+        shared.look_for_room(&mut hub, queued + self.batch.bytes());
         let started = hub.clock.now();
-        let mut now = started;
+        let (mut now, mut has_room) = (started, true);
         self.report(&mut hub);
         while self.at < self.batch.len() {
             let request = self.decoder.request(&self.batch, self.at);
             let client = self.conn.client;
             let flow = hub.broker.execute(client, request, now, &mut self.out);
             let ended = hub.clock.now();
-            if flow != Flow::Hold {
+            if flow.has_run() {
                 hub.broker.account(client, request, now, ended);
                 self.at += 1;
             }
@@ -288,6 +284,7 @@ impl Connection {
             match flow {
                 Flow::Continue => {}
                 Flow::Park | Flow::Hold => self.blocked = true,
+                Flow::NoRoom => has_room = false,
                 Flow::Close => self.closing = Some("quit"),
             }
             if flow != Flow::Continue || self.out.len() > PENDING_BYTES_MAX {
@@ -312,7 +309,10 @@ impl Connection {
             Kept::Nothing => turn::note_other(),
         }
         self.flush.run(&shared);
-        true
+        if !has_room {
+            shared.gates.hold_back(&self.conn);
+        }
+        has_room
     }
 
     /// Moves the replies so far into the outbox, in order with what others put there.

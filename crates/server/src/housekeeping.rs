@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rbq_broker::session::Session;
-use rbq_broker::{Action, HostFacts, Now, Persistence};
+use rbq_broker::{Action, DiskRoom, HostFacts, Now, Persistence};
 
 use crate::clock::Jump;
 use crate::durable;
@@ -25,7 +25,8 @@ pub(crate) async fn run_timer(shared: Arc<Shared>) {
         let due = {
             let mut hub = shared.lock();
             let now = hub.clock.now();
-            if !shared.has_room(&mut hub, 0) {
+            shared.look_for_room(&mut hub, 0);
+            if *hub.broker.disk_room() == DiskRoom::Awaited {
                 hub.broker.postpone_purges(now.monotonic_us + ROOM_AWAITED_US);
             }
             hub.broker.tick(now);
@@ -138,7 +139,7 @@ fn see_whether_there_is_space(shared: &Shared, hub: &mut Hub) {
     if !hub.is_disk_full {
         return;
     }
-    shared.has_room(hub, 0);
+    shared.look_for_room(hub, 0);
     if !hub.is_disk_full {
         let now = hub.clock.now();
         shared.after_hold(hub, now);

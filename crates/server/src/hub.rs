@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use rbq_broker::{Action, Broker, ClientId, DERIVED_BYTES_FREE, DiskRoom, Gate, Letter, Now};
-use rbq_journal::{Full, Journal, Purpose};
+use rbq_broker::{Action, Broker, ClientId, DiskRoom, Gate, Letter, Now};
+use rbq_journal::Journal;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
@@ -43,9 +43,6 @@ struct Seat {
     /// Behind which gate they stand: the newest of theirs.
     inbox_gate: Gate,
 }
-
-/// What an op has besides what its request brought: room for a hold's worth of them is asked for at once.
-const OP_BYTES_MAX: u64 = DERIVED_BYTES_FREE as u64;
 
 /// An inbox above this size is given back: ten thousand subscribers keep 40 MiB at most.
 const INBOX_KEPT_BYTES_MAX: usize = 4096;
@@ -188,46 +185,32 @@ impl Shared {
         kept
     }
 
-    /// Whether requests of so many bytes may run now, as far as the log's disk is concerned; tells the broker when it is full,
-    /// and when it no longer is.
-    pub(crate) fn has_room(&self, hub: &mut Hub, request_bytes: usize) -> bool {
-        let Some(journal) = &hub.journal else { return true };
-        if journal.is_congested() {
-            return false;
+    /// Tells the broker which changes have room in the log, for requests of so many bytes: none has while a file is prepared or
+    /// too much is under way, and on a full disk those that add have none.
+    pub(crate) fn look_for_room(&self, hub: &mut Hub, request_bytes: usize) {
+        let Some(journal) = &hub.journal else { return };
+        let room = if journal.is_congested() { DiskRoom::Awaited } else { durable::room::look(journal, request_bytes) };
+        if room == *hub.broker.disk_room() && !hub.is_disk_full {
+            return;
         }
-        let bytes = request_bytes as u64 + OP_BYTES_MAX;
-        match journal.admit(bytes, Purpose::Add) {
-            Ok(()) => {
-                if hub.is_disk_full {
-                    hub.broker.set_disk_room(DiskRoom::Enough);
-                    // Something small may have room in what is left of the last file, and the next one none.
-                    hub.is_disk_full = journal.full().is_some();
-                    if !hub.is_disk_full {
-                        tracing::info!("the log has room again: adding goes on");
-                    }
-                }
-                true
+        match &room {
+            // Something small may have room in what is left of the last file, and the next one none.
+            DiskRoom::Enough if hub.is_disk_full && journal.full().is_none() => {
+                hub.is_disk_full = false;
+                tracing::info!("the log has room again: adding goes on");
             }
-            Err(Full::Preparing { .. }) => false,
-            Err(full @ Full::Disk { .. }) if journal.is_founding() => {
-                // So far it is a broker in memory only, and that one goes on.
-                hub.lose_journal(full.to_string());
-                true
+            DiskRoom::Enough | DiskRoom::Awaited => {}
+            // So far it is a broker in memory only, and that one goes on.
+            DiskRoom::DrainsOnly(why) | DiskRoom::Nothing(why) if journal.is_founding() => {
+                return hub.lose_journal(why.clone());
             }
-            Err(full @ Full::Disk { .. }) => {
-                if !hub.is_disk_full {
-                    hub.is_disk_full = true;
-                    tracing::error!(reason = %full, "adding is refused until there is room");
-                }
-                let why = full.to_string();
-                let room = match journal.admit(bytes, Purpose::Drain) {
-                    Ok(()) => DiskRoom::DrainsOnly(why),
-                    Err(_) => DiskRoom::Nothing(why),
-                };
-                hub.broker.set_disk_room(room);
-                true
+            DiskRoom::DrainsOnly(why) | DiskRoom::Nothing(why) if !hub.is_disk_full => {
+                hub.is_disk_full = true;
+                tracing::error!(reason = %why, "adding is refused until there is room");
             }
+            DiskRoom::DrainsOnly(_) | DiskRoom::Nothing(_) => {}
         }
+        hub.broker.set_disk_room(room);
     }
 
     /// Sends what a connection has pending, as far as gates and socket let it.
@@ -312,22 +295,22 @@ impl Shared {
 impl Hub {
     /// What is logged from here on goes to this journal.
     pub(crate) fn keep_in(&mut self, kept: Keeping) {
-        let room = Arc::downgrade(&kept.journal);
-        let ask = move |bytes| match room.upgrade() {
-            Some(journal) => journal.admit_now(bytes).map_err(|full| full.to_string()),
-            None => Ok(()),
-        };
-        self.broker.set_ask_room(Some(Box::new(ask)));
+        self.broker.set_ask_room(Some(durable::room::asker(&kept.journal)));
         self.journal = Some(kept.journal);
         self.snapshot_bytes = kept.snapshot_bytes;
         self.sync_us = kept.sync_us;
         self.lost = None;
+        if kept.wants_snapshot {
+            let now = self.clock.now();
+            self.broker.want_snapshot(now);
+        }
     }
 
     /// Nothing more goes to the journal, and nobody waits for it: it did not count yet.
     pub(crate) fn lose_journal(&mut self, why: String) {
         self.journal = None;
         self.lost = Some(why);
+        self.broker.set_disk_room(DiskRoom::Enough);
         self.broker.set_ask_room(None);
         self.broker.log().disable();
         self.broker.end_snapshot();

@@ -6,8 +6,12 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use rbq_broker::settings::Text;
+use rbq_broker::{Broker, Now, Settings};
 use rbq_resp::Value;
+use rbq_server::lone;
 use tempfile::TempDir;
 
 use crate::support::{Client, Server, free_addr, program, request, shown};
@@ -208,6 +212,30 @@ fn a_torn_tail_is_cut_and_kept_aside_and_damage_before_it_is_refused() {
     fs::write(&segment, &whole).unwrap();
     let server = start(&dir, &[]);
     assert_eq!(server.client().text("LLEN queue"), "50", "refusing has changed nothing");
+}
+
+#[test]
+fn a_log_from_the_future_is_accepted_once_and_no_start_refuses_it_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir, &[]);
+    assert_eq!(server.client().text("RPUSH queue a"), "1");
+    kill(server);
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let settings = Settings { dir: Text(dir.path().to_str().unwrap().into()), ..Settings::default() };
+    let mut broker = Broker::new(settings.clone(), 1, Now::default());
+    let recovered = lone::open(&settings, &mut broker, || {}).unwrap();
+    lone::save(&mut broker, &recovered.journal, now_ms + 3 * 3_600_000).unwrap();
+    recovered.journal.close().unwrap();
+
+    let text = refused(&dir);
+    assert!(text.contains("minutes after what the system") && text.contains("--accept-clock yes"), "{text}");
+    // Nothing is added: the start itself says what time it is.
+    let server = start(&dir, &["--accept-clock", "yes"]);
+    server.wait_for_log("the log is from the future");
+    server.client().until("INFO persistence", |text| text.contains("rdb_saves:1"));
+    kill(server);
+    let server = start(&dir, &[]);
+    assert_eq!(server.client().text("RPUSH queue b"), "2");
 }
 
 #[test]

@@ -11,6 +11,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rbq_broker::settings::Text;
+use rbq_broker::{Broker, DiskRoom, Now, Settings};
+use rbq_server::{lone, room};
 use tempfile::TempDir;
 
 use crate::support::{Client, Server};
@@ -262,4 +265,26 @@ fn keys_that_expire_on_a_full_disk_stop_nobody_and_are_removed_when_there_is_spa
     drop(client);
     server.signal("TERM");
     assert!(server.wait().success());
+}
+
+#[test]
+fn whoever_has_a_log_alone_is_told_of_the_reserve_and_of_its_end() {
+    let Some(disk) = Disk::mount() else { return };
+    let settings = Settings { dir: Text(disk.path().to_str().unwrap().into()), ..Settings::default() };
+    let mut broker = Broker::new(settings.clone(), 1, Now::default());
+    let journal = lone::open(&settings, &mut broker, || {}).unwrap().journal;
+    disk.fill();
+    let mut from_the_reserve = 0;
+    loop {
+        match room::look(&journal, 60_000) {
+            DiskRoom::Awaited => std::thread::yield_now(),
+            DiskRoom::Nothing(_) => break,
+            room => {
+                from_the_reserve += u32::from(room != DiskRoom::Enough);
+                assert!(journal.wait_synced(journal.append_quietly(&[1; 60_000], 1)));
+            }
+        }
+    }
+    assert!(from_the_reserve > 10, "{from_the_reserve}");
+    journal.close().unwrap();
 }

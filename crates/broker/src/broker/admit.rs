@@ -60,9 +60,9 @@ impl Broker {
             return Err(Error::OutOfMemory);
         }
         match &self.disk_room {
-            DiskRoom::Enough => {}
+            DiskRoom::Enough | DiskRoom::Awaited => {}
             DiskRoom::DrainsOnly(why) if self.adds_memory(client, known) => return Err(Error::DiskFull(why.clone())),
-            DiskRoom::Nothing(why) if self.runs(client, known, |flags| flags.has(Flags::WRITE)) => {
+            DiskRoom::Nothing(why) if self.may_log(client, known) => {
                 return Err(Error::DiskUsedUp(why.clone()));
             }
             DiskRoom::DrainsOnly(_) | DiskRoom::Nothing(_) => {}
@@ -104,6 +104,11 @@ impl Broker {
                 self.runs(client, known, |flags| flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE))
             }
         }
+    }
+
+    /// Whether this may change what is logged.
+    pub(super) fn may_log(&self, client: ClientId, known: &'static Known) -> bool {
+        self.runs(client, known, |flags| flags.has(Flags::WRITE))
     }
 
     /// Whether this is such a command, or an EXEC that runs one.

@@ -3,7 +3,7 @@
 use rbq_resp::{Request, Sink, quote};
 
 use super::admit::is_http;
-use super::{Action, Broker, Turn};
+use super::{Action, Broker, DiskRoom, Turn};
 use crate::args::Args;
 use crate::catalog::Known;
 use crate::command::{Flags, KeySpec, Run, Submit};
@@ -27,8 +27,18 @@ pub enum Flow {
     Park,
     /// The command was not run: a pause holds it back. Tries it again once the mail says so.
     Hold,
+    /// The command was not run: the log has no room for what it may change. Tries it again once there is.
+    NoRoom,
     /// Sends what there is and closes.
     Close,
+}
+
+impl Flow {
+    /// Whether the command was run, whatever came of it.
+    #[must_use]
+    pub fn has_run(self) -> bool {
+        !matches!(self, Self::Hold | Self::NoRoom)
+    }
 }
 
 /// Where a command runs.
@@ -56,12 +66,12 @@ impl Broker {
         self.author = Some(client);
         self.session_mut(client).active_at = now;
         let flow = self.turn(client, request, now, out);
-        if flow != Flow::Hold {
+        if flow.has_run() {
             self.stats.commands_processed += 1;
         }
         let session = self.session_mut(client);
-        session.commands += u64::from(flow != Flow::Hold);
-        if !matches!(flow, Flow::Park | Flow::Hold) && session.silences_answer() {
+        session.commands += u64::from(flow.has_run());
+        if flow.has_run() && flow != Flow::Park && session.silences_answer() {
             out.rewind(mark);
         }
         let has_logged = self.end_record(client);
@@ -133,6 +143,9 @@ impl Broker {
         if self.pause.is_some() && self.is_held(client, known) {
             self.session_mut(client).paused = true;
             return Flow::Hold;
+        }
+        if self.disk_room == DiskRoom::Awaited && self.may_log(client, known) {
+            return Flow::NoRoom;
         }
         if self.session(client).transaction.is_some() && !known.flags.has(Flags::IMMEDIATE) {
             self.enqueue(client, known, request, &mut reply);

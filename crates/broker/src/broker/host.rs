@@ -94,6 +94,8 @@ pub enum DiskRoom {
     /// None: there is room.
     #[default]
     Enough,
+    /// All, until the log has made room for them. Whoever changes nothing goes on.
+    Awaited,
     /// Those that add; the reserve is for the others. Why, in words.
     DrainsOnly(String),
     /// All: the reserve is used up too. Why, in words.

@@ -250,6 +250,11 @@ impl Broker {
         self.stats.memory(bytes);
     }
 
+    /// Which changes have room in the log, as far as was told.
+    pub fn disk_room(&self) -> &DiskRoom {
+        &self.disk_room
+    }
+
     /// Tells which changes have room in the log.
     pub fn set_disk_room(&mut self, room: DiskRoom) {
         self.disk_room = room;

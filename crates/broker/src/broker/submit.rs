@@ -107,6 +107,11 @@ impl Broker {
         self.pause.is_none() && self.disk_room == DiskRoom::Enough
     }
 
+    /// Whether they are as soon as the log has made room.
+    pub(super) fn awaits_room_to_purge(&self) -> bool {
+        self.pause.is_none() && self.disk_room == DiskRoom::Awaited
+    }
+
     /// Purges a key whose time has come.
     pub(crate) fn purge(&mut self, (db, key): &Key, deadline_ms: u64, now: Now) {
         if self.may_purge() && self.find_room_to_purge(key) {

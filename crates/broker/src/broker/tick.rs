@@ -34,7 +34,8 @@ impl Broker {
     /// When something is due next, in monotonic microseconds: a wait, a pause, a key's deadline.
     pub fn next_tick_us(&self, now: Now) -> Option<u64> {
         let pause_us = self.pause.map(|pause| pause.until_us);
-        let purges = self.may_purge() && self.active_expire;
+        // Room that is awaited is looked for again when it is time.
+        let purges = self.active_expire && (self.may_purge() || self.awaits_room_to_purge());
         let expiry_ms = self.group().dbs.iter().filter_map(|db| db.next_deadline_ms()).min().filter(|_| purges);
         let expiry_us = expiry_ms.map(|at_ms| {
             let left_us = at_ms.saturating_mul(1000).saturating_sub(now.unix_us);
@@ -56,7 +57,7 @@ impl Broker {
         match self.pause {
             // To look again is to claim what is idle by now: a change as any other.
             Some(pause) if self.is_held(client, parked.command) => self.set_recheck(client, Some(pause.until_us)),
-            _ if matches!(self.disk_room, DiskRoom::Nothing(_)) => {
+            _ if matches!(self.disk_room, DiskRoom::Awaited | DiskRoom::Nothing(_)) => {
                 self.set_recheck(client, Some(now.monotonic_us.saturating_add(LOOK_AGAIN_US)));
             }
             _ => {

@@ -1,7 +1,7 @@
 //! A log's disk that takes no more: what is refused, and what goes on.
 
 use super::switch::run;
-use crate::{Broker, ClientId, DERIVED_BYTES_FREE, DiskRoom, Now, Peer, Settings};
+use crate::{Broker, ClientId, DERIVED_BYTES_FREE, DiskRoom, Flow, Now, Peer, Settings};
 
 fn broker(room: DiskRoom) -> (Broker, ClientId) {
     let mut broker = Broker::new(Settings::default(), 1, Now::default());
@@ -79,6 +79,33 @@ fn without_one_nothing_that_would_be_logged_is_done_and_the_rest_is() {
     broker.set_disk_room(DiskRoom::Enough);
     broker.tick(later);
     assert_ne!(broker.log().position(), logged);
+}
+
+#[test]
+fn while_room_is_awaited_only_what_may_change_something_waits() {
+    let (mut broker, ann) = broker(DiskRoom::Awaited);
+    let logged = broker.log().position();
+    let flow = |broker: &mut Broker, command| run(broker, ann, command).0;
+    for command in
+        ["PING", "GET none", "LLEN queue", "PUBLISH news x", "INFO", "CONFIG GET maxmemory", "XINFO STREAM s"]
+    {
+        assert_eq!(flow(&mut broker, command), Flow::Continue, "{command}");
+    }
+    for command in ["RPUSH queue d", "LPOP queue", "XREADGROUP GROUP g ann STREAMS s >", "BLPOP queue 0", "FLUSHALL"] {
+        assert_eq!(run(&mut broker, ann, command).1, "", "{command}");
+        assert_eq!(flow(&mut broker, command), Flow::NoRoom, "{command}");
+    }
+    run(&mut broker, ann, "MULTI");
+    assert_eq!(flow(&mut broker, "GET none"), Flow::Continue);
+    assert_eq!(flow(&mut broker, "EXEC"), Flow::Continue, "nothing in it changes anything");
+    // Time goes on to be looked at, as nobody else may say when there is room.
+    broker.postpone_purges(2_000_000);
+    broker.tick(at_ms(1_000));
+    assert_eq!((broker.log().position(), broker.next_tick_us(at_ms(1_000))), (logged, Some(2_000_000)));
+    let commands = broker.stats.commands_processed;
+    broker.set_disk_room(DiskRoom::Enough);
+    assert_eq!(run(&mut broker, ann, "LPOP queue").1, "$1\r\na\r\n");
+    assert_eq!(broker.stats.commands_processed, commands + 1);
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl BareStage {
         match flow {
             Flow::Continue => {}
             Flow::Park => seat.blocked = true,
-            Flow::Hold => {
+            Flow::Hold | Flow::NoRoom => {
                 seat.blocked = true;
                 seat.waiting.insert(0, request);
             }

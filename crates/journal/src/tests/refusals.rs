@@ -9,7 +9,7 @@ use crate::batch;
 use crate::error::OpenError;
 use crate::examine::examine;
 use crate::journal::Journal;
-use crate::options::Options;
+use crate::options::{NOTE_EVERY_MS, Options};
 use crate::recover::{Recovered, recover};
 use crate::sim::{Image, SimStorage};
 use crate::snapshot_write::SnapshotWriter;
@@ -54,6 +54,28 @@ fn a_missing_file_is_named() {
     assert!(middle.contains("the file is missing: segment 1 is followed by segment 3"), "{middle}");
     let last = refusal_without(segments[segments.len() - 1]);
     assert!(last.contains("it was noted that everything up to batch 60 (record 60) was safe"), "{last}");
+}
+
+#[test]
+fn what_was_durable_a_second_ago_is_missed_though_appending_never_paused() {
+    let disk = SimStorage::new();
+    let first = recover(Arc::new(disk.clone()), options(1, None)).unwrap();
+    let (shared, mut log) = (first.shared, first.log);
+    let mut append = |ms: u64| {
+        shared.append(&[7; 300]);
+        while shared.synced() < shared.appended() {
+            turn_and_sync(&mut log, ms).unwrap();
+            shared.shelf.prepare();
+        }
+        names_of(&disk, "segment").len()
+    };
+    while append(0) < 3 {}
+    append(NOTE_EVERY_MS);
+    append(NOTE_EVERY_MS + 1);
+    let mut image = disk.image().after_power_cut(1);
+    image.remove(&names_of(&disk, "segment")[2]);
+    let error = recover(Arc::new(SimStorage::of(image)), options(1, None)).err().unwrap().to_string();
+    assert!(error.contains("it was noted that everything up to batch"), "{error}");
 }
 
 #[test]

@@ -88,6 +88,9 @@ pub(super) fn turn_and_sync(log: &mut Log, now_ms: u64) -> Result<Turn, Fatal> {
         due.make()?;
         log.settle(&due, now_ms);
     }
+    if let Some(note) = log.due_note(now_ms) {
+        note.make()?;
+    }
     if turn != Turn::NeedsSegment {
         return Ok(turn);
     }

@@ -5,6 +5,7 @@ mod backups;
 mod home;
 pub mod lone;
 mod recovery;
+pub mod room;
 mod snapshots;
 mod switch;
 mod sync_price;

@@ -27,6 +27,8 @@ pub(crate) struct Keeping {
     pub(crate) sync_us: Option<u64>,
     /// Bytes of the snapshot that was read.
     pub(crate) snapshot_bytes: u64,
+    /// The log was from the future, which was accepted: a snapshot is to end it.
+    pub(crate) wants_snapshot: bool,
 }
 
 /// Opens the data directory and fills `broker`, which is empty, with what is in it.
@@ -36,11 +38,17 @@ pub(crate) fn open(settings: &Settings, home: &Home, broker: &mut Broker, gates:
     let progress = gates.clone();
     let options = options(settings, move |progressed| progress.advance(progressed));
     let recovered = recover(settings, storage, broker, options);
-    let Recovered { journal, snapshot_bytes, report, ops } = recovered.map_err(|error| with_hint(error, &path))?;
+    let Recovered { journal, snapshot_bytes, report, ops, is_ahead } =
+        recovered.map_err(|error| with_hint(error, &path))?;
     tell(&report, ops, start, &path);
     let journal = Arc::new(journal);
     gates.guard(journal.clone());
-    Ok(Keeping { journal, sync_us: price_at(&path), snapshot_bytes })
+    if is_ahead {
+        tracing::warn!(
+            "the log is from the future, which is accepted: a snapshot with the time of now takes its place"
+        );
+    }
+    Ok(Keeping { journal, sync_us: price_at(&path), snapshot_bytes, wants_snapshot: is_ahead })
 }
 
 /// Opens the data directory for a log that begins anew with what is in memory, at a position after `above`. What was there
@@ -56,7 +64,8 @@ pub(super) fn found(
     let options = options(settings, move |progressed| progress.advance(progressed));
     let founded = Journal::found(storage, options, above).map_err(|error| with_hint(error.into(), &path));
     let (journal, report) = founded?;
-    Ok((Keeping { journal: Arc::new(journal), sync_us: price_at(&path), snapshot_bytes: 0 }, report))
+    let (journal, sync_us) = (Arc::new(journal), price_at(&path));
+    Ok((Keeping { journal, sync_us, snapshot_bytes: 0, wants_snapshot: false }, report))
 }
 
 /// What a sync costs in a directory that is ours. Not to know it is no reason to serve nobody: the disk may be full.
@@ -78,6 +87,8 @@ pub struct Recovered {
     pub report: RecoveryReport,
     /// How many ops were replayed after the snapshot.
     pub ops: u64,
+    /// The newest record is from more than an hour ahead of the system's clock, and the settings accept it.
+    pub is_ahead: bool,
 }
 
 /// Fills `broker`, which is empty, with what is in `storage`, and has it log what changes from then on.
@@ -91,8 +102,10 @@ pub(crate) fn recover(
     options: Options,
 ) -> Result<Recovered> {
     let mut opened = Journal::open(storage, options)?;
+    let in_time = check_time(opened.report().newest_time_ms, now_ms());
+    let is_ahead = in_time.is_err();
     if !settings.accept_clock.0 {
-        check_time(opened.report().newest_time_ms, now_ms())?;
+        in_time?;
     }
     let mut snapshot_bytes = 0;
     if let Some(snapshot) = opened.snapshot() {
@@ -112,7 +125,7 @@ pub(crate) fn recover(
     let (journal, report) = opened.begin()?;
     drop(broker.take_garbage());
     broker.log().enable(journal.appended());
-    Ok(Recovered { journal, snapshot_bytes, report, ops })
+    Ok(Recovered { journal, snapshot_bytes, report, ops, is_ahead })
 }
 
 fn with_hint(error: anyhow::Error, path: &Path) -> anyhow::Error {
