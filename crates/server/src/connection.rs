@@ -19,7 +19,7 @@ use rbq_broker::{ClientId, Flow, Gate, Now, Output, Peer};
 use rbq_resp::{Batch, Decoder, Limits, ProtocolError};
 
 use crate::aside::Aside;
-use crate::hub::{Conn, Flush, Hub, Kept, Shared};
+use crate::hub::{Conn, Flush, Hub, Kept, Shared, dismiss};
 use crate::limits::{self, HOLD_BYTES_MAX, HOLD_COMMANDS_MAX, OUTPUT_HARD_LIMIT, PENDING_BYTES_MAX, QUERY_LIMIT};
 use crate::outbox::{Outbox, Sent};
 use crate::socket::{Accepted, Reader};
@@ -355,7 +355,7 @@ impl Connection {
         if limit.hard_bytes > 0 {
             let mut outbox = self.conn.outbox.lock();
             if outbox.pending() as u64 > limit.hard_bytes {
-                outbox.close = Some(OUTPUT_HARD_LIMIT);
+                dismiss(&mut hub.broker, self.conn.client, &mut outbox, OUTPUT_HARD_LIMIT);
                 hub.broker.stats.output_limit_disconnections += 1;
             }
         }

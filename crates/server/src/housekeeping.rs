@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rbq_broker::session::Session;
-use rbq_broker::{Action, DiskRoom, HostFacts, Now, Persistence};
+use rbq_broker::{Action, ClientId, DiskRoom, HostFacts, Now, Persistence};
 
 use crate::clock::Jump;
 use crate::durable;
-use crate::hub::{Flush, Hub, Shared};
+use crate::hub::{Flush, Hub, Shared, dismiss};
 use crate::limits::{self, BUFFERS_OF_ALL};
 use crate::memory;
 use crate::rewrite;
@@ -155,7 +155,7 @@ fn look_after_clients(shared: &Shared) {
     let mut hub = shared.lock();
     let now = hub.clock.now();
     note_traffic(&mut hub);
-    close_idle(&hub, now);
+    close_idle(&mut hub, now);
     close_over_soft_limit(&mut hub, now);
 }
 
@@ -178,35 +178,35 @@ fn note_traffic(hub: &mut Hub) {
     }
 }
 
-fn close_idle(hub: &Hub, now: Now) {
+fn close_idle(hub: &mut Hub, now: Now) {
     let timeout_us = hub.broker.settings.timeout.0 as u64 * 1_000_000;
     if timeout_us == 0 {
         return;
     }
-    for session in hub.broker.sessions() {
+    let is_idle = |session: &&Session| {
         let is_waiting = session.parked.is_some() || session.subscriptions.any() || session.monitor;
-        if !is_waiting && now.monotonic_us.saturating_sub(session.active_at.monotonic_us) > timeout_us {
-            close(hub, session.id.slot, "idle for too long");
-        }
+        !is_waiting && now.monotonic_us.saturating_sub(session.active_at.monotonic_us) > timeout_us
+    };
+    let idle: Vec<_> = hub.broker.sessions().into_iter().filter(is_idle).map(|session| session.id).collect();
+    for client in idle {
+        close(hub, client, "idle for too long");
     }
 }
 
 /// A soft limit's time may be up when no more output comes that would make somebody look.
 fn close_over_soft_limit(hub: &mut Hub, now: Now) {
-    let mut closed = 0;
-    for conn in hub.conns() {
+    let conns: Vec<_> = hub.conns().cloned().collect();
+    for conn in conns {
         let mut outbox = conn.outbox.lock();
         if outbox.over_soft_since_us.is_none() || outbox.close.is_some() {
             continue;
         }
         let limit = limits::Shared::output_limit(&hub.broker.settings, hub.broker.session(conn.client));
         if let Some(reason) = limits::Shared::exceeded(limit, &mut outbox, now) {
-            closed += 1;
-            outbox.close = Some(reason);
-            outbox.wake();
+            dismiss(&mut hub.broker, conn.client, &mut outbox, reason);
+            hub.broker.stats.output_limit_disconnections += 1;
         }
     }
-    hub.broker.stats.output_limit_disconnections += closed;
 }
 
 /// Closes clients, the largest first, until the buffers of those left and what they queue in MULTI are within
@@ -215,17 +215,17 @@ fn hold_to_limit(shared: &Shared) {
     let mut hub = shared.lock();
     let settings = &hub.broker.settings;
     let Some(limit) = settings.maxmemory_clients.limit(settings.maxmemory.0) else { return };
-    let mut clients: Vec<(u64, u32, bool)> = (hub.broker.sessions().into_iter())
-        .map(|session| (held_bytes(&hub, session), session.id.slot, session.no_evict))
+    let mut clients: Vec<(u64, ClientId, bool)> = (hub.broker.sessions().into_iter())
+        .map(|session| (held_bytes(&hub, session), session.id, session.no_evict))
         .collect();
     let mut total: u64 = clients.iter().map(|(bytes, ..)| bytes).sum();
-    clients.sort_unstable();
-    for (bytes, slot, is_exempt) in clients.into_iter().rev() {
+    clients.sort_unstable_by_key(|&(bytes, client, _)| (bytes, client.slot));
+    for (bytes, client, is_exempt) in clients.into_iter().rev() {
         if total <= limit {
             break;
         }
         if !is_exempt {
-            close(&hub, slot, BUFFERS_OF_ALL);
+            close(&mut hub, client, BUFFERS_OF_ALL);
             hub.broker.stats.evicted_clients += 1;
             total -= bytes;
         }
@@ -243,11 +243,9 @@ fn held_bytes(hub: &Hub, session: &Session) -> u64 {
     (outbox.pending() + conn.query_bytes.load(Ordering::Relaxed) + queued) as u64
 }
 
-fn close(hub: &Hub, slot: u32, reason: &'static str) {
-    if let Some(conn) = hub.conn(slot) {
-        let mut outbox = conn.outbox.lock();
-        outbox.close = Some(reason);
-        outbox.wake();
+fn close(hub: &mut Hub, client: ClientId, reason: &'static str) {
+    if let Some(conn) = hub.conn(client.slot).cloned() {
+        dismiss(&mut hub.broker, client, &mut conn.outbox.lock(), reason);
     }
 }
 

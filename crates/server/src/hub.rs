@@ -369,7 +369,8 @@ impl Hub {
             }
         }
         shared.client_buffers.fetch_add(outbox.pending() as i64 - before as i64, Ordering::Relaxed);
-        self.broker.stats.output_limit_disconnections += enforce_limit(&self.broker, to, &mut outbox, now);
+        let dismissed = enforce_limit(&mut self.broker, to, &mut outbox, now);
+        self.broker.stats.output_limit_disconnections += dismissed;
         flush.list(&seat.conn, &mut outbox);
     }
 
@@ -395,8 +396,8 @@ impl Hub {
         if seat.inbox.capacity() > INBOX_KEPT_BYTES_MAX {
             seat.inbox = Vec::new();
         }
-        self.broker.stats.output_limit_disconnections +=
-            enforce_limit(&self.broker, seat.conn.client, &mut outbox, now);
+        let dismissed = enforce_limit(&mut self.broker, seat.conn.client, &mut outbox, now);
+        self.broker.stats.output_limit_disconnections += dismissed;
         flush.list(&seat.conn, &mut outbox);
     }
 
@@ -425,12 +426,18 @@ impl Hub {
     }
 }
 
-/// Marks a connection that does not read what it is sent for closing; how many that are, one or none.
-fn enforce_limit(broker: &Broker, client: ClientId, outbox: &mut Outbox, now: Now) -> u64 {
-    let limit = limits::Shared::output_limit(&broker.settings, broker.session(client));
-    let Some(reason) = limits::Shared::exceeded(limit, outbox, now) else { return 0 };
+/// Marks a connection for closing: its client takes nothing from this moment on, as it would be nobody's.
+pub(crate) fn dismiss(broker: &mut Broker, client: ClientId, outbox: &mut Outbox, reason: &'static str) {
+    broker.dismiss(client);
     outbox.close = Some(reason);
     outbox.wake();
+}
+
+/// Dismisses a connection that does not read what it is sent; how many that are, one or none.
+fn enforce_limit(broker: &mut Broker, client: ClientId, outbox: &mut Outbox, now: Now) -> u64 {
+    let limit = limits::Shared::output_limit(&broker.settings, broker.session(client));
+    let Some(reason) = limits::Shared::exceeded(limit, outbox, now) else { return 0 };
+    dismiss(broker, client, outbox, reason);
     1
 }
 

@@ -318,6 +318,27 @@ fn a_subscriber_that_does_not_read_is_closed_and_no_other() {
 }
 
 #[test]
+fn who_is_about_to_be_closed_takes_nothing_from_a_queue() {
+    let server = Server::start(&["--client-output-buffer-limit", "pubsub 100kb 0 0"]);
+    let mut other = server.client();
+    for round in 1..=10 {
+        let queue = format!("queue-{round}");
+        let mut deaf = server.client();
+        deaf.ask(&["HELLO", "3"]);
+        deaf.request(&["SUBSCRIBE", "news"]);
+        deaf.request(&["BLPOP", &queue, "0"]);
+        other.until("INFO clients", |info| info.contains("blocked_clients:1\r\n"));
+        // One breaches the limit, the next in the same turn would serve it.
+        let breach = request(&["PUBLISH", "news", &"m".repeat(8 << 20)]);
+        other.send(&[breach, request(&["RPUSH", &queue, "element"])].concat());
+        assert_eq!([other.reply(), other.reply()], [Value::Integer(1), Value::Integer(1)]);
+        drop(deaf);
+        other.until("INFO clients", |info| info.contains("blocked_clients:0\r\n"));
+        assert_eq!(other.text(&format!("LLEN {queue}")), "1");
+    }
+}
+
+#[test]
 fn a_subscriber_over_its_soft_limit_is_closed_when_its_time_is_up() {
     let server = Server::start(&["--client-output-buffer-limit", "pubsub 0 1mb 1"]);
     let mut deaf = server.client();

@@ -46,11 +46,16 @@ impl Broker {
     /// Ends a connection from outside. It hears, takes and watches nothing from this moment on; the driver closes the
     /// socket when it gets the letter.
     pub(crate) fn kill(&mut self, client: ClientId, reason: &'static str) {
+        self.dismiss(client);
+        self.mail().post(client, Letter::Close(reason));
+    }
+
+    /// The client is about to be closed: it takes nothing from this moment on, of what it waited for or asks for.
+    pub fn dismiss(&mut self, client: ClientId) {
         self.forget_interests(client);
         let session = self.session_mut(client);
         session.closing = true;
         session.paused = false;
-        self.mail().post(client, Letter::Close(reason));
     }
 
     /// Whatever a client waited for, watched or listened to.

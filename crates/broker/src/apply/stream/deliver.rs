@@ -13,6 +13,9 @@ use crate::error::Error;
 use crate::op::{Cursor, Op, ReadLimits};
 use crate::streams::{Budget, head, pair_head, reply_entry, reply_fields, reply_id};
 
+/// After how long at least somebody who waits for idle entries looks again where none is pending.
+const LOOK_AGAIN_MS: u64 = 100;
+
 /// XREADGROUP. The op is passed whole: it has more parts than a signature should.
 pub(in crate::apply) fn deliver<'a>(work: &mut Work<'_, 'a, impl Sink>, op: &Op<'a>) -> Done {
     let Op::GroupDeliver { group, consumer, keys, ref cursors, limits, claim_ms, no_ack } = *op else {
@@ -106,10 +109,12 @@ impl<'a> Read<'a> {
             Cursor::After(id) => history(&mut group, consumer, id, now_ms, budget, &mut sink),
             Cursor::New => self.fresh(&mut group, consumer, now_ms, budget, &mut sink),
         };
-        let waits_ms = self.claim_ms.filter(|_| len == 0 && !is_history).and_then(|claim_ms| {
-            let oldest_ms = group.oldest_claimable_ms()?;
-            Some(oldest_ms.saturating_add(claim_ms).saturating_sub(now_ms).max(1))
-        });
+        let waits_ms =
+            self.claim_ms.filter(|_| len == 0 && !is_history).map(|claim_ms| match group.oldest_claimable_ms() {
+                Some(oldest_ms) => oldest_ms.saturating_add(claim_ms).saturating_sub(now_ms).max(1),
+                // Something may come to be pending without an entry that is added: by XCLAIM, or by XREADGROUP after XGROUP SETID.
+                None => claim_ms.max(LOOK_AGAIN_MS),
+            });
         note_consumer(work, key, created);
         work.dirty(len);
         if let Some(waits_ms) = waits_ms {
