@@ -154,23 +154,29 @@ fn lock_info(hub: &Hub) -> Vec<(String, String)> {
 fn look_after_clients(shared: &Shared) {
     let mut hub = shared.lock();
     let now = hub.clock.now();
-    note_traffic(&mut hub);
+    note_traffic(&mut hub, now);
     close_idle(&mut hub, now);
     close_over_soft_limit(&mut hub, now);
 }
 
-/// A connection tells of its buffers when it runs something; this tells of those that only send or only receive.
-fn note_traffic(hub: &mut Hub) {
+/// A connection tells of its buffers when it runs something; this tells of those that only send or only receive, and are not idle
+/// while they do, nor while what they were answered waits for the disk.
+fn note_traffic(hub: &mut Hub, now: Now) {
     let conns: Vec<_> = hub.conns().cloned().collect();
     let broker = &mut hub.broker;
     for conn in conns {
-        let (output_bytes, output_len, total_out) = {
+        let (output_bytes, output_len, total_out, is_gated) = {
             let outbox = conn.outbox.lock();
-            (outbox.pending(), outbox.pieces(), outbox.total_out)
+            (outbox.pending(), outbox.pieces(), outbox.total_out, outbox.gated)
         };
-        let traffic = &mut broker.session_mut(conn.client).traffic;
+        let query_bytes = conn.query_bytes.load(Ordering::Relaxed);
+        let session = broker.session_mut(conn.client);
+        let traffic = &mut session.traffic;
         let sent = total_out - traffic.total_out;
-        traffic.query_bytes = conn.query_bytes.load(Ordering::Relaxed);
+        if sent > 0 || query_bytes != traffic.query_bytes || is_gated {
+            session.active_at = now;
+        }
+        traffic.query_bytes = query_bytes;
         traffic.output_bytes = output_bytes;
         traffic.output_len = output_len;
         traffic.total_out = total_out;
@@ -180,11 +186,12 @@ fn note_traffic(hub: &mut Hub) {
 
 fn close_idle(hub: &mut Hub, now: Now) {
     let timeout_us = hub.broker.settings.timeout.0 as u64 * 1_000_000;
-    if timeout_us == 0 {
+    // Who waits for room in the log is not idle either.
+    if timeout_us == 0 || *hub.broker.disk_room() == DiskRoom::Awaited {
         return;
     }
     let is_idle = |session: &&Session| {
-        let is_waiting = session.parked.is_some() || session.subscriptions.any() || session.monitor;
+        let is_waiting = session.parked.is_some() || session.paused || session.subscriptions.any() || session.monitor;
         !is_waiting && now.monotonic_us.saturating_sub(session.active_at.monotonic_us) > timeout_us
     };
     let idle: Vec<_> = hub.broker.sessions().into_iter().filter(is_idle).map(|session| session.id).collect();

@@ -318,6 +318,31 @@ fn a_subscriber_that_does_not_read_is_closed_and_no_other() {
 }
 
 #[test]
+fn who_was_just_served_or_is_sending_is_not_idle() {
+    let server = Server::start(&[]);
+    let mut other = server.client();
+    let mut worker = server.client();
+    let mut sender = server.client();
+    worker.text("CLIENT SETNAME worker");
+    sender.text("CLIENT SETNAME sender");
+    let idle_s = |list: &str, name: &str| -> u64 {
+        let line = list.lines().find(|line| line.contains(&format!("name={name} "))).unwrap();
+        let idle = line.split(' ').find_map(|field| field.strip_prefix("idle=")).unwrap();
+        idle.parse().unwrap()
+    };
+    let long_s = 3;
+    let both =
+        |list: &str, is_it: &dyn Fn(u64) -> bool| ["worker", "sender"].iter().all(|name| is_it(idle_s(list, name)));
+    worker.request(&["BLPOP", "queue", "0"]);
+    other.until("CLIENT LIST", |list| both(list, &|idle| idle >= long_s));
+    other.text("RPUSH queue element");
+    assert_eq!(shown(&worker.reply()), "queue,element");
+    // A part of a request.
+    sender.send(b"*2\r\n$4\r\nECHO\r\n$100\r\nxxx");
+    other.until("CLIENT LIST", |list| both(list, &|idle| idle < long_s));
+}
+
+#[test]
 fn who_is_about_to_be_closed_takes_nothing_from_a_queue() {
     let server = Server::start(&["--client-output-buffer-limit", "pubsub 100kb 0 0"]);
     let mut other = server.client();
