@@ -179,6 +179,16 @@ pub(crate) fn greeting() -> Result<Options> {
     Ok(Options { greeting_timeout: Some(limit), late, ..Options::default() })
 }
 
+/// The same for many requests in flight, whose answers may take any time as long as something comes: silence counts as a lost
+/// connection.
+///
+/// # Errors
+/// An `RBQ_REPLY_TIMEOUT` that is no duration.
+pub(crate) fn unless_silent() -> Result<Options> {
+    let greeting = greeting()?;
+    Ok(Options { silence_timeout: greeting.greeting_timeout, ..greeting })
+}
+
 /// The server that the environment names, by its URL or its context; none if it does not.
 pub(crate) fn environment_server() -> Result<Option<Server>> {
     // Empty is unset: that is how a script takes one back for a single command.

@@ -67,6 +67,34 @@ async fn whoever_waits_for_a_server_that_hangs_says_so_and_ends_with_5() {
 }
 
 #[tokio::test]
+async fn an_export_or_import_that_has_begun_ends_when_the_server_falls_silent() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    let value = "v".repeat(10_000);
+    for number in 0..1_000 {
+        ask(&control, &format!("set key:{number} {value}")).await;
+    }
+    let silent = "err| no answer from the server for 1s\n";
+    let lost = "err| error: no reply within 3s\n";
+    // The target takes the connection and looks, and holds every change back.
+    let target = Oracle::start(&[]).unwrap();
+    ask(&client(&target).await, "client pause 1000000 write").await;
+    let said = text(&run(&mut command(&target, &["import", &oracle.url(), "-q"]), b""));
+    assert!(said.starts_with("exit 5\n") && said.contains(silent) && said.contains(lost), "{said}");
+
+    let mut child = start(&mut command(&oracle, &["export", "-q"]));
+    // It has begun, and as nobody reads on, it cannot get far.
+    let mut first = [0; 1];
+    child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    let server = process(&control).await;
+    signal(&server, "-STOP");
+    let output = child.wait_with_output().unwrap();
+    signal(&server, "-CONT");
+    let said = text(&std::process::Output { stdout: Vec::new(), ..output });
+    assert!(said.starts_with("exit 5\n") && said.contains(silent) && said.contains(lost), "{said}");
+}
+
+#[tokio::test]
 async fn a_producer_goes_on_when_the_server_does() {
     let Some(oracle) = Oracle::start(&[]) else { return };
     let control = client(&oracle).await;

@@ -29,7 +29,7 @@ use super::reply::{elements, unexpected};
 use super::rights::{self, Rights};
 use super::{Found, fingerprint, now_ms};
 use crate::failure::{Failure, Result};
-use crate::open::greeting;
+use crate::open::unless_silent;
 
 /// Keys that SCAN is asked for at once.
 const PAGE_KEYS: &str = "500";
@@ -120,7 +120,7 @@ impl Live {
         // The database in the URL says which one is meant.
         let db = selection.db.or(Some(target.db).filter(|db| *db != 0));
         let rights = rights::demand(target, depth).await?;
-        let options = Options { reply_limits, ..greeting()? };
+        let options = Options { reply_limits, ..unless_silent()? };
         let mut nodes = Nodes::connect(target, options).await?;
         let layout = nodes.layout().await?;
         let left: VecDeque<Endpoint> = nodes.endpoints().into();

@@ -15,7 +15,7 @@ use rbq_client::{Client, Request, Target, Value};
 
 use super::live::Depth;
 use crate::failure::{Failure, Result};
-use crate::open::greeting;
+use crate::open::unless_silent;
 
 /// A key that nobody has.
 const NO_KEY: &str = "_rbq.nothing";
@@ -52,7 +52,7 @@ pub(crate) struct Rights {
 /// The server's, or a sentence that names every command that is refused and needed.
 pub(crate) async fn demand(target: &Target, depth: Depth) -> Result<Rights> {
     // A connection of its own: what is asked leaves it in whatever state.
-    let (client, _) = Client::connect(target, &greeting()?).await?;
+    let (client, _) = Client::connect(target, &unless_silent()?).await?;
     let mut missing = refused(&client, FINDING).await?;
     if depth == Depth::Names {
         return enough(&missing).map(|()| Rights { dump: false, expiretime: false });

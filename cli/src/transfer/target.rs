@@ -26,7 +26,7 @@ use super::reply::{Ran, ran, unexpected};
 use super::tally::{Tally, Why, shown};
 use super::temporary::{self, Run};
 use crate::failure::{Failure, Result, say};
-use crate::open::greeting;
+use crate::open::unless_silent;
 
 /// Steps ahead of their answers. The client bounds their commands and their bytes.
 const AHEAD_MAX: usize = 512;
@@ -113,7 +113,7 @@ impl Target {
         // Databases are chosen as keys come.
         let address = Address { db: 0, ..address.clone() };
         let run = Run::draw();
-        let options = Options { client_name: Some(run.connection()), ..greeting()? };
+        let options = Options { client_name: Some(run.connection()), ..unless_silent()? };
         let mut nodes = Nodes::connect(&address, options).await?;
         // One who may not use transactions would have their commands run one by one.
         nodes.seed().call(["MULTI"]).await?;

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use crate::driver::{Driver, Job, Queued, Shared, Ticket};
 use crate::error::{Error, Result};
 use crate::router::Expect;
+use crate::silence::Silence;
 use crate::{Link, Options, Request, Target};
 
 /// A handle on a shared connection.
@@ -75,7 +76,7 @@ impl Client {
         });
         let (jobs, queue) = mpsc::unbounded_channel();
         let (push, values) = mpsc::channel(options.pushes_max.max(1));
-        tokio::spawn(Driver::new(link, queue, push, Arc::clone(&shared)).run());
+        tokio::spawn(Driver::new(link, queue, push, Arc::clone(&shared), Silence::of(options)).run());
         let pushes = Pushes { values, shared: Arc::clone(&shared), _open: jobs.clone() };
         (Self { jobs, shared, reply_timeout: options.reply_timeout, requests_max, bytes_max }, pushes)
     }

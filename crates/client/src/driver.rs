@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::error::{Error, Result};
 use crate::router::{Expect, Routed, Router};
+use crate::silence::Silence;
 use crate::stream::Stream;
 use crate::{Link, Request};
 
@@ -70,6 +71,7 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     /// TLS may keep back what it was given until it is flushed.
     unflushed: bool,
+    silence: Silence,
 }
 
 enum Step {
@@ -77,6 +79,7 @@ enum Step {
     Wrote(usize),
     Flushed,
     Asked(Option<Job>),
+    Silent,
 }
 
 /// One step of sending: what is queued, then what the stream has kept back. Cancellation-safe.
@@ -94,10 +97,12 @@ impl Driver {
         jobs: mpsc::UnboundedReceiver<Job>,
         pushes: mpsc::Sender<Value>,
         shared: Arc<Shared>,
+        silence: Silence,
     ) -> Self {
         let router = Router::new(link.proto());
         let (reader, writer) = tokio::io::split(link.stream);
-        Self { reader, writer, decoder: link.decoder, out: link.out, router, jobs, pushes, shared, unflushed: false }
+        let (decoder, out) = (link.decoder, link.out);
+        Self { reader, writer, decoder, out, router, jobs, pushes, shared, unflushed: false, silence }
     }
 
     pub(crate) async fn run(mut self) {
@@ -131,14 +136,27 @@ impl Driver {
                     sent.map_err(Error::closed_by)?
                 }
                 job = self.jobs.recv(), if !asked_out && self.out.len() < OUT_BYTES_MAX => Step::Asked(job),
+                () = self.silence.looks_up(), if !self.router.is_idle() => Step::Silent,
             };
             match step {
                 Step::Read(0) | Step::Wrote(0) => return Err(Error::Closed(None)),
-                Step::Read(_) => self.deliver()?,
-                Step::Wrote(_) => self.unflushed = true,
+                Step::Read(_) => {
+                    self.silence.ends();
+                    self.deliver()?;
+                }
+                Step::Wrote(_) => {
+                    self.silence.ends();
+                    self.unflushed = true;
+                }
                 Step::Flushed => self.unflushed = false,
                 Step::Asked(None) => asked_out = true,
-                Step::Asked(Some(job)) => self.take(job),
+                Step::Asked(Some(job)) => {
+                    if self.router.is_idle() {
+                        self.silence.ends();
+                    }
+                    self.take(job);
+                }
+                Step::Silent => self.silence.judge()?,
             }
         }
         Ok(())

@@ -51,6 +51,7 @@ mod pubsub;
 mod redirect;
 mod request;
 mod router;
+mod silence;
 mod stream;
 mod target;
 mod tls;

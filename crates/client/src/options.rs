@@ -51,7 +51,11 @@ pub struct Options {
     pub greeting_timeout: Option<Duration>,
     /// How long a reply may take, beyond what a command waits by itself; `None` waits forever.
     pub reply_timeout: Option<Duration>,
-    /// Who is told when a reply takes long, before it has taken too long; a [`Link`](crate::Link) tells, once for each such reply.
+    /// How long a [`Client`](crate::Client)'s server may be silent that owes it a reply: neither takes nor sends a byte. It is then
+    /// lost, with all that is in flight. For whoever has much in flight and asks nothing that waits by itself; `None` waits forever.
+    pub silence_timeout: Option<Duration>,
+    /// Who is told when a reply takes long, before it has taken too long; a [`Link`](crate::Link) tells, once for each such reply,
+    /// and a [`Client`](crate::Client) of silence that may come to be too long.
     pub late: Option<Late>,
     /// Requests sent and not yet answered; more wait for room.
     pub in_flight_max: usize,
@@ -71,6 +75,7 @@ impl Default for Options {
             connect_timeout: CONNECT_TIMEOUT,
             greeting_timeout: Some(CONNECT_TIMEOUT),
             reply_timeout: None,
+            silence_timeout: None,
             late: None,
             in_flight_max: IN_FLIGHT_MAX,
             in_flight_bytes_max: IN_FLIGHT_BYTES_MAX,

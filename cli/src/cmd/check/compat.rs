@@ -15,7 +15,7 @@ use rbq_rdb::Event;
 
 use crate::exit::{Exit, Health};
 use crate::failure::{Failure, Result, say};
-use crate::open::{complete, greeting, of_context};
+use crate::open::{complete, of_context, unless_silent};
 use crate::progress::Progress;
 use crate::records::{Cell, Column, OutputArgs, column};
 use crate::tls::TlsArgs;
@@ -111,7 +111,7 @@ fn unreached(failure: Failure) -> Failure {
 pub(crate) async fn run(args: CompatArgs) -> Result<Exit> {
     let server = args.server()?;
     demand(&server, Depth::Names).await.map_err(unreached)?;
-    let mut nodes = Nodes::connect(&server, greeting()?).await?;
+    let mut nodes = Nodes::connect(&server, unless_silent()?).await?;
     let mut clients = Vec::new();
     for endpoint in nodes.endpoints() {
         clients.push(nodes.at(&endpoint).await?);
