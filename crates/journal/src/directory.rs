@@ -3,13 +3,18 @@
 //! The lock is `flock`: the kernel lets go of it when its process ends in whatever way, so a lock file that is left
 //! over from a crash locks nobody out. The process id in it is for people. The directory itself is locked too: a lock file that
 //! somebody removed, as if it were one left over, lets nobody in either.
+//!
+//! Invariant: what is done is done to the directory that was opened, whatever has its name by now. Who moves it away under a running
+//! server and starts another one in its place must not have the first one's names appear, or files disappear, among those of the second.
+//! And where it is not found under its name any more no file is made or renamed: what is acknowledged is where the next start looks.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, FlockOperation, OFlags};
+use rustix::fs::{AtFlags, Dir, FallocateFlags, FlockOperation, Mode, OFlags, openat, renameat, unlinkat};
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::names;
 use crate::storage::{Access, Lock, LockError, Storage, StorageFile};
@@ -56,7 +61,7 @@ impl Directory {
     /// in this very moment is refused, so it is asked once and not again and again.
     pub fn probe_lock(&self) -> Result<(), LockError> {
         self.lock_itself(FlockOperation::NonBlockingLockShared)?;
-        let file = match open_file(OpenOptions::new().read(true), &self.path.join(names::LOCK)) {
+        let file = match self.open_file(names::LOCK, OFlags::RDONLY) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(LockError::Io(error)),
@@ -66,12 +71,36 @@ impl Directory {
 
     /// Where the file system has no locks of directories, the lock file has to do.
     fn lock_itself(&self, how: FlockOperation) -> Result<File, LockError> {
-        let directory = File::open(&self.path).map_err(LockError::Io)?;
-        if rustix::fs::flock(&directory, how) == Err(rustix::io::Errno::WOULDBLOCK) {
-            let text = fs::read_to_string(self.path.join(names::LOCK)).unwrap_or_default();
-            return Err(LockError::InUse { pid: text.trim().parse().ok() });
+        let directory = self.open_at(".", OFlags::RDONLY | OFlags::DIRECTORY).map_err(LockError::Io)?;
+        if rustix::fs::flock(&directory, how) == Err(Errno::WOULDBLOCK) {
+            let holder = self.open_file(names::LOCK, OFlags::RDONLY).ok();
+            return Err(LockError::InUse { pid: holder.and_then(pid_in) });
         }
         Ok(directory)
+    }
+
+    /// Opens what is a file. Of a pipe the mere opening would wait for somebody at its other end.
+    fn open_file(&self, name: &str, how: OFlags) -> io::Result<File> {
+        let file = self.open_at(name, how | OFlags::NONBLOCK)?;
+        if file.metadata()?.is_file() {
+            return Ok(file);
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"))
+    }
+
+    fn open_at(&self, name: &str, how: OFlags) -> io::Result<File> {
+        // As any program makes its files: less what the umask takes away.
+        let mode = Mode::from_raw_mode(0o666);
+        Ok(retry_on_intr(|| openat(&self.handle, name, how | OFlags::CLOEXEC, mode))?.into())
+    }
+
+    /// The directory, where it still is what is found under its name.
+    fn in_place(&self) -> io::Result<&File> {
+        let (ours, named) = (self.handle.metadata()?, fs::metadata(&self.path)?);
+        if (ours.dev(), ours.ino()) == (named.dev(), named.ino()) {
+            return Ok(&self.handle);
+        }
+        Err(io::Error::other("it was moved away, and another directory is in its place"))
     }
 
     /// Where it is.
@@ -87,30 +116,31 @@ impl Storage for Directory {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
-        let mut how = OpenOptions::new();
-        let file = open_file(how.read(true).write(true).create(true).truncate(true), &self.path.join(name))?;
+        self.in_place()?;
+        let file = self.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC)?;
         Ok(Box::new(RealFile(file)))
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
-        let writes = access == Access::Write;
-        let file = open_file(OpenOptions::new().read(true).write(writes), &self.path.join(name))?;
-        Ok(Box::new(RealFile(file)))
+        let how = if access == Access::Write { OFlags::RDWR } else { OFlags::RDONLY };
+        Ok(Box::new(RealFile(self.open_file(name, how)?)))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.path.join(from), self.path.join(to))
+        let directory = self.in_place()?;
+        Ok(retry_on_intr(|| renameat(directory, from, directory, to))?)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.path.join(name))
+        Ok(retry_on_intr(|| unlinkat(&self.handle, name, AtFlags::empty()))?)
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(&self.path)? {
+        for entry in Dir::read_from(&self.handle)? {
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
+        names.retain(|name| name != "." && name != "..");
         Ok(names)
     }
 
@@ -120,9 +150,8 @@ impl Storage for Directory {
 
     fn lock(&self, name: &str) -> Result<Lock, LockError> {
         let directory = self.lock_itself(FlockOperation::NonBlockingLockExclusive)?;
-        let path = self.path.join(name);
-        let mut how = OpenOptions::new();
-        let file = open_file(how.read(true).write(true).create(true).truncate(false), &path).map_err(LockError::Io)?;
+        let file = self.in_place().and_then(|_| self.open_file(name, OFlags::RDWR | OFlags::CREATE));
+        let file = file.map_err(LockError::Io)?;
         let mut file = flock(file, FlockOperation::NonBlockingLockExclusive)?;
         let written = file.set_len(0).and_then(|()| file.rewind());
         written.and_then(|()| writeln!(file, "{}", std::process::id())).map_err(LockError::Io)?;
@@ -130,7 +159,7 @@ impl Storage for Directory {
     }
 
     fn free_bytes(&self) -> io::Result<u64> {
-        let figures = rustix::fs::statvfs(&self.path)?;
+        let figures = rustix::fs::fstatvfs(&self.handle)?;
         if figures.f_blocks == 0 {
             // Some file systems tell nothing of themselves.
             return Err(io::ErrorKind::Unsupported.into());
@@ -139,26 +168,19 @@ impl Storage for Directory {
     }
 }
 
-/// Opens what is a file. Of a pipe the mere opening would wait for somebody at its other end.
-fn open_file(how: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let file = how.custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"))
-}
-
 /// Locks the open lock file.
-fn flock(mut file: File, how: FlockOperation) -> Result<File, LockError> {
+fn flock(file: File, how: FlockOperation) -> Result<File, LockError> {
     match rustix::fs::flock(&file, how) {
         Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let mut text = String::new();
-            let read = file.read_to_string(&mut text);
-            Err(LockError::InUse { pid: read.ok().and_then(|_| text.trim().parse().ok()) })
-        }
+        Err(Errno::WOULDBLOCK) => Err(LockError::InUse { pid: pid_in(file) }),
         Err(errno) => Err(LockError::Io(errno.into())),
     }
+}
+
+/// The process id in a lock file, if there is one.
+fn pid_in(mut file: File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok())
 }
 
 struct RealFile(File);
@@ -209,7 +231,7 @@ impl StorageFile for RealFile {
         match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, len) {
             Ok(()) => Ok(()),
             // Not every file system can; writing the zeros that follow finds out as well, only later.
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => self.0.set_len(len),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.0.set_len(len),
             Err(errno) => Err(errno.into()),
         }
     }

@@ -256,6 +256,14 @@ impl Shared {
         }
     }
 
+    /// The log goes by `appendfsync` from here on.
+    pub(crate) fn follow_policy(&self, hub: &Hub) {
+        if let Some(journal) = &hub.journal {
+            journal.set_policy(durable::policy(hub.broker.settings.appendfsync));
+            self.gates.advance(journal.progress());
+        }
+    }
+
     /// Hands what the broker wants done to the main thread, except for what must be done before the lock is released.
     pub(crate) fn hand_over_chores(&self, hub: &mut Hub) {
         if !hub.broker.has_chores() {
@@ -275,9 +283,8 @@ impl Shared {
                 Action::Switch(order) => self.snapshots.switch(order.clone()),
                 // In force before CONFIG SET is answered.
                 Action::ParameterChanged(parameter) => {
-                    if let Some(journal) = hub.journal.as_ref().filter(|_| parameter.name == "appendfsync") {
-                        journal.set_policy(durable::policy(hub.broker.settings.appendfsync));
-                        self.gates.advance(journal.progress());
+                    if parameter.name == "appendfsync" {
+                        self.follow_policy(hub);
                     }
                     self.limits.load(&hub.broker.settings);
                     if parameter.name == "loglevel" {

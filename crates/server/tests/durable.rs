@@ -239,6 +239,30 @@ fn a_log_from_the_future_is_accepted_once_and_no_start_refuses_it_again() {
 }
 
 #[test]
+fn who_lost_its_directory_to_another_server_changes_nothing_of_that_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = start(&dir, &[]);
+    let mut client = first.client();
+    assert_eq!(client.text("RPUSH queue first"), "1");
+    let moved = dir.path().join("moved");
+    fs::rename(data(&dir), &moved).unwrap();
+    let second = start(&dir, &[]);
+    for number in 1..=20 {
+        assert_eq!(second.client().text("RPUSH queue second"), number.to_string());
+    }
+    let refused = client.text("SAVE");
+    assert!(refused.contains("another directory is in its place"), "{refused}");
+    // What it holds open is its own all the same.
+    assert_eq!(client.text("RPUSH queue first"), "2");
+    kill(first);
+    kill(second);
+    assert_eq!(start(&dir, &[]).client().text("LLEN queue"), "20");
+    fs::remove_dir_all(data(&dir)).unwrap();
+    fs::rename(&moved, data(&dir)).unwrap();
+    assert_eq!(start(&dir, &[]).client().text("LRANGE queue 0 -1"), "first,first");
+}
+
+#[test]
 fn a_data_directory_in_use_is_refused_with_its_owner() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(&dir, &[]);

@@ -1,7 +1,7 @@
 //! A real file system that becomes read-only under a real server, in each way in which that happens.
 //!
 //! An administrator cannot make it so: the kernel refuses while a server has files open for writing. What remains is a directory
-//! whose open files can still be written while none can be made or renamed (here a read-only mount above it), and a file system
+//! whose open files can still be written while none can be made or renamed (here one that is immutable), and a file system
 //! that makes itself read-only after an error of its own (here ext4 with `errors=remount-ro`, which is asked to have one). Neither
 //! is a full disk that could be drained: nobody can promise that anything more is kept. All need root; without it the tests say
 //! so and show nothing.
@@ -145,15 +145,15 @@ fn a_file_system_that_is_served_from_stays_writable_and_a_read_only_one_is_not_s
 
 #[test]
 fn where_no_file_can_be_made_or_renamed_it_serves_until_it_needs_one_and_ends_with_the_reason() {
-    let disk = match Disk::in_memory() {
+    let disk = match Disk::ext4() {
         Ok(disk) => disk,
         Err(why) => return skipped(&why),
     };
     let mut server = start(&disk, "yes");
     let mut client = server.client();
     fill(&mut client);
-    // The server's open files are below it; every name is looked for in it.
-    if let Err(why) = tool("mount", &["--bind", disk.path(), disk.path()]).and_then(|_| disk.remount("bind,ro")) {
+    let data = format!("{}/rbq-data", disk.path());
+    if let Err(why) = tool("chattr", &["+i", &data]) {
         return skipped(&why);
     }
     assert!(client.text("BGSAVE").starts_with("Background saving started"));
@@ -171,9 +171,9 @@ fn where_no_file_can_be_made_or_renamed_it_serves_until_it_needs_one_and_ends_wi
     }
     assert_eq!(server.wait().code(), Some(1));
     let log = server.log().to_lowercase();
-    assert!(log.contains("the log can no longer be written: ending") && log.contains("read-only file system"), "{log}");
+    assert!(log.contains("the log can no longer be written: ending") && log.contains("not permitted"), "{log}");
 
-    tool("umount", &[disk.path()]).unwrap();
+    tool("chattr", &["-i", &data]).unwrap();
     let server = start(&disk, "yes");
     let mut client = server.client();
     let found: u64 = client.text("LLEN queue").parse().unwrap();

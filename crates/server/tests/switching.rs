@@ -99,6 +99,31 @@ fn commands_and_figures_follow_the_switch() {
 }
 
 #[test]
+fn a_policy_that_is_set_while_it_is_switched_on_is_in_force_afterwards() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir, "no", &["--appendfsync", "no"]);
+    let (mut client, mut other) = (server.client(), server.client());
+    fill(&mut client);
+    let syncs = |info: &str| -> u64 {
+        let line = info.lines().find_map(|line| line.strip_prefix("rbq_log_syncs:"));
+        line.map_or(0, |count| count.trim().parse().unwrap())
+    };
+    for _ in 0..5 {
+        assert_eq!(client.text("CONFIG SET appendfsync no"), "OK");
+        client.request(&["CONFIG", "SET", "appendonly", "yes"]);
+        assert_eq!(other.text("CONFIG SET appendfsync always"), "OK");
+        assert_eq!(shown(&client.reply()), "OK");
+        for _ in 0..20 {
+            other.text("INCR counter");
+        }
+        client.until("INFO persistence", |info| syncs(info) >= 15);
+        assert_eq!(client.text(OFF), "OK");
+        // The next log begins with none.
+        client.until("INFO persistence", |info| !info.contains("rbq_log_syncs"));
+    }
+}
+
+#[test]
 fn after_no_the_directory_is_free_and_a_start_says_that_its_log_was_left() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(&dir, "yes", &[]);

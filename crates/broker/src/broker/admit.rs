@@ -88,10 +88,10 @@ impl Broker {
         ask((self.log.pending_bytes() + bytes) as u64).map_err(Error::DiskFull)
     }
 
-    /// Whether the log has room for the purge of a key. Nobody asked for it, so beyond what the driver sees to it has to find its own,
-    /// or it comes later: the key is not there for anybody as it is.
-    pub(super) fn find_room_to_purge(&self, key: &[u8]) -> bool {
-        let bytes = self.log.pending_bytes() + key.len();
+    /// Whether the log has room for so much more in this hold that no request brings which the driver has seen to: beyond what that
+    /// leaves, what is served to waiters and the purges of keys have to find their own, or come later.
+    pub(super) fn find_room_for(&self, bytes: usize) -> bool {
+        let bytes = self.log.pending_bytes() + bytes;
         bytes <= DERIVED_BYTES_FREE || self.ask_room.as_ref().is_none_or(|ask| ask(bytes as u64).is_ok())
     }
 

@@ -8,6 +8,7 @@
 use rbq_resp::{Request, Sink};
 use smallvec::SmallVec;
 
+use super::tick::LOOK_AGAIN_US;
 use super::{Broker, Flow, Mode};
 use crate::catalog::Known;
 use crate::command::{Attempt, Blocking, EmptyReply, Flags, Patience};
@@ -131,6 +132,11 @@ impl Broker {
         let session = self.session(client);
         let Some(parked) = &session.parked else { return false };
         let (command, request) = (parked.command, parked.request.clone());
+        if !self.find_room_for(request.view().bytes_len()) {
+            // The disk is full, and it may be a long one: those who need less go first.
+            self.set_recheck(client, Some(now.monotonic_us.saturating_add(LOOK_AGAIN_US)));
+            return false;
+        }
         let mut out = Output::default();
         let mut reply = Reply::new(&mut out, session.proto);
         let (ran, author) = (self.ran, self.author.replace(client));

@@ -114,7 +114,7 @@ impl Broker {
 
     /// Purges a key whose time has come.
     pub(crate) fn purge(&mut self, (db, key): &Key, deadline_ms: u64, now: Now) {
-        if self.may_purge() && self.find_room_to_purge(key) {
+        if self.may_purge() && self.find_room_for(key.len()) {
             let stamp = Stamp { db: *db, now_ms: now.unix_ms() };
             self.submit(stamp, &Op::KeyExpire { key, deadline_ms }, &mut rbq_resp::NullSink);
         }

@@ -9,8 +9,8 @@ use crate::waiters::Key;
 /// Keys purged in one tick: about a millisecond's work, after which others get their turn.
 const EXPIRED_KEYS_MAX: usize = 500;
 
-/// When somebody who waits for entries to be idle looks again where the log can take nothing.
-const LOOK_AGAIN_US: u64 = 100_000;
+/// When somebody who waits looks again for whom the log had no room.
+pub(super) const LOOK_AGAIN_US: u64 = 100_000;
 
 impl Broker {
     /// Does what is due at `now`. The driver calls it when [`next_tick_us`](Self::next_tick_us) says so.

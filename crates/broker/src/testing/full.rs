@@ -82,6 +82,27 @@ fn without_one_nothing_that_would_be_logged_is_done_and_the_rest_is() {
 }
 
 #[test]
+fn who_waits_is_served_as_far_as_the_log_has_room_for_it() {
+    let (mut broker, ann) = broker(DiskRoom::Enough);
+    let long = "k".repeat(30_000);
+    for _ in 0..5 {
+        let waiter = broker.connect(Peer::default(), Now::default());
+        assert_eq!(run(&mut broker, waiter, &format!("BLMOVE source {long} LEFT RIGHT 0")).0, Flow::Park);
+    }
+    broker.set_ask_room(Some(Box::new(|_| Err("full".into()))));
+    run(&mut broker, ann, "RPUSH source 1 2 3 4 5");
+    assert!(broker.log().pending_bytes() < DERIVED_BYTES_FREE);
+    broker.log().hand_over(|_| 2);
+    assert_eq!(run(&mut broker, ann, &format!("LRANGE {long} 0 -1")).1, "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+    // They look again, and with room all of them are served.
+    broker.tick(at_ms(50));
+    assert_eq!(broker.next_tick_us(at_ms(50)), Some(100_000));
+    broker.set_ask_room(None);
+    broker.tick(at_ms(100));
+    assert_eq!(run(&mut broker, ann, &format!("LLEN {long}")).1, ":5\r\n");
+}
+
+#[test]
 fn while_room_is_awaited_only_what_may_change_something_waits() {
     let (mut broker, ann) = broker(DiskRoom::Awaited);
     let logged = broker.log().position();

@@ -42,7 +42,11 @@ fn switch_on(shared: &Shared, order: &SwitchOrder) {
         }
     }
     let outcome = outcome.map(drop).map_err(|error| in_full(&error));
-    announce(shared, |hub, now| hub.broker.finish_switch(order, outcome, now));
+    announce(shared, |hub, now| {
+        hub.broker.finish_switch(order, outcome, now);
+        // It was begun with the policy of the moment when it was ordered, and somebody may have set another one since.
+        shared.follow_policy(hub);
+    });
 }
 
 /// From here on what changes is kept, and what is there is written. After an error nothing is kept.
