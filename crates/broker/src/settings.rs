@@ -64,7 +64,7 @@ macro_rules! settings {
 
 settings! {
     /// Addresses to listen on, separated by spaces; a leading `-` makes one optional.
-    "bind" bind: Text = "127.0.0.1 -::1", Protected;
+    "bind" bind: Text = "127.0.0.1 -::1", Start;
     /// TCP port to listen on; 0 listens on none.
     "port" port: Ranged<0, 65535> = "6379", Start;
     /// Path of a Unix socket to listen on; empty for none.
@@ -130,7 +130,7 @@ settings! {
     "stream-idmp-maxsize" stream_idmp_maxsize: Ranged<1, 10000> = "100", Live;
     /// Size of a list's block as Redis counts it; OBJECT ENCODING answers by it.
     "list-max-listpack-size" list_max_listpack_size: Ranged<-5, 2147483647> = "-2", Live;
-    /// Whether CONFIG SET may change protected parameters (`dir`, `bind`): `no`, `local` (loopback clients), `yes`.
+    /// Whether CONFIG SET may change protected parameters (`dir`): `no`, `local` (loopback clients), `yes`.
     "enable-protected-configs" enable_protected_configs: Access = "no", Start;
     /// Whether DEBUG is allowed: `no`, `local`, `yes`.
     "enable-debug-command" enable_debug_command: Access = "no", Start;

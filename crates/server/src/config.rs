@@ -75,9 +75,11 @@ impl Config {
     /// The same from matches of [`command`] and an environment.
     pub fn from_matches(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let mut settings = Settings::default();
-        let file = matches.get_one::<PathBuf>("config").cloned();
-        if let Some(path) = &file {
+        let mut file = matches.get_one::<PathBuf>("config").cloned();
+        if let Some(path) = &mut file {
             read_file(path, &mut settings)?;
+            // The server goes to its `dir`, and CONFIG REWRITE is to find this one.
+            *path = std::path::absolute(&path)?;
         }
         let mut warnings = Vec::new();
         for parameter in PARAMETERS {

@@ -280,6 +280,17 @@ fn config_rewrite_keeps_the_file_and_writes_what_changed() {
     let (code, text) = run(&["--check-config", "--config", &path], &[]);
     assert_eq!(code, 0, "{text}");
 
+    // The file that it was started with, whatever its own directory is.
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("rbq.toml"), "hz = 11\n").unwrap();
+    let relative = Server::start_with(&["--config", "rbq.toml", "--dir", home.path().to_str().unwrap()], |command| {
+        command.current_dir(Path::new(&path).parent().unwrap());
+    });
+    assert_eq!(relative.client().text("CONFIG SET timeout 8"), "OK");
+    assert_eq!(relative.client().text("CONFIG REWRITE"), "OK");
+    assert!(fs::read_to_string(&path).unwrap().contains("timeout = 8\n"));
+    assert_eq!(fs::read_to_string(home.path().join("rbq.toml")).unwrap(), "hz = 11\n");
+
     // In a transaction nobody can wait.
     assert_eq!([client.text("MULTI"), client.text("CONFIG REWRITE")], ["OK", "QUEUED"]);
     assert!(client.text("EXEC").contains("ERR CONFIG REWRITE waits for the disk"));

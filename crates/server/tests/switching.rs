@@ -211,6 +211,9 @@ fn where_no_directory_can_be_made_it_stays_in_memory() {
     assert_eq!(client.text(&there), "OK");
     assert_eq!(client.text("CONFIG GET appendfsync"), "appendfsync,everysec");
     assert!(elsewhere.path().join("rbq-data").is_dir() && !data(&dir).exists());
+    let refusal = client.text(&format!("CONFIG SET dir {}", dir.path().display()));
+    assert!(refusal.contains("appendonly is on, and what is kept stays where it is"), "{refusal}");
+    assert_eq!(client.text("CONFIG GET dir"), format!("dir,{}", elsewhere.path().display()));
 }
 
 #[test]

@@ -40,6 +40,12 @@ pub(super) const COMMAND: Command = Command {
                 return begin_switch(turn, &changes, switch, settings);
             }
         }
+        if let Some(dir) = changes.iter().find(|change| change.parameter.name == "dir")
+            && settings.dir != turn.broker.settings.dir
+            && (turn.broker.settings.appendonly.0 || turn.broker.is_switching)
+        {
+            return Err(dir.refused("appendonly is on, and what is kept stays where it is: switch that off first"));
+        }
         turn.broker.settings = settings;
         for change in &changes {
             turn.broker.ask(Action::ParameterChanged(change.parameter));
