@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use rbq_client::{Error, ErrorReply, RedirectKind, Strangeness};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::duration;
 use crate::interrupt::Interrupt;
@@ -24,6 +24,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// How long redirects are followed without one answer, whatever the limit: longer than any settled cluster needs.
 const REDIRECT_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long an attempt may take however little of the limit is left: a server that is well answers sooner.
+const ATTEMPT_MIN: Duration = Duration::from_secs(1);
 
 /// What a server answers that is there and cannot serve yet: it reads its data, is a replica now, or its cluster has not agreed on
 /// who serves the slot.
@@ -93,6 +96,16 @@ pub(crate) enum Pause {
     Interrupted,
 }
 
+/// What an attempt has come to.
+#[derive(Debug)]
+pub(crate) enum Attempt<T> {
+    Made(T),
+    /// It has been tried for long enough.
+    GivenUp,
+    /// We were asked to end.
+    Interrupted,
+}
+
 /// An outage, or none.
 #[derive(Debug)]
 pub(crate) struct Outage {
@@ -131,11 +144,14 @@ impl Outage {
         Some(format!("{error}; {what} for {}", duration::shown(self.limit)))
     }
 
+    fn borne_for(&self) -> Duration {
+        if self.told.is_some() { self.limit } else { self.limit.max(REDIRECT_TIME_MAX) }
+    }
+
     /// Waits until it is time for the next attempt; longer each time.
     pub(crate) async fn pause(&mut self, interrupt: &mut Interrupt) -> Pause {
         let since = *self.since.get_or_insert_with(Instant::now);
-        let limit = if self.told.is_some() { self.limit } else { self.limit.max(REDIRECT_TIME_MAX) };
-        if since.elapsed() + self.pause > limit {
+        if since.elapsed() + self.pause > self.borne_for() {
             return Pause::GivenUp;
         }
         let was_pressed = interrupt.was_pressed();
@@ -145,6 +161,18 @@ impl Outage {
         }
         self.pause = (self.pause * 2).clamp(PAUSE, PAUSE_MAX);
         Pause::Over
+    }
+
+    /// Tries, for no longer than the outage is borne and until we are asked to end: a server that hangs takes the connection and is
+    /// silent. What was cut off is begun anew the next time, or never.
+    pub(crate) async fn attempt<T>(&self, interrupt: &mut Interrupt, work: impl Future<Output = T>) -> Attempt<T> {
+        let borne = self.since.map_or(Duration::ZERO, |since| since.elapsed());
+        let left = self.borne_for().saturating_sub(borne).max(ATTEMPT_MIN);
+        let was_pressed = interrupt.was_pressed();
+        tokio::select! {
+            () = interrupt.pressed(), if !was_pressed => Attempt::Interrupted,
+            made = timeout(left, work) => made.map_or(Attempt::GivenUp, Attempt::Made),
+        }
     }
 
     /// The node that a redirect named cannot be reached: that, and not the redirect, is what is wrong. What is to be said of it.
@@ -220,6 +248,19 @@ mod tests {
         // The next one has all its time.
         assert!(outage.begin(Cause::Unready, &error).is_some());
         assert_eq!(outage.pause(&mut interrupt).await, Pause::Over);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_does_not_end_takes_what_is_left_of_the_limit() {
+        let mut interrupt = Interrupt::listen().expect("signals can be listened to");
+        let mut outage = Outage::new(Duration::from_secs(3));
+        outage.begin(Cause::Lost, &Error::Closed(None));
+        let begun = Instant::now();
+        assert_eq!(outage.pause(&mut interrupt).await, Pause::Over);
+        let silence = std::future::pending::<()>();
+        assert!(matches!(outage.attempt(&mut interrupt, silence).await, Attempt::GivenUp));
+        assert_eq!(begun.elapsed().as_secs(), 3);
+        assert!(matches!(outage.attempt(&mut interrupt, std::future::ready(7)).await, Attempt::Made(7)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,7 +33,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
 use crate::feed::{Place, Requests};
 use crate::interrupt::Interrupt;
-use crate::outage::{Cause, Outage, Pause, is_refusal};
+use crate::outage::{Attempt, Cause, Outage, Pause, is_refusal};
 use crate::progress::Progress;
 
 /// Errors told one by one; later ones are counted alone.
@@ -420,10 +420,12 @@ impl Sending {
             if self.outage.pause(&mut self.interrupt).await != Pause::Over {
                 return Err(self.outage.verdict(error).into());
             }
-            match self.connect().await {
-                Ok(link) => self.link = link,
-                Err(refused @ Error::Auth(_)) => return Err(refused.into()),
-                Err(missed) => {
+            let connected = connect(&self.target, &self.options);
+            match self.outage.attempt(&mut self.interrupt, connected).await {
+                Attempt::Made(Ok(link)) => self.link = link,
+                Attempt::Made(Err(refused @ Error::Auth(_))) => return Err(refused.into()),
+                Attempt::GivenUp | Attempt::Interrupted => return Err(self.outage.verdict(error).into()),
+                Attempt::Made(Err(missed)) => {
                     if let Some(line) = self.outage.missed(&missed) {
                         self.progress.say(&line);
                     }
@@ -437,18 +439,18 @@ impl Sending {
             return Ok(());
         }
     }
+}
 
-    /// A connection to a server that is ready: one that is not would refuse all that is in flight.
-    async fn connect(&self) -> std::result::Result<Link, Error> {
-        let mut link = Link::connect(&self.target, &self.options).await?;
-        if let Value::Error(text) = link.call(["PING"]).await? {
-            let error = Error::from_error_reply(text);
-            if Cause::of(&error).is_some() {
-                return Err(error);
-            }
+/// A connection to a server that is ready: one that is not would refuse all that is in flight.
+async fn connect(target: &Target, options: &Options) -> std::result::Result<Link, Error> {
+    let mut link = Link::connect(target, options).await?;
+    if let Value::Error(text) = link.call(["PING"]).await? {
+        let error = Error::from_error_reply(text);
+        if Cause::of(&error).is_some() {
+            return Err(error);
         }
-        Ok(link)
     }
+    Ok(link)
 }
 
 fn has_code(error: &Error, codes: &[&str]) -> bool {

@@ -67,6 +67,30 @@ async fn whoever_waits_for_a_server_that_hangs_says_so_and_ends_with_5() {
 }
 
 #[tokio::test]
+async fn who_tries_to_reach_a_silent_server_with_nothing_in_hand_is_ended_by_ctrl_c() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let control = client(&oracle).await;
+    let mut children = Vec::new();
+    for (args, sign) in [
+        (&["consume", "queue", "jobs", "-q", "--reconnect", "1h"][..], "cmd=blmove"),
+        (&["consume", "stream", "events", "--reconnect", "1h"], "cmd=xread "),
+    ] {
+        let child = start(&mut command(&oracle, args));
+        until_there(&control, sign, 1).await;
+        children.push((args, child));
+    }
+    let server = process(&control).await;
+    signal(&server, "-STOP");
+    for (args, mut child) in children {
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        while !lines.next().unwrap().unwrap().contains("trying to reach it") {}
+        signal(&child.id().to_string(), "-INT");
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{args:?}");
+    }
+    signal(&server, "-CONT");
+}
+
+#[tokio::test]
 async fn an_export_or_import_that_has_begun_ends_when_the_server_falls_silent() {
     let Some(oracle) = Oracle::start(&[]) else { return };
     let control = client(&oracle).await;

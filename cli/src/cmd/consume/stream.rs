@@ -21,7 +21,7 @@ use crate::facts::unexpected;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::moment::{Position, now_ms};
-use crate::outage::{Cause, Outage, Pause};
+use crate::outage::{Attempt, Cause, Outage, Pause};
 use crate::reader::Reader;
 
 /// Entries asked for at once, unless told otherwise: a round trip a hundred is no cost, and ordinary ones take some 10 KiB.
@@ -116,14 +116,17 @@ async fn again(
             Pause::GivenUp => return Err(outage.verdict(error).into()),
             Pause::Interrupted => return Ok(None),
         }
-        match home.find_again(&error, key, Kind::Stream).await {
+        let found = home.find_again(&error, key, Kind::Stream);
+        match outage.attempt(interrupt, found).await {
+            Attempt::GivenUp => return Err(outage.verdict(error).into()),
+            Attempt::Interrupted => return Ok(None),
             // Told now: the next answer may be hours away, when somebody adds something.
-            Ok(link) => {
+            Attempt::Made(Ok(link)) => {
                 outage.end().into_iter().for_each(say);
                 return Ok(Some(link));
             }
-            Err(Failure::Server(again)) if Cause::of(&again).is_some() => error = again,
-            Err(failure) => return Err(failure),
+            Attempt::Made(Err(Failure::Server(again))) if Cause::of(&again).is_some() => error = again,
+            Attempt::Made(Err(failure)) => return Err(failure),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::Shift;
 use crate::cmd::consume::message::{Message, which};
 use crate::cmd::consume::source::Source;
 use crate::failure::{Failure, Result, say};
-use crate::outage::{Cause, Pause, is_refusal};
+use crate::outage::{Attempt, Cause, Pause, is_refusal};
 
 impl<S: Source> Shift<S> {
     /// Connects again, if that is what the failure is about.
@@ -32,15 +32,17 @@ impl<S: Source> Shift<S> {
                 Pause::Over => {}
                 Pause::GivenUp => return Err(self.outage.verdict(error).into()),
                 Pause::Interrupted => {
-                    self.is_stopping = true;
-                    self.tell_what_is_unfinished();
+                    self.wind_down();
                     continue;
                 }
             }
             let in_hand = self.in_hand();
-            match self.source.resume(&error, &in_hand).await {
-                Ok(gone) => break gone,
-                Err(failure) => error = lost(failure)?,
+            let resumed = self.source.resume(&error, &in_hand);
+            match self.outage.attempt(&mut self.interrupt, resumed).await {
+                Attempt::Made(Ok(gone)) => break gone,
+                Attempt::Made(Err(failure)) => error = lost(failure)?,
+                Attempt::GivenUp => return Err(self.outage.verdict(error).into()),
+                Attempt::Interrupted => self.wind_down(),
             }
         };
         if let Some(again) = self.outage.end() {
@@ -64,7 +66,9 @@ impl<S: Source> Shift<S> {
         }
     }
 
-    fn tell_what_is_unfinished(&self) {
+    /// We were asked to end: what is in hand is finished, and nobody is told more than how much that is.
+    fn wind_down(&mut self) {
+        self.is_stopping = true;
         let count = self.fates.messages().len() + self.running.len();
         if count > 0 {
             say(&format!("{count} in hand; waiting for the server to tell it of them. Once more leaves at once"));

@@ -9,7 +9,7 @@ use super::ledger::Ledger;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
-use crate::outage::{Cause, Outage, Pause};
+use crate::outage::{Attempt, Cause, Outage, Pause};
 use crate::servers::Servers;
 
 /// Comes back from this failure, if it is one that may go by itself. `None`: the run goes on.
@@ -34,14 +34,16 @@ pub(super) async fn come_back(
             Pause::GivenUp => return Err(why),
             Pause::Interrupted => return Ok(Some(End::Interrupted)),
         }
-        match take_up(engine, spec, server).await {
-            Ok(()) => {
+        match outage.attempt(interrupt, take_up(engine, spec, server)).await {
+            Attempt::GivenUp => return Err(why),
+            Attempt::Interrupted => return Ok(Some(End::Interrupted)),
+            Attempt::Made(Ok(())) => {
                 if let Some(told) = outage.end() {
                     say(told);
                 }
                 return Ok(None);
             }
-            Err(failure) => why = failure,
+            Attempt::Made(Err(failure)) => why = failure,
         }
     }
 }
