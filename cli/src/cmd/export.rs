@@ -31,7 +31,7 @@ use crate::transfer::{Found, temporary};
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Groups, consumers and pending entries are among them. Exit code 3: something has no commands.")]
 pub(crate) struct ExportArgs {
-    /// Where to; stdout without it. A file that is there already is refused
+    /// Where to; stdout without it, and for `-`. A file that is there already is refused
     file: Option<PathBuf>,
     /// Only keys that match this glob
     #[arg(long = "match", value_name = "GLOB")]
@@ -177,6 +177,7 @@ impl Sink {
     fn open(path: Option<&Path>) -> Result<Self> {
         let to = match path {
             None => To::Stdout(Output::new()),
+            Some(path) if path == Path::new("-") => To::Stdout(Output::new()),
             Some(path) => To::create(path)?,
         };
         Ok(Self { to, begun_keys: 0, whole_keys: 0, failed: false })

@@ -123,6 +123,10 @@ impl Live {
         let options = Options { reply_limits, ..unless_silent()? };
         let mut nodes = Nodes::connect(target, options).await?;
         let layout = nodes.layout().await?;
+        if let Some(db) = db {
+            // One that is not there has no keys either, and would be taken for empty.
+            nodes.seed().call(["SELECT".to_owned(), db.to_string()]).await?;
+        }
         let left: VecDeque<Endpoint> = nodes.endpoints().into();
         let mut total = 0;
         let mut in_use = BTreeSet::new();

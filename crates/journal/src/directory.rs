@@ -9,7 +9,7 @@
 //! And where it is not found under its name any more no file is made or renamed: what is acknowledged is where the next start looks.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -152,9 +152,10 @@ impl Storage for Directory {
         let directory = self.lock_itself(FlockOperation::NonBlockingLockExclusive)?;
         let file = self.in_place().and_then(|_| self.open_file(name, OFlags::RDWR | OFlags::CREATE));
         let file = file.map_err(LockError::Io)?;
-        let mut file = flock(file, FlockOperation::NonBlockingLockExclusive)?;
-        let written = file.set_len(0).and_then(|()| file.rewind());
-        written.and_then(|()| writeln!(file, "{}", std::process::id())).map_err(LockError::Io)?;
+        let file = flock(file, FlockOperation::NonBlockingLockExclusive)?;
+        // It is for people: on a full disk they do without it. Written over what is there, it keeps its block.
+        let pid = format!("{}\n", std::process::id());
+        let _ = file.write_all_at(pid.as_bytes(), 0).and_then(|()| file.set_len(pid.len() as u64));
         Ok(Box::new((file, directory)))
     }
 

@@ -64,8 +64,13 @@ impl Draft {
 
     /// Gives it its name, durably.
     pub fn publish(self) -> Result<(), OpenError> {
-        let published = fs::rename(&self.partial, &self.target).and_then(|()| sync_above(&self.target));
-        published.map_err(|source| io_error(&self.target, "rename", source))
+        fs::rename(&self.partial, &self.target).map_err(|source| io_error(&self.target, "rename", source))?;
+        if let Err(source) = sync_above(&self.target) {
+            // It is there, and nobody knows whether its name outlives a power cut: it is taken back, so that it can be tried again.
+            let _ = fs::rename(&self.target, &self.partial);
+            return Err(io_error(&self.target, "sync the name of", source));
+        }
+        Ok(())
     }
 
     /// The name that a directory has while it is not whole, if this is one.

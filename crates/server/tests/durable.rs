@@ -263,6 +263,24 @@ fn who_lost_its_directory_to_another_server_changes_nothing_of_that_ones() {
 }
 
 #[test]
+fn only_databases_with_keys_need_to_be_there_again_and_too_few_are_told_how_many() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir, &[]);
+    let mut client = server.client();
+    client.text("SELECT 5");
+    client.text("SET key value");
+    assert_eq!(client.text("SAVE"), "OK");
+    kill(server);
+    drop(start(&dir, &["--databases", "6"]));
+    let port = free_addr().port().to_string();
+    let output =
+        program().args(["--port", &port, "--databases", "4", "--dir", dir.path().to_str().unwrap()]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("snapshot of 6 databases at least; `databases` allows 4"), "{said}");
+    assert!(said.contains("hint: start with `--databases 6`, or more"), "{said}");
+}
+
+#[test]
 fn a_data_directory_in_use_is_refused_with_its_owner() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(&dir, &[]);

@@ -16,7 +16,7 @@ use super::{BenchArgs, Workload, call};
 use crate::cmd::keyspace::find::search;
 use crate::cmd::keyspace::kind::Kind;
 use crate::failure::{Failure, Result};
-use crate::open::greeting;
+use crate::open::options;
 use crate::servers::{Servers, accepted};
 
 /// How long a key outlives a measurement that was killed: longer than any pause of a process that goes on after it.
@@ -36,7 +36,7 @@ pub(super) struct Lane {
 impl Lane {
     /// One more connection to its node.
     pub(super) async fn link(&self) -> Result<Link> {
-        Ok(Link::connect(&self.target, &greeting()?).await?)
+        Ok(Link::connect(&self.target, &options()?).await?)
     }
 
     /// Makes what has to be there before anybody sends.
@@ -115,7 +115,7 @@ pub(super) async fn lay(args: &BenchArgs, run_id: u64) -> Result<Vec<Lane>> {
         let key = if count == 1 { name.clone() } else { key_on(node, &name, &mut numbers, &servers)? };
         let endpoint = servers.owner(key.as_bytes());
         let target = Target { endpoint, ..target.clone() };
-        let control = Link::connect(&target, &greeting()?).await?;
+        let control = Link::connect(&target, &options()?).await?;
         lanes.push(Lane { key, target, control });
     }
     Ok(lanes)

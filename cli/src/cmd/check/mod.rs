@@ -153,17 +153,15 @@ impl ThresholdArgs {
 }
 
 pub(crate) async fn run(args: CheckArgs) -> Result<Exit> {
-    match args.command {
+    let ended = match args.command {
         None => health(&args.health).await,
-        Some(Command::Compat(args)) => match unless_interrupted(compat::run(*args)).await {
-            Err(Failure::ClosedPipe) => Err(Failure::ClosedPipe),
-            Err(failure) => {
-                let _ = failure.report();
-                Ok(Exit::Health(Health::Unknown))
-            }
-            ended => ended,
-        },
-    }
+        Some(Command::Compat(args)) => unless_interrupted(compat::run(*args)).await,
+    };
+    // What was found out and cannot be told, as stdout is full or gone, is not known to who asked.
+    ended.or_else(|failure| {
+        let _ = failure.report();
+        Ok(Exit::Health(Health::Unknown))
+    })
 }
 
 /// Ctrl-C and SIGTERM leave it unknown: 130 and 143 are no codes of a plugin.
@@ -178,7 +176,6 @@ async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<
 async fn health(args: &HealthArgs) -> Result<Exit> {
     let (findings, well) = match unless_interrupted(examine(args)).await {
         Ok(examined) => examined,
-        Err(Failure::ClosedPipe) => return Err(Failure::ClosedPipe),
         Err(failure) => (vec![Finding::failed(&failure)], String::new()),
     };
     let health = worst(&findings);

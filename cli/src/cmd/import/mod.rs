@@ -110,7 +110,9 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
         return Err(onto_itself());
     }
     if existing == Existing::Replace {
-        let plan = Plan::new(format!("import `{}`, overwriting keys of the same names", args.shown()));
+        // Where a log keeps it, the password is in nobody's way.
+        let source = if let Origin::Server(source) = &origin { source.to_string() } else { args.shown().to_owned() };
+        let plan = Plan::new(format!("import `{source}`, overwriting keys of the same names"));
         if let Answer::Stop(exit) = args.consent.ask(&plan, &args.server)? {
             return Ok(exit);
         }

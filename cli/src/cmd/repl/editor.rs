@@ -150,7 +150,8 @@ fn color_mode(colors: Colors) -> rustyline::ColorMode {
 }
 
 fn serve(mut editor: Rustyline, is_terminal: bool, asked: &sync::Receiver<Ask>, hear: &mpsc::UnboundedSender<Heard>) {
-    let file = history::file();
+    // What comes from a pipe was not typed, and may be of any length.
+    let file = if is_terminal { history::file() } else { None };
     let colors = colors();
     if let Some(file) = &file {
         // There is none before the first use.

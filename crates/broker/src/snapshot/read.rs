@@ -26,18 +26,18 @@ pub enum Corrupt {
     /// Another version of this format.
     #[error("snapshot of format version {0}; this version reads {VERSION}")]
     Version(u64),
-    /// More databases than there are.
-    #[error("snapshot of {found} databases; `databases` allows {allowed}")]
+    /// It has a key in a database that is not there.
+    #[error("snapshot of {needed} databases at least; `databases` allows {allowed}")]
     Databases {
-        /// As many are in it.
-        found: u64,
-        /// As many may be.
+        /// As many it needs.
+        needed: u64,
+        /// As many there are.
         allowed: usize,
     },
     /// An item where none of its kind may be.
     #[error("snapshot: item {0} out of place")]
     Item(u8),
-    /// A key twice, or in a database that does not exist.
+    /// A key twice, or one with nothing in it.
     #[error("snapshot: a key that cannot be")]
     Key,
     /// Another number of keys than was said.
@@ -130,10 +130,8 @@ impl<'g> Reader<'g> {
             return Err(Corrupt::Version(version));
         }
         self.group.index = input.varint()?;
-        let (found, allowed) = (input.varint()?, self.group.dbs.len());
-        if found > allowed as u64 {
-            return Err(Corrupt::Databases { found, allowed });
-        }
+        // How many there were; only those with keys need to be there again.
+        let _databases = input.varint()?;
         self.state = State::Between;
         Ok(())
     }
@@ -186,7 +184,10 @@ impl<'g> Reader<'g> {
     }
 
     fn insert(&mut self, place: &Place, value: Value) -> Result<(), Corrupt> {
-        let db = self.group.dbs.get_mut(usize::from(place.db)).ok_or(Corrupt::Key)?;
+        let allowed = self.group.dbs.len();
+        let Some(db) = self.group.dbs.get_mut(usize::from(place.db)) else {
+            return Err(Corrupt::Databases { needed: u64::from(place.db) + 1, allowed });
+        };
         if db.live(&place.key, 0).is_some() {
             return Err(Corrupt::Key);
         }

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use rbq_broker::op::STATE_VERSION;
 use rbq_broker::settings::AppendFsync;
-use rbq_broker::{Broker, Settings};
+use rbq_broker::snapshot::Corrupt;
+use rbq_broker::{Broker, ReplayError, Settings};
 use rbq_journal::{Identity, Journal, OpenError, Options, Policy, Progress, RecoveryReport, Storage, said};
+use thiserror::Error;
 
 use super::home::{Home, Place};
 use super::sync_price;
@@ -139,8 +141,36 @@ fn with_hint(error: anyhow::Error, path: &Path) -> anyhow::Error {
         }
         Some(OpenError::InUse { .. }) => anyhow!("{error}\nhint: stop it, or give this server a `--dir` of its own"),
         Some(_) => error,
-        None => error.context(format!("cannot read back what is in {shown}")),
+        None if error.is::<FromTheFuture>() => error,
+        None => {
+            let needed = databases_needed(&error);
+            let error = error.context(format!("cannot read back what is in {shown}"));
+            match needed {
+                Some(needed) => anyhow!("{error:#}\nhint: start with `--databases {needed}`, or more"),
+                None => error,
+            }
+        }
     }
+}
+
+/// How many databases what is kept needs, where there are too few.
+fn databases_needed(error: &anyhow::Error) -> Option<u64> {
+    error.chain().find_map(|cause| match (cause.downcast_ref(), cause.downcast_ref()) {
+        (Some(Corrupt::Databases { needed, .. }), _) | (_, Some(ReplayError::Databases { needed, .. })) => {
+            Some(*needed)
+        }
+        _ => None,
+    })
+}
+
+/// A log whose newest record is from more than [`AHEAD_MS_MAX`] ahead of the system's clock.
+#[derive(Debug, Error)]
+#[error(
+    "the log was written {minutes} minutes after what the system's clock says now\nhint: set the clock right; or, if the log's times \
+     were the wrong ones, start once with `--accept-clock yes`"
+)]
+struct FromTheFuture {
+    minutes: u64,
 }
 
 /// How the journal is opened: it calls `progress` whenever it got further.
@@ -171,16 +201,9 @@ fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-fn check_time(newest_ms: u64, now_ms: u64) -> Result<()> {
+fn check_time(newest_ms: u64, now_ms: u64) -> Result<(), FromTheFuture> {
     let ahead_ms = newest_ms.saturating_sub(now_ms);
-    if ahead_ms > AHEAD_MS_MAX {
-        bail!(
-            "the log was written {} minutes after what the system's clock says now\nhint: set the clock right; or, if the \
-             log's times were the wrong ones, start once with `--accept-clock yes`",
-            ahead_ms / 60_000
-        );
-    }
-    Ok(())
+    if ahead_ms > AHEAD_MS_MAX { Err(FromTheFuture { minutes: ahead_ms / 60_000 }) } else { Ok(()) }
 }
 
 fn tell(report: &RecoveryReport, ops: u64, start: Instant, path: &Path) {
