@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 
 use insta::assert_snapshot;
@@ -206,24 +205,6 @@ fn a_lost_connection_is_made_again_before_the_next_command() {
     err| error: could not connect to localhost.invalid:1: name or service not known
     err| hint: is a server running there? --url or RBQ_URL name another
     ");
-}
-
-#[test]
-fn the_history_file_is_private_and_holds_no_password() {
-    let Some(oracle) = Oracle::start(&[]) else { return };
-    let state = tempfile::tempdir().unwrap();
-    let script = "get one\nauth hunter2\n\\json auth hunter2\nconfig set requirepass hunter2\nauth hunter2\nconfig set requirepass \"\"\nget two\n";
-    for _ in 0..2 {
-        let mut command = rbq(&["repl"]);
-        command.env("RBQ_URL", oracle.url()).env_remove("RBQ_HISTORY").env("XDG_STATE_HOME", state.path());
-        run(&mut command, script.as_bytes());
-    }
-    let file = state.path().join("rbq/history");
-    let text = fs::read_to_string(&file).unwrap();
-    assert!(text.contains("get one\nget two\n"), "{text}");
-    assert!(!text.contains("hunter2"), "{text}");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).unwrap().permissions());
-    assert_eq!(mode & 0o077, 0, "{mode:o}");
 }
 
 #[test]

@@ -5,6 +5,9 @@ mod support;
 #[path = "support/terminal.rs"]
 mod terminal;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use expectrl::Expect;
 use rbq_client::Value;
 use support::{Oracle, ask, client, rbq, run, until};
@@ -43,6 +46,35 @@ async fn keys_groups_and_options_are_completed_from_the_server() {
     prompt(&mut terminal);
     terminal.send("\x04").unwrap();
     assert_eq!(exit_code(terminal), 0);
+}
+
+#[test]
+fn the_history_file_is_private_and_holds_no_password_and_nothing_that_was_not_typed() {
+    let Some(oracle) = Oracle::start(&[]) else { return };
+    let state = tempfile::tempdir().unwrap();
+    let command = || {
+        let mut command = rbq(&["repl"]);
+        command.env("RBQ_URL", oracle.url()).env_remove("RBQ_HISTORY").env("XDG_STATE_HOME", state.path());
+        command.env("TERM", "xterm-256color");
+        command
+    };
+    for _ in 0..2 {
+        let mut terminal = open(command());
+        prompt(&mut terminal);
+        for line in ["get one", "auth hunter2", "\\json auth hunter2", "get two"] {
+            terminal.send(format!("{line}\r")).unwrap();
+            prompt(&mut terminal);
+        }
+        terminal.send("\x04").unwrap();
+        exit_code(terminal);
+        run(&mut command(), b"get piped\n");
+    }
+    let file = state.path().join("rbq/history");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("get one\nget two\n") && !text.contains("piped"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
 }
 
 #[tokio::test]
