@@ -112,11 +112,13 @@ impl Broker {
         self.pause.is_none() && self.disk_room == DiskRoom::Awaited
     }
 
-    /// Purges a key whose time has come.
-    pub(crate) fn purge(&mut self, (db, key): &Key, deadline_ms: u64, now: Now) {
-        if self.may_purge() && self.find_room_for(key.len()) {
+    /// Purges a key whose time has come, if that may be done now; whether it may.
+    pub(crate) fn purge(&mut self, (db, key): &Key, deadline_ms: u64, now: Now) -> bool {
+        let may = self.may_purge() && self.find_room_for(key.len());
+        if may {
             let stamp = Stamp { db: *db, now_ms: now.unix_ms() };
             self.submit(stamp, &Op::KeyExpire { key, deadline_ms }, &mut rbq_resp::NullSink);
         }
+        may
     }
 }

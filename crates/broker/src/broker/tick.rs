@@ -76,7 +76,9 @@ impl Broker {
             }));
         }
         for (key, deadline_ms) in expired {
-            self.purge(&key, deadline_ms, now);
+            if !self.purge(&key, deadline_ms, now) {
+                self.postpone_purges(now.monotonic_us.saturating_add(LOOK_AGAIN_US));
+            }
         }
     }
 
