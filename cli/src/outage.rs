@@ -163,9 +163,14 @@ impl Outage {
         Pause::Over
     }
 
-    /// Tries, for no longer than the outage is borne and until we are asked to end: a server that hangs takes the connection and is
-    /// silent. What was cut off is begun anew the next time, or never.
-    pub(crate) async fn attempt<T>(&self, interrupt: &mut Interrupt, work: impl Future<Output = T>) -> Attempt<T> {
+    /// Tries when it is time, for no longer than the outage is borne and until we are asked to end: a server that hangs takes the
+    /// connection and is silent. What was cut off is begun anew the next time, or never.
+    pub(crate) async fn attempt<T>(&mut self, interrupt: &mut Interrupt, work: impl Future<Output = T>) -> Attempt<T> {
+        match self.pause(interrupt).await {
+            Pause::Over => {}
+            Pause::GivenUp => return Attempt::GivenUp,
+            Pause::Interrupted => return Attempt::Interrupted,
+        }
         let borne = self.since.map_or(Duration::ZERO, |since| since.elapsed());
         let left = self.borne_for().saturating_sub(borne).max(ATTEMPT_MIN);
         let was_pressed = interrupt.was_pressed();
@@ -256,11 +261,10 @@ mod tests {
         let mut outage = Outage::new(Duration::from_secs(3));
         outage.begin(Cause::Lost, &Error::Closed(None));
         let begun = Instant::now();
-        assert_eq!(outage.pause(&mut interrupt).await, Pause::Over);
+        assert!(matches!(outage.attempt(&mut interrupt, std::future::ready(7)).await, Attempt::Made(7)));
         let silence = std::future::pending::<()>();
         assert!(matches!(outage.attempt(&mut interrupt, silence).await, Attempt::GivenUp));
         assert_eq!(begun.elapsed().as_secs(), 3);
-        assert!(matches!(outage.attempt(&mut interrupt, std::future::ready(7)).await, Attempt::Made(7)));
     }
 
     #[tokio::test(start_paused = true)]

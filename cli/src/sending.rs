@@ -417,9 +417,6 @@ impl Sending {
             self.progress.say(&format!("{line}: {} not acknowledged, {fate}", self.window.in_flight()));
         }
         loop {
-            if self.outage.pause(&mut self.interrupt).await != Pause::Over {
-                return Err(self.outage.verdict(error).into());
-            }
             let connected = connect(&self.target, &self.options);
             match self.outage.attempt(&mut self.interrupt, connected).await {
                 Attempt::Made(Ok(link)) => self.link = link,

@@ -175,9 +175,8 @@ enum To {
 
 impl Sink {
     fn open(path: Option<&Path>) -> Result<Self> {
-        let to = match path {
+        let to = match path.filter(|path| *path != Path::new("-")) {
             None => To::Stdout(Output::new()),
-            Some(path) if path == Path::new("-") => To::Stdout(Output::new()),
             Some(path) => To::create(path)?,
         };
         Ok(Self { to, begun_keys: 0, whole_keys: 0, failed: false })

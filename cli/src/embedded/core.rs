@@ -98,8 +98,7 @@ impl Core {
     /// Runs one request, and answers whether it is done; if not, it is to be run again.
     pub(super) fn run(&mut self, client: ClientId, request: Request<'_>, request_bytes: usize) -> Flow {
         // EXEC runs what came earlier.
-        let queued = self.broker.session(client).transaction.as_ref().map_or(0, |queue| queue.bytes);
-        self.make_room(queued + request_bytes);
+        self.make_room(self.broker.session(client).queued_bytes() + request_bytes);
         let mut replies = Output::default();
         let started = self.now();
         let flow = self.broker.execute(client, request, started, &mut replies);

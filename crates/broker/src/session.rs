@@ -228,6 +228,12 @@ impl Session {
         }
     }
 
+    /// How much MULTI has queued of its requests.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.transaction.as_ref().map_or(0, |transaction| transaction.bytes)
+    }
+
     /// Whether it is in RESP2's subscribed mode, in which only a few commands are allowed.
     pub fn in_subscribed_mode(&self) -> bool {
         self.proto == Proto::Resp2 && self.subscriptions.any()

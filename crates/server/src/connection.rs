@@ -261,7 +261,7 @@ impl Connection {
         shared.measure_if_needed(self.batch.bytes() as u64);
         let mut hub = shared.lock();
         // EXEC runs what came earlier.
-        let queued = hub.broker.session(self.conn.client).transaction.as_ref().map_or(0, |queue| queue.bytes);
+        let queued = hub.broker.session(self.conn.client).queued_bytes();
         shared.look_for_room(&mut hub, queued + self.batch.bytes());
         let started = hub.clock.now();
         let (mut now, mut has_room) = (started, true);

@@ -10,7 +10,7 @@ use rbq_broker::{Action, ClientId, DiskRoom, HostFacts, Now, Persistence};
 
 use crate::clock::Jump;
 use crate::durable;
-use crate::hub::{Flush, Hub, Shared, dismiss};
+use crate::hub::{Conn, Flush, Hub, Shared, dismiss};
 use crate::limits::{self, BUFFERS_OF_ALL};
 use crate::memory;
 use crate::rewrite;
@@ -202,12 +202,13 @@ fn close_idle(hub: &mut Hub, now: Now) {
 
 /// A soft limit's time may be up when no more output comes that would make somebody look.
 fn close_over_soft_limit(hub: &mut Hub, now: Now) {
-    let conns: Vec<_> = hub.conns().cloned().collect();
-    for conn in conns {
+    let is_over = |conn: &&Arc<Conn>| {
+        let outbox = conn.outbox.lock();
+        outbox.over_soft_since_us.is_some() && outbox.close.is_none()
+    };
+    let over: Vec<_> = hub.conns().filter(is_over).cloned().collect();
+    for conn in over {
         let mut outbox = conn.outbox.lock();
-        if outbox.over_soft_since_us.is_none() || outbox.close.is_some() {
-            continue;
-        }
         let limit = limits::Shared::output_limit(&hub.broker.settings, hub.broker.session(conn.client));
         if let Some(reason) = limits::Shared::exceeded(limit, &mut outbox, now) {
             dismiss(&mut hub.broker, conn.client, &mut outbox, reason);
@@ -246,8 +247,7 @@ fn held_bytes(hub: &Hub, session: &Session) -> u64 {
     if outbox.close.is_some() {
         return 0;
     }
-    let queued = session.transaction.as_ref().map_or(0, |transaction| transaction.bytes);
-    (outbox.pending() + conn.query_bytes.load(Ordering::Relaxed) + queued) as u64
+    (outbox.pending() + conn.query_bytes.load(Ordering::Relaxed) + session.queued_bytes()) as u64
 }
 
 fn close(hub: &mut Hub, client: ClientId, reason: &'static str) {

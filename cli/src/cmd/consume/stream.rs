@@ -21,7 +21,7 @@ use crate::facts::unexpected;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::moment::{Position, now_ms};
-use crate::outage::{Attempt, Cause, Outage, Pause};
+use crate::outage::{Attempt, Cause, Outage};
 use crate::reader::Reader;
 
 /// Entries asked for at once, unless told otherwise: a round trip a hundred is no cost, and ordinary ones take some 10 KiB.
@@ -111,11 +111,6 @@ async fn again(
     loop {
         let cause = Cause::of(&error).unwrap_or(Cause::Lost);
         outage.begin(cause, &error).iter().for_each(|line| say(line));
-        match outage.pause(interrupt).await {
-            Pause::Over => {}
-            Pause::GivenUp => return Err(outage.verdict(error).into()),
-            Pause::Interrupted => return Ok(None),
-        }
         let found = home.find_again(&error, key, Kind::Stream);
         match outage.attempt(interrupt, found).await {
             Attempt::GivenUp => return Err(outage.verdict(error).into()),

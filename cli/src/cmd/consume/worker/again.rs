@@ -12,7 +12,7 @@ use super::Shift;
 use crate::cmd::consume::message::{Message, which};
 use crate::cmd::consume::source::Source;
 use crate::failure::{Failure, Result, say};
-use crate::outage::{Attempt, Cause, Pause, is_refusal};
+use crate::outage::{Attempt, Cause, is_refusal};
 
 impl<S: Source> Shift<S> {
     /// Connects again, if that is what the failure is about.
@@ -28,14 +28,6 @@ impl<S: Source> Shift<S> {
                 return Ok(());
             }
             self.tell_lost(&error);
-            match self.outage.pause(&mut self.interrupt).await {
-                Pause::Over => {}
-                Pause::GivenUp => return Err(self.outage.verdict(error).into()),
-                Pause::Interrupted => {
-                    self.wind_down();
-                    continue;
-                }
-            }
             let in_hand = self.in_hand();
             let resumed = self.source.resume(&error, &in_hand);
             match self.outage.attempt(&mut self.interrupt, resumed).await {

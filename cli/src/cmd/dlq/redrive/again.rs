@@ -9,7 +9,7 @@ use super::ledger::Ledger;
 use crate::failure::{Failure, Result, say};
 use crate::interrupt::Interrupt;
 use crate::open::ServerArgs;
-use crate::outage::{Attempt, Cause, Outage, Pause};
+use crate::outage::{Attempt, Cause, Outage};
 use crate::servers::Servers;
 
 /// Comes back from this failure, if it is one that may go by itself. `None`: the run goes on.
@@ -28,11 +28,6 @@ pub(super) async fn come_back(
         let Some(cause) = Cause::of(error) else { return Err(why) };
         if let Some(told) = outage.begin(cause, error) {
             say(&told);
-        }
-        match outage.pause(interrupt).await {
-            Pause::Over => {}
-            Pause::GivenUp => return Err(why),
-            Pause::Interrupted => return Ok(Some(End::Interrupted)),
         }
         match outage.attempt(interrupt, take_up(engine, spec, server)).await {
             Attempt::GivenUp => return Err(why),
