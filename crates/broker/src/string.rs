@@ -1,7 +1,8 @@
 //! A string value: a counter, a short text, a buffer that grows, or a large body shared with whoever reads it.
 //!
 //! The four forms differ in cost only. A number is kept as one so that INCR neither parses nor formats; a body of
-//! 16 KiB or more stays in the buffer it arrived in, and a GET shares it.
+//! 16 KiB or more is shared, wherever it came from: a GET and a snapshot copy nothing of it, and it stays in the buffer it
+//! arrived in. A change to it copies it if somebody else has it at that moment, and otherwise works in place.
 
 use bytes::Bytes;
 use rbq_resp::Bulk;
@@ -9,7 +10,7 @@ use rbq_resp::Bulk;
 use crate::number;
 use crate::value::Kind;
 
-/// From this size on a value stays in the shared buffer it arrived in.
+/// From this size on a value is shared with whoever reads it.
 const SHARED_BYTES_MIN: usize = 16 * 1024;
 /// Up to this size Redis reports `embstr`.
 const EMBEDDED_BYTES_MAX: usize = 44;
@@ -21,7 +22,7 @@ pub enum Str {
     Integer(i64),
     /// Bytes that were set as a whole.
     Fixed(Box<[u8]>),
-    /// Bytes that were appended to or written into.
+    /// Bytes that were appended to or written into, and are not many.
     Growing(Vec<u8>),
     /// A large body.
     Shared(Bytes),
@@ -35,6 +36,7 @@ impl Str {
         }
         match value {
             Bulk::Shared(bytes) if bytes.len() >= SHARED_BYTES_MIN => Self::Shared(bytes.clone()),
+            _ if value.len() >= SHARED_BYTES_MIN => Self::Shared(Bytes::copy_from_slice(&value)),
             _ => Self::Fixed(value.as_slice().into()),
         }
     }
@@ -59,16 +61,17 @@ impl Str {
         self.len() == 0
     }
 
-    /// The bytes as a buffer that can be written into; the value counts as raw from here on.
-    pub fn growing(&mut self) -> &mut Vec<u8> {
-        if !matches!(self, Self::Growing(_)) {
-            let bytes = self.bytes(&mut itoa::Buffer::new()).to_vec();
-            *self = Self::Growing(bytes);
-        }
-        match self {
+    /// Changes the bytes; the value counts as raw from here on.
+    pub fn edit(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = match std::mem::replace(self, Self::Integer(0)) {
+            Self::Integer(integer) => itoa::Buffer::new().format(integer).into(),
+            Self::Fixed(bytes) => bytes.into_vec(),
             Self::Growing(bytes) => bytes,
-            _ => unreachable!("it was made growing just above"),
-        }
+            // The buffer itself, room at its end included, unless somebody else has it too.
+            Self::Shared(bytes) => bytes.into(),
+        };
+        change(&mut bytes);
+        *self = if bytes.len() >= SHARED_BYTES_MIN { Self::Shared(bytes.into()) } else { Self::Growing(bytes) };
     }
 
     /// The value as an integer, if it is one.
@@ -121,4 +124,43 @@ pub const DIGEST_DIGITS: usize = 16;
 /// The digest that SET IFDEQ, DELEX and DIGEST speak of: XXH3, 64 bits, in lower-case hexadecimal.
 pub fn digest_hex(bytes: &[u8]) -> String {
     format!("{:0width$x}", xxhash_rust::xxh3::xxh3_64(bytes), width = DIGEST_DIGITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(string: &Str) -> *const u8 {
+        match string {
+            Str::Shared(bytes) => bytes.as_ptr(),
+            other => panic!("not shared: {other:?}"),
+        }
+    }
+
+    /// What a snapshot or a log brings back is a slice, whatever its size.
+    #[test]
+    fn a_large_body_is_shared_wherever_it_came_from() {
+        let string = Str::new(Bulk::Slice(&[b'x'; SHARED_BYTES_MIN]));
+        assert_eq!(place(&string.clone()), place(&string));
+        assert!(matches!(Str::new(Bulk::Slice(&[b'x'; SHARED_BYTES_MIN - 1])), Str::Fixed(_)));
+    }
+
+    #[test]
+    fn what_grew_large_is_shared_too_and_changed_in_place_while_nobody_else_has_it() {
+        let mut string = Str::new(Bulk::Slice(b"17"));
+        string.edit(|bytes| bytes.resize(SHARED_BYTES_MIN, b'x'));
+        string.edit(|bytes| bytes.reserve(100));
+        let (at, image) = (place(&string), string.clone());
+        string.edit(|bytes| bytes.extend_from_slice(b"yz"));
+        assert_ne!(place(&string), at, "the image keeps what it shows");
+        assert_eq!(image.len(), SHARED_BYTES_MIN);
+        drop(image);
+
+        string.edit(|bytes| bytes.reserve(100));
+        let at = place(&string);
+        string.edit(|bytes| bytes.extend_from_slice(b"!"));
+        assert_eq!(place(&string), at, "there was room for it");
+        let bytes = string.bytes(&mut itoa::Buffer::new()).to_vec();
+        assert!(bytes.starts_with(b"17") && bytes.ends_with(b"xyz!"));
+    }
 }

@@ -121,7 +121,8 @@ pub(crate) enum Beginning {
 
 /// Goes on with what was examined. Everything that changes the directory is here.
 pub(crate) fn resume(examined: Examined, beginning: Beginning) -> Result<Recovered, OpenError> {
-    let Examined { store, options, lock, mut chance, survey, layout, mut walker, tail, mut report, .. } = examined;
+    let Examined { store, options, lock, mut chance, survey, layout, mut walker, tail, mut report, snapshot, replay } =
+        examined;
     if survey.has_mark {
         // It was true until now: what is added makes it more than the backup that was written.
         store.remove(names::MARK)?;
@@ -143,6 +144,8 @@ pub(crate) fn resume(examined: Examined, beginning: Beginning) -> Result<Recover
         None => (rewrite_in_place(&store, &mut walker, &tail)?, last.header, tail.chain),
     };
     let slots = note_tail(&store, &chain, layout.snapshot)?;
+    // The old file of the tail is still open: on a full disk its space is what a file is prepared in.
+    drop((walker, snapshot, replay));
 
     let mut legs = layout.legs;
     legs.last_mut().expect("a layout has a segment").header = header;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rbq_broker::session::Session;
 use rbq_broker::{Action, ClientId, DiskRoom, HostFacts, Now, Persistence};
+use rbq_journal::Journal;
 
 use crate::clock::Jump;
 use crate::durable;
@@ -87,7 +88,7 @@ fn measure(shared: &Shared, fixed: &HostFacts) -> u64 {
         ..fixed.clone()
     };
     hub.broker.set_facts(facts);
-    want_snapshot_if_due(shared, &mut hub);
+    want_snapshot_if_due(shared, &mut hub, memory.allocated);
     see_whether_there_is_space(shared, &mut hub);
     match hub.clock.follow() {
         Some(Jump::Ahead(by)) => tracing::warn!(seconds = by.as_secs(), "the system clock was set ahead"),
@@ -119,19 +120,27 @@ fn persistence(hub: &Hub) -> Option<Persistence> {
     })
 }
 
-/// The log must not grow without bound, nor the time of the next start with it.
-fn want_snapshot_if_due(shared: &Shared, hub: &mut Hub) {
+/// The log must not grow without bound, nor the time of the next start with it; and on a full disk it must not keep the space of
+/// what was drained.
+fn want_snapshot_if_due(shared: &Shared, hub: &mut Hub, memory_used: u64) {
     let Some(journal) = &hub.journal else { return };
     let settings = &hub.broker.settings;
     let percentage = settings.auto_aof_rewrite_percentage.0 as u64;
     let log_bytes = journal.figures().log_bytes_since_snapshot;
-    let is_due = log_bytes >= settings.auto_aof_rewrite_min_size.0
+    let is_long = log_bytes >= settings.auto_aof_rewrite_min_size.0
         && log_bytes >= hub.snapshot_bytes.saturating_mul(percentage) / 100;
+    let is_due = is_long || (hub.is_disk_full && would_make_room(journal, log_bytes, memory_used));
     let now = hub.clock.now();
     if percentage > 0 && is_due && now.monotonic_us >= hub.snapshot_from_us {
         hub.broker.want_snapshot(now);
         shared.hand_over_chores(hub);
     }
+}
+
+/// Whether a snapshot has room on a full disk, and the log that it replaces takes much more: it is no larger than what is in memory.
+fn would_make_room(journal: &Journal, log_bytes: u64, memory_used: u64) -> bool {
+    let has_room = || journal.free_bytes().is_ok_and(|free| free >= memory_used);
+    journal.figures().segments > 1 && log_bytes / 2 >= memory_used && has_room()
 }
 
 /// Space that returned is noticed without a request, too: keys whose time has come wait for it.

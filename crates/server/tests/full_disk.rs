@@ -137,6 +137,29 @@ fn a_full_disk_refuses_adds_keeps_what_was_answered_drains_and_serves_again_with
     assert_eq!(answer, kept.to_string());
 }
 
+/// What was drained is still in the log, and nobody but the broker can let go of it.
+#[test]
+fn a_queue_that_was_drained_on_a_full_disk_takes_adds_again_without_anybody_making_space() {
+    let Some(disk) = Disk::mount() else { return };
+    let start = || Server::start(&["--appendonly", "yes", "--dir", disk.path().to_str().unwrap()]);
+    let mut server = start();
+    let mut client = server.client();
+    let add = format!("RPUSH queue {}", "x".repeat(30_000));
+    while !client.text(&add).starts_with("-MISCONF") {}
+    for how in ["TERM", "KILL"] {
+        drop(client);
+        server.signal(how);
+        server.wait();
+        server = start();
+        client = server.client();
+        // From the first moment on, without waiting for anything.
+        assert!(client.text("LPOP queue").contains("xxx"), "after SIG{how}");
+    }
+    while client.text("LPOP queue") != "nil" {}
+    assert_eq!(client.until(&add, |answer| !answer.starts_with("-MISCONF")), "1");
+    assert!(server.log().contains("snapshot taken"));
+}
+
 #[test]
 fn on_a_disk_that_is_full_to_the_end_of_the_reserve_changes_are_refused_and_everybody_is_answered() {
     let Some((disk, ballast)) = Disk::mount_with_ballast() else { return };

@@ -211,9 +211,8 @@ pub(super) fn append<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], valu
         }
         Some((_, string)) => {
             check_length(string.len() as u64 + value.len() as u64)?;
-            let bytes = string.growing();
-            bytes.extend_from_slice(value);
-            bytes.len()
+            string.edit(|bytes| bytes.extend_from_slice(value));
+            string.len()
         }
     };
     work.touch(db, key);
@@ -236,12 +235,13 @@ pub(super) fn set_range<'a>(work: &mut Work<'_, 'a, impl Sink>, key: &'a [u8], o
         None => work.insert(db, key, Value::String(Str::Growing(Vec::new())), None),
     };
     let Value::String(string) = work.value(slot) else { unreachable!("the type was checked above") };
-    let bytes = string.growing();
-    if bytes.len() < end {
-        bytes.resize(end, 0);
-    }
-    bytes[start..end].copy_from_slice(value);
-    let length = bytes.len();
+    string.edit(|bytes| {
+        if bytes.len() < end {
+            bytes.resize(end, 0);
+        }
+        bytes[start..end].copy_from_slice(value);
+    });
+    let length = string.len();
     work.touch(db, key);
     work.notify(Class::String, "setrange", key);
     work.sink.integer(length as i64);

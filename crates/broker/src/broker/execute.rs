@@ -102,7 +102,7 @@ impl Broker {
     /// Tells how long the last command took, for statistics, the slow log and the latency monitor.
     pub fn account(&mut self, client: ClientId, request: Request<'_>, started: Now, ended: Now) {
         let Some(known) = self.ran.take() else { return };
-        let usec = ended.monotonic_us.saturating_sub(started.monotonic_us);
+        let usec = ended.monotonic_us.saturating_sub(started.monotonic_us) + std::mem::take(&mut self.slept_us);
         let stats = &mut self.stats.commands[known.number];
         stats.record(usec);
         if self.settings.latency_tracking.0 {

@@ -96,6 +96,8 @@ pub struct Broker {
     pub(crate) pause: Option<Pause>,
     pub(crate) monitors: Vec<ClientId>,
     pub(crate) active_expire: bool,
+    /// How long the driver was asked to sleep by the command that ran last.
+    pub(crate) slept_us: u64,
     /// Until then time removes no keys: the log has to make room first.
     purges_from_us: u64,
     pub(crate) facts: HostFacts,
@@ -149,6 +151,7 @@ impl Broker {
             pause: None,
             monitors: Vec::new(),
             active_expire: true,
+            slept_us: 0,
             purges_from_us: 0,
             facts: HostFacts::default(),
             snapshots: Snapshots { last_good_s: now.unix_us / 1_000_000, ..Snapshots::default() },

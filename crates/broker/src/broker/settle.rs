@@ -154,4 +154,22 @@ mod tests {
         driver.run("MULTI");
         assert_eq!(driver.run("EXEC"), "*-1\r\n");
     }
+
+    /// The key is not there before the swap, and not there after it.
+    #[test]
+    fn an_expired_key_that_is_swapped_in_is_no_change() {
+        let exec_after_swap_of = |set: &str| {
+            let mut driver = Driver::new(1);
+            driver.run("DEBUG SET-ACTIVE-EXPIRE 0");
+            driver.run(set);
+            driver.sleep(10);
+            driver.run("SELECT 1");
+            driver.run("WATCH k");
+            driver.run("SWAPDB 0 1");
+            driver.run("MULTI");
+            driver.run("EXEC")
+        };
+        assert_eq!(exec_after_swap_of("SET k v PX 10"), "*0\r\n");
+        assert_eq!(exec_after_swap_of("SET k v"), "*-1\r\n");
+    }
 }

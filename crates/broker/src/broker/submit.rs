@@ -73,6 +73,25 @@ impl Broker {
         for client in broken {
             self.sessions[client.slot as usize].watch_broken = true;
         }
+        if let Op::SwapDb { first, second } = *op {
+            self.note_expired_swapped_in(first, second, stamp);
+        }
+    }
+
+    /// A key that was not there, and that one takes the place of whose time has come, is still not there.
+    fn note_expired_swapped_in(&mut self, first: u8, second: u8, stamp: Stamp) {
+        let group = &self.groups[0];
+        let watching = self.watchers.of_dbs(|db, _| db == first || db == second);
+        for client in watching {
+            for watched in &mut self.sessions[client.slot as usize].watched {
+                let from = match watched.db {
+                    db if db == first => second,
+                    db if db == second => first,
+                    _ => continue,
+                };
+                watched.was_expired = matches!(group.db(from).find(&watched.key, stamp.now_ms), Found::Expired(_));
+            }
+        }
     }
 
     /// Lets `read` look at durable state, then purges the expired keys it stumbled over.

@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 
 use super::index::Index;
-use super::saving::{Image, LARGE_BYTES_MIN, Saving};
+use super::saving::{Image, SLICE_BYTES, Saving};
 use super::slab::Slab;
 use crate::value::Value;
 
@@ -197,22 +197,20 @@ impl Db {
         self.saving = None;
     }
 
-    /// Hands out images: those that changes forced out, then those of the next slots, until `keys` were walked over or a
-    /// large value came by. When all have been handed out, it is no longer saving.
+    /// Hands out images: those that changes forced out, then those of the next slots, until `keys` were walked over or what
+    /// they hold is large. When all have been handed out, it is no longer saving.
     pub fn save_slice(&mut self, keys: usize, images: &mut Vec<Image>) {
         let Some(mut saving) = self.saving.take() else { return };
         images.append(&mut saving.images);
-        let mut left = keys;
-        while left > 0 && saving.cursor < self.entries.slots() {
+        let (mut left, mut bytes) = (keys, 0);
+        while left > 0 && bytes < SLICE_BYTES && saving.cursor < self.entries.slots() {
             let slot = saving.cursor;
             saving.cursor += 1;
             left -= 1;
             let Some(entry) = self.entries.get_mut(slot).filter(|entry| entry.epoch != self.epoch) else { continue };
             entry.epoch = self.epoch;
             images.push(image(saving.db, entry));
-            if entry.value.kind().memory_bytes() >= LARGE_BYTES_MIN {
-                break;
-            }
+            bytes += entry.key.len() + entry.value.kind().memory_bytes();
         }
         if saving.cursor < self.entries.slots() {
             self.saving = Some(saving);

@@ -40,5 +40,5 @@ pub(super) struct Saving {
     pub(super) images: Vec<Image>,
 }
 
-/// Values above this end a slice: their clones are long rows of pointers.
-pub(super) const LARGE_BYTES_MIN: usize = 1024 * 1024;
+/// Keys and values of so many bytes end a slice: small ones are copied, and the clone of a large one is a long row of pointers.
+pub(super) const SLICE_BYTES: usize = 1024 * 1024;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use rbq_resp::Bulk;
 
 use super::{Db, Found};
 use crate::string::Str;
@@ -174,4 +175,27 @@ fn a_cursor_beyond_the_end_ends() {
     put(&mut db, b"a", 1);
     assert_eq!(db.scan(u64::MAX, u64::MAX, |_| panic!("nothing is there")), 0);
     assert_eq!(db.scan(1, 10, |_| panic!("nothing is there")), 0);
+}
+
+/// A slice is handed out while everybody waits, so it ends with what it holds as well as with its number of keys.
+#[test]
+fn a_slice_ends_with_few_keys_where_they_are_large() {
+    let slices = |key_bytes: usize, value_bytes: usize| {
+        let mut db = Db::new(0);
+        for key in 0..100u8 {
+            let value = vec![b'x'; value_bytes];
+            db.insert(&vec![key; key_bytes], Value::String(Str::new(Bulk::Slice(&value))), None, 0);
+        }
+        db.begin_saving(0);
+        let (mut images, mut slices) = (Vec::new(), 0);
+        while db.is_saving() {
+            db.save_slice(1000, &mut images);
+            slices += 1;
+        }
+        assert_eq!(images.len(), 100);
+        slices
+    };
+    assert_eq!(slices(10, 10), 1);
+    assert_eq!(slices(10, 110_000), 10);
+    assert_eq!(slices(110_000, 10), 10);
 }

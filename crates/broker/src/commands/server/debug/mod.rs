@@ -65,6 +65,8 @@ fn sleep(turn: &mut Turn<'_>, args: &mut Args<'_>, reply: &mut Reply<'_>) -> Res
     let micros = (seconds * 1e6) as u64;
     if micros > 0 {
         turn.broker.ask(Action::Sleep(micros));
+        // It sleeps when the command has run, and is the command's time all the same.
+        turn.broker.slept_us += micros;
     }
     reply.status("OK");
     Ok(())

@@ -87,3 +87,21 @@ fn what_does_not_fit_is_refused() {
     ann: -MYERR of mine
     ");
 }
+
+/// Whoever tries out an alarm on slow commands makes one of these.
+#[test]
+fn sleeping_is_slow() {
+    assert_snapshot!(play("
+        ann  CONFIG SET slowlog-log-slower-than 100000 latency-monitor-threshold 100
+        ann  DEBUG SLEEP 0.05
+        ann  DEBUG SLEEP 0.2
+        ann  SLOWLOG LEN
+        ann  LATENCY LATEST
+    "), @r"
+    ann: +OK
+    ann: +OK
+    ann: +OK
+    ann: 1
+    ann: [[command, 1704067200, 200, 200]]
+    ");
+}

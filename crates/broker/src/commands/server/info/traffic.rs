@@ -25,7 +25,7 @@ pub(super) fn clients(lines: &mut Lines, broker: &Broker, _: Now) {
     lines.field("maxclients", broker.settings.maxclients.0);
     lines.field("client_recent_max_input_buffer", largest_in);
     lines.field("client_recent_max_output_buffer", largest_out);
-    lines.field("blocked_clients", broker.waiters.len());
+    lines.field("blocked_clients", broker.waiters.len() + count(|session| session.paused));
     lines.field("tracking_clients", broker.tracker.clients_len());
     lines.field("pubsub_clients", count(|session| session.subscriptions.any()));
     lines.field("watching_clients", count(|session| !session.watched.is_empty()));
