@@ -74,6 +74,14 @@ impl Str {
         *self = if bytes.len() >= SHARED_BYTES_MIN { Self::Shared(bytes.into()) } else { Self::Growing(bytes) };
     }
 
+    /// Another one that shares nothing with it.
+    pub fn duplicate(&self) -> Self {
+        match self {
+            Self::Shared(bytes) => Self::Shared(Bytes::copy_from_slice(bytes)),
+            other => other.clone(),
+        }
+    }
+
     /// The value as an integer, if it is one.
     pub fn integer(&self) -> Option<i64> {
         match self {

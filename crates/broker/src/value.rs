@@ -36,6 +36,16 @@ impl Value {
     /// should hold the broker.
     pub const GARBAGE_BYTES_MIN: usize = 64 * 1024;
 
+    /// Another one that shares nothing with it. A clone shares its blocks, so that nothing counts what the two will take when
+    /// they are read back from the log or a snapshot.
+    pub fn duplicate(&self) -> Self {
+        match self {
+            Self::String(string) => Self::String(string.duplicate()),
+            Self::List(list) => Self::List(Box::new(list.duplicate())),
+            Self::Stream(stream) => Self::Stream(Box::new(stream.duplicate())),
+        }
+    }
+
     /// This value as its type.
     pub fn kind(&self) -> &dyn Kind {
         match self {

@@ -88,6 +88,14 @@ impl Body {
         }
     }
 
+    /// Shares no buffer with anybody from here on.
+    pub(crate) fn unshare(&mut self) {
+        match self {
+            Body::Packed(packed) => packed.unshare(),
+            Body::Large(bytes) => *bytes = Bytes::copy_from_slice(bytes),
+        }
+    }
+
     /// A block without elements or buffer, standing in for one that was taken out.
     pub(crate) fn hole() -> Body {
         Body::Packed(Packed::without_buffer())

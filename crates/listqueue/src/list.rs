@@ -280,6 +280,17 @@ impl Default for List {
     }
 }
 
+impl List {
+    /// A clone that takes memory of its own at once, and not only when one of the two is changed: where what is counted is what
+    /// both will need once they come back from a disk.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        let mut own = self.clone();
+        own.blocks.iter_mut().for_each(|block| block.body.unshare());
+        own
+    }
+}
+
 impl Clone for List {
     /// Shares every block but the two at the ends, which are copied.
     fn clone(&self) -> Self {

@@ -76,6 +76,13 @@ impl Packed {
         }
     }
 
+    /// Shares its buffer with nobody from here on.
+    pub(crate) fn unshare(&mut self) {
+        if let Buffer::Sealed(buffer) = &mut self.buffer {
+            *buffer = Bytes::copy_from_slice(buffer);
+        }
+    }
+
     #[inline]
     fn data(&self) -> &[u8] {
         match &self.buffer {

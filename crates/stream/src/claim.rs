@@ -15,7 +15,7 @@
 use std::iter;
 
 use crate::consumer::ConsumerId;
-use crate::deliver::{Existing, Take, once_more};
+use crate::deliver::{DELIVERIES_MAX, Existing, Take, once_more};
 use crate::entry::EntryRef;
 use crate::group::{GroupMut, is_idle};
 use crate::id::StreamId;
@@ -258,6 +258,6 @@ fn count(deliveries: u64, count: Count) -> u64 {
     match count {
         Count::Bump => once_more(deliveries),
         Count::Keep => deliveries,
-        Count::Set(count) => count,
+        Count::Set(count) => count.min(DELIVERIES_MAX),
     }
 }

@@ -18,6 +18,7 @@ use crate::directory::{Directory, Run};
 use crate::entry::EntryRef;
 use crate::error::{AppendError, SetIdError};
 use crate::id::{NewId, StreamId};
+use crate::trim::is_below;
 
 /// Names and values of one entry together, in bytes. Redis has the same bound (1 GiB, so that a node's 32-bit lengths
 /// suffice).
@@ -285,7 +286,7 @@ impl Entries {
 
     /// Deletes the oldest live entries while more than `keep` are alive and their IDs lie below `below`. Returns how
     /// many. Whole blocks go without being read.
-    pub(crate) fn trim_front(&mut self, keep: u64, below: StreamId) -> u64 {
+    pub(crate) fn trim_front(&mut self, keep: u64, below: Option<StreamId>) -> u64 {
         let before = self.live;
         while self.live > keep {
             let excess = self.live - keep;
@@ -293,16 +294,16 @@ impl Entries {
                 break;
             };
             let block = run.block.as_ref().expect("the front is never vacant");
-            if run.first >= below {
+            if !is_below(run.first, below) {
                 break;
             }
-            if u64::from(run.live) <= excess && block.last() < below {
+            if u64::from(run.live) <= excess && is_below(block.last(), below) {
                 self.live -= u64::from(run.live);
                 self.heap -= block.heap_bytes();
                 self.directory.pop_front();
                 continue;
             }
-            let more = block.first_live().is_some_and(|id| id < below);
+            let more = block.first_live().is_some_and(|id| is_below(id, below));
             if more {
                 self.change_block(0, |block| {
                     block.kill_front(excess, below);
@@ -314,6 +315,15 @@ impl Entries {
             self.settle_ends(Gone { first: true, newest: false });
         }
         before - self.live
+    }
+
+    /// Shares no block with anybody from here on.
+    pub(crate) fn unshare(&mut self) {
+        for block in self.directory.iter_mut().filter_map(|run| run.block.as_mut()) {
+            let before = block.heap_bytes();
+            let block = Arc::make_mut(block);
+            self.heap = self.heap + block.heap_bytes() - before;
+        }
     }
 
     /// Changes one block and brings the books in order; the ends are for the caller to settle.

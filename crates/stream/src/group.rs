@@ -347,6 +347,11 @@ impl Groups {
         self.by_name.values_mut().map(|group| u64::from(group.release(id))).sum()
     }
 
+    /// Shares no pending entries with anybody from here on.
+    pub(crate) fn unshare(&mut self) {
+        self.by_name.values_mut().for_each(|group| group.pending.unshare());
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         let names: usize = self.by_name.keys().map(|name| name.len() + size_of::<Box<[u8]>>()).sum();
         names + self.by_name.values().map(Group::memory_bytes).sum::<usize>()

@@ -299,6 +299,13 @@ impl Idmp {
         }
     }
 
+    /// Shares no producer's IDs with anybody from here on.
+    pub(crate) fn unshare(&mut self) {
+        for producer in self.producers.iter_mut().flatten() {
+            Arc::make_mut(producer);
+        }
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         let due = self.due.len() * size_of::<(u64, u32)>() * 3 / 2;
         self.bytes + due + self.tracked as usize * INDEX_BYTES

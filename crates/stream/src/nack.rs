@@ -29,11 +29,12 @@ impl GroupMut<'_> {
             None if absent == Absent::Create && self.entries.contains(id) => 0,
             None => return false,
         };
-        let deliveries = count.unwrap_or(match nack {
-            Nack::Silent => deliveries.saturating_sub(1),
-            Nack::Fail => deliveries,
-            Nack::Fatal => DELIVERIES_MAX,
-        });
+        let deliveries = match (count, nack) {
+            (Some(count), _) => count.min(DELIVERIES_MAX),
+            (None, Nack::Silent) => deliveries.saturating_sub(1),
+            (None, Nack::Fail) => deliveries,
+            (None, Nack::Fatal) => DELIVERIES_MAX,
+        };
         self.group.assign(Hold { id, owner: None, delivered_ms: 0, deliveries });
         true
     }

@@ -55,6 +55,17 @@ impl Stream {
         Self { idmp: Idmp::new(limits), ..Self::default() }
     }
 
+    /// A clone that takes memory of its own at once, and not only when one of the two is changed: where what is counted is what both
+    /// will need once they come back from a disk.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        let mut own = self.clone();
+        own.entries.unshare();
+        own.groups.unshare();
+        own.idmp.unshare();
+        own
+    }
+
     /// The entries.
     #[must_use]
     pub const fn entries(&self) -> &Entries {

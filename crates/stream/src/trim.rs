@@ -27,11 +27,11 @@ pub enum Trim {
 }
 
 impl Trim {
-    /// Entries to keep, and the ID below which they may go.
-    const fn parts(self) -> (u64, StreamId) {
+    /// Entries to keep, and below which ID they may go, if not all.
+    const fn parts(self) -> (u64, Option<StreamId>) {
         match self {
-            Self::MaxLen(len) => (len, StreamId::MAX),
-            Self::MinId(id) => (0, id),
+            Self::MaxLen(len) => (len, None),
+            Self::MinId(id) => (0, Some(id)),
         }
     }
 }
@@ -148,18 +148,18 @@ impl Stream {
         }
     }
 
-    fn trim_dropping(&mut self, keep: u64, below: StreamId) -> u64 {
+    fn trim_dropping(&mut self, keep: u64, below: Option<StreamId>) -> u64 {
         if self.groups.by_name.values().any(|group| group.pending_len() > 0) {
             let excess = usize::try_from(self.entries.len().saturating_sub(keep)).unwrap_or(usize::MAX);
             let going = self.entries.range(StreamId::MIN, StreamId::MAX).take(excess);
-            for entry in going.take_while(|entry| entry.id < below) {
+            for entry in going.take_while(|entry| is_below(entry.id, below)) {
                 self.groups.release(entry.id);
             }
         }
         self.entries.trim_front(keep, below)
     }
 
-    fn trim_acked(&mut self, keep: u64, below: StreamId) -> u64 {
+    fn trim_acked(&mut self, keep: u64, below: Option<StreamId>) -> u64 {
         let Some(least) = self.groups.least_read() else {
             return self.entries.trim_front(keep, below);
         };
@@ -167,13 +167,18 @@ impl Stream {
         let pendings = self.groups.by_name.values().map(|group| &group.pending);
         let mut references = References::new(pendings, StreamId::MIN);
         // Nobody has everything after the least advanced group, so the walk ends there.
-        let read_by_all = self.entries.range(StreamId::MIN, least).take_while(|entry| entry.id < below);
+        let read_by_all = self.entries.range(StreamId::MIN, least).take_while(|entry| is_below(entry.id, below));
         let free: Vec<_> = read_by_all.map(|entry| entry.id).filter(|id| !references.have(*id)).take(excess).collect();
         for &id in &free {
             self.entries.delete(id, Tombstone::Silent);
         }
         free.len() as u64
     }
+}
+
+/// Whether an ID lies below a bound, if there is one: the greatest ID lies below no other.
+pub(crate) fn is_below(id: StreamId, below: Option<StreamId>) -> bool {
+    below.is_none_or(|below| id < below)
 }
 
 /// The pending entries of several groups, asked for ascending IDs.

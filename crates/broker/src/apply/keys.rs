@@ -161,7 +161,7 @@ pub(super) fn copy<'a>(
         return Ok(());
     }
     let entry = work.entry(slot);
-    let (value, deadline_ms) = (entry.value.clone(), entry.deadline_ms());
+    let (value, deadline_ms) = (entry.value.duplicate(), entry.deadline_ms());
     let type_name = value.kind().type_name();
     let replaced = place_anew(work, to_db, to, value, deadline_ms);
     work.touch(to_db, to);

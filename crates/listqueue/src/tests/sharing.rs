@@ -125,3 +125,14 @@ fn a_cursor_goes_on_where_it_stopped() {
     }
     assert!(cursor.next().is_none());
 }
+
+#[test]
+fn a_duplicate_shares_nothing() {
+    let mut list = numbers(5000);
+    list.push(End::Tail, &vec![b'x'; 100_000]);
+    list.push(End::Tail, b"last");
+    let own = list.duplicate();
+    assert!(addresses(&list).iter().all(|place| !addresses(&own).contains(place)));
+    assert!(own == list);
+    own.audit();
+}

@@ -3,6 +3,7 @@
 use super::scan::RawEntry;
 use super::{Block, DEAD, SAME_NAMES};
 use crate::id::StreamId;
+use crate::trim::is_below;
 use crate::varint;
 
 impl Block {
@@ -12,10 +13,12 @@ impl Block {
     }
 
     /// Marks dead, from the front, up to `count` live entries with IDs below `below`.
-    pub(crate) fn kill_front(&mut self, count: u64, below: StreamId) {
+    pub(crate) fn kill_front(&mut self, count: u64, below: Option<StreamId>) {
         for _ in 0..count {
             // The head is at the first live entry, or at the end.
-            let Some(RawEntry { at, .. }) = self.cursor().step_live().filter(|raw| raw.id < below) else { break };
+            let Some(RawEntry { at, .. }) = self.cursor().step_live().filter(|raw| is_below(raw.id, below)) else {
+                break;
+            };
             self.kill(at);
         }
     }

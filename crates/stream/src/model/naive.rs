@@ -78,7 +78,7 @@ impl Group {
             None => return false,
         };
         let deliveries = match (count, nack) {
-            (Some(count), _) => count,
+            (Some(count), _) => count.min(DELIVERIES_MAX),
             (None, Nack::Silent) => before.saturating_sub(1),
             (None, Nack::Fail) => before,
             (None, Nack::Fatal) => DELIVERIES_MAX,
@@ -92,7 +92,7 @@ pub(super) fn more(deliveries: u64, count: Count) -> u64 {
     match count {
         Count::Bump => (deliveries + 1).min(DELIVERIES_MAX),
         Count::Keep => deliveries,
-        Count::Set(count) => count,
+        Count::Set(count) => count.min(DELIVERIES_MAX),
     }
 }
 

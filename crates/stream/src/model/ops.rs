@@ -2,6 +2,8 @@
 //!
 //! Why not two: what can be drawn and what is done with it are one list, and a call that is in one half only would not be noticed.
 
+use std::sync::Arc;
+
 use crate::{
     Absent, Acks, AutoClaim, BlockLimits, Claim, Claimed, Count, Deletion, Nack, NewId, Order, PendingFilter,
     RefPolicy, Restore, Slice, Stream, StreamId, Take, Trim,
@@ -96,6 +98,7 @@ pub(super) enum Op {
     Tick(u8),
     Reload,
     Fork,
+    Duplicate,
     KeepSlice {
         from: Pick,
         to: Pick,
@@ -121,7 +124,7 @@ fn policy() -> impl Strategy<Value = RefPolicy> {
 }
 
 fn count() -> impl Strategy<Value = Count> {
-    prop_oneof![3 => Just(Count::Bump), 1 => Just(Count::Keep), 1 => (0u64..1 << 34).prop_map(Count::Set)]
+    prop_oneof![3 => Just(Count::Bump), 1 => Just(Count::Keep), 1 => (0u64..1 << 34).prop_map(Count::Set), 1 => any::<u64>().prop_map(Count::Set)]
 }
 
 fn absent() -> impl Strategy<Value = Absent> {
@@ -191,6 +194,7 @@ pub(super) fn ops() -> impl Strategy<Value = Vec<Op>> {
         4 => any::<u8>().prop_map(|ms| Op::Tick(ms % 50)),
         1 => Just(Op::Reload),
         1 => Just(Op::Fork),
+        1 => Just(Op::Duplicate),
         1 => (pick(), pick(), any::<bool>(), 0u8..80)
             .prop_map(|(from, to, backward, limit)| Op::KeepSlice { from, to, backward, limit }),
     ];
@@ -300,6 +304,7 @@ impl World {
             Op::Tick(ms) => self.now += u64::from(ms),
             Op::Reload => self.reload(),
             Op::Fork => self.forks.push((self.stream.clone(), digest(&self.stream))),
+            Op::Duplicate => self.duplicate(),
             Op::KeepSlice { from, to, backward, limit } => self.keep_slice(from, to, backward, limit),
             Op::Delete(..)
             | Op::DeleteEach { .. }
@@ -319,6 +324,18 @@ impl World {
             Op::Claim { .. } | Op::AutoClaim { .. } | Op::ClaimIdle { .. } | Op::Nack { .. } => self.play_claims(op),
         }
         self.compare();
+    }
+
+    /// Goes on with another one, which shares nothing with the first.
+    fn duplicate(&mut self) {
+        let own = self.stream.duplicate();
+        let blocks = |stream: &Stream| -> Vec<_> {
+            stream.entries.directory.iter().filter_map(|run| run.block().map(Arc::as_ptr)).collect()
+        };
+        let (before, after) = (blocks(&self.stream), blocks(&own));
+        assert_eq!(before.len(), after.len());
+        assert!(before.iter().all(|block| !after.contains(block)));
+        self.stream = own;
     }
 
     fn play_entries(&mut self, op: Op) {

@@ -192,6 +192,15 @@ impl Pending {
         }
     }
 
+    /// Shares no chunk with anybody from here on.
+    pub(crate) fn unshare(&mut self) {
+        for chunk in self.directory.iter_mut().filter_map(|run| run.chunk.as_mut()) {
+            let before = chunk.heap_bytes();
+            let chunk = Arc::make_mut(chunk);
+            self.heap = self.heap + chunk.heap_bytes() - before;
+        }
+    }
+
     /// Changes a chunk, copying it first when somebody else holds it.
     pub(super) fn edit(&mut self, slot: usize, change: impl FnOnce(&mut Chunk)) {
         let run = self.directory.get_mut(slot).expect("the caller found it");

@@ -34,6 +34,13 @@ fn digest(stream: &Stream) -> Vec<u8> {
     bytes
 }
 
+#[test]
+fn a_duplicate_is_the_same() {
+    let stream = lived_in();
+    let own = stream.duplicate();
+    assert_eq!(digest(&own), digest(&stream));
+}
+
 /// A stream with some of everything.
 fn lived_in() -> Stream {
     let mut stage = Stage::new();

@@ -1,6 +1,6 @@
 //! Trimming, and what an approximate trim amounts to.
 
-use rbq_stream::{Arriving, BlockLimits, RefPolicy, Stream, Trim, default_trim_limit};
+use rbq_stream::{Arriving, BlockLimits, RefPolicy, Stream, StreamId, Trim, default_trim_limit};
 
 use crate::stage::{Stage, id};
 
@@ -138,4 +138,16 @@ fn a_slice_stays_as_it_was() {
     assert_eq!(shown(&slice), before);
     stage.stream = Stream::default();
     assert_eq!(shown(&slice), before);
+}
+
+/// The bound of a trim by ID is exclusive, and nothing lies beyond the greatest one.
+#[test]
+fn the_greatest_id_goes_like_any_other() {
+    for policy in [RefPolicy::Keep, RefPolicy::Drop, RefPolicy::Acked] {
+        let mut stage = filled(3, 2);
+        stage.add(&StreamId::MAX.to_string());
+        assert_eq!(stage.stream.trim(Trim::MinId(StreamId::MAX), policy), 3);
+        assert_eq!(stage.stream.trim(Trim::MaxLen(0), policy), 1, "{policy:?}");
+        assert_eq!(stage.stream.entries().len(), 0);
+    }
 }
