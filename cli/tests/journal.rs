@@ -13,12 +13,15 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use expectrl::process::unix::WaitStatus;
 use expectrl::{Eof, Expect, Session};
 use insta::assert_snapshot;
+use rbq_broker::settings::Text;
+use rbq_broker::{Broker, Now, Settings};
 use rbq_journal::{Directory, Identity, Journal, Options};
+use rbq_server::lone;
 use support::{rbq, run, start, text};
 use tempfile::TempDir;
 
@@ -155,10 +158,31 @@ fn of_a_last_batch_that_nothing_vouches_for_no_more_is_said_than_is_known() {
     let said = tool(&dir, &["journal", "check", data(&dir).to_str().unwrap()]);
     let about: Vec<&str> = said.lines().filter(|line| line.starts_with("err|")).collect();
     assert_snapshot!(about.join("\n"), @r"
-    err| `segment-0000000000000001.log`: 128 bytes from byte 4208 on are not whole (the checksum of a batch's records does not fit): they were never completed, or were damaged afterwards, and nothing newer tells which; the next start cuts them and keeps them aside
+    err| `segment-0000000000000001.log`: 128 bytes from byte 4208 on are not whole (the checksum of a batch's records does not fit): they were never completed, or were damaged afterwards, and nothing newer tells which; the next start cuts them and keeps them aside where the disk has room
     err| sound up to there: a start accepts it
     ");
     assert!(said.starts_with("exit 0\n"), "{said}");
+}
+
+#[test]
+fn of_a_log_from_the_future_it_is_said_how_a_start_accepts_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    server.play(&["cli"], "rpush mail one\n");
+    server.stop();
+    let settings = Settings { dir: Text(dir.path().to_str().unwrap().into()), ..Settings::default() };
+    let mut broker = Broker::new(settings.clone(), 1, Now::default());
+    let recovered = lone::open(&settings, &mut broker, || {}).unwrap();
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    lone::save(&mut broker, &recovered.journal, now_ms + 72 * 3_600_000).unwrap();
+    recovered.journal.close().unwrap();
+    let said = tool(&dir, &["journal", "check", data(&dir).to_str().unwrap()]);
+    let said: Vec<_> = said.lines().filter(|line| !line.starts_with("out|")).collect();
+    assert_snapshot!(said.join("\n"), @r"
+    exit 0
+    err| note: the log was written 3 days after what the system's clock says now
+    err| sound: a start accepts it with `--accept-clock yes`
+    ");
 }
 
 #[test]
@@ -303,9 +327,9 @@ fn damage_is_found_refused_and_repaired_and_the_originals_are_kept() {
     assert_eq!(refused.status.code(), Some(1));
     let refused = String::from_utf8(refused.stderr).unwrap();
     let (_, said) = refused.split_at(refused.find("error:").unwrap());
-    assert_snapshot!(said, @r"
-    error: `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
-    hint: run `rbq journal check` to see all of it, and `rbq journal repair` to see what a repair would drop
+    assert_snapshot!(said.replace(dir.path().to_str().unwrap(), "DIR"), @r"
+    error: in DIR/rbq-data: `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
+    hint: run `rbq journal check DIR/rbq-data` to see all of it, and `rbq journal repair DIR/rbq-data --dry-run` to see what a repair would drop
     ");
 
     assert_snapshot!(tool(&dir, &["journal", "repair", path, "--dry-run"]), @r"
@@ -563,7 +587,7 @@ fn a_backup_is_as_it_was_written_or_refused_and_what_a_restore_leaves_out_of_a_d
     assert_snapshot!(refused(&["restore", path, to.to_str().unwrap()]), @r"
     exit 1
     err| error: `segment-0000000000000001.log` is damaged at byte 4208: the batch is longer than the file; a backup is written whole before it gets its name, so it was damaged later
-    err| hint: run `rbq journal check` to see all of it, and `rbq journal repair` to see what a repair would drop
+    err| hint: run `rbq journal check DIR` to see all of it, and `rbq journal repair DIR --dry-run` to see what a repair would drop
     ");
     assert!(!to.exists());
 
@@ -576,7 +600,7 @@ fn a_backup_is_as_it_was_written_or_refused_and_what_a_restore_leaves_out_of_a_d
     ");
     assert_snapshot!(refused(&["journal", "repair", path]), @r"
     exit 0
-    err| `segment-0000000000000001.log`: 108 bytes from byte 4208 on are not whole (the batch is longer than the file): they were never completed, or were damaged afterwards, and nothing newer tells which; a repair leaves them, and the next start cuts them and keeps them aside
+    err| `segment-0000000000000001.log`: 108 bytes from byte 4208 on are not whole (the batch is longer than the file): they were never completed, or were damaged afterwards, and nothing newer tells which; a repair leaves them, and the next start cuts them and keeps them aside where the disk has room
     err| nothing to repair: all is whole, up to position 1
     ");
 }
@@ -635,7 +659,7 @@ fn a_damaged_backup_is_refused_and_leaves_nothing_behind() {
     assert_snapshot!(tool(&dir, &["restore", path.to_str().unwrap(), to.to_str().unwrap()]), @r"
     exit 1
     err| error: `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
-    err| hint: run `rbq journal check` to see all of it, and `rbq journal repair` to see what a repair would drop
+    err| hint: run `rbq journal check DIR` to see all of it, and `rbq journal repair DIR --dry-run` to see what a repair would drop
     ");
     assert!(!to.exists());
 }
@@ -686,7 +710,7 @@ fn what_is_left_of_a_backup_that_was_interrupted_is_refused() {
     assert_snapshot!(tool(&dir, &["restore", data.to_str().unwrap(), to.to_str().unwrap()]), @r"
     exit 1
     err| error: `id` is damaged at byte 0: the file is missing; it is made before the first segment, so it was removed later
-    err| hint: run `rbq journal check` to see all of it, and `rbq journal repair` to see what a repair would drop
+    err| hint: run `rbq journal check DIR` to see all of it, and `rbq journal repair DIR --dry-run` to see what a repair would drop
     ");
     assert!(!to.exists());
 }

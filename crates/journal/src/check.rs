@@ -68,6 +68,8 @@ pub struct CheckReport {
     pub gaps: Vec<Gap>,
     /// What a start would cut from the log's end.
     pub torn: Option<TornTail>,
+    /// The wall clock that its newest record carries, in ms; 0 where a start would refuse it.
+    pub newest_time_ms: u64,
     /// It is a backup, and every byte of it is as it was written.
     pub is_backup: bool,
     /// What is no damage by itself, or less of it than it looks: a sentence each.
@@ -110,14 +112,14 @@ pub fn check(storage: Arc<dyn Storage>, state_version: u32) -> Result<CheckRepor
     if !Survey::of(&store)?.has_mark {
         notes.extend(slot_note(&store)?);
     }
-    let (refusal, torn, is_backup) = match verify(&store) {
-        Ok(whole) => (None, whole.torn(), whole.is_backup),
-        Err(error) => (Some(error), None, false),
+    let (refusal, torn, newest_time_ms, is_backup) = match verify(&store) {
+        Ok(whole) => (None, whole.torn(), whole.newest_time_ms, whole.is_backup),
+        Err(error) => (Some(error), None, 0, false),
     };
     if refusal.is_none() {
         gaps.clear();
     }
-    Ok(CheckReport { files, refusal, gaps, torn, is_backup, notes })
+    Ok(CheckReport { files, refusal, gaps, torn, newest_time_ms, is_backup, notes })
 }
 
 /// Whoever has the journal open has removed the file meanwhile.

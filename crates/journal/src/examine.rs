@@ -78,11 +78,7 @@ pub(crate) fn examine(storage: Arc<dyn Storage>, options: Options) -> Result<Exa
         mark::read(&store)?.check(&store, &layout, &tail)?;
     }
     let last_lsn = tail.chain.lsn - 1;
-    // The newest record's, not the latest: a clock that was wrong once may have been set right since.
-    let newest_time_ms = match &snapshot {
-        Some(snapshot) if last_lsn <= snapshot.cut() => snapshot.time_ms(),
-        _ => tail.time_ms,
-    };
+    let newest_time_ms = tail.newest_time_ms(snapshot.as_ref());
     let torn = TornTail::of(&tail, last);
     let report = RecoveryReport {
         identity,

@@ -13,6 +13,7 @@
 use crate::error::OpenError;
 use crate::options::Lsn;
 use crate::slot::Note;
+use crate::snapshot_read::SnapshotReader;
 use crate::walk::{Chain, Found, Walker};
 
 /// The end of the log.
@@ -37,6 +38,15 @@ impl Tail {
         let what = format!("the log ends with record {}", self.chain.lsn - 1);
         let meaning = format!("the snapshot holds the state after record {cut}: segments are missing");
         Err(OpenError::corrupt(file, self.end, what, meaning))
+    }
+
+    /// The wall clock of the newest record there is, in ms; not the latest one: a clock that was wrong once may have been set right
+    /// since.
+    pub(crate) fn newest_time_ms(&self, snapshot: Option<&SnapshotReader>) -> u64 {
+        match snapshot {
+            Some(snapshot) if self.chain.lsn - 1 <= snapshot.cut() => snapshot.time_ms(),
+            _ => self.time_ms,
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Whole {
     pub identity: Identity,
     pub layout: Layout,
     pub tail: Tail,
+    /// The wall clock of its newest record, in ms.
+    pub newest_time_ms: u64,
     /// It is marked as a backup, and is what the mark says.
     pub is_backup: bool,
 }
@@ -37,11 +39,13 @@ pub(crate) fn verify(store: &Store) -> Result<Whole, OpenError> {
     let note = slot::read(store)?;
     let layout = survey.layout(store, identity)?;
     layout.check_snapshot(note)?;
-    if let Some(cut) = layout.snapshot {
-        SnapshotReader::open_of(store, cut, identity)?.verify()?;
+    let mut snapshot = layout.snapshot.map(|cut| SnapshotReader::open_of(store, cut, identity)).transpose()?;
+    if let Some(snapshot) = &mut snapshot {
+        while snapshot.next()?.is_some() {}
     }
     let mut walker = Walker::open(store, layout.last())?;
     let tail = tail::judge(&mut walker, note)?;
+    let newest_time_ms = tail.newest_time_ms(snapshot.as_ref());
     tail.check_reaches(layout.last(), layout.cut())?;
     let mut legs = Legs::new(store, layout.legs.clone(), tail.chain, layout.cut());
     while legs.next()?.is_some() {}
@@ -49,5 +53,5 @@ pub(crate) fn verify(store: &Store) -> Result<Whole, OpenError> {
     if survey.has_mark {
         mark::read(store)?.check(store, &layout, &tail)?;
     }
-    Ok(Whole { identity, layout, tail, is_backup: survey.has_mark })
+    Ok(Whole { identity, layout, tail, newest_time_ms, is_backup: survey.has_mark })
 }

@@ -48,7 +48,7 @@ use rbq_journal::{Directory, Storage, said};
 use crate::clock::Clock;
 pub use crate::config::{Config, command};
 use crate::durable::Home;
-pub use crate::durable::{Recovered, lone, room};
+pub use crate::durable::{Recovered, clock_refusal, lone, room};
 use crate::gates::Gates;
 use crate::hub::Shared;
 use crate::listen::Listeners;

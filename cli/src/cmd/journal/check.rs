@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use rbq_broker::op::STATE_VERSION;
 use rbq_journal::{CheckReport, OpenError, check};
+use rbq_server::clock_refusal;
 
 use super::load::load;
 use super::watch::{Ended, Watch};
@@ -56,9 +57,17 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit> {
         say(&format!("damage: {gap}"));
     }
     if let Some(torn) = &report.torn {
-        say(&format!("{torn}; the next start cuts them and keeps them aside"));
+        say(&format!("{torn}; the next start cuts them and keeps them aside where the disk has room"));
     }
     loaded?;
+    let ahead = clock_refusal(report.newest_time_ms);
+    if let Some(ahead) = &ahead {
+        say(&format!("note: {}", ahead.lines().next().unwrap_or_default()));
+    }
+    let accepts = match ahead {
+        Some(_) => "a start accepts it with `--accept-clock yes`",
+        None => "a start accepts it",
+    };
     let is_damaged = report.files.iter().any(|file| file.damage.is_some());
     match report.refusal {
         None if is_damaged => {
@@ -66,12 +75,12 @@ pub(super) async fn run(args: CheckArgs) -> Result<Exit> {
             Ok(Exit::Failed)
         }
         None => {
-            say(match (report.is_backup, report.torn.is_some(), loads) {
-                (true, ..) => "sound: every byte is as the backup was written",
-                (false, true, true) => "sound up to there: a start accepts it",
-                (false, true, false) => "sound up to there",
-                (false, false, true) => "sound: a start accepts it",
-                (false, false, false) => "sound: every byte is as it was written",
+            say(&match (report.is_backup, report.torn.is_some(), loads) {
+                (true, ..) => "sound: every byte is as the backup was written".to_owned(),
+                (false, true, true) => format!("sound up to there: {accepts}"),
+                (false, true, false) => "sound up to there".to_owned(),
+                (false, false, true) => format!("sound: {accepts}"),
+                (false, false, false) => "sound: every byte is as it was written".to_owned(),
             });
             Ok(Exit::Done)
         }

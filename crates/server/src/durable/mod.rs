@@ -12,8 +12,8 @@ mod sync_price;
 
 pub(crate) use backups::back_up;
 pub(crate) use home::Home;
-pub use recovery::Recovered;
 pub(crate) use recovery::{Keeping, open, policy};
+pub use recovery::{Recovered, clock_refusal};
 pub(crate) use snapshots::{Snapshots, start};
 
 use rbq_broker::settings::{AppendFsync, Setting as _};

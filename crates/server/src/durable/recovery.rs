@@ -10,7 +10,7 @@ use rbq_broker::op::STATE_VERSION;
 use rbq_broker::settings::AppendFsync;
 use rbq_broker::snapshot::Corrupt;
 use rbq_broker::{Broker, ReplayError, Settings};
-use rbq_journal::{Identity, Journal, OpenError, Options, Policy, Progress, RecoveryReport, Storage, said};
+use rbq_journal::{HINT, Identity, Journal, OpenError, Options, Policy, Progress, RecoveryReport, Storage, said};
 use thiserror::Error;
 
 use super::home::{Home, Place};
@@ -140,8 +140,9 @@ fn with_hint(error: anyhow::Error, path: &Path) -> anyhow::Error {
             )
         }
         Some(OpenError::InUse { .. }) => anyhow!("{error}\nhint: stop it, or give this server a `--dir` of its own"),
+        Some(OpenError::Corrupt { .. }) => anyhow!("{}", corrupt_in(&error.to_string(), &shown.to_string())),
         Some(_) => error,
-        None if error.is::<FromTheFuture>() => error,
+        None if error.is::<FromTheFuture>() => anyhow!("in {shown}: {error}"),
         None => {
             let needed = databases_needed(&error);
             let error = error.context(format!("cannot read back what is in {shown}"));
@@ -151,6 +152,11 @@ fn with_hint(error: anyhow::Error, path: &Path) -> anyhow::Error {
             }
         }
     }
+}
+
+/// The refusal with the directory: a machine may have several, and the hint is to be pasted.
+fn corrupt_in(refusal: &str, directory: &str) -> String {
+    format!("in {directory}: {}", refusal.replace(HINT, &HINT.replace("DIR", directory)))
 }
 
 /// How many databases what is kept needs, where there are too few.
@@ -166,11 +172,26 @@ fn databases_needed(error: &anyhow::Error) -> Option<u64> {
 /// A log whose newest record is from more than [`AHEAD_MS_MAX`] ahead of the system's clock.
 #[derive(Debug, Error)]
 #[error(
-    "the log was written {minutes} minutes after what the system's clock says now\nhint: set the clock right; or, if the log's times \
-     were the wrong ones, start once with `--accept-clock yes`"
+    "the log was written {} after what the system's clock says now\nhint: set the clock right; or, if the log's times were the \
+     wrong ones, start once with `--accept-clock yes`",
+    in_words(*ahead_ms / 60_000)
 )]
 struct FromTheFuture {
-    minutes: u64,
+    ahead_ms: u64,
+}
+
+fn in_words(minutes: u64) -> String {
+    match minutes {
+        0..=120 => format!("{minutes} minutes"),
+        121..=2880 => format!("{} hours", minutes / 60),
+        _ => format!("{} days", minutes / 1440),
+    }
+}
+
+/// Why a start refuses a log whose newest record carries this time, by the system's clock as it is now, if it does.
+#[must_use]
+pub fn clock_refusal(newest_ms: u64) -> Option<String> {
+    check_time(newest_ms, now_ms()).err().map(|refusal| refusal.to_string())
 }
 
 /// How the journal is opened: it calls `progress` whenever it got further.
@@ -203,7 +224,7 @@ fn now_ms() -> u64 {
 
 fn check_time(newest_ms: u64, now_ms: u64) -> Result<(), FromTheFuture> {
     let ahead_ms = newest_ms.saturating_sub(now_ms);
-    if ahead_ms > AHEAD_MS_MAX { Err(FromTheFuture { minutes: ahead_ms / 60_000 }) } else { Ok(()) }
+    if ahead_ms > AHEAD_MS_MAX { Err(FromTheFuture { ahead_ms }) } else { Ok(()) }
 }
 
 fn tell(report: &RecoveryReport, ops: u64, start: Instant, path: &Path) {
@@ -212,7 +233,7 @@ fn tell(report: &RecoveryReport, ops: u64, start: Instant, path: &Path) {
             file = torn.file,
             offset = torn.offset,
             bytes = torn.bytes,
-            kept_as = torn.kept_as.as_deref().unwrap_or("nothing: it was empty"),
+            kept_as = torn.kept_as.as_deref().unwrap_or("nothing: the disk had no room for a copy"),
             "the log's end is not whole: it was never completed, or was damaged afterwards, and nothing newer tells which: cut"
         );
     }
@@ -256,6 +277,8 @@ mod tests {
         assert!(check_time(now_ms + AHEAD_MS_MAX, now_ms).is_ok());
         let text = check_time(now_ms + 2 * AHEAD_MS_MAX, now_ms).expect_err("it is two hours ahead").to_string();
         assert!(text.contains("120 minutes") && text.contains("--accept-clock yes"), "{text}");
+        let text = check_time(now_ms + 400 * 24 * AHEAD_MS_MAX, now_ms).expect_err("it is far ahead").to_string();
+        assert!(text.contains("400 days"), "{text}");
     }
 
     /// Every file but the lock, with its content.
@@ -285,7 +308,7 @@ mod tests {
             assert!(content(dir.path()) == before);
             format!("{:#}", refused.expect_err("it cannot be read"))
         };
-        assert!(refused(&settings).contains("minutes after what the system's clock says now"));
+        assert!(refused(&settings).contains("3 hours after what the system's clock says now"));
         let accepting = Settings { accept_clock: rbq_broker::settings::Flag(true), ..settings.clone() };
         let said = refused(&accepting);
         assert!(said.starts_with("position 1 of the log"), "{said}");
