@@ -159,11 +159,14 @@ impl ClientMemory {
 
 impl Setting for ClientMemory {
     fn parse(text: &str) -> Result<Self, String> {
-        let parsed = match text.strip_suffix('%') {
-            Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).map(Self::Percent),
-            None => parse_memory(text).map(Self::Bytes),
+        let Some(percent) = text.strip_suffix('%') else {
+            return parse_memory(text).map(Self::Bytes).ok_or_else(Self::allowed);
         };
-        parsed.ok_or_else(Self::allowed)
+        match number::parse_u64(percent.as_bytes()) {
+            Some(percent @ 0..=100) => Ok(Self::Percent(percent as u8)),
+            Some(_) => Err("percentage argument must be less or equal to 100".into()),
+            None => Err(Self::allowed()),
+        }
     }
     fn show(&self) -> String {
         match self {
