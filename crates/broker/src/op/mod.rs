@@ -15,6 +15,8 @@ mod choices;
 mod keys;
 mod show;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 pub use choices::*;
 pub use keys::Reach;
