@@ -122,7 +122,7 @@ fn play(program: &[Step]) -> (Driver, Vec<u8>) {
 }
 
 /// Applies records to an empty group that hashes otherwise.
-fn replay(records: &[u8]) -> Group {
+pub(super) fn replay(records: &[u8]) -> Group {
     let mut group = Group::new(0, 16, 99);
     let mut input = Input::new(records);
     while let Some(record) = Record::next(&mut input).expect("the log can be read") {
