@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::driver::Driver;
 use super::replay::{EVERY_KIND, program};
 use super::switch::run;
-use crate::{Broker, ClientId, Gate, Letter, Now, Peer, Settings, digest};
+use crate::{Broker, ClientId, Gate, Now, Peer, Settings, digest};
 
 type Picture = BTreeMap<(u8, Box<[u8]>), u128>;
 
@@ -55,7 +55,7 @@ proptest! {
 }
 
 /// A broker that keeps a log, and a client.
-fn broker() -> (Broker, ClientId) {
+pub(super) fn broker() -> (Broker, ClientId) {
     let mut broker = Broker::new(Settings::default(), 1, Now::default());
     broker.settings.appendonly.0 = true;
     broker.log().enable(0);
@@ -64,7 +64,7 @@ fn broker() -> (Broker, ClientId) {
 }
 
 /// Runs commands, each in a hold of its own, the first at position 1.
-fn hold_each(broker: &mut Broker, client: ClientId, commands: &str) {
+pub(super) fn hold_each(broker: &mut Broker, client: ClientId, commands: &str) {
     for command in commands.split('|') {
         run(broker, client, command);
         let next = broker.log().position().position();
@@ -125,32 +125,6 @@ fn what_tells_of_nothing_that_is_kept_waits_for_nobodys_change() {
 }
 
 #[test]
-fn a_message_waits_for_what_its_publisher_changed_and_for_nobody_else() {
-    let (mut broker, ann) = broker();
-    let (bob, cat) = (broker.connect(Peer::default(), Now::default()), broker.connect(Peer::default(), Now::default()));
-    run(&mut broker, cat, "SUBSCRIBE news");
-    let heard = |broker: &mut Broker| {
-        let letters = std::mem::take(&mut broker.mail().letters);
-        letters
-            .into_iter()
-            .map(|(_, letter)| match letter {
-                Letter::Small { gate, .. } | Letter::Shared(_, gate) => gate,
-                _ => panic!("messages alone are sent here"),
-            })
-            .collect::<Vec<_>>()
-    };
-    hold_each(&mut broker, ann, "SET x 1|SET y 1");
-    run(&mut broker, bob, "PUBLISH news nothing");
-    run(&mut broker, ann, "PUBLISH news changed");
-    assert_eq!(heard(&mut broker), [Gate::OPEN, Gate::at(2)]);
-    run(&mut broker, bob, "MULTI");
-    run(&mut broker, bob, "SET z 1");
-    run(&mut broker, bob, "PUBLISH news changed");
-    run(&mut broker, bob, "EXEC");
-    assert_eq!(heard(&mut broker), [Gate::at(3)]);
-}
-
-#[test]
 fn a_group_or_a_consumer_may_be_called_streams() {
     for read in [
         "XREADGROUP COUNT 1 GROUP streams c STREAMS s >",
@@ -174,5 +148,16 @@ fn who_is_refused_because_of_another_database_waits_for_what_is_there() {
         let (_, answer, gate) = run(&mut broker, ann, command);
         assert_eq!((answer.as_str(), gate), (":0\r\n", Gate::at(3)), "{command}");
         assert_eq!(run(&mut broker, ann, "GET src").2, Gate::at(1), "the next one waits for no more than it tells");
+    }
+}
+
+#[test]
+fn a_sort_waits_for_the_keys_that_its_patterns_name_too() {
+    for sort in ["SORT l BY nosort GET w_*", "SORT l BY w_*", "SORT_RO l BY w_*", "SORT_RO l BY nosort GET # GET w_*"] {
+        let (mut broker, ann) = broker();
+        let bob = broker.connect(Peer::default(), Now::default());
+        hold_each(&mut broker, ann, "RPUSH l a|SET w_a 1");
+        assert_eq!(run(&mut broker, bob, "LLEN l").2, Gate::at(1));
+        assert_eq!(run(&mut broker, bob, sort).2, Gate::at(2), "{sort}");
     }
 }

@@ -9,6 +9,7 @@ mod events;
 mod full;
 mod gates;
 mod killed;
+mod letters;
 mod logged;
 mod replay;
 mod saving;
