@@ -347,4 +347,16 @@ mod tests {
         round_trip([1, 20_000, 1, 127, 128, 1], 0);
         round_trip([1, 2, 1], 3_000_000);
     }
+
+    #[test]
+    fn what_was_not_handed_over_when_it_is_switched_off_is_in_no_later_log() {
+        let (mut log, group) = (OpLog::new(1), Group::new(0, 1, 1));
+        log.enable(0);
+        log.add(Stamp { db: 0, now_ms: 1 }, &Op::KeyPersist { key: b"k" }, &group);
+        log.commit(&group);
+        log.disable();
+        log.enable(4);
+        assert_eq!(log.position(), Gate::at(4));
+        log.hand_over(|records| panic!("{} bytes of another log", records.len()));
+    }
 }

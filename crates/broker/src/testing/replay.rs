@@ -206,3 +206,25 @@ fn a_log_of_more_databases_than_there_are_is_refused_with_how_many_it_needs() {
         }
     }
 }
+
+#[test]
+fn a_log_that_was_not_written_over_this_state_is_refused() {
+    for (held, logged, why) in [
+        ("", "SET b 1", "a hold is missing before it"),
+        ("SET a 1|SET b 1", "SET b 1", "it was replayed before"),
+        ("SET other 1", "DEL a", "the key that it deletes is not there"),
+    ] {
+        let mut driver = Driver::new(1);
+        driver.run("SET a 1");
+        driver.records();
+        driver.run(logged);
+        let (records, recorded) = (driver.records(), driver.group().index);
+        let mut over = Driver::new(2);
+        held.split_terminator('|').for_each(|command| drop(over.run(command)));
+        let replayed = over.broker().replay(&records);
+        let reached = over.group().index;
+        assert_ne!(reached, recorded, "{why}");
+        let text = format!("log record of index {recorded} leads to index {reached}");
+        assert_eq!(replayed.map_err(|error| error.to_string()), Err(text), "{why}");
+    }
+}
