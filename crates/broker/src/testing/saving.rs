@@ -158,12 +158,12 @@ fn whichever_section_cannot_be_kept_it_is_said() {
     let mut driver = large();
     let count = sections(&mut driver).len();
     assert!(count > 3, "{count} sections");
-    for fails_at in 0..count {
+    for fails_at in 1..=count {
         let mut writer = driver.broker().begin_snapshot();
         let mut kept = 0;
         let mut keep = |_: &[u8]| {
             kept += 1;
-            if kept <= fails_at { Ok(()) } else { Err("no space") }
+            if kept == fails_at { Err("no space") } else { Ok(()) }
         };
         let added = rest(&mut driver).iter().try_for_each(|image| writer.add(image, &mut keep));
         assert_eq!(added.and_then(|()| writer.finish(&mut keep)), Err("no space"), "section {fails_at} of {count}");
