@@ -75,6 +75,15 @@ impl Failure {
         }
     }
 
+    /// The same, beginning with what it is about.
+    pub(crate) fn about(self, what: &str) -> Self {
+        match self {
+            Self::Told(told) => Self::Told(Told { message: format!("{what}: {}", told.message), ..told }),
+            Self::Server(error) => Self::Told(told(&error)).about(what),
+            Self::ClosedPipe => Self::ClosedPipe,
+        }
+    }
+
     pub(crate) fn hint(self, text: impl Into<String>) -> Self {
         match self {
             Self::Told(told) => Self::Told(told.hint(text)),

@@ -4,6 +4,9 @@
 //! [`read_stream`](crate::transfer)); two keys may be of different moments. A snapshot of everything at one moment is what
 //! `rbq backup` makes.
 //!
+//! Of a stream that was replaced while it was read a part may be written already. A DEL behind it takes that back wherever the
+//! commands are sent to, and the key is written anew.
+//!
 //! A key counts as exported once the system has taken all of its commands: what a full disk cut off is not told as done.
 
 use std::fs::File;
@@ -134,6 +137,12 @@ async fn pour(
             Found::Event(Event::Other { key, kind }) => tally.skip(kind, Some(key.db), Why::NoSuchType, &key.name),
             Found::Event(Event::Library) => {
                 tally.skip("function library", None, Why::NoWay("rbq has no functions"), b"")
+            }
+            Found::Withdrawn => {
+                // What was put may be anywhere by now, and cannot be taken back.
+                if let Some(composer) = composer.take() {
+                    sink.put(&Request::new("DEL").arg(&composer.otherwise().0.name))?;
+                }
             }
             Found::Lost { db, name, what, why } => tally.skip(what, Some(db), Why::NoWay(why), &name),
             Found::Event(event) => {

@@ -9,6 +9,9 @@
 //! exactly once: SCAN may name a key twice, so fingerprints of all keys are kept. Where there is no DUMP, the key is read with
 //! commands of its type.
 //!
+//! A key that was replaced before it was read to its end is [withdrawn](Found::Withdrawn) and read as what it is then,
+//! [`READINGS_MAX`] times in all. One that is replaced every time is told as lost.
+//!
 //! Of a cluster every master is read, one after the other. A slot that moves meanwhile could take keys from a node that is
 //! still to be read to one that was: then the work ends with an error, and is never told to be whole.
 //!
@@ -24,9 +27,10 @@ use super::counters::Counters;
 use super::expiry::Expiry;
 use super::nodes::{Nodes, databases};
 use super::read_plain::{self, Plain};
-use super::read_stream::StreamReader;
-use super::reply::{elements, unexpected};
+use super::read_stream::{Next, Pace, StreamReader};
+use super::reply::{Look, elements, unexpected};
 use super::rights::{self, Rights};
+use super::tally::shown;
 use super::{Found, fingerprint, now_ms};
 use crate::failure::{Failure, Result};
 use crate::open::unless_silent;
@@ -36,6 +40,9 @@ const PAGE_KEYS: &str = "500";
 
 /// Payloads on their way at once: one of them may have half a gigabyte.
 const DUMPS_MAX: usize = 8;
+
+/// How often a key is read that is replaced meanwhile.
+const READINGS_MAX: usize = 4;
 
 /// One reply: a whole list where there is no DUMP.
 const REPLY_BYTES_MAX: usize = 8 * 1024 * 1024 * 1024;
@@ -83,6 +90,8 @@ pub(crate) struct Live {
     /// Found and not asked for yet.
     names: VecDeque<(Vec<u8>, Kind)>,
     asked: VecDeque<Asked>,
+    /// The key that is to be read anew.
+    again: Option<Again>,
     open: Option<Open>,
     ready: VecDeque<Found>,
     met: HashSet<u128>,
@@ -106,12 +115,32 @@ struct Asked {
     exec: Pending,
 }
 
+/// A key that was replaced while it was read.
+#[derive(Debug)]
+struct Again {
+    name: Vec<u8>,
+    /// Which reading is the next; the first is 1.
+    reading: usize,
+    pace: Pace,
+}
+
+impl Again {
+    fn first(name: Vec<u8>) -> Self {
+        Self { name, reading: 1, pace: Pace::first() }
+    }
+
+    fn next(self) -> Self {
+        let reading = self.reading + 1;
+        Self { reading, pace: Pace { is_last: reading == READINGS_MAX, ..self.pace }, ..self }
+    }
+}
+
 /// A key that is being told.
 #[derive(Debug)]
 enum Open {
-    Payload(Box<Payload>),
+    Payload { payload: Box<Payload>, name: Vec<u8> },
     Plain(Plain),
-    Stream(Box<StreamReader>),
+    Stream { reader: Box<StreamReader>, reading: usize },
 }
 
 impl Live {
@@ -158,6 +187,7 @@ impl Live {
             cursor: None,
             names: VecDeque::new(),
             asked: VecDeque::new(),
+            again: None,
             open: None,
             ready: (0..libraries).map(|_| Found::Event(Event::Library)).collect(),
             met: HashSet::new(),
@@ -204,11 +234,15 @@ impl Live {
             if self.open.is_some() {
                 return self.go_on().await.map(Some);
             }
+            if let Some(again) = self.again.take() {
+                self.look_again(again).await?;
+                continue;
+            }
             self.ask().await?;
             if let Some(asked) = self.asked.pop_front() {
                 self.receive(asked).await?;
             } else if let Some((name, kind)) = self.names.pop_front() {
-                self.read(name, kind).await?;
+                self.read(kind, Again::first(name)).await?;
             } else if self.cursor.is_some() {
                 self.scan().await?;
             } else if let Some(db) = self.dbs.pop_front() {
@@ -279,19 +313,7 @@ impl Live {
     }
 
     fn sort_in(&mut self, name: Vec<u8>, kind: &Value) -> Result<()> {
-        let kind = match kind.as_bytes() {
-            Some(b"string") => Kind::String,
-            Some(b"list") => Kind::List,
-            Some(b"stream") => Kind::Stream,
-            // It has gone since SCAN named it.
-            Some(b"none") => return Ok(()),
-            Some(other) => {
-                let key = Key { db: self.db, name, expires_ms: None };
-                self.ready.push_back(Found::Event(Event::Other { key, kind: known_type(other) }));
-                return Ok(());
-            }
-            None => return Err(unexpected("TYPE", Some(kind))),
-        };
+        let Some(kind) = self.kind_of(&name, kind)? else { return Ok(()) };
         match self.depth {
             Depth::Values => self.names.push_back((name, kind)),
             Depth::Names => {
@@ -305,6 +327,27 @@ impl Live {
             }
         }
         Ok(())
+    }
+
+    /// The type, if it is one that is read; any other is told.
+    fn kind_of(&mut self, name: &[u8], kind: &Value) -> Result<Option<Kind>> {
+        match kind.as_bytes() {
+            Some(b"string") => Ok(Some(Kind::String)),
+            Some(b"list") => Ok(Some(Kind::List)),
+            Some(b"stream") => Ok(Some(Kind::Stream)),
+            // It has gone since it was named.
+            Some(b"none") => Ok(None),
+            Some(other) => {
+                self.other(name.to_vec(), known_type(other));
+                Ok(None)
+            }
+            None => Err(of_key(name, unexpected("TYPE", Some(kind)))),
+        }
+    }
+
+    fn other(&mut self, name: Vec<u8>, kind: &'static str) {
+        let key = Key { db: self.db, name, expires_ms: None };
+        self.ready.push_back(Found::Event(Event::Other { key, kind }));
     }
 
     /// Asks for payloads while there is room for them.
@@ -338,10 +381,15 @@ impl Live {
         };
         let expires_ms = self.expiry.read(expires, now_ms())?;
         match Payload::open(payload.to_vec()) {
-            Ok(payload) if payload.other().is_some() => {}
-            Ok(payload) => self.begin(name, expires_ms, Open::Payload(Box::new(payload))),
+            Ok(payload) => match payload.other() {
+                Some(kind) => self.other(name, kind),
+                None => {
+                    let open = Open::Payload { payload: Box::new(payload), name: name.clone() };
+                    self.begin(name, expires_ms, open);
+                }
+            },
             // A layout newer than our reader: the commands are the same still.
-            Err(error) if matches!(error.problem, Problem::Type(_)) => self.read(name, kind).await?,
+            Err(error) if matches!(error.problem, Problem::Type(_)) => self.read(kind, Again::first(name)).await?,
             Err(error) => return Err(in_payload(&name, &error)),
         }
         Ok(())
@@ -349,26 +397,46 @@ impl Live {
 
     async fn without_dump(&mut self, name: Vec<u8>, kind: Kind) -> Result<()> {
         self.has_dump = false;
-        self.read(name, kind).await
+        self.read(kind, Again::first(name)).await
     }
 
     /// Reads a key by the commands of its type.
-    async fn read(&mut self, name: Vec<u8>, kind: Kind) -> Result<()> {
-        if kind == Kind::Stream {
-            let Some(stream) = StreamReader::begin(&self.client, &name, self.expiry).await? else { return Ok(()) };
-            if stream.has_hidden_ids {
-                self.ready.push_back(Found::Lost {
-                    db: self.db,
-                    name: name.clone(),
-                    what: "idempotent IDs",
-                    why: "no command tells them",
-                });
-            }
-            self.begin(name, stream.expires_ms, Open::Stream(Box::new(stream)));
-        } else if let Some(plain) = read_plain::read(&self.client, &name, kind == Kind::List, self.expiry).await? {
-            self.begin(name, plain.expires_ms, Open::Plain(plain));
+    async fn read(&mut self, kind: Kind, key: Again) -> Result<()> {
+        let (client, name, expiry) = (&self.client, &key.name, self.expiry);
+        let look = match kind {
+            Kind::Stream => match StreamReader::begin(client, name, expiry, key.pace).await {
+                Ok(look) => look
+                    .map(|reader| (reader.expires_ms, Open::Stream { reader: Box::new(reader), reading: key.reading })),
+                Err(failure) => return Err(of_key(name, failure)),
+            },
+            Kind::String | Kind::List => match read_plain::read(client, name, kind == Kind::List, expiry).await {
+                Ok(look) => look.map(|plain| (plain.expires_ms, Open::Plain(plain))),
+                Err(failure) => return Err(of_key(name, failure)),
+            },
+        };
+        match look {
+            Look::There((expires_ms, open)) => self.begin(key.name, expires_ms, open),
+            Look::Gone => {}
+            Look::OfAnotherType => self.again = Some(key.next()),
+            Look::Unsteady(why) => self.lose(key.name, why),
         }
         Ok(())
+    }
+
+    async fn look_again(&mut self, key: Again) -> Result<()> {
+        if key.reading > READINGS_MAX {
+            self.lose(key.name, "it was replaced each time while it was read");
+            return Ok(());
+        }
+        let kind = self.client.submit(Request::new("TYPE").arg(&key.name)).await?.await?;
+        match self.kind_of(&key.name, &kind)? {
+            Some(kind) => self.read(kind, key).await,
+            None => Ok(()),
+        }
+    }
+
+    fn lose(&mut self, name: Vec<u8>, why: &'static str) {
+        self.ready.push_back(Found::Lost { db: self.db, name, what: "key", why });
     }
 
     fn begin(&mut self, name: Vec<u8>, expires_ms: Option<u64>, open: Open) {
@@ -378,15 +446,43 @@ impl Live {
 
     async fn go_on(&mut self) -> Result<Found> {
         let event = match &mut self.open {
-            Some(Open::Payload(payload)) => payload.read().map_err(|error| in_payload(b"", &error))?,
+            Some(Open::Payload { payload, name }) => payload.read().map_err(|error| in_payload(name, &error))?,
             Some(Open::Plain(plain)) => plain.events.pop(),
-            Some(Open::Stream(stream)) => stream.next(&self.client).await?,
+            Some(Open::Stream { reader, .. }) => match reader.next(&self.client).await {
+                Ok(Next::Event(event)) => Some(event),
+                Ok(Next::End) => None,
+                Ok(Next::Replaced) => return Ok(self.withdraw()),
+                Err(failure) => return Err(of_key(&reader.key, failure)),
+            },
             None => None,
         };
-        if event.is_none() {
-            self.open = None;
+        if let Some(event) = event {
+            return Ok(Found::Event(event));
         }
-        Ok(Found::Event(event.unwrap_or(Event::KeyEnd)))
+        if let Some(Open::Stream { reader, .. }) = self.open.take()
+            && reader.has_hidden_ids
+        {
+            let why = "no command tells them";
+            self.ready.push_back(Found::Lost { db: self.db, name: reader.key, what: "idempotent IDs", why });
+        }
+        Ok(Found::Event(Event::KeyEnd))
+    }
+
+    /// Gives up what was told of a stream.
+    fn withdraw(&mut self) -> Found {
+        if let Some(Open::Stream { reader, reading }) = self.open.take() {
+            let pace = reader.next_pace();
+            self.again = Some(Again { name: reader.key, reading, pace }.next());
+        }
+        Found::Withdrawn
+    }
+}
+
+/// The same failure; of what the server answered, which key that was about.
+fn of_key(name: &[u8], failure: Failure) -> Failure {
+    match failure {
+        Failure::Server(Error::Reply(_)) => failure.about(&format!("reading `{}`", shown(name))),
+        other => other,
     }
 }
 

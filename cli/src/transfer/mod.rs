@@ -26,6 +26,7 @@ mod read_plain;
 mod read_stream;
 pub(crate) mod reply;
 pub(crate) mod rights;
+mod same_stream;
 mod scan;
 pub(crate) mod tally;
 pub(crate) mod target;
@@ -53,7 +54,9 @@ pub(crate) enum Found {
     Torn(String),
     /// A file whose bytes nothing vouches for.
     Unverified(String),
-    /// Something of a key that there is no command for.
+    /// What was told of a key since it began does not count: it was replaced meanwhile. It may be told anew.
+    Withdrawn,
+    /// Something of a key that there is no command for, or a key that cannot be read.
     Lost {
         /// The database.
         db: u32,

@@ -6,7 +6,7 @@ use rbq_client::{Client, Error, Request, Value};
 use rbq_rdb::Event;
 
 use super::expiry::Expiry;
-use super::reply::{Ran, elements, transact, unexpected};
+use super::reply::{Look, Ran, elements, is_of_another_type, transact, unexpected};
 use crate::failure::Result;
 
 /// Elements told at once.
@@ -20,8 +20,8 @@ pub(crate) struct Plain {
     pub(crate) expires_ms: Option<u64>,
 }
 
-/// Reads a key; `None` if it has gone, or is of another type by now.
-pub(crate) async fn read(client: &Client, key: &[u8], is_list: bool, expiry: Expiry) -> Result<Option<Plain>> {
+/// Reads a key.
+pub(crate) async fn read(client: &Client, key: &[u8], is_list: bool, expiry: Expiry) -> Result<Look<Plain>> {
     let value = match is_list {
         true => Request::new("LRANGE").arg(key).args(["0", "-1"]),
         false => Request::new("GET").arg(key),
@@ -33,12 +33,12 @@ pub(crate) async fn read(client: &Client, key: &[u8], is_list: bool, expiry: Exp
     let [time, value, expires] = replies.as_slice() else { return Err(unexpected("EXEC", None)) };
     let events = match value {
         Value::Bulk(bytes) => vec![Event::String(bytes.to_vec())],
-        Value::Null | Value::NullArray => return Ok(None),
-        Value::Error(text) if text.starts_with("WRONGTYPE") => return Ok(None),
+        Value::Null | Value::NullArray => return Ok(Look::Gone),
+        value if is_of_another_type(value) => return Ok(Look::OfAnotherType),
         value => {
             let listed = elements(value).ok_or_else(|| unexpected("LRANGE", Some(value)))?;
             if listed.is_empty() {
-                return Ok(None);
+                return Ok(Look::Gone);
             }
             let bytes = |value: &Value| value.as_bytes().unwrap_or_default().to_vec();
             let chunk = |chunk: &[Value]| Event::Elements(chunk.iter().map(bytes).collect());
@@ -46,5 +46,5 @@ pub(crate) async fn read(client: &Client, key: &[u8], is_list: bool, expiry: Exp
         }
     };
     let now_ms = super::reply::millis(time).ok_or_else(|| unexpected("TIME", Some(time)))?;
-    Ok(Some(Plain { events, expires_ms: expiry.read(expires, now_ms)? }))
+    Ok(Look::There(Plain { events, expires_ms: expiry.read(expires, now_ms)? }))
 }

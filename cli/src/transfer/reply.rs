@@ -1,7 +1,7 @@
 //! Looking into replies: the same member in RESP2 and RESP3.
 
 use rbq_client::{Client, Error, Request, Value};
-use rbq_rdb::StreamId;
+use rbq_rdb::{Entry, StreamId};
 
 use crate::failure::{Failure, Result};
 
@@ -12,6 +12,38 @@ pub(crate) enum Ran {
     Replies(Vec<Value>),
     /// The server did not even queue a command of it, and said so.
     Refused(String),
+}
+
+/// What there is under a name that was of a certain type a moment ago.
+#[derive(Debug)]
+pub(crate) enum Look<T> {
+    There(T),
+    Gone,
+    /// It is something else by now.
+    OfAnotherType,
+    /// It cannot be read, because of this.
+    Unsteady(&'static str),
+}
+
+impl<T> Look<T> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Look<U> {
+        match self {
+            Self::There(value) => Look::There(change(value)),
+            Self::Gone => Look::Gone,
+            Self::OfAnotherType => Look::OfAnotherType,
+            Self::Unsteady(why) => Look::Unsteady(why),
+        }
+    }
+}
+
+/// Whether XINFO STREAM found nothing.
+pub(crate) fn is_gone(reply: &Value) -> bool {
+    matches!(reply, Value::Error(text) if text.starts_with("ERR no such key"))
+}
+
+/// Whether a command of one type met another.
+pub(crate) fn is_of_another_type(reply: &Value) -> bool {
+    matches!(reply, Value::Error(text) if text.starts_with("WRONGTYPE"))
 }
 
 /// Runs requests in one transaction: nothing of others comes between.
@@ -85,6 +117,13 @@ pub(crate) fn elements(reply: &Value) -> Option<&[Value]> {
 pub(crate) fn id(text: &[u8]) -> Option<StreamId> {
     let (ms, seq) = std::str::from_utf8(text).ok()?.split_once('-')?;
     Some(StreamId { ms: ms.parse().ok()?, seq: seq.parse().ok()? })
+}
+
+/// An entry of a stream, as XRANGE and XINFO STREAM tell it.
+pub(crate) fn entry(reply: &Value) -> Option<Entry> {
+    let [entry_id, fields] = elements(reply)? else { return None };
+    let fields = elements(fields)?.iter().map(|field| field.as_bytes().map(<[u8]>::to_vec)).collect::<Option<_>>()?;
+    Some(Entry { id: id(entry_id.as_bytes()?)?, fields })
 }
 
 /// What TIME says, in milliseconds.

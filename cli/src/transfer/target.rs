@@ -214,6 +214,15 @@ impl Target {
         self.drop_unfinished().await
     }
 
+    /// A key does not come after all: what is there of it under its temporary name goes.
+    pub(crate) async fn abandon(&mut self, tally: &mut Tally) -> Result<()> {
+        if self.unfinished.is_none() {
+            return Ok(());
+        }
+        self.finish(tally).await?;
+        self.drop_unfinished().await
+    }
+
     /// After a log of commands, whose times were [put off](super::late): gives every key the one that it was meant to have.
     pub(crate) async fn bring_forward(&mut self) -> Result<()> {
         let expiry = match self.abilities.counters {

@@ -78,6 +78,10 @@ async fn pour(
                     key.end(target, tally).await?;
                 }
             }
+            Found::Withdrawn => {
+                passing = None;
+                target.abandon(tally).await?;
+            }
             Found::Command { db, mut args } if known.has(&args) => {
                 late::put_off(&mut args);
                 let about = Rc::new(about_command(&known, db, &args));
@@ -171,7 +175,7 @@ pub(super) fn note(found: Found, known: &Known, tally: &mut Tally, progress: &Pr
         Found::Event(Event::Other { key, kind }) => tally.skip(kind, Some(key.db), Why::NoSuchType, &key.name),
         Found::Event(Event::Library) => tally.skip("function library", None, Why::NoWay("rbq has no functions"), b""),
         Found::Event(Event::ModuleData) => tally.skip("module data", None, Why::NoWay("rbq has no modules"), b""),
-        Found::Event(_) => {}
+        Found::Event(_) | Found::Withdrawn => {}
         Found::Command { db, args } => {
             let about = about_command(known, db, &args);
             tally.skip(&about.what, Some(db), Why::NoSuchCommand, &about.name);
