@@ -160,6 +160,9 @@ pub enum SnapshotError {
     /// The log begins anew, and what it begins with is not written yet: there is nothing whole to copy.
     #[error("the log is being begun anew, and is not whole yet: try again when `appendonly` is on")]
     Founding,
+    /// A section of it could not be written, so it would not be whole.
+    #[error("a section of the snapshot could not be written before, so it cannot be completed")]
+    Spoilt,
     /// The journal stopped before everything up to the cut was durable.
     #[error("the journal has stopped")]
     Stopped,

@@ -39,6 +39,9 @@ pub struct SnapshotReport {
 }
 
 /// Writes a snapshot. Dropped before [`finish`](Self::finish), it leaves nothing behind.
+///
+/// After a [`section`](Self::section) that failed it is spoilt: what is missing cannot be written once more, so it takes no further
+/// section, is not finished, and the log goes on as it was.
 pub struct SnapshotWriter {
     shared: Arc<Shared>,
     file: Option<NamedFile>,
@@ -47,6 +50,8 @@ pub struct SnapshotWriter {
     piece: Aligned,
     sections: u64,
     crc: u32,
+    /// A section was begun and is not in it as a whole.
+    is_spoilt: bool,
     log_bytes: u64,
     /// The directory stays locked until the file has its name or is gone.
     _lock: Option<Arc<Lock>>,
@@ -67,7 +72,7 @@ impl SnapshotWriter {
         let created = shared.store.create(&names::snapshot_unfinished(cut));
         let _lock = shared.catalog.lock();
         let (at, piece, sections, crc) = (0, Aligned::zeros(PIECE_BYTES), 0, 0);
-        let mut writer = Self { shared, file: None, cut, at, piece, sections, crc, log_bytes, _lock };
+        let mut writer = Self { shared, file: None, cut, at, piece, sections, crc, is_spoilt: false, log_bytes, _lock };
         writer.file = Some(created?);
         writer.put(&header)?;
         Ok(writer)
@@ -81,13 +86,23 @@ impl SnapshotWriter {
 
     /// Adds a section: a number that tells the reader what it is, and its bytes. Sections of some hundred KiB are
     /// best: a reader holds one in memory.
+    ///
+    /// # Errors
+    /// The file system refused; and [`SnapshotError::Spoilt`] from then on.
     pub fn section(&mut self, kind: u32, bytes: &[u8]) -> Result<(), SnapshotError> {
+        self.check_whole()?;
+        self.is_spoilt = true;
         let crc = crc32c::crc32c(bytes);
         let part = Part::Section { kind, index: self.sections, bytes: bytes.len() as u64, crc };
         self.put(&part.encode())?;
         self.put(bytes)?;
         self.sections += 1;
+        self.is_spoilt = false;
         Ok(())
+    }
+
+    fn check_whole(&self) -> Result<(), SnapshotError> {
+        if self.is_spoilt { Err(SnapshotError::Spoilt) } else { Ok(()) }
     }
 
     fn put(&mut self, mut bytes: &[u8]) -> Result<(), SnapshotError> {
@@ -108,7 +123,12 @@ impl SnapshotWriter {
     }
 
     /// Makes the snapshot durable and lets go of what it replaces. Waits until the log is durable up to the cut.
+    ///
+    /// # Errors
+    /// The older snapshot and the log are as they were: the file system refused, a [`section`](Self::section) had failed, or the
+    /// journal has stopped.
     pub fn finish(mut self) -> Result<SnapshotReport, SnapshotError> {
+        self.check_whole()?;
         let bytes_before = self.at + self.piece.filled().len() as u64;
         let footer = Part::Footer { sections: self.sections, bytes_before, file_crc: self.crc };
         self.put(&footer.encode())?;

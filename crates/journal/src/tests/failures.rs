@@ -4,14 +4,17 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use super::world::options;
-use crate::error::Fatal;
-use crate::log::Turn;
+use parking_lot::Mutex;
+
+use super::world::{Model, digest, options, turn_and_sync};
+use crate::error::{Fatal, SnapshotError};
+use crate::log::{Log, Turn};
 use crate::options::{Identity, Policy};
 use crate::recover::{Recovered, recover};
+use crate::shared::Shared;
 use crate::shelf::Prepared;
-use crate::sim::SimStorage;
-use crate::snapshot_write::SnapshotWriter;
+use crate::sim::{Image, SimStorage};
+use crate::snapshot_write::{SnapshotReport, SnapshotWriter};
 
 const IDENTITY: Identity = Identity { cluster: 1, node: 2 };
 
@@ -89,4 +92,78 @@ fn a_snapshot_that_stands_is_told_as_such_though_what_it_replaces_could_not_be_r
         assert_eq!(start(&SimStorage::of(disk.image().after_kill())).report.last_lsn, 2);
     }
     assert!(told > 0);
+}
+
+#[test]
+fn a_snapshot_of_which_a_section_failed_is_not_completed_and_the_log_is_kept() {
+    let disk = SimStorage::new();
+    let Recovered { shared, mut log, .. } = start(&disk);
+    let mut model = Model::default();
+    for _ in 0..30 {
+        append_and_sync(&shared, &mut log, &mut model);
+    }
+    let segments = shared.catalog.segments();
+    assert!(segments > 2, "there is something that could be let go of");
+    let mut snapshot = SnapshotWriter::begin(Arc::clone(&shared), IDENTITY, shared.appended(), 1).unwrap();
+    snapshot.section(1, &digest(&model.appended)).unwrap();
+    fail_after(&disk, 0);
+    assert!(matches!(snapshot.section(2, &[7; 1 << 20]), Err(SnapshotError::Io { .. })));
+    assert!(matches!(snapshot.section(2, b"once more"), Err(SnapshotError::Spoilt)));
+    assert!(matches!(snapshot.finish(), Err(SnapshotError::Spoilt)));
+    assert_eq!((shared.catalog.snapshot(), shared.catalog.segments()), (None, segments));
+    assert!(disk.image().names().all(|name| !name.starts_with("snapshot")));
+    super::world::start(&SimStorage::of(disk.image().after_power_cut(1)), options(2, None), &model, 30).unwrap();
+    // The next one is whole.
+    let mut snapshot = SnapshotWriter::begin(Arc::clone(&shared), IDENTITY, shared.appended(), 1).unwrap();
+    snapshot.section(1, &digest(&model.appended)).unwrap();
+    snapshot.finish().unwrap();
+    super::world::start(&SimStorage::of(disk.image().after_power_cut(2)), options(2, None), &model, 30).unwrap();
+}
+
+#[test]
+fn whichever_operation_of_a_snapshots_end_fails_a_power_cut_at_any_moment_after_it_loses_nothing() {
+    let mut failed = 0;
+    for failing in 0..14 {
+        let disk = SimStorage::new();
+        let Recovered { shared, mut log, .. } = start(&disk);
+        let mut model = Model::default();
+        for _ in 0..12 {
+            append_and_sync(&shared, &mut log, &mut model);
+        }
+        take_snapshot(&shared, &model).unwrap();
+        for _ in 0..12 {
+            append_and_sync(&shared, &mut log, &mut model);
+        }
+        let moments: Arc<Mutex<Vec<Image>>> = Arc::default();
+        let seen = Arc::clone(&moments);
+        disk.observe(Some(Arc::new(move |image: &Image, _| seen.lock().push(image.clone()))));
+        fail_after(&disk, failing);
+        failed += u32::from(take_snapshot(&shared, &model).is_err());
+        disk.observe(None);
+        moments.lock().push(disk.image());
+        for (moment, image) in moments.lock().iter().enumerate() {
+            for seed in 0..20 {
+                let left = SimStorage::of(image.after_power_cut(seed));
+                super::world::start(&left, options(seed, None), &model, 24)
+                    .unwrap_or_else(|why| panic!("operation {failing} failed, cut at {moment}, seed {seed}: {why}"));
+            }
+        }
+    }
+    assert!(failed > 3, "{failed}");
+}
+
+fn append_and_sync(shared: &Shared, log: &mut Log, model: &mut Model) {
+    let record = vec![1; 900];
+    model.appended.push(record.clone());
+    let lsn = shared.append(&record);
+    while shared.synced() < lsn {
+        turn_and_sync(log, 1).unwrap();
+        while shared.shelf.prepare() == Prepared::Made {}
+    }
+}
+
+fn take_snapshot(shared: &Arc<Shared>, model: &Model) -> Result<SnapshotReport, SnapshotError> {
+    let mut snapshot = SnapshotWriter::begin(Arc::clone(shared), IDENTITY, shared.appended(), 1)?;
+    snapshot.section(1, &digest(&model.appended))?;
+    snapshot.finish()
 }
