@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::world::{Crash, Ended, Model, World, compare, options};
+use super::world::{Crash, Ended, Model, World, compare, options, turn_and_sync};
 use crate::batch;
 use crate::chance::Chance;
 use crate::error::OpenError;
 use crate::examine::examine;
 use crate::fault::Fault;
+use crate::recover::{Recovered, recover};
 use crate::sim::{Image, SimStorage};
 
 /// What flips came to.
@@ -114,5 +115,47 @@ fn every_flipped_bit_is_refused_or_of_no_consequence() {
     }
     for kind in ["id", "durable", "segment", "spare", "snapshot"] {
         assert!(kinds.iter().any(|name| name == kind), "no {kind} was among the files");
+    }
+}
+
+/// The batches of a journal that was killed before anything of it was noted, one record in each; and where each begins.
+fn killed_world(batches: usize) -> (Image, String, Vec<usize>) {
+    let disk = SimStorage::new();
+    let Recovered { shared, mut log, .. } = recover(Arc::new(disk.clone()), options(1, None)).unwrap();
+    for number in 0..batches {
+        let lsn = shared.append(&[number as u8; 40]);
+        while shared.synced() < lsn {
+            turn_and_sync(&mut log, 1).unwrap();
+        }
+    }
+    let image = disk.image().after_kill();
+    let name = image.names().find(|name| name.starts_with("segment")).unwrap().to_owned();
+    let content = image.file(&name).unwrap();
+    let begins = |at: &usize| content[*at..*at + 4] == batch::MAGIC;
+    let starts: Vec<usize> = (4096..content.len() - 4).step_by(batch::ALIGN).filter(begins).collect();
+    assert_eq!(starts.len(), batches);
+    (image, name, starts)
+}
+
+#[test]
+fn damage_that_only_a_later_batch_vouches_against_is_refused() {
+    for batches in [2, 3, 9] {
+        let (image, name, starts) = killed_world(batches);
+        for (damaged, start) in starts.iter().enumerate() {
+            for byte in [20, batch::HEADER_BYTES + 10] {
+                let mut flipped = image.clone();
+                flipped.flip_bit(&name, (start + byte) * 8);
+                let begun = recover(Arc::new(SimStorage::of(flipped)), options(2, None));
+                match begun {
+                    Err(OpenError::Corrupt { offset, .. }) => assert_eq!(offset, *start as u64),
+                    Err(other) => panic!("{other}"),
+                    // Nothing tells whether the last one was ever whole.
+                    Ok(begun) => {
+                        assert_eq!(damaged + 1, batches, "batch {damaged} of {batches}, byte {byte}");
+                        assert_eq!(begun.report.last_lsn, damaged as u64);
+                    }
+                }
+            }
+        }
     }
 }
