@@ -33,7 +33,7 @@ struct Inner {
     snapshot: Option<Lsn>,
     old_snapshots: Vec<Lsn>,
     /// The segment that a log begins anew with, until its base stands.
-    founding: Option<u64>,
+    founding: Option<Entry>,
     /// Its base is about to stand: what becomes of the log is decided on the disk.
     is_publishing: bool,
     /// It is taken back: no base can stand any more.
@@ -91,13 +91,18 @@ impl Catalog {
 
     /// Begins anew with this segment.
     pub(crate) fn found(&self, entry: Entry) {
-        self.inner.lock().founding = Some(entry.number);
+        self.inner.lock().founding = Some(entry);
         self.push(entry);
     }
 
     /// Whether the log begins anew, and its base does not stand yet.
     pub(crate) fn is_founding(&self) -> bool {
         self.inner.lock().founding.is_some()
+    }
+
+    /// The only cut that a snapshot can have while the log begins anew: the number that was left out for its base.
+    pub(crate) fn awaited_base(&self) -> Option<Lsn> {
+        self.inner.lock().founding.map(|first| first.first_lsn - 1)
     }
 
     /// Decides that a log that begins anew is to be taken back: from here on its base can stand no more. False if it stands, or
@@ -130,7 +135,8 @@ impl Catalog {
         let taken_back: Vec<u64> = {
             let mut inner = self.inner.lock();
             let Some(first) = inner.founding.take() else { return Ok(()) };
-            let at = inner.segments.iter().position(|entry| entry.number == first).unwrap_or(inner.segments.len());
+            let at =
+                inner.segments.iter().position(|entry| entry.number == first.number).unwrap_or(inner.segments.len());
             inner.segments.drain(at..).map(|entry| entry.number).rev().collect()
         };
         remove_unfounded(&self.store, &taken_back)
@@ -162,7 +168,8 @@ impl Catalog {
     pub(crate) fn snapshot_stands(&self, cut: Lsn) -> Result<(), IoFailure> {
         {
             let mut inner = self.inner.lock();
-            inner.founding = None;
+            // Of any other cut no start would take it for what the new log begins with.
+            inner.founding = inner.founding.filter(|first| first.first_lsn != cut + 1);
             let other = inner.snapshot.replace(cut);
             if let Some(other) = other {
                 inner.snapshot = Some(other.max(cut));

@@ -160,6 +160,22 @@ pub enum SnapshotError {
     /// The log begins anew, and what it begins with is not written yet: there is nothing whole to copy.
     #[error("the log is being begun anew, and is not whole yet: try again when `appendonly` is on")]
     Founding,
+    /// The log begins anew, and this is not the snapshot that makes it the journal.
+    #[error("the log is being begun anew with a snapshot of record {base}: one of record {cut} does not make it whole")]
+    NotTheBase {
+        /// The cut that was asked for.
+        cut: u64,
+        /// The only one there can be: what [`appended`](crate::Journal::appended) was when the log was begun.
+        base: u64,
+    },
+    /// There is no state after a record that was not appended.
+    #[error("there can be no snapshot of record {cut}: the newest record is {appended}")]
+    Ahead {
+        /// The cut that was asked for.
+        cut: u64,
+        /// The newest record.
+        appended: u64,
+    },
     /// A section of it could not be written, so it would not be whole.
     #[error("a section of the snapshot could not be written before, so it cannot be completed")]
     Spoilt,

@@ -136,7 +136,7 @@ impl Journal {
     ///
     /// What is there stays the journal until the base does its part: a snapshot with [`appended`](Self::appended) as it is
     /// now for its cut. A crash before that leaves the old journal as it was; with the base the new one stands, and the old
-    /// one's files go. Until then nothing is noted, and what stops the journal is no reason for `fatal`: the base cannot be
+    /// one's files go. A snapshot of another cut is refused until then. Nothing is noted before, and what stops the journal is no reason for `fatal`: the base cannot be
     /// finished then. [`finish`](Self::finish) leaves the old journal as it was, too.
     pub fn found(storage: Arc<dyn Storage>, options: Options, above: Lsn) -> Result<(Self, RecoveryReport), OpenError> {
         Self::run(found(storage, options, above)?)
@@ -356,9 +356,14 @@ impl Journal {
 
     /// Begins a snapshot of the state after exactly the records up to and including `cut`. The replay of a later start
     /// begins with the record after it. `time_ms` is the wall clock of the newest record in it.
-    /// A cut of 0 is a base: the state that was there before the first record.
+    /// A cut of 0 is the state that was there before the first record ever.
     ///
     /// Written from any thread; the log goes on meanwhile.
+    ///
+    /// # Errors
+    /// The file system refused; another one is being written ([`SnapshotError::Busy`]); the cut is above
+    /// [`appended`](Self::appended) ([`SnapshotError::Ahead`]); or the log [begins anew](Self::found), and the cut is not what
+    /// `appended` was then ([`SnapshotError::NotTheBase`]).
     pub fn begin_snapshot(&self, cut: Lsn, time_ms: u64) -> Result<SnapshotWriter, SnapshotError> {
         SnapshotWriter::begin(Arc::clone(&self.shared), self.identity, cut, time_ms)
     }

@@ -64,6 +64,13 @@ impl SnapshotWriter {
         cut: Lsn,
         time_ms: u64,
     ) -> Result<Self, SnapshotError> {
+        let (appended, base) = (shared.appended(), shared.catalog.awaited_base());
+        if cut > appended {
+            return Err(SnapshotError::Ahead { cut, appended });
+        }
+        if let Some(base) = base.filter(|base| *base != cut) {
+            return Err(SnapshotError::NotTheBase { cut, base });
+        }
         if shared.is_snapshotting.swap(true, Ordering::AcqRel) {
             return Err(SnapshotError::Busy);
         }

@@ -383,3 +383,41 @@ fn a_base_that_is_taken_away_later_is_missed() {
     let error = read(&storage, 1).err().unwrap().to_string();
     assert!(error.contains("are missing") || error.contains("the file is missing"), "{error}");
 }
+
+#[test]
+fn while_a_log_begins_anew_its_base_is_the_only_snapshot_there_can_be() {
+    let storage = SimStorage::new();
+    drop(old_log(&storage, &mut Chance::new(5)));
+    let (journal, _) = Journal::found(Arc::new(storage.clone()), options(2, None), 0).unwrap();
+    let base = journal.appended();
+    let new = [b"one".to_vec(), b"two".to_vec()];
+    for record in &new {
+        journal.append(record);
+    }
+    for cut in [0, base - 1, base + 1] {
+        let refused = journal.begin_snapshot(cut, 1).err().unwrap();
+        assert!(matches!(refused, SnapshotError::NotTheBase { .. }), "{cut}: {refused}");
+    }
+    assert!(journal.is_founding());
+    let mut writer = journal.begin_snapshot(base, 1).unwrap();
+    writer.section(1, BASE).unwrap();
+    writer.finish().unwrap();
+    assert!(!journal.is_founding());
+    drop(journal.begin_snapshot(base + 1, 1).unwrap());
+    journal.close().unwrap();
+    let (is_new, records, _) = read(&storage, 1).unwrap();
+    assert!(is_new && records == new);
+}
+
+#[test]
+fn a_snapshot_of_what_was_never_appended_is_refused() {
+    let (journal, _) = Journal::open(Arc::new(SimStorage::new()), options(1, None)).unwrap().begin().unwrap();
+    drop(journal.begin_snapshot(0, 1).unwrap());
+    journal.append(b"one");
+    drop(journal.begin_snapshot(1, 1).unwrap());
+    for cut in [2, u64::MAX] {
+        let refused = journal.begin_snapshot(cut, 1).err().unwrap();
+        assert_eq!(refused.to_string(), format!("there can be no snapshot of record {cut}: the newest record is 1"));
+    }
+    drop(journal.begin_snapshot(1, 1).unwrap());
+}
