@@ -380,33 +380,40 @@ impl Journal {
     }
 
     /// The same where others hold the journal too: what they append from here on is not kept. A log that was to
-    /// [begin anew](Self::found), and whose base does not stand, is given up: what there is of it is removed.
+    /// [begin anew](Self::found), and whose base does not stand, is given up: what there is of it is removed. A journal that has
+    /// ended stays as it is.
     pub fn finish(&self) -> Result<(), Fatal> {
-        if !self.shared.catalog.give_up() {
-            return self.end_in_order(Stop::Finish);
-        }
-        self.end(Stop::Abandon);
-        let removed = self.shared.catalog.unfound();
-        self.shared.catalog.unlock();
-        Ok(removed?)
+        self.end_in_order(Stop::Finish)
     }
 
     /// The same for whoever goes on without the journal from this Unix second on: the next start is told so, as what it
-    /// finds is not the newest that there was.
+    /// finds is not the newest that there was. Of a log that is given up nothing is told, and of one that has ended before neither.
     pub fn leave(&self, at_s: u32) -> Result<(), Fatal> {
         self.end_in_order(Stop::Leave { at_s })
     }
 
     fn end_in_order(&self, how: Stop) -> Result<(), Fatal> {
+        if self.shared.catalog.give_up() {
+            self.end(Stop::Abandon);
+            let removed = self.shared.catalog.unfound();
+            self.shared.catalog.unlock();
+            return Ok(removed?);
+        }
         self.end(how);
         self.shared.catalog.unlock();
         self.shared.fatal().map_or(Ok(()), Err)
     }
 
     /// Notes on the disk what is durable, without waiting for silence: the snapshot that was finished last cannot be taken
-    /// away unnoticed from then on.
+    /// away unnoticed from then on. While the log [begins anew](Self::found), and once the journal has ended, nothing is noted.
     pub fn note(&self) -> Result<(), Fatal> {
-        let noted = self.log.lock().note();
+        let mut log = self.log.lock();
+        if self.shared.has_stopped() {
+            // The file may be somebody else's by now.
+            return self.shared.fatal().map_or(Ok(()), Err);
+        }
+        let noted = log.note();
+        drop(log);
         noted.inspect_err(|fatal| self.shared.has_ended(Some(fatal)))
     }
 
@@ -416,6 +423,8 @@ impl Journal {
             // A thread that panicked has said so; there is nothing to add.
             let _ = thread.join();
         }
+        // Whoever has the log still may have got it before the end, and be at its files; whoever gets it later asks.
+        drop(self.log.lock());
     }
 }
 

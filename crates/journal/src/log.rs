@@ -74,6 +74,8 @@ pub(crate) struct Log {
     syncs: Arc<Syncs>,
     /// What went wrong, once something did.
     failed: Option<Fatal>,
+    /// Nothing is noted after its [last act](Self::finish): that would be written over what [`leave`](Self::leave) noted.
+    is_complete: bool,
 }
 
 /// What a turn came to.
@@ -127,6 +129,7 @@ impl Log {
             time_ms,
             syncs: Arc::default(),
             failed: None,
+            is_complete: false,
         }
     }
 
@@ -284,7 +287,7 @@ impl Log {
         if self.has_unnoted() {
             let at_ms = self.busy_at_ms + NOTE_AFTER_MS;
             if now_ms >= at_ms {
-                self.note()?;
+                self.note_up_to_here().make()?;
             } else {
                 again_at_ms = Some(again_at_ms.map_or(at_ms, |other| other.min(at_ms)));
             }
@@ -297,7 +300,11 @@ impl Log {
     pub(crate) fn finish(&mut self) -> Result<(), Fatal> {
         self.unless_failed(|log| {
             log.sync_all()?;
-            if log.has_unnoted() { log.note() } else { Ok(()) }
+            if log.has_unnoted() {
+                log.note_up_to_here().make()?;
+            }
+            log.is_complete = true;
+            Ok(())
         })
     }
 
@@ -306,7 +313,9 @@ impl Log {
         self.unless_failed(|log| {
             log.sync_all()?;
             let snapshot = log.shared.catalog.snapshot();
-            Ok(log.slots.lock().leave(log.durable_sequence, log.synced, snapshot, at_s)?)
+            log.slots.lock().leave(log.durable_sequence, log.synced, snapshot, at_s)?;
+            log.is_complete = true;
+            Ok(())
         })
     }
 
@@ -328,9 +337,14 @@ impl Log {
         self.durable_sequence > note.sequence || snapshot > note.snapshot
     }
 
-    /// Notes what is durable.
+    /// Notes what is durable; nothing of a log that is only being begun.
     pub(crate) fn note(&mut self) -> Result<(), Fatal> {
-        self.unless_failed(|log| Ok(log.note_up_to_here().make()?))
+        self.unless_failed(|log| {
+            if !log.is_complete && !log.shared.catalog.is_founding() {
+                log.note_up_to_here().make()?;
+            }
+            Ok(())
+        })
     }
 
     /// The note that falls due where appending does not pause for one. Whoever makes it lets go of the log meanwhile, as with a sync.

@@ -421,3 +421,58 @@ fn a_snapshot_of_what_was_never_appended_is_refused() {
     }
     drop(journal.begin_snapshot(1, 1).unwrap());
 }
+
+#[test]
+fn nothing_is_noted_of_a_log_that_begins_anew_and_whoever_leaves_it_gives_it_up() {
+    for leaves in [false, true] {
+        let storage = SimStorage::new();
+        let old = old_log(&storage, &mut Chance::new(6));
+        let (journal, _) = Journal::found(Arc::new(storage.clone()), options(2, None), 0).unwrap();
+        let last = (0..3).map(|_| journal.append(b"new")).last().unwrap();
+        assert!(journal.wait_synced(last));
+        let noted = storage.image().file("durable").unwrap().to_vec();
+        journal.note().unwrap();
+        if leaves {
+            journal.leave(1_234).unwrap();
+            journal.note().unwrap();
+        }
+        drop(journal);
+        assert_eq!(storage.image().file("durable").unwrap(), noted);
+        let (is_new, records, recovered) = read(&storage, 1).unwrap();
+        assert!(!is_new && old.ends_with(&records));
+        assert_eq!(recovered.report.was_unfounded, !leaves, "what was given up is removed at once");
+    }
+}
+
+#[test]
+fn a_journal_that_has_ended_writes_nothing_more() {
+    let ends: [fn(&Journal) -> Result<(), Fatal>; 2] = [Journal::finish, |journal| journal.leave(77)];
+    for end in ends {
+        let storage = SimStorage::new();
+        let (journal, _) = Journal::open(Arc::new(storage.clone()), options(1, None)).unwrap().begin().unwrap();
+        journal.append(b"one");
+        end(&journal).unwrap();
+        let ops = storage.ops();
+        journal.append(b"not kept");
+        journal.drive_and_stay();
+        journal.note().unwrap();
+        journal.finish().unwrap();
+        journal.leave(88).unwrap();
+        assert_eq!(storage.ops(), ops);
+        let left_s = read(&storage, 1).unwrap().2.report.left_s;
+        assert!(matches!(left_s, None | Some(77)), "{left_s:?}");
+    }
+}
+
+#[test]
+fn what_is_noted_after_a_log_was_left_does_not_take_that_back() {
+    let storage = SimStorage::new();
+    let Recovered { mut log, shared, .. } = recover(Arc::new(storage.clone()), options(1, None)).unwrap();
+    shared.append(b"old");
+    settle(&mut log, &shared).unwrap();
+    log.leave(77).unwrap();
+    // Before anybody has heard of the end.
+    log.note().unwrap();
+    drop((log, shared));
+    assert_eq!(read(&storage, 5).unwrap().2.report.left_s, Some(77));
+}
