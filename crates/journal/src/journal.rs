@@ -116,11 +116,14 @@ impl Journal {
             spawned.map_err(|source| OpenError::from(shared.store.failure(".", "start a thread for", source)))
         };
         let prepared = Arc::clone(&shared);
-        threads.push(spawn("rbq-prepare", Box::new(move || prepare_files(&prepared)))?);
+        let prepare = move || prepared.ends_if_panicking("the thread that prepares files", || prepare_files(&prepared));
+        threads.push(spawn("rbq-prepare", Box::new(prepare))?);
         let written = Arc::clone(&shared);
         let log = Arc::new(Mutex::new(log));
         let written_log = Arc::clone(&log);
-        match spawn("rbq-journal", Box::new(move || write_log(&written, &written_log))) {
+        let write =
+            move || written.ends_if_panicking("the thread that writes it", || write_log(&written, &written_log));
+        match spawn("rbq-journal", Box::new(write)) {
             Ok(thread) => threads.push(thread),
             Err(error) => {
                 shared.has_ended(None);

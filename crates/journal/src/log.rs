@@ -74,6 +74,8 @@ pub(crate) struct Log {
     syncs: Arc<Syncs>,
     /// What went wrong, once something did.
     failed: Option<Fatal>,
+    /// Something is being done, and still is if whoever did it panicked.
+    is_at_work: bool,
     /// Nothing is noted after its [last act](Self::finish): that would be written over what [`leave`](Self::leave) noted.
     is_complete: bool,
 }
@@ -129,6 +131,7 @@ impl Log {
             time_ms,
             syncs: Arc::default(),
             failed: None,
+            is_at_work: false,
             is_complete: false,
         }
     }
@@ -143,7 +146,12 @@ impl Log {
         if let Some(fatal) = &self.failed {
             return Err(fatal.clone());
         }
+        if self.is_at_work {
+            return Err(self.shared.panicked("whoever had it last"));
+        }
+        self.is_at_work = true;
         let done = act(self);
+        self.is_at_work = false;
         if let Err(fatal) = &done {
             self.fail(fatal);
         }

@@ -3,6 +3,7 @@
 //! An appender touches the inbox and a few counters, nothing else: no file, and no lock that is held while a file is
 //! written.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -88,6 +89,8 @@ pub(crate) struct Shared {
     pub(crate) is_snapshotting: AtomicBool,
     has_stopped: AtomicBool,
     fatal: Mutex<Option<Fatal>>,
+    /// The callback for that was called.
+    is_fatal_told: AtomicBool,
     start: Instant,
 }
 
@@ -133,6 +136,7 @@ impl Shared {
             is_snapshotting: AtomicBool::new(false),
             has_stopped: AtomicBool::new(false),
             fatal: Mutex::new(None),
+            is_fatal_told: AtomicBool::new(false),
             start: Instant::now(),
         }
     }
@@ -314,7 +318,21 @@ impl Shared {
     pub(crate) fn tell(&self) {
         drop(self.advance.lock());
         self.advanced.notify_all();
-        (self.options.progress)(self.progress());
+        self.ends_if_panicking("the callback for progress", || (self.options.progress)(self.progress()));
+    }
+
+    /// Does something that ends the journal if it panics: what was begun around it is not completed then, and a thread that is
+    /// gone would be waited for.
+    pub(crate) fn ends_if_panicking(&self, what: &str, act: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(act)) {
+            self.has_ended(Some(&self.panicked(what)));
+            resume_unwind(panic);
+        }
+    }
+
+    pub(crate) fn panicked(&self, what: &str) -> Fatal {
+        let (directory, file) = (self.store.place(), "the log".into());
+        Fatal { directory, file, action: "go on with", cause: format!("{what} panicked") }
     }
 
     pub(crate) fn wake(&self) {
@@ -369,19 +387,20 @@ impl Shared {
         inbox.is_asleep = false;
     }
 
-    /// Nothing more will be written.
+    /// Nothing more will be written. Whoever finds out says so; the reason is the first one, and is told once.
     pub(crate) fn has_ended(&self, fatal: Option<&Fatal>) {
         self.inbox.lock().stop.get_or_insert(Stop::Abandon);
-        if let Some(fatal) = fatal {
-            self.fatal.lock().get_or_insert_with(|| fatal.clone());
-        }
+        self.wake.notify_all();
+        let fatal = fatal.map(|fatal| self.fatal.lock().get_or_insert_with(|| fatal.clone()).clone());
         self.has_stopped.store(true, Ordering::Release);
         self.shelf.stop();
         drop(self.advance.lock());
         self.advanced.notify_all();
         // Of a log whose base does not stand nobody was told anything: whoever writes the base hears of it.
-        if let Some(fatal) = fatal.filter(|_| !self.catalog.is_founding()) {
-            (self.options.fatal)(fatal);
+        if let Some(fatal) = fatal.filter(|_| !self.catalog.is_founding())
+            && !self.is_fatal_told.swap(true, Ordering::AcqRel)
+        {
+            (self.options.fatal)(&fatal);
         }
     }
 

@@ -1,7 +1,9 @@
 //! The threaded handle on a simulated disk: who is told what, and when nothing is told any more.
 
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -303,4 +305,89 @@ fn what_an_appender_could_not_write_wakes_the_journals_thread_though_nothing_is_
     let lsn = journal.append_quietly(&[1; 40 << 10], 0);
     journal.drive();
     bell.wait_until(|_| journal.written() == lsn);
+}
+
+/// Counts how often the end was told.
+fn counting(ends: &Arc<AtomicU64>, options: Options) -> Options {
+    let ends = Arc::clone(ends);
+    let fatal = move |_: &Fatal| {
+        ends.fetch_add(1, Ordering::AcqRel);
+    };
+    Options { fatal: Arc::new(fatal), ..options }
+}
+
+/// Everything that is done to the disk from here on, until the journal has long given up.
+fn fail_from_here(disk: &SimStorage) {
+    let ops = disk.ops();
+    (ops..ops + 1_000).for_each(|op| disk.inject(op, ErrorKind::Other));
+}
+
+#[test]
+fn the_end_is_told_once_however_many_find_out() {
+    let (disk, ends) = (SimStorage::new(), Arc::new(AtomicU64::new(0)));
+    let (journal, _) = open(&disk, counting(&ends, Options { policy: Policy::No, ..options(9, None) }));
+    journal.append(b"safe");
+    assert!(journal.wait_synced(1));
+    fail_from_here(&disk);
+    journal.append(b"lost");
+    assert!(!journal.wait_synced(2));
+    let fatal = journal.fatal().unwrap();
+    for _ in 0..5 {
+        journal.append_quietly(b"ignored", 0);
+        journal.drive_and_stay();
+        assert_eq!(journal.note(), Err(fatal.clone()));
+    }
+    assert_eq!(journal.close(), Err(fatal));
+    assert_eq!(ends.load(Ordering::Acquire), 1);
+}
+
+#[test]
+fn a_callback_that_panics_ends_the_journal_and_nobody_waits_for_ever() {
+    // On the journal's thread, on the one that prepares files, and on an appender's.
+    for (thread, policy) in [("rbq-journal", Policy::Always), ("rbq-prepare", Policy::Always), ("caller", Policy::No)] {
+        let (disk, ends) = (SimStorage::new(), Arc::new(AtomicU64::new(0)));
+        let arms = Arc::new(AtomicBool::new(false));
+        let armed = Arc::clone(&arms);
+        let progress = move |_| {
+            let here = thread::current();
+            let name = here.name().filter(|name| name.starts_with("rbq-")).unwrap_or("caller");
+            assert!(name != thread || !armed.load(Ordering::Acquire), "a bug in a callback");
+        };
+        let with = Options { policy, progress: Arc::new(progress), ..options(10, None) };
+        let (journal, _) = open(&disk, counting(&ends, with));
+        journal.append(b"safe");
+        assert!(journal.wait_synced(1));
+        arms.store(true, Ordering::Release);
+        while journal.fatal().is_none() {
+            let lsn = journal.append_quietly(&[1; 900], 0);
+            let driven = catch_unwind(AssertUnwindSafe(|| journal.drive()));
+            assert_eq!(driven.is_err(), thread == "caller" && journal.fatal().is_some(), "{thread}");
+            let _ = policy == Policy::Always && journal.wait_synced(lsn);
+        }
+        assert!(!journal.wait_synced(journal.append(b"ignored")));
+        let fatal = journal.fatal().unwrap();
+        assert_eq!(
+            fatal.to_string(),
+            "cannot go on with `the log` in `simulated`: the callback for progress panicked; nothing that was \
+             acknowledged is lost, but the log cannot go on"
+        );
+        let synced = usize::try_from(journal.synced()).unwrap();
+        assert_eq!(journal.close(), Err(fatal));
+        assert_eq!(ends.load(Ordering::Acquire), 1, "{thread}");
+        let records = open(&disk, options(11, None)).1;
+        assert!(records.len() >= synced && records[0] == b"safe", "{thread}");
+    }
+}
+
+#[test]
+fn a_callback_for_the_end_that_panics_keeps_nobody_from_hearing_of_it() {
+    let disk = SimStorage::new();
+    let fatal = |_: &Fatal| panic!("a bug in a callback");
+    let (journal, _) = open(&disk, Options { fatal: Arc::new(fatal), ..options(12, None) });
+    journal.append(b"safe");
+    assert!(journal.wait_synced(1));
+    fail_from_here(&disk);
+    journal.append(b"lost");
+    assert!(!journal.wait_synced(2));
+    journal.close().unwrap_err();
 }
