@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, JoinHandle};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -94,7 +94,8 @@ pub struct Figures {
 /// The directory stays locked until the journal has ended, or its handle was dropped, and its snapshot writers are dropped too.
 ///
 /// Dropping it stops at once, as if the process had been killed: what was not told to be written may be lost. Use
-/// [`close`](Self::close) to end in order.
+/// [`close`](Self::close) to end in order. Where the last handle is dropped in one of the journal's own
+/// [callbacks](crate::OnProgress), its threads end, and the directory is let go of, when that has returned.
 pub struct Journal {
     shared: Arc<Shared>,
     log: Arc<Mutex<Log>>,
@@ -167,13 +168,14 @@ impl Journal {
 
     /// Sees to it that what was appended is written. Under [`Policy::Always`] that wakes the journal's thread. Otherwise an
     /// answer waits for the write alone, which is one call: it is done here and now, as waking another thread costs more
-    /// than the call.
+    /// than the call. Then both [callbacks](crate::OnProgress) may run in here, on this thread: it must hold no lock that they take.
     pub fn drive(&self) {
         if self.policy() == Policy::Always { self.shared.rouse() } else { self.write_here() }
     }
 
     /// The same for an appender with nobody to serve before what it appended is safe: under [`Policy::Always`] it does the
-    /// write and the sync itself, if both usually take less than it could bear to be away when they do not.
+    /// write and the sync itself, if both usually take less than it could bear to be away when they do not. Under every policy
+    /// both [callbacks](crate::OnProgress) may run in here, on this thread: it must hold no lock that they take.
     pub fn drive_and_stay(&self) {
         if self.policy() == Policy::Always && !self.shared.is_quick() { self.shared.rouse() } else { self.write_here() }
     }
@@ -289,7 +291,8 @@ impl Journal {
         self.shared.request_sync()
     }
 
-    /// Waits until the record is durable. False when the journal stops first.
+    /// Waits until the record is durable. False when the journal stops first. Not from a
+    /// [callback](crate::OnProgress).
     #[must_use]
     pub fn wait_synced(&self, lsn: Lsn) -> bool {
         self.shared.wait_synced(lsn)
@@ -384,13 +387,13 @@ impl Journal {
 
     /// The same where others hold the journal too: what they append from here on is not kept. A log that was to
     /// [begin anew](Self::found), and whose base does not stand, is given up: what there is of it is removed. A journal that has
-    /// ended stays as it is.
+    /// ended stays as it is. Not from a [callback](crate::OnProgress): it waits for whoever called that.
     pub fn finish(&self) -> Result<(), Fatal> {
         self.end_in_order(Stop::Finish)
     }
 
     /// The same for whoever goes on without the journal from this Unix second on: the next start is told so, as what it
-    /// finds is not the newest that there was. Of a log that is given up nothing is told, and of one that has ended before neither.
+    /// finds is not the newest that there was. Not from a [callback](crate::OnProgress) either. Of a log that is given up nothing is told, and of one that has ended before neither.
     pub fn leave(&self, at_s: u32) -> Result<(), Fatal> {
         self.end_in_order(Stop::Leave { at_s })
     }
@@ -409,6 +412,9 @@ impl Journal {
 
     /// Notes on the disk what is durable, without waiting for silence: the snapshot that was finished last cannot be taken
     /// away unnoticed from then on. While the log [begins anew](Self::found), and once the journal has ended, nothing is noted.
+    ///
+    /// Where it cannot be written, the callback for the end runs in here, on this thread: it must hold no lock that this takes. Not
+    /// from a [callback](crate::OnProgress): whoever called that may have what the note needs.
     pub fn note(&self) -> Result<(), Fatal> {
         let mut log = self.log.lock();
         if self.shared.has_stopped() {
@@ -433,6 +439,11 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
+        let here = thread::current().id();
+        if self.threads.get_mut().iter().any(|thread| thread.thread().id() == here) {
+            // In a callback, which had the last handle: the threads end when it has returned, and they cannot be waited for here.
+            return self.shared.stop(Stop::Abandon);
+        }
         self.end(Stop::Abandon);
     }
 }
@@ -527,4 +538,12 @@ fn rotate(shared: &Shared, log: &Mutex<Log>) -> Result<(), Fatal> {
 fn no_room_to_finish(shared: &Shared, full: &Full) -> Fatal {
     let (directory, file) = (shared.store.place(), "the next segment".into());
     Fatal { directory, file, action: "make", cause: full.to_string() }
+}
+
+#[cfg(test)]
+impl Journal {
+    /// What is there for as long as the journal, its threads or somebody who writes a snapshot are.
+    pub(crate) fn weak(&self) -> std::sync::Weak<Shared> {
+        Arc::downgrade(&self.shared)
+    }
 }

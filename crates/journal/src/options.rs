@@ -130,11 +130,20 @@ pub struct Progress {
     pub is_congested: bool,
 }
 
-/// Called on one of the journal's threads when something advanced. Two threads may call it at a time, and what one tells may
-/// be older than what the other told before.
+/// Called when something advanced, on whichever thread made it: one of the journal's, or an appender's in
+/// [`drive`](crate::Journal::drive) and [`drive_and_stay`](crate::Journal::drive_and_stay). Two threads may call it at a time, and
+/// what one tells may be older than what the other told before.
+///
+/// Whoever calls it may have the log, so what waits for the log would wait for itself: in a callback nobody may
+/// [`finish`](crate::Journal::finish), [`close`](crate::Journal::close), [`leave`](crate::Journal::leave) or
+/// [`note`](crate::Journal::note), wait until something [is synced](crate::Journal::wait_synced), or finish a snapshot; nor take a
+/// lock that somebody holds around one of these or around `drive`. To append, to look at figures and to drop the last handle is fine.
+/// One that panics ends the journal.
 pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 
-/// Called once, on one of the journal's threads, when the journal stopped for good.
+/// Called once, when the journal stopped for good, on whichever thread found out: one of the journal's, or one that is in
+/// [`drive`](crate::Journal::drive), [`drive_and_stay`](crate::Journal::drive_and_stay) or [`note`](crate::Journal::note). What must not be done in
+/// it is the same as in [`OnProgress`].
 pub type OnFatal = Arc<dyn Fn(&Fatal) + Send + Sync>;
 
 /// How to open a journal.
@@ -148,9 +157,10 @@ pub struct Options {
     pub identity: Identity,
     /// Sizes of files and buffers.
     pub sizes: Sizes,
-    /// Called when `written`, `synced` or the room advanced. It must be quick: it runs between two batches.
+    /// Called when `written`, `synced` or the room advanced. It must be quick: it runs between two batches. See [`OnProgress`] for
+    /// where it runs and what must not be done in it.
     pub progress: OnProgress,
-    /// Called when the journal stopped for good. The caller ends the process with the reason.
+    /// Called when the journal stopped for good. The caller ends the process with the reason. See [`OnFatal`].
     pub fatal: OnFatal,
     /// Where the marks of files come from. Unguessable in production, so that no client can write a payload that
     /// looks like a batch; fixed in a simulation.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::world::{options, turn_and_sync};
+use super::world::{Model, digest, options, start, turn_and_sync};
 use crate::error::Fatal;
 use crate::journal::Journal;
 use crate::log::Written;
@@ -390,4 +390,50 @@ fn a_callback_for_the_end_that_panics_keeps_nobody_from_hearing_of_it() {
     journal.append(b"lost");
     assert!(!journal.wait_synced(2));
     journal.close().unwrap_err();
+}
+
+#[test]
+fn the_last_handle_may_be_dropped_in_a_callback() {
+    for thread in ["rbq-journal", "rbq-prepare"] {
+        let disk = SimStorage::new();
+        let handle: Arc<Mutex<Option<Journal>>> = Arc::default();
+        let last = Arc::clone(&handle);
+        let progress = move |_| {
+            if thread::current().name() == Some(thread) {
+                let journal = last.lock().take();
+                drop(journal);
+            }
+        };
+        let (journal, _) = open(&disk, Options { progress: Arc::new(progress), ..options(13, None) });
+        let shared = journal.weak();
+        *handle.lock() = Some(journal);
+        while let Some(journal) = &*handle.lock() {
+            journal.append(&[1; 900]);
+        }
+        // The threads have ended, and nobody has the directory any more.
+        while shared.strong_count() > 0 {
+            thread::yield_now();
+        }
+        open(&disk, options(14, None));
+    }
+}
+
+#[test]
+fn a_snapshot_waits_for_the_log_up_to_its_cut() {
+    for policy in [Policy::EverySec, Policy::No] {
+        let disk = SimStorage::new();
+        let (journal, _) = open(&disk, Options { policy, ..options(16, None) });
+        for count in 1..=3_usize {
+            journal.append(b"record");
+            let mut snapshot = journal.begin_snapshot(count as u64, 0).unwrap();
+            snapshot.section(1, &digest(&vec![b"record".to_vec(); count])).unwrap();
+            let report = snapshot.finish().unwrap();
+            assert!(journal.synced() >= report.cut, "{policy:?}");
+            let model = Model { appended: vec![b"record".to_vec(); count], ..Model::default() };
+            for seed in 0..20 {
+                let left = SimStorage::of(disk.image().after_power_cut(seed));
+                start(&left, options(17, None), &model, report.cut).unwrap_or_else(|why| panic!("{policy:?}: {why}"));
+            }
+        }
+    }
 }
