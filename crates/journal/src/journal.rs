@@ -291,7 +291,7 @@ impl Journal {
         self.shared.request_sync()
     }
 
-    /// Waits until the record is durable. False when the journal stops first. Not from a
+    /// Waits until the record is durable, also for one that has yet to be appended. False when the journal stops first. Not from a
     /// [callback](crate::OnProgress).
     #[must_use]
     pub fn wait_synced(&self, lsn: Lsn) -> bool {
@@ -545,5 +545,10 @@ impl Journal {
     /// What is there for as long as the journal, its threads or somebody who writes a snapshot are.
     pub(crate) fn weak(&self) -> std::sync::Weak<Shared> {
         Arc::downgrade(&self.shared)
+    }
+
+    /// Whether somebody waits for this record's sync.
+    pub(crate) fn awaits(&self, lsn: Lsn) -> bool {
+        self.shared.is_sync_wanted_of(lsn)
     }
 }

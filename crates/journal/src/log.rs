@@ -213,7 +213,7 @@ impl Log {
         let is_synced = self.shared.policy() == Policy::Always;
         if is_synced {
             self.sync_for_answers(now_ms)?;
-        } else if !was_near && self.is_rotation_near() {
+        } else if self.shared.is_sync_wanted() || !was_near && self.is_rotation_near() {
             self.shared.wake();
         }
         let has_room_again = self.shared.settled(self.taken.bytes());

@@ -270,7 +270,9 @@ impl Shared {
     /// Waits until the record is durable; false when the journal stops first.
     pub(crate) fn wait_synced(&self, lsn: Lsn) -> bool {
         if self.synced() < lsn {
-            self.request_sync();
+            // It need not be appended yet: whoever appends it a moment later asks for no sync.
+            self.sync_wanted.fetch_max(lsn, Ordering::AcqRel);
+            self.wake();
         }
         let mut advance = self.advance.lock();
         while self.synced() < lsn {
@@ -295,6 +297,11 @@ impl Shared {
 
     pub(crate) fn is_sync_wanted(&self) -> bool {
         self.sync_wanted.load(Ordering::Acquire) > self.synced()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_sync_wanted_of(&self, lsn: Lsn) -> bool {
+        self.sync_wanted.load(Ordering::Acquire) >= lsn
     }
 
     pub(crate) fn placed(&self, bytes: u64) {

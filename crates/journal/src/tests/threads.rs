@@ -419,6 +419,29 @@ fn the_last_handle_may_be_dropped_in_a_callback() {
 }
 
 #[test]
+fn who_waits_for_a_record_that_is_appended_a_moment_later_gets_its_sync() {
+    for is_driven in [false, true] {
+        let (journal, _) = open(&SimStorage::new(), Options { policy: Policy::No, ..options(15, None) });
+        let journal = &journal;
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| journal.wait_synced(3));
+            while !journal.awaits(3) {
+                thread::yield_now();
+            }
+            for _ in 0..3 {
+                if is_driven {
+                    journal.append_quietly(b"record", 0);
+                    journal.drive();
+                } else {
+                    journal.append(b"record");
+                }
+            }
+            assert!(waits.join().unwrap());
+        });
+    }
+}
+
+#[test]
 fn a_snapshot_waits_for_the_log_up_to_its_cut() {
     for policy in [Policy::EverySec, Policy::No] {
         let disk = SimStorage::new();
