@@ -52,6 +52,16 @@ pub enum OpenError {
         /// What to do.
         hint: &'static str,
     },
+    /// What was asked for makes no sense. Nothing was looked at.
+    #[error("`{what}` is {value}, and must be {bound}")]
+    Argument {
+        /// The option or argument.
+        what: &'static str,
+        /// What it is.
+        value: u64,
+        /// What it must be.
+        bound: String,
+    },
     /// A directory that must be empty is not.
     #[error("the directory `{directory}` is not empty: it holds `{file}`")]
     NotEmpty {

@@ -54,6 +54,7 @@ pub(crate) fn lock(store: &Store) -> Result<Lock, OpenError> {
 }
 
 pub(crate) fn examine(storage: Arc<dyn Storage>, options: Options) -> Result<Examined, OpenError> {
+    options.sizes.check()?;
     let mut store = Store::new(storage, options.state_version);
     store.faults = options.faults;
     let lock = lock(&store)?;

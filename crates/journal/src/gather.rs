@@ -177,7 +177,7 @@ impl Gather {
 pub(crate) fn cost(bytes: u64, batch_bytes_max: u32) -> u64 {
     let around = (HEADER_BYTES + 2 * LENGTH_BYTES + crate::batch::ALIGN) as u64;
     let pieces = 1 + bytes / (u64::from(batch_bytes_max) - around);
-    bytes + pieces * around
+    bytes.saturating_add(pieces.saturating_mul(around))
 }
 
 #[cfg(test)]

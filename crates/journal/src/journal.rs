@@ -104,7 +104,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal in a directory, or makes one.
+    /// Opens the journal in a directory, or makes one. [Sizes](crate::Sizes) that are out of bounds are refused first.
     pub fn open(storage: Arc<dyn Storage>, options: Options) -> Result<Opened, OpenError> {
         Ok(Opened { examined: examine(storage, options)? })
     }
@@ -136,7 +136,8 @@ impl Journal {
     }
 
     /// Opens the directory for a log that begins anew: with what the caller has in memory, not with what is kept there. The
-    /// first record gets a number above `above`, and above every one that is there.
+    /// first record gets a number above `above`, and above every one that is there. An `above` that leaves it less than half of all
+    /// numbers is refused, before anything is changed.
     ///
     /// What is there stays the journal until the base does its part: a snapshot with [`appended`](Self::appended) as it is
     /// now for its cut. A crash before that leaves the old journal as it was; with the base the new one stands, and the old

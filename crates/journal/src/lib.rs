@@ -115,8 +115,8 @@ pub use journal::{Figures, Journal, Opened};
 pub use kind::Kind;
 pub use metered::{Metered, OnBytes};
 pub use options::{
-    BATCH_BYTES_MAX, IN_FLIGHT_BYTES_MAX, Identity, Lsn, OnFatal, OnProgress, Options, Policy, Progress, SEGMENT_BYTES,
-    SEGMENT_FIRST_BYTES, SEGMENTS_OF_A_SIZE, Sizes,
+    BATCH_BYTES_MAX, BATCH_BYTES_MIN, IN_FLIGHT_BYTES_MAX, Identity, Lsn, OnFatal, OnProgress, Options, Policy,
+    Progress, SEGMENT_BYTES, SEGMENT_BYTES_MAX, SEGMENT_FIRST_BYTES, SEGMENTS_OF_A_SIZE, Sizes,
 };
 pub use recover::{RecoveryReport, TornTail};
 pub use repair::{Dropped, Mended, Plan, repair_plan};

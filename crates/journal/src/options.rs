@@ -4,8 +4,9 @@ use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 
-use crate::error::Fatal;
+use crate::error::{Fatal, OpenError};
 use crate::fault::Faults;
+use crate::segment;
 
 /// The number of a record: the first one ever is 1, each next one is one more, over all restarts.
 pub type Lsn = u64;
@@ -18,6 +19,9 @@ pub const IN_FLIGHT_BYTES_MAX: u64 = 64 << 20;
 /// what a segment wastes at its end, and what recovery holds in memory, stay below a hundredth of a segment.
 pub const BATCH_BYTES_MAX: u32 = 1 << 20;
 
+/// The smallest that the largest batch may be: with less, there would be more of headers than of records.
+pub const BATCH_BYTES_MIN: u32 = 256;
+
 /// The first segments: a small broker should not take half a gigabyte of disk.
 pub const SEGMENT_FIRST_BYTES: u64 = 16 << 20;
 
@@ -27,6 +31,12 @@ pub const SEGMENTS_OF_A_SIZE: u64 = 8;
 
 /// The largest segments: a rotation costs two syncs, which is nothing once in this many bytes.
 pub const SEGMENT_BYTES: u64 = 128 << 20;
+
+/// The largest that any segment may be: what file systems still take, and what sums of a few of them can be calculated with.
+pub const SEGMENT_BYTES_MAX: u64 = 1 << 40;
+
+/// The highest number that a log may [begin above](crate::Journal::found): as many again are left to it.
+pub(crate) const ABOVE_MAX: Lsn = Lsn::MAX / 2;
 
 /// How many prepared files wait: one to go on with, and one that is the reserve.
 pub(crate) const SPARES_READY: usize = 2;
@@ -78,22 +88,40 @@ pub struct Identity {
     pub node: u128,
 }
 
-/// Sizes of files and buffers, in bytes. Tests take tiny ones.
+/// Sizes of files and buffers, in bytes. Tests take tiny ones. [`Journal::open`](crate::Journal::open) and
+/// [`Journal::found`](crate::Journal::found) refuse what is out of bounds ([`OpenError::Argument`]); a log goes on with others than
+/// it was begun with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// See [`SEGMENT_FIRST_BYTES`].
+    /// See [`SEGMENT_FIRST_BYTES`]. It holds a header of 4096 bytes and two batches at least, as a record must always fit
+    /// into the next segment, and room is only promised where one more would; at most [`SEGMENT_BYTES_MAX`].
     pub segment_first_bytes: u64,
-    /// See [`SEGMENTS_OF_A_SIZE`].
+    /// See [`SEGMENTS_OF_A_SIZE`]. At least 1.
     pub segments_of_a_size: u64,
-    /// See [`SEGMENT_BYTES`].
+    /// See [`SEGMENT_BYTES`]. The same bounds as for the first ones; where it is less than those, it holds for them too.
     pub segment_bytes: u64,
-    /// See [`BATCH_BYTES_MAX`].
+    /// See [`BATCH_BYTES_MAX`]. At least [`BATCH_BYTES_MIN`].
     pub batch_bytes_max: u32,
-    /// See [`IN_FLIGHT_BYTES_MAX`].
+    /// See [`IN_FLIGHT_BYTES_MAX`]. At least one batch.
     pub in_flight_bytes_max: u64,
 }
 
 impl Sizes {
+    /// Refuses sizes with which a log could not go on.
+    pub(crate) fn check(&self) -> Result<(), OpenError> {
+        let batch = u64::from(self.batch_bytes_max);
+        let segment_min = segment::HEADER_BYTES + 2 * batch;
+        at_least("batch_bytes_max", batch, u64::from(BATCH_BYTES_MIN))?;
+        at_least("segments_of_a_size", self.segments_of_a_size, 1)?;
+        at_least("in_flight_bytes_max", self.in_flight_bytes_max, batch)?;
+        for (what, bytes) in [("segment_first_bytes", self.segment_first_bytes), ("segment_bytes", self.segment_bytes)]
+        {
+            at_least(what, bytes, segment_min)?;
+            at_most(what, bytes, SEGMENT_BYTES_MAX)?;
+        }
+        Ok(())
+    }
+
     /// The size of a log's nth segment, counted from 1 at the oldest that is still there.
     pub(crate) fn segment(&self, nth: u64) -> u64 {
         let doublings = (nth - 1) / self.segments_of_a_size;
@@ -105,6 +133,15 @@ impl Sizes {
             .filter(|size| size >> doublings == self.segment_first_bytes);
         size.unwrap_or(self.segment_bytes).min(self.segment_bytes)
     }
+}
+
+fn at_least(what: &'static str, value: u64, min: u64) -> Result<(), OpenError> {
+    if value >= min { Ok(()) } else { Err(OpenError::Argument { what, value, bound: format!("at least {min}") }) }
+}
+
+/// Refuses what is more than `max`.
+pub(crate) fn at_most(what: &'static str, value: u64, max: u64) -> Result<(), OpenError> {
+    if value <= max { Ok(()) } else { Err(OpenError::Argument { what, value, bound: format!("at most {max}") }) }
 }
 
 impl Default for Sizes {

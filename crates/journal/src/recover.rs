@@ -22,7 +22,7 @@ use crate::examine::{Examined, examine};
 use crate::identity;
 use crate::log::{Active, Log};
 use crate::names;
-use crate::options::{Identity, Lsn, Options};
+use crate::options::{ABOVE_MAX, Identity, Lsn, Options, at_most};
 use crate::rotation::{Place, begin, sync};
 use crate::segment::{self, Use};
 use crate::shared::Shared;
@@ -107,6 +107,7 @@ pub(crate) fn recover(storage: Arc<dyn Storage>, options: Options) -> Result<Rec
 
 /// The same for a log that begins anew over what is there; its first record has a number of at least two more than `above`.
 pub(crate) fn found(storage: Arc<dyn Storage>, options: Options, above: Lsn) -> Result<Recovered, OpenError> {
+    at_most("above", above, ABOVE_MAX)?;
     examine(storage, options)?.begin_anew(above)
 }
 

@@ -199,7 +199,8 @@ impl Shared {
     }
 
     pub(crate) fn admit(&self, bytes: u64, purpose: Purpose) -> Result<(), Full> {
-        let need = self.unwritten.load(Ordering::Acquire) + gather::cost(bytes, self.options.sizes.batch_bytes_max);
+        let cost = gather::cost(bytes, self.options.sizes.batch_bytes_max);
+        let need = self.unwritten.load(Ordering::Acquire).saturating_add(cost);
         if need <= self.shelf.room(purpose) { Ok(()) } else { Err(self.shelf.why_full(need)) }
     }
 

@@ -235,7 +235,7 @@ impl Shelf {
     /// Whether one more file of this size is worth keeping, `besides` so many that are about to be put here.
     pub(crate) fn has_use_for(&self, capacity: u64, besides: usize) -> bool {
         let kept = (self.ready() + besides) as u64;
-        let small = self.sizes.segment_first_bytes * self.sizes.segments_of_a_size;
+        let small = self.sizes.segment_first_bytes.saturating_mul(self.sizes.segments_of_a_size);
         capacity >= self.size_now() && (kept < SPARES_KEPT_MAX || (kept + 1) * capacity <= small)
     }
 

@@ -204,3 +204,17 @@ fn what_is_in_flight_on_a_full_disk_keeps_nobody_waiting() {
     assert_eq!(world.shared.shelf.prepare(), Prepared::Refused);
     assert!(!world.shared.is_congested());
 }
+
+#[test]
+fn what_is_too_much_to_be_counted_is_too_much() {
+    let world = world();
+    world.shared.append(b"on its way");
+    fill_disk(&world);
+    for bytes in [1 << 40, u64::MAX / 2, u64::MAX - 100, u64::MAX] {
+        for purpose in [Purpose::Add, Purpose::Drain] {
+            assert!(world.shared.admit(bytes, purpose).is_err());
+            assert_eq!(world.shared.shelf.prepare(), Prepared::Refused);
+        }
+    }
+    world.shared.admit(100, Purpose::Add).unwrap();
+}

@@ -15,6 +15,7 @@ mod mutants;
 mod parts;
 mod refusals;
 mod rotations;
+mod sizes;
 mod threads;
 mod tools;
 mod world;
