@@ -543,11 +543,6 @@ fn no_room_to_finish(shared: &Shared, full: &Full) -> Fatal {
 
 #[cfg(test)]
 impl Journal {
-    /// What is there for as long as the journal, its threads or somebody who writes a snapshot are.
-    pub(crate) fn weak(&self) -> std::sync::Weak<Shared> {
-        Arc::downgrade(&self.shared)
-    }
-
     /// Whether somebody waits for this record's sync.
     pub(crate) fn awaits(&self, lsn: Lsn) -> bool {
         self.shared.is_sync_wanted_of(lsn)

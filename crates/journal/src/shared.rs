@@ -349,7 +349,11 @@ impl Shared {
     }
 
     pub(crate) fn stop(&self, how: Stop) {
-        self.inbox.lock().stop = Some(how);
+        let mut inbox = self.inbox.lock();
+        if !self.has_stopped() {
+            inbox.stop = Some(how);
+        }
+        drop(inbox);
         self.wake.notify_all();
         self.shelf.wake();
     }
@@ -397,10 +401,14 @@ impl Shared {
 
     /// Nothing more will be written. Whoever finds out says so; the reason is the first one, and is told once.
     pub(crate) fn has_ended(&self, fatal: Option<&Fatal>) {
-        self.inbox.lock().stop.get_or_insert(Stop::Abandon);
-        self.wake.notify_all();
         let fatal = fatal.map(|fatal| self.fatal.lock().get_or_insert_with(|| fatal.clone()).clone());
-        self.has_stopped.store(true, Ordering::Release);
+        {
+            // Whatever was to be completed: who would have to help may be gone.
+            let mut inbox = self.inbox.lock();
+            inbox.stop = Some(Stop::Abandon);
+            self.has_stopped.store(true, Ordering::Release);
+        }
+        self.wake.notify_all();
         self.shelf.stop();
         drop(self.advance.lock());
         self.advanced.notify_all();
