@@ -442,6 +442,23 @@ fn who_waits_for_a_record_that_is_appended_a_moment_later_gets_its_sync() {
 }
 
 #[test]
+fn an_appender_that_writes_what_somebody_waits_for_wakes_whoever_syncs_it() {
+    let Recovered { shared, mut log, .. } = recover(Arc::new(SimStorage::new()), options(18, None)).unwrap();
+    shared.set_policy(Policy::No);
+    shared.sleep(None);
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| shared.wait_synced(1));
+        // Woken by whoever waits now, and there is nothing to sync yet.
+        shared.sleep(None);
+        shared.append_at(b"record", 0);
+        assert_eq!(log.write_here(1).unwrap(), Written::All { is_synced: false });
+        shared.sleep(None);
+        turn_and_sync(&mut log, 2).unwrap();
+        assert!(waits.join().unwrap());
+    });
+}
+
+#[test]
 fn a_snapshot_waits_for_the_log_up_to_its_cut() {
     for policy in [Policy::EverySec, Policy::No] {
         let disk = SimStorage::new();
