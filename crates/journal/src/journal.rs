@@ -474,7 +474,9 @@ fn prepare_files(shared: &Shared) {
 /// The thread that writes the log.
 fn write_log(shared: &Shared, log: &Mutex<Log>) {
     let result = loop {
-        if shared.stop_wanted() == Some(Stop::Abandon) {
+        // Looked at before the turn: when it was wanted by then, what is idle now has nothing left that was appended.
+        let stop = shared.stop_wanted();
+        if stop == Some(Stop::Abandon) {
             break Ok(());
         }
         let (begun, before) = (Instant::now(), shared.written());
@@ -509,7 +511,7 @@ fn write_log(shared: &Shared, log: &Mutex<Log>) {
                 Ok(()) => {}
                 Err(fatal) => break Err(fatal),
             },
-            Ok(Turn::Idle { again_in_ms }) => match shared.stop_wanted() {
+            Ok(Turn::Idle { again_in_ms }) => match stop {
                 Some(Stop::Finish) => break log.lock().finish(),
                 Some(Stop::Leave { at_s }) => break log.lock().leave(at_s),
                 _ => shared.sleep(again_in_ms),

@@ -15,6 +15,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::iter::successors;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -256,7 +257,8 @@ impl Shelf {
         };
         let size = self.size_now();
         let files = demand.saturating_sub(self.room(Purpose::Add)).div_ceil(self.whole(size).max(1)).max(1);
-        match self.find_space(files.saturating_mul(size)).and_then(|()| self.make(size)) {
+        let made = self.find_space(files.saturating_mul(size)).and_then(|()| self.make(size));
+        match made.or_else(|failure| self.make_reserve(size).unwrap_or(Err(failure))) {
             Ok(spare) => {
                 self.put(spare);
                 Prepared::Made
@@ -271,6 +273,15 @@ impl Shelf {
                 Prepared::Refused
             }
         }
+    }
+
+    /// Makes a smaller file than usual where there is none at all: it is the reserve, without which nothing can be drained. None where
+    /// there is one, or no size has room.
+    fn make_reserve(&self, usual: u64) -> Option<Result<Spare, IoFailure>> {
+        let least = self.sizes.segment_first_bytes;
+        let smaller = |size: &u64| (*size > least).then(|| (size / 2).max(least));
+        let mut sizes = successors(smaller(&usual), smaller).filter(|_| self.ready() == 0);
+        sizes.find(|size| self.find_space(*size).is_ok()).map(|size| self.make(size))
     }
 
     /// Makes a file full of zeros, durably.

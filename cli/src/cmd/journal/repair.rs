@@ -36,7 +36,9 @@ pub(super) fn run(args: &RepairArgs) -> Result<Exit> {
         other => other.into(),
     })?;
     if let Some(torn) = plan.torn() {
-        say(&format!("{torn}; a repair leaves them, and the next start cuts them and keeps them aside where the disk has room"));
+        say(&format!(
+            "{torn}; a repair leaves them, and the next start cuts them and keeps them aside where the disk has room"
+        ));
     }
     let Some(refusal) = plan.refusal() else {
         say(&format!("nothing to repair: all is whole, up to position {}", plan.keeps()));

@@ -175,6 +175,26 @@ fn a_broker_on_a_full_disk_starts_and_can_be_drained_whenever_that_is_interrupte
     assert!(torn > 3, "{torn}");
 }
 
+/// The start takes the reserve's file for its copy of the log's end; what that leaves has no room for a file of the size that comes next,
+/// but for a smaller one.
+#[test]
+fn a_start_on_a_full_disk_leaves_a_reserve_of_whatever_size_has_room() {
+    let mut world = world();
+    while world.shared.shelf.ready() == 0 {
+        assert_eq!(world.shared.shelf.prepare(), Prepared::Made);
+    }
+    let (spare, next) = (world.shared.options.sizes.segment(2), world.shared.shelf.size_now());
+    assert!(spare < next, "the next one is larger");
+    world.storage.limit_space(Some(world.storage.bytes() + (next - spare) / 2));
+    fill(&mut world, Purpose::Add, 100);
+    let (model, least) = (world.model.lock().clone(), world.shared.synced());
+    let disk = SimStorage::of(world.storage.image().after_kill());
+    disk.limit_space(Some(world.storage.bytes() + (next - spare) / 2));
+    let (recovered, _) = start(&disk, options(2, None), &model, least).unwrap();
+    assert_eq!(recovered.shared.shelf.ready(), 1);
+    recovered.shared.admit(2000, Purpose::Drain).unwrap();
+}
+
 #[test]
 fn a_directory_that_takes_no_writes_is_refused_with_the_reason() {
     let disk = SimStorage::new();

@@ -162,6 +162,41 @@ fn a_journal_that_falls_silent_notes_what_is_durable() {
     }
 }
 
+/// Appended while the journal's thread, which had nothing to do, notes what is durable; and then the end is wanted at once.
+#[test]
+fn whoever_closes_keeps_what_was_appended_a_moment_before() {
+    let disk = SimStorage::new();
+    let (journal, _) = open(&disk, options(9, None));
+    journal.append(b"first");
+    assert!(journal.wait_synced(1));
+    let before = disk.image().file("durable").unwrap().to_vec();
+    let hung = Arc::new(Mutex::new(()));
+    let lets_go = hung.lock();
+    let (holds, noting) = (Arc::clone(&hung), Arc::new((Mutex::new(false), Condvar::new())));
+    let begins = Arc::clone(&noting);
+    disk.observe(Some(Arc::new(move |image: &Image, _| {
+        if image.file("durable") != Some(&before) && thread::current().name() == Some("rbq-journal") {
+            *begins.0.lock() = true;
+            begins.1.notify_all();
+            drop(holds.lock());
+        }
+    })));
+    let mut is_noting = noting.0.lock();
+    while !*is_noting {
+        noting.1.wait(&mut is_noting);
+    }
+    drop(is_noting);
+    journal.append(b"second");
+    let closing = thread::spawn(move || journal.close());
+    // Long enough for it to be wanted, as a rule: what comes too early shows nothing, and fails nothing.
+    thread::sleep(Duration::from_millis(50));
+    drop(lets_go);
+    closing.join().unwrap().unwrap();
+    disk.observe(None);
+    let (_, records) = open(&disk, options(9, None));
+    assert_eq!(records, [b"first".to_vec(), b"second".to_vec()]);
+}
+
 #[test]
 fn a_snapshot_writer_keeps_the_directory_locked() {
     let disk = SimStorage::new();
