@@ -57,7 +57,7 @@ pub(crate) fn carry_out(store: &Store, steps: &[Step], identity: Identity) -> Re
             }
             Step::Keep(name) => {
                 let aside = names::aside(name, attempt);
-                keep_whole(store, name, &aside)?;
+                keep_whole(store, name, &aside).inspect_err(|_| forget(store, &aside))?;
                 kept.push(aside);
             }
             Step::Rebuild { name, header } => rebuild_header(store, name, header)?,
@@ -90,10 +90,15 @@ fn keep_copy(store: &Store, name: &str, attempt: u32) -> Result<Option<String>, 
     }
     let bytes = store.read_small(name, COPIED_BYTES_MAX)?;
     let aside = names::aside(name, attempt);
-    let copy = store.create(&aside)?;
-    copy.write_at(0, &bytes)?;
-    copy.sync_all()?;
+    let written = store.create(&aside).and_then(|copy| copy.write_at(0, &bytes).and_then(|()| copy.sync_all()));
+    written.inspect_err(|_| forget(store, &aside))?;
     Ok(Some(aside))
+}
+
+/// Removes what a copy came to that has no room: it looks like an original, and is a part of one.
+fn forget(store: &Store, aside: &str) {
+    // Best effort: there is an error to tell already.
+    let _ = store.remove(aside);
 }
 
 /// Keeps a copy of a file of any size.

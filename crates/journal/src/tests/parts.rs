@@ -170,3 +170,21 @@ fn a_check_tells_every_gap_and_reads_on_behind_it() {
 fn names_of_segments(image: &Image) -> Vec<String> {
     image.names().filter(|name| name.starts_with("segment")).map(str::to_owned).collect()
 }
+
+/// What it came to looks like an original, and takes the space that there is left.
+#[test]
+fn a_repair_that_has_no_room_to_keep_an_original_leaves_nothing_of_it() {
+    let (image, _) = covered(4, 40);
+    let mut damaged = image.clone();
+    let at = batches(&image, FIRST)[1].0 as usize;
+    damaged.flip_bit(FIRST, (at + 200) * 8);
+    let disk = SimStorage::of(damaged.clone());
+    disk.limit_space(Some(disk.bytes() + 6_000));
+    let names = |image: &Image| image.names().filter(|name| *name != "lock").map(String::from).collect::<Vec<_>>();
+    let refused = repair_plan(Arc::new(disk.clone()), STATE_VERSION).unwrap().carry_out();
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(names(&disk.image()), names(&damaged));
+    disk.limit_space(None);
+    repair_plan(Arc::new(disk.clone()), STATE_VERSION).unwrap().carry_out().unwrap();
+    assert!(disk.image().names().any(|name| name.starts_with("aside-1-")));
+}
