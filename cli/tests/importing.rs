@@ -217,6 +217,16 @@ async fn a_damaged_file_is_refused_before_anything_is_written() {
     ");
 }
 
+#[test]
+fn a_target_names_no_database() {
+    let args = ["import", "redis://127.0.0.1:1", "--url", "redis://127.0.0.1:2/7"];
+    assert_snapshot!(text(&run(&mut rbq(&args), b"")), @r"
+    exit 2
+    err| error: the target names database 7, and keys go to the databases that they come from
+    err| hint: leave the database out of the target's URL
+    ");
+}
+
 #[tokio::test]
 async fn a_redis_is_told_what_it_is_used_for_that_rbq_lacks() {
     let Some(oracle) = Oracle::start(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]) else { return };

@@ -22,42 +22,62 @@ use crate::failure::Result;
 /// Some 30,000 years: no expiry that somebody meant is that far away.
 const LATER_MS: u64 = 1_000_000_000_000_000;
 
-/// Whole seconds, for commands that count in them.
-const LATER_S: u64 = LATER_MS / 1000;
+/// A time from here on means "never", and stays: no server takes one that is later than a number of 63 bits.
+const NEVER_MS: u64 = i64::MAX as u64 / 2;
+
+/// What a time is counted in.
+#[derive(Clone, Copy)]
+enum Unit {
+    Ms = 1,
+    S = 1000,
+}
+
+impl Unit {
+    /// The time that is sent instead.
+    fn later(self, at: u64) -> u64 {
+        let ms = self as u64;
+        if at < NEVER_MS / ms { at + LATER_MS / ms } else { at }
+    }
+}
+
+/// The time that was meant where a key has this one.
+fn meant(at_ms: u64) -> Option<u64> {
+    at_ms.checked_sub(LATER_MS).filter(|at_ms| *at_ms < NEVER_MS)
+}
 
 /// Puts the time off that this command of a log sets, if it sets one.
 pub(crate) fn put_off(args: &mut [Vec<u8>]) {
     let Some(name) = args.first().map(|name| name.to_ascii_uppercase()) else { return };
     let options_from = match name.as_slice() {
-        b"PEXPIREAT" => return add(args.get_mut(2), LATER_MS),
-        b"EXPIREAT" => return add(args.get_mut(2), LATER_S),
+        b"PEXPIREAT" => return add(args.get_mut(2), Unit::Ms),
+        b"EXPIREAT" => return add(args.get_mut(2), Unit::S),
         b"SET" => 3,
         b"GETEX" => 2,
         b"MSETEX" => args.get(1).and_then(|count| number(count)).map_or(0, |pairs| 2 + 2 * pairs as usize),
         _ => return,
     };
     for at in options_from..args.len() {
-        let later = match args[at].to_ascii_uppercase().as_slice() {
-            b"PXAT" => LATER_MS,
-            b"EXAT" => LATER_S,
+        let unit = match args[at].to_ascii_uppercase().as_slice() {
+            b"PXAT" => Unit::Ms,
+            b"EXAT" => Unit::S,
             _ => continue,
         };
         // Else it is another option's word.
         if args.get(at + 1).is_some_and(|time| number(time).is_some()) {
-            return add(args.get_mut(at + 1), later);
+            return add(args.get_mut(at + 1), unit);
         }
     }
 }
 
 /// The same of a key that stands before the commands.
 pub(crate) fn put_off_key(key: &mut Key) {
-    key.expires_ms = key.expires_ms.map(|at_ms| at_ms.saturating_add(LATER_MS));
+    key.expires_ms = key.expires_ms.map(|at_ms| Unit::Ms.later(at_ms));
 }
 
 /// What is no number stays as it is: the server has something to say of it.
-fn add(arg: Option<&mut Vec<u8>>, later: u64) {
+fn add(arg: Option<&mut Vec<u8>>, unit: Unit) {
     if let Some((arg, at)) = arg.and_then(|arg| number(arg).map(|at| (arg, at))) {
-        *arg = at.saturating_add(later).to_string().into_bytes();
+        *arg = unit.later(at).to_string().into_bytes();
     }
 }
 
@@ -73,7 +93,7 @@ pub(crate) async fn bring_forward(client: &Client, expiry: Expiry) -> Result<()>
         let asked = client.pipeline(names.iter().map(|name| expiry.request(name)).collect()).await?;
         let mut sets = Vec::new();
         for (name, reply) in names.iter().zip(&asked) {
-            if let Some(at_ms) = expiry.read(reply, now_ms)?.and_then(|at_ms| at_ms.checked_sub(LATER_MS)) {
+            if let Some(at_ms) = expiry.read(reply, now_ms)?.and_then(meant) {
                 sets.push(Request::from([&b"PEXPIREAT"[..], name, at_ms.to_string().as_bytes()]));
             }
         }
@@ -114,6 +134,18 @@ mod tests {
         assert_eq!(put("SET k v IFEQ PXAT PXAT 7"), "SET k v IFEQ PXAT PXAT 1000000000000007");
         assert_eq!(put("GETEX PXAT PXAT 7"), "GETEX PXAT PXAT 1000000000000007");
         assert_eq!(put("MSETEX 2 a PXAT PXAT 1 PXAT 9"), "MSETEX 2 a PXAT PXAT 1 PXAT 1000000000000009");
+    }
+
+    #[test]
+    fn a_time_that_never_comes_is_not_put_off_and_comes_back_as_it_was() {
+        let never = "PEXPIREAT k 9223372036854775807";
+        assert_eq!(put(never), never);
+        let never = "EXPIREAT k 9223372036854775";
+        assert_eq!(put(never), never);
+        for at_ms in [0, 7, 1_000_000_000_000, NEVER_MS - 1] {
+            assert_eq!(meant(Unit::Ms.later(at_ms)), Some(at_ms));
+        }
+        assert_eq!(meant(i64::MAX as u64), None);
     }
 
     #[test]

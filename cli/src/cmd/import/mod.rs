@@ -42,7 +42,8 @@ use crate::transfer::target::Target;
 --from-tls-… and --from-context are about the source; --tls-…, --url and --context about the target."
 )]
 pub(crate) struct ImportArgs {
-    /// An RDB file, an append-only file or directory, or redis[s]://[user:password@]host[:port][/db]
+    /// An RDB file, an append-only file or directory, or redis[s]://[user:password@]host[:port][/db]: with a db other than 0 that one
+    /// alone
     #[arg(required_unless_present = "from_context")]
     source: Option<String>,
     /// The source is the server that `rbq context add` gave this name
@@ -108,6 +109,13 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
         && source.endpoint == address.endpoint
     {
         return Err(onto_itself());
+    }
+    if address.db != 0 {
+        return Err(Failure::usage(format!(
+            "the target names database {}, and keys go to the databases that they come from",
+            address.db
+        ))
+        .hint("leave the database out of the target's URL"));
     }
     if existing == Existing::Replace {
         // Where a log keeps it, the password is in nobody's way.
