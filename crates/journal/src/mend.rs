@@ -91,7 +91,8 @@ fn keep_copy(store: &Store, name: &str, attempt: u32) -> Result<Option<String>, 
     let bytes = store.read_small(name, COPIED_BYTES_MAX)?;
     let aside = names::aside(name, attempt);
     let written = store.create(&aside).and_then(|copy| copy.write_at(0, &bytes).and_then(|()| copy.sync_all()));
-    written.inspect_err(|_| forget(store, &aside))?;
+    // The step goes on to change the file: by then the copy has its name for good.
+    written.and_then(|()| store.sync_dir()).inspect_err(|_| forget(store, &aside))?;
     Ok(Some(aside))
 }
 

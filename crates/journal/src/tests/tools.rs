@@ -244,6 +244,72 @@ fn repair(damaged: &Image, model: &Model, what: &str) -> bool {
 }
 
 #[test]
+fn whatever_moment_the_power_is_cut_in_a_repair_all_that_was_there_is_there_still() {
+    let mut crashes = 0;
+    for seed in 10..14 {
+        // Finished, so a power cut takes nothing; and from then on all of it is durable.
+        let whole = silent_world(seed).0.after_power_cut(seed);
+        let mut chance = Chance::new(seed);
+        for name in whole.names() {
+            let bits = bits_of(name, whole.file(name).expect("it was listed"), &mut chance);
+            for bit in bits.into_iter().step_by(61) {
+                let mut damaged = whole.clone();
+                damaged.flip_bit(name, bit);
+                crashes += cut_short(&damaged, &mut chance, &format!("seed {seed}, {name}, bit {bit}"));
+            }
+        }
+    }
+    assert!(crashes > 2_000, "{crashes}");
+}
+
+/// Cuts the power at every operation of a repair, and looks for every file: under its name, or aside. How often it did.
+fn cut_short(damaged: &Image, chance: &mut Chance, what: &str) -> usize {
+    let disk = storage(damaged);
+    let Ok(plan) = repair_plan(Arc::clone(&disk) as _, STATE_VERSION) else { return 0 };
+    let moments: Arc<Mutex<Vec<Image>>> = Arc::default();
+    let seen = Arc::clone(&moments);
+    disk.observe(Some(Arc::new(move |image: &Image, _| seen.lock().push(image.clone()))));
+    plan.carry_out().unwrap_or_else(|error| panic!("{what}: {error}"));
+    disk.observe(None);
+    let mut moments = std::mem::take(&mut *moments.lock());
+    moments.push(disk.image());
+    for (operation, image) in moments.iter().enumerate() {
+        for _ in 0..6 {
+            let seed = chance.next();
+            let left = image.after_power_cut(seed);
+            for name in damaged.names() {
+                let mut names = left.names().filter(|there| there.starts_with("aside-") || *there == name);
+                let is_there = names.any(|there| there.ends_with(name) && left.file(there) == damaged.file(name));
+                assert!(is_there, "{what}: `{name}` is gone after a power cut at operation {operation}, seed {seed}");
+            }
+        }
+    }
+    moments.len()
+}
+
+#[test]
+fn a_later_repair_keeps_what_an_earlier_one_put_aside() {
+    let (mut image, model) = silent_world(11);
+    let segment = image.names().find(|name| name.starts_with("segment")).unwrap().to_owned();
+    let mut originals = Vec::new();
+    for byte in [30, 40, 50] {
+        for name in ["id", &segment] {
+            image.flip_bit(name, byte * 8);
+            originals.push(image.file(name).unwrap().to_vec());
+        }
+        let disk = storage(&image);
+        let plan = repair_plan(Arc::clone(&disk) as _, STATE_VERSION).unwrap();
+        assert_eq!(plan.keeps(), model.appended.len() as u64);
+        assert_eq!(plan.carry_out().unwrap().len(), 2);
+        image = disk.image();
+    }
+    for (number, original) in originals.iter().enumerate() {
+        let is_kept = image.names().any(|name| image.file(name) == Some(original.as_slice()));
+        assert!(is_kept, "original {number} is gone");
+    }
+}
+
+#[test]
 fn a_journal_of_nothing_but_noise_is_not_repaired_into_an_empty_one() {
     let (mut image, _) = silent_world(12);
     let names: Vec<String> = image.names().map(str::to_owned).collect();
