@@ -252,6 +252,33 @@ fn a_log_that_was_taken_away_whole_is_missed_though_nothing_was_noted_of_what_wa
     );
 }
 
+/// What is added to such a log would get numbers that the snapshot has, and be passed over by the start after that.
+#[test]
+fn a_log_that_lost_the_last_record_that_its_snapshot_holds_is_refused() {
+    let disk = SimStorage::new();
+    let Recovered { shared, mut log, .. } = recover(Arc::new(disk.clone()), options(1, None)).unwrap();
+    for lsn in 1..=3 {
+        shared.append(&[7; 40]);
+        while shared.synced() < lsn {
+            turn_and_sync(&mut log, 1).unwrap();
+        }
+    }
+    let mut snapshot = SnapshotWriter::begin(Arc::clone(&shared), options(0, None).identity, 3, 1).unwrap();
+    snapshot.section(1, b"three").unwrap();
+    snapshot.finish().unwrap();
+    // Killed before anything vouches for the last batch.
+    let left = SimStorage::of(disk.image().after_kill());
+    let last = "segment-0000000000000001.log";
+    flip(&left, last, last_batch(&left, last).0 + 100);
+    let error = refused(&left, &options(2, None)).to_string();
+    assert!(
+        error.contains("the log ends with record 2; the snapshot holds the state after record 3: segments are missing"),
+        "{error}"
+    );
+    let whole = SimStorage::of(disk.image().after_kill());
+    assert_eq!(recover(Arc::new(whole), options(2, None)).unwrap().report.last_lsn, 3);
+}
+
 #[test]
 fn what_another_epoch_left_behind_the_end_says_nothing_whatever_it_looks_like() {
     let disk = SimStorage::new();
