@@ -368,6 +368,27 @@ fn the_base_of_a_log_that_was_given_up_does_not_get_its_name() {
 }
 
 #[test]
+fn an_older_snapshot_of_the_very_last_record_is_not_taken_for_the_base() {
+    let storage = SimStorage::new();
+    let Recovered { shared, mut log, .. } = recover(Arc::new(storage.clone()), options(1, None)).unwrap();
+    append(&shared, &mut Chance::new(1), b'o', 3, &mut Vec::new());
+    settle(&mut log, &shared).unwrap();
+    let mut writer = SnapshotWriter::begin(Arc::clone(&shared), IDENTITY, shared.appended(), 1).unwrap();
+    writer.section(1, b"three").unwrap();
+    writer.finish().unwrap();
+    log.finish().unwrap();
+    drop((log, shared));
+
+    let Recovered { shared, mut log, .. } = found(Arc::new(storage.clone()), options(2, None), 0).unwrap();
+    append(&shared, &mut Chance::new(2), b'n', 2, &mut Vec::new());
+    settle(&mut log, &shared).unwrap();
+    drop((log, shared));
+    let (is_new, records, recovered) = read(&storage, 3).unwrap();
+    assert!(!is_new && records.is_empty(), "{} records of a log without a base", records.len());
+    assert_eq!((recovered.report.was_unfounded, recovered.report.last_lsn), (true, 3));
+}
+
+#[test]
 fn a_base_that_is_taken_away_later_is_missed() {
     let storage = SimStorage::new();
     let mut chance = Chance::new(3);
