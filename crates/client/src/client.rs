@@ -75,7 +75,7 @@ impl Client {
             ended: OnceLock::new(),
         });
         let (jobs, queue) = mpsc::unbounded_channel();
-        let (push, values) = mpsc::channel(options.pushes_max.max(1));
+        let (push, values) = mpsc::channel(options.pushes_max.clamp(1, u32::MAX as usize >> 3));
         tokio::spawn(Driver::new(link, queue, push, Arc::clone(&shared), Silence::of(options)).run());
         let pushes = Pushes { values, shared: Arc::clone(&shared), _open: jobs.clone() };
         (Self { jobs, shared, reply_timeout: options.reply_timeout, requests_max, bytes_max }, pushes)

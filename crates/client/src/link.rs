@@ -267,7 +267,7 @@ impl Link {
     /// subscriber. Error replies are values here.
     ///
     /// # Errors
-    /// As [`flush`](Self::flush) and [`reply`](Self::reply).
+    /// [`Error::Unmatchable`] for an empty request; else as [`flush`](Self::flush) and [`reply`](Self::reply).
     pub async fn call(&mut self, request: impl Into<Request>) -> Result<Value> {
         self.call_waiting(request, Duration::ZERO).await
     }
@@ -277,7 +277,11 @@ impl Link {
     /// # Errors
     /// As [`call`](Self::call).
     pub async fn call_waiting(&mut self, request: impl Into<Request>, wait: Duration) -> Result<Value> {
-        self.queue(&request.into());
+        let request = request.into();
+        if request.is_empty() {
+            return Err(Error::Unmatchable("an empty request"));
+        }
+        self.queue(&request);
         self.flush().await?;
         self.reply_due(Instant::now() + wait).await
     }

@@ -291,6 +291,21 @@ async fn a_reply_may_be_late() {
 }
 
 #[tokio::test]
+async fn no_limit_is_a_number_and_an_empty_request_is_refused() {
+    let Some(oracle) = Oracle::start(&[]) else {
+        return;
+    };
+    let most = usize::MAX;
+    let options = Options { in_flight_max: most, in_flight_bytes_max: most, pushes_max: most, ..Options::default() };
+    let (client, _) = connect(&oracle, &options).await;
+    assert_eq!(client.call(["SET", "k", "v"]).await.unwrap(), ok());
+    let mut link = Link::connect(&oracle.url().parse().unwrap(), &options).await.unwrap();
+    let error = link.call([""; 0]).await.unwrap_err();
+    assert!(matches!(error, Error::Unmatchable(_)), "{error:?}");
+    assert_eq!(link.call(["GET", "k"]).await.unwrap(), bulk("v"));
+}
+
+#[tokio::test]
 async fn everybody_in_flight_learns_that_the_connection_ended() {
     let Some(oracle) = Oracle::start(&[]) else {
         return;

@@ -8,8 +8,9 @@ use std::io;
 
 use thiserror::Error;
 
-/// What to do about damage.
-pub const HINT: &str = "run `rbq journal check DIR` to see all of it, and `rbq journal repair DIR --dry-run` to see what a repair would drop";
+/// What to do about damage in the directory DIR.
+pub const HINT: &str = "run `rbq journal check DIR` to see all of it, and `rbq journal repair DIR --dry-run` to see what a \
+                        repair would drop";
 
 /// What to do about files of a later version: nothing is wrong with them.
 pub const HINT_NEWER: &str =

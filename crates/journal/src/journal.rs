@@ -141,8 +141,8 @@ impl Journal {
     ///
     /// What is there stays the journal until the base does its part: a snapshot with [`appended`](Self::appended) as it is
     /// now for its cut. A crash before that leaves the old journal as it was; with the base the new one stands, and the old
-    /// one's files go. A snapshot of another cut is refused until then. Nothing is noted before, and what stops the journal is no reason for `fatal`: the base cannot be
-    /// finished then. [`finish`](Self::finish) leaves the old journal as it was, too.
+    /// one's files go. A snapshot of another cut is refused until then. Nothing is noted before, and what stops the journal is no
+    /// reason for `fatal`: the base cannot be finished then. [`finish`](Self::finish) leaves the old journal as it was, too.
     pub fn found(storage: Arc<dyn Storage>, options: Options, above: Lsn) -> Result<(Self, RecoveryReport), OpenError> {
         Self::run(found(storage, options, above)?)
     }

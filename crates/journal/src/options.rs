@@ -179,8 +179,8 @@ pub struct Progress {
 pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// Called once, when the journal stopped for good, on whichever thread found out: one of the journal's, or one that is in
-/// [`drive`](crate::Journal::drive), [`drive_and_stay`](crate::Journal::drive_and_stay) or [`note`](crate::Journal::note). What must not be done in
-/// it is the same as in [`OnProgress`].
+/// [`drive`](crate::Journal::drive), [`drive_and_stay`](crate::Journal::drive_and_stay) or [`note`](crate::Journal::note).
+/// What must not be done in it is the same as in [`OnProgress`].
 pub type OnFatal = Arc<dyn Fn(&Fatal) + Send + Sync>;
 
 /// How to open a journal.

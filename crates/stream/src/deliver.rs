@@ -63,6 +63,9 @@ impl GroupMut<'_> {
     /// them.
     ///
     /// An entry that is pending already (the last delivered ID was set back) changes its owner and is delivered once.
+    ///
+    /// # Panics
+    /// When the consumer has been deleted, before anything is changed; another may have got its number since.
     pub fn deliver(
         &mut self,
         consumer: ConsumerId,
@@ -77,6 +80,7 @@ impl GroupMut<'_> {
         if lag == 0 {
             return delivery;
         }
+        let _known = self.group.consumers.at(consumer);
         let mut batch: SmallVec<[StreamId; BATCH]> = SmallVec::new();
         for entry in self.entries.after(start).take(limit) {
             if visit(entry) == Take::Stop {
@@ -109,6 +113,9 @@ impl GroupMut<'_> {
     /// Returns how many.
     ///
     /// What exists is marked as delivered now, once more; what was deleted is shown as such and left as it is.
+    ///
+    /// # Panics
+    /// As [`deliver`](Self::deliver).
     pub fn redeliver(
         &mut self,
         consumer: ConsumerId,

@@ -1,5 +1,7 @@
 //! Reading in groups and taking over what others left.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use rbq_stream::{Absent, Acks, AutoClaim, Claim, Claimed, Count, PendingFilter, StreamId, Take};
 
 use crate::stage::{Stage, id};
@@ -201,4 +203,17 @@ fn pending_entries_by_range_idle_time_and_consumer() {
     let summary = group.pending_summary();
     assert_eq!((summary.len, summary.ends), (4, Some((id("1"), id("4")))));
     assert_eq!(group.pending_entry(id("3")).unwrap().deliveries, 3);
+}
+
+#[test]
+fn who_delivers_to_a_consumer_that_is_gone_has_changed_nothing() {
+    let mut stage = Stage::with("1 2");
+    stage.group("g", "0");
+    let consumer = stage.consumer("g", "c");
+    let before = stage.progress("g");
+    let mut group = stage.stream.group_mut(b"g").expect("it is there");
+    group.delete_consumer(b"c");
+    let deliver = || group.deliver(consumer, 9, Acks::Required, 1, |_| Take::Yes);
+    assert!(catch_unwind(AssertUnwindSafe(deliver)).is_err());
+    assert_eq!((stage.pending("g"), stage.progress("g")), (String::new(), before));
 }
