@@ -180,11 +180,12 @@ struct FromTheFuture {
     ahead_ms: u64,
 }
 
+/// Whole minutes, or the nearest number of hours or days.
 fn in_words(minutes: u64) -> String {
     match minutes {
         0..=120 => format!("{minutes} minutes"),
-        121..=2880 => format!("{} hours", minutes / 60),
-        _ => format!("{} days", minutes / 1440),
+        121..=2880 => format!("{} hours", (minutes + 30) / 60),
+        _ => format!("{} days", (minutes + 720) / 1440),
     }
 }
 
