@@ -157,7 +157,7 @@ fn a_queue_that_was_drained_on_a_full_disk_takes_adds_again_without_anybody_maki
     }
     while client.text("LPOP queue") != "nil" {}
     assert_eq!(client.until(&add, |answer| !answer.starts_with("-MISCONF")), "1");
-    assert!(server.log().contains("snapshot taken"));
+    server.wait_for_log("snapshot taken");
 }
 
 #[test]
