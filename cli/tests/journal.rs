@@ -86,6 +86,11 @@ fn tool(dir: &TempDir, args: &[&str]) -> String {
     shown(dir, &text(&run(&mut rbq(args), b"")))
 }
 
+/// The same without what it lists on stdout.
+fn verdict(dir: &TempDir, args: &[&str]) -> String {
+    tool(dir, args).lines().filter(|line| !line.starts_with("out|")).collect::<Vec<_>>().join("\n")
+}
+
 fn shown(dir: &TempDir, text: &str) -> String {
     let text = text.replace(dir.path().to_str().unwrap(), "DIR");
     let mut out = String::new();
@@ -176,9 +181,7 @@ fn of_a_log_from_the_future_it_is_said_how_a_start_accepts_it() {
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
     lone::save(&mut broker, &recovered.journal, now_ms + 73 * 3_600_000).unwrap();
     recovered.journal.close().unwrap();
-    let said = tool(&dir, &["journal", "check", data(&dir).to_str().unwrap()]);
-    let said: Vec<_> = said.lines().filter(|line| !line.starts_with("out|")).collect();
-    assert_snapshot!(said.join("\n"), @r"
+    assert_snapshot!(verdict(&dir, &["journal", "check", data(&dir).to_str().unwrap()]), @r"
     exit 0
     err| note: the log was written 3 days after what the system's clock says now
     err| sound: a start accepts it with `--accept-clock yes`
@@ -194,10 +197,7 @@ fn whole_bytes_that_say_nonsense_are_not_called_sound() {
     journal.append(b"\x05nonsense");
     journal.close().unwrap();
     let path = dir.path().to_str().unwrap();
-    let check = |flags: &[&str]| {
-        let said = tool(&dir, &[&["journal", "check", path][..], flags].concat());
-        said.lines().filter(|line| !line.starts_with("out|")).collect::<Vec<_>>().join("\n")
-    };
+    let check = |flags: &[&str]| verdict(&dir, &[&["journal", "check", path][..], flags].concat());
     assert_snapshot!(check(&[]), @r"
     exit 1
     err| error: every byte is as it was written, and a start cannot read back what they say: position 1 of the log: log record: the record ends inside a field
@@ -571,10 +571,7 @@ fn a_backup_is_as_it_was_written_or_refused_and_what_a_restore_leaves_out_of_a_d
 
     // One byte in the slot that counts, and a cut end: neither can be what a crash left.
     flip(&copy.join("durable"), 0);
-    let refused = |args: &[&str]| {
-        let said = tool(&dir, args);
-        said.lines().filter(|line| !line.starts_with("out|")).collect::<Vec<_>>().join("\n")
-    };
+    let refused = |args: &[&str]| verdict(&dir, args);
     assert_snapshot!(refused(&["journal", "check", path]), @r"
     exit 1
     err| error: `durable` is damaged at byte 0: it does not say in two whole slots what the backup was written with; a backup is written whole before it gets its name, so it was damaged later
@@ -634,10 +631,8 @@ fn files_of_a_later_version_lead_to_that_version_and_to_no_repair() {
         err| error: `id` has format version 2, and this program knows versions up to 1\n\
         err| hint: nothing is damaged: a later version of this program wrote it, and that one or a newer one can read it\n";
     for args in [["journal", "check"], ["journal", "repair"], ["journal", "dump"]] {
-        let said = tool(&dir, &[args[0], args[1], path.to_str().unwrap()]);
-        let said: String =
-            said.lines().filter(|line| !line.starts_with("out|")).map(|line| format!("{line}\n")).collect();
-        assert_eq!(said, expected, "{args:?}");
+        let said = verdict(&dir, &[args[0], args[1], path.to_str().unwrap()]);
+        assert_eq!(said + "\n", expected, "{args:?}");
     }
     assert_eq!(tool(&dir, &["restore", path.to_str().unwrap(), to.to_str().unwrap()]), expected);
     let refused = server_command(dir.path()).output().unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rbq_broker::session::Session;
 use rbq_broker::{Action, ClientId, DiskRoom, HostFacts, Now, Persistence};
-use rbq_journal::Journal;
+use rbq_journal::{Figures, Journal};
 
 use crate::clock::Jump;
 use crate::durable;
@@ -126,10 +126,11 @@ fn want_snapshot_if_due(shared: &Shared, hub: &mut Hub, memory_used: u64) {
     let Some(journal) = &hub.journal else { return };
     let settings = &hub.broker.settings;
     let percentage = settings.auto_aof_rewrite_percentage.0 as u64;
-    let log_bytes = journal.figures().log_bytes_since_snapshot;
+    let figures = journal.figures();
+    let log_bytes = figures.log_bytes_since_snapshot;
     let is_long = log_bytes >= settings.auto_aof_rewrite_min_size.0
         && log_bytes >= hub.snapshot_bytes.saturating_mul(percentage) / 100;
-    let is_due = is_long || (hub.is_disk_full && would_make_room(journal, log_bytes, memory_used));
+    let is_due = is_long || (hub.is_disk_full && would_make_room(journal, &figures, memory_used));
     let now = hub.clock.now();
     if percentage > 0 && is_due && now.monotonic_us >= hub.snapshot_from_us {
         hub.broker.want_snapshot(now);
@@ -138,9 +139,9 @@ fn want_snapshot_if_due(shared: &Shared, hub: &mut Hub, memory_used: u64) {
 }
 
 /// Whether a snapshot has room on a full disk, and the log that it replaces takes much more: it is no larger than what is in memory.
-fn would_make_room(journal: &Journal, log_bytes: u64, memory_used: u64) -> bool {
+fn would_make_room(journal: &Journal, figures: &Figures, memory_used: u64) -> bool {
     let has_room = || journal.free_bytes().is_ok_and(|free| free >= memory_used);
-    journal.figures().segments > 1 && log_bytes / 2 >= memory_used && has_room()
+    figures.segments > 1 && figures.log_bytes_since_snapshot / 2 >= memory_used && has_room()
 }
 
 /// Space that returned is noticed without a request, too: keys whose time has come wait for it.
