@@ -242,9 +242,6 @@ impl From<TargetError> for Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::Corrupt { file, offset, what, meaning, hint } => {
-                Self::new(format!("`{file}` is damaged at byte {offset}: {what}; {meaning}")).hint(hint)
-            }
             OpenError::Newer { .. } => {
                 let text = error.to_string();
                 Self::new(text.lines().next().unwrap_or_default().to_owned()).hint(HINT_NEWER)

@@ -584,7 +584,7 @@ fn a_backup_is_as_it_was_written_or_refused_and_what_a_restore_leaves_out_of_a_d
     assert_snapshot!(refused(&["restore", path, to.to_str().unwrap()]), @r"
     exit 1
     err| error: `segment-0000000000000001.log` is damaged at byte 4208: the batch is longer than the file; a backup is written whole before it gets its name, so it was damaged later
-    err| hint: run `rbq journal check DIR` to see all of it, and `rbq journal repair DIR --dry-run` to see what a repair would drop
+    err| hint: run `rbq journal check DIR/copy` to see all of it, and `rbq journal repair DIR/copy --dry-run` to see what a repair would drop
     ");
     assert!(!to.exists());
 
@@ -654,7 +654,7 @@ fn a_damaged_backup_is_refused_and_leaves_nothing_behind() {
     assert_snapshot!(tool(&dir, &["restore", path.to_str().unwrap(), to.to_str().unwrap()]), @r"
     exit 1
     err| error: `segment-0000000000000001.log` is damaged at byte 4336: the checksum of a batch's records does not fit; it was noted that everything up to batch 3 (record 3) was safe; so records 3 to 3 cannot be read
-    err| hint: run `rbq journal check DIR` to see all of it, and `rbq journal repair DIR --dry-run` to see what a repair would drop
+    err| hint: run `rbq journal check DIR/rbq-data` to see all of it, and `rbq journal repair DIR/rbq-data --dry-run` to see what a repair would drop
     ");
     assert!(!to.exists());
 }
@@ -705,7 +705,7 @@ fn what_is_left_of_a_backup_that_was_interrupted_is_refused() {
     assert_snapshot!(tool(&dir, &["restore", data.to_str().unwrap(), to.to_str().unwrap()]), @r"
     exit 1
     err| error: `id` is damaged at byte 0: the file is missing; it is made before the first segment, so it was removed later
-    err| hint: run `rbq journal check DIR` to see all of it, and `rbq journal repair DIR --dry-run` to see what a repair would drop
+    err| hint: run `rbq journal check DIR/rbq-data` to see all of it, and `rbq journal repair DIR/rbq-data --dry-run` to see what a repair would drop
     ");
     assert!(!to.exists());
 }

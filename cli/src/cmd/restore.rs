@@ -55,8 +55,8 @@ async fn restore_to(args: RestoreArgs, interrupt: Interrupt) -> Result<Exit> {
     }
     refuse_unless_empty(&args.dir)?;
     let was_there = args.dir.exists();
-    let (data, quiet, watch) = (args.dir.join(journal::DATA), args.quiet, Watch::default());
-    let work = move |watch: Watch| copy(watch.over(from, 2, "bytes verified and copied", quiet)?, &data);
+    let (source, data, quiet, watch) = (args.from.clone(), args.dir.join(journal::DATA), args.quiet, Watch::default());
+    let work = move |watch: Watch| copy(watch.over(from, 2, "bytes verified and copied", quiet)?, &source, &data);
     let ended = watch.work(interrupt, work).await;
     if !was_there && !matches!(ended, Ok(Ended::Whole(_))) {
         let _ = fs::remove_dir(&args.dir);
@@ -95,9 +95,9 @@ async fn restore_to(args: RestoreArgs, interrupt: Interrupt) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn copy(from: Arc<dyn Storage>, data: &Path) -> Result<CopyReport> {
+fn copy(from: Arc<dyn Storage>, source: &Path, data: &Path) -> Result<CopyReport> {
     let (draft, to) = Draft::begin(data)?;
-    let copied = restore(from, Arc::new(to), STATE_VERSION)?;
+    let copied = restore(from, Arc::new(to), STATE_VERSION).map_err(|error| journal::refused(error, source))?;
     give_to_owner(draft.path())?;
     draft.publish()?;
     Ok(copied)

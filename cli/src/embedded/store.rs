@@ -10,6 +10,7 @@ use rbq_broker::{Broker, DiskRoom, Now, Settings};
 use rbq_journal::{Journal, OpenError};
 use rbq_server::{Recovered, lone, room};
 
+use crate::cmd::journal::refused;
 use crate::failure::{Failure, Result, say};
 
 /// The journal of a broker.
@@ -56,7 +57,7 @@ impl Store {
         let telling = Arc::clone(&news);
         let opened = lone::open(settings, &mut broker, move || telling.tell());
         let opened = opened.map_err(|error| match error.downcast() {
-            Ok(refusal) => of_refusal(refusal),
+            Ok(refusal) => of_refusal(refusal, &dir.join(&settings.appenddirname.0)),
             Err(other) => Failure::new(format!("{other:#}")),
         });
         let Recovered { journal, snapshot_bytes, report, .. } = opened?;
@@ -124,10 +125,10 @@ impl Store {
     }
 }
 
-fn of_refusal(error: OpenError) -> Failure {
+fn of_refusal(error: OpenError, data: &Path) -> Failure {
     match error {
         in_use @ OpenError::InUse { .. } => Failure::new(in_use.to_string())
             .hint("a server or another REPL works there: connect to it with --url, or give another --dir"),
-        error => error.into(),
+        error => refused(error, data),
     }
 }

@@ -17,3 +17,5 @@ mod prompt;
 mod scripts;
 mod secure;
 mod streams;
+#[path = "../support/terminal.rs"]
+mod terminal;

@@ -2,22 +2,16 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
 
-use expectrl::session::OsSession;
-use expectrl::{Eof, Expect, Session};
+use expectrl::{Eof, Expect};
 
 use super::pair::Pair;
 use crate::support::{Oracle, cluster};
+use crate::terminal::{self, Terminal};
 
-/// Long enough for a busy machine; nothing waits for it when all is well.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-fn open(mut command: Command) -> OsSession {
+fn open(mut command: Command) -> Terminal {
     command.env("TERM", "xterm-256color");
-    let mut terminal = Session::spawn(command).unwrap();
-    terminal.set_expect_timeout(Some(PATIENCE));
-    terminal
+    terminal::open(command)
 }
 
 #[test]
@@ -166,8 +160,7 @@ fn figures_are_written_until_ctrl_c() {
                 }
             }
             terminal.send("\x03").unwrap();
-            // Not the terminal's end: a child of another test may have it too for as long as that one runs.
-            terminal.get_process().wait().unwrap();
+            terminal.expect(Eof).unwrap();
         }
     }
 }

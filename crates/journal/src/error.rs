@@ -8,9 +8,14 @@ use std::io;
 
 use thiserror::Error;
 
-/// What to do about damage in the directory DIR.
-pub const HINT: &str = "run `rbq journal check DIR` to see all of it, and `rbq journal repair DIR --dry-run` to see what a \
-                        repair would drop";
+/// What to do about damage in a directory.
+#[must_use]
+pub fn damage_hint(directory: &str) -> String {
+    format!(
+        "run `rbq journal check {directory}` to see all of it, and `rbq journal repair {directory} --dry-run` to see what a repair \
+         would drop"
+    )
+}
 
 /// What to do about files of a later version: nothing is wrong with them.
 pub const HINT_NEWER: &str =
@@ -39,8 +44,8 @@ pub enum OpenError {
         /// The newest version that is understood.
         known: u32,
     },
-    /// What was once safe is damaged or gone.
-    #[error("`{file}` is damaged at byte {offset}: {what}; {meaning}\nhint: {hint}")]
+    /// What was once safe is damaged or gone; see [`damage_hint`].
+    #[error("`{file}` is damaged at byte {offset}: {what}; {meaning}")]
     Corrupt {
         /// The file.
         file: String,
@@ -50,8 +55,6 @@ pub enum OpenError {
         what: String,
         /// What that means for what was stored.
         meaning: String,
-        /// What to do.
-        hint: &'static str,
     },
     /// What was asked for makes no sense. Nothing was looked at.
     #[error("`{what}` is {value}, and must be {bound}")]
@@ -70,6 +73,12 @@ pub enum OpenError {
         directory: String,
         /// One of its files.
         file: String,
+    },
+    /// A repair is not what was planned any more. Nothing was changed.
+    #[error("the directory `{directory}` is not as it was when the repair was planned: nothing was changed; plan it again")]
+    Changed {
+        /// The directory.
+        directory: String,
     },
     /// The file system refused.
     #[error("cannot {action} {}: {}", place(directory, file), said(source))]
@@ -109,7 +118,7 @@ fn pid_of(pid: Option<u32>) -> String {
 
 impl OpenError {
     pub(crate) fn corrupt(file: &str, offset: u64, what: impl Into<String>, meaning: impl Into<String>) -> Self {
-        Self::Corrupt { file: file.into(), offset, what: what.into(), meaning: meaning.into(), hint: HINT }
+        Self::Corrupt { file: file.into(), offset, what: what.into(), meaning: meaning.into() }
     }
 }
 

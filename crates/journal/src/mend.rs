@@ -5,7 +5,6 @@
 
 use crate::chance::Chance;
 use crate::error::OpenError;
-use crate::examine::lock;
 use crate::identity;
 use crate::names;
 use crate::options::{Identity, Lsn, Options};
@@ -15,7 +14,7 @@ use crate::rotation::{Place, begin};
 use crate::segment::{self, Use};
 use crate::shelf::Spare;
 use crate::slot::Slots;
-use crate::storage::Access;
+use crate::storage::{Access, Lock};
 use crate::store::Store;
 use crate::walk::{Chain, Found, Window};
 
@@ -23,6 +22,7 @@ use crate::walk::{Chain, Found, Window};
 const COPIED_BYTES_MAX: usize = 64 << 10;
 
 /// One step.
+#[derive(PartialEq, Eq)]
 pub(crate) enum Step {
     /// Gives the file another name.
     Aside(String),
@@ -40,9 +40,8 @@ pub(crate) enum Step {
     Id,
 }
 
-/// Does all of it; the names under which originals are kept.
-pub(crate) fn carry_out(store: &Store, steps: &[Step], identity: Identity) -> Result<Vec<String>, OpenError> {
-    let _lock = lock(store)?;
+/// Does all of it, in a directory that is locked; the names under which originals are kept.
+pub(crate) fn carry_out(store: &Store, _: &Lock, steps: &[Step], identity: Identity) -> Result<Vec<String>, OpenError> {
     let taken = store.list()?;
     let is_free = |attempt: &u32| !taken.iter().any(|name| name.starts_with(&names::aside("", *attempt)));
     let attempt = (1..).find(is_free).expect("there are more numbers than files");

@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::OpenError;
+use crate::examine::lock;
 use crate::headers::{self, Segment, Standing};
 use crate::identity;
 use crate::mark::{self, Mark};
@@ -117,7 +118,10 @@ pub struct Plan {
 /// Finds out what a repair would do. An error when there is nothing that could be kept, or when a file is of a later
 /// version: that is no damage.
 pub fn repair_plan(storage: Arc<dyn Storage>, state_version: u32) -> Result<Plan, OpenError> {
-    let store = Store::new(storage, state_version);
+    plan_of(Store::new(storage, state_version))
+}
+
+fn plan_of(store: Store) -> Result<Plan, OpenError> {
     let survey = Survey::of(&store)?;
     let refusal = match verify(&store) {
         Ok(whole) => {
@@ -448,9 +452,24 @@ impl Plan {
         Ok(chain)
     }
 
+    /// Whether both would do the same, and cost the same.
+    fn agrees_with(&self, other: &Self) -> bool {
+        let Self { store: _, identity, note: _, refusal: _, dropped, mended, torn: _, keeps, steps } = self;
+        (identity, dropped, mended, keeps, steps)
+            == (&other.identity, &other.dropped, &other.mended, &other.keeps, &other.steps)
+    }
+
     /// Does what was planned. Whatever is dropped or changed is kept as it was under a name that begins with `aside-`; these names are returned.
+    ///
+    /// # Errors
+    /// Besides what may go wrong with files: somebody has the directory open, or the plan is not what it would be by now, as when
+    /// somebody had the directory open since. Nothing is changed then.
     pub fn carry_out(self) -> Result<Vec<String>, OpenError> {
-        let kept = mend::carry_out(&self.store, &self.steps, self.identity)?;
+        let lock = lock(&self.store)?;
+        if !plan_of(self.store.clone())?.agrees_with(&self) {
+            return Err(OpenError::Changed { directory: self.store.place() });
+        }
+        let kept = mend::carry_out(&self.store, &lock, &self.steps, self.identity)?;
         if self.is_needed() {
             verify(&self.store)?;
         }

@@ -123,8 +123,8 @@ pub const CATALOG: &[Mutant] = &[
     },
     Mutant {
         file: "crates/stream/src/trim.rs",
-        before: "Self::MinId(id) => (0, id),",
-        after: "Self::MinId(id) => (0, StreamId::new(id.ms, id.seq.saturating_add(1))),",
+        before: "Self::MinId(id) => (0, Some(id)),",
+        after: "Self::MinId(id) => (0, Some(StreamId::new(id.ms, id.seq.saturating_add(1)))),",
         breaks: "XTRIM MINID takes the entry with that ID",
     },
     Mutant {

@@ -70,7 +70,7 @@ pub(super) fn run(args: &DumpArgs) -> Result<Exit> {
         }
     }
     ended?;
-    walked?;
+    walked.map_err(|error| super::refused(error, &args.dir))?;
     Ok(Exit::Done)
 }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use rbq_journal::{Directory, Kind, LockError, OpenError};
+use rbq_journal::{Directory, Kind, LockError, OpenError, damage_hint};
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result, say};
@@ -56,6 +56,13 @@ pub(super) fn open(path: &Path) -> Result<Arc<Directory>> {
     let failure = Failure::new(format!("there is no journal in `{}`", path.display()));
     let below: PathBuf = path.join(DATA);
     if below.is_dir() { Err(failure.hint(format!("did you mean `{}`?", below.display()))) } else { Err(failure) }
+}
+
+/// A refusal of what is in this directory, and what to do where it is damaged.
+pub(crate) fn refused(error: OpenError, path: &Path) -> Failure {
+    let is_damaged = matches!(error, OpenError::Corrupt { .. });
+    let failure = Failure::from(error);
+    if is_damaged { failure.hint(damage_hint(&path.display().to_string())) } else { failure }
 }
 
 /// How much of a directory is log and snapshots.

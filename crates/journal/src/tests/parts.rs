@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 
 use super::world::{Model, STATE_VERSION, digest, options, start, turn_and_sync};
 use crate::check::check;
+use crate::error::OpenError;
 use crate::options::Lsn;
 use crate::recover::{Recovered, recover};
 use crate::repair::repair_plan;
@@ -187,4 +188,30 @@ fn a_repair_that_has_no_room_to_keep_an_original_leaves_nothing_of_it() {
     disk.limit_space(None);
     repair_plan(Arc::new(disk.clone()), STATE_VERSION).unwrap().carry_out().unwrap();
     assert!(disk.image().names().any(|name| name.starts_with("aside-1-")));
+}
+
+/// Damage may go as it came, as that of a disk that was read badly; and who sees it gone starts, and adds records.
+#[test]
+fn a_plan_that_does_not_hold_any_more_is_not_carried_out() {
+    let (image, model) = covered(9, 40);
+    let at = batches(&image, FIRST).iter().find(|(_, next)| *next > 11).unwrap().0 + 60;
+    let disk = SimStorage::of(write(&image, FIRST, at, b"?!"));
+    let plan = || repair_plan(Arc::new(disk.clone()), STATE_VERSION).unwrap();
+    let (first, second) = (plan(), plan());
+    assert!(!first.dropped().is_empty());
+
+    let sound = &image.file(FIRST).unwrap()[at as usize..][..2];
+    disk.open(FIRST, Access::Write).unwrap().write_at(at, sound).unwrap();
+    let refused = first.carry_out().unwrap_err();
+    assert!(matches!(refused, OpenError::Changed { .. }), "{refused}");
+    let (Recovered { shared, mut log, .. }, last) = start(&disk, options(1, None), &model, 40).unwrap();
+    assert_eq!(last, 40, "nothing was changed");
+    shared.append_at(b"one more", 2_000);
+    turn_and_sync(&mut log, 2_000).unwrap();
+    log.finish().unwrap();
+    drop((shared, log));
+
+    disk.open(FIRST, Access::Write).unwrap().write_at(at, b"?!").unwrap();
+    assert!(matches!(second.carry_out().unwrap_err(), OpenError::Changed { .. }), "there is more to drop by now");
+    assert_eq!(plan().keeps(), 10);
 }

@@ -10,7 +10,7 @@ use rbq_broker::op::STATE_VERSION;
 use rbq_broker::settings::AppendFsync;
 use rbq_broker::snapshot::Corrupt;
 use rbq_broker::{Broker, ReplayError, Settings};
-use rbq_journal::{HINT, Identity, Journal, OpenError, Options, Policy, Progress, RecoveryReport, Storage, said};
+use rbq_journal::{Identity, Journal, OpenError, Options, Policy, Progress, RecoveryReport, Storage, damage_hint, said};
 use thiserror::Error;
 
 use super::home::{Home, Place};
@@ -140,7 +140,9 @@ fn with_hint(error: anyhow::Error, path: &Path) -> anyhow::Error {
             )
         }
         Some(OpenError::InUse { .. }) => anyhow!("{error}\nhint: stop it, or give this server a `--dir` of its own"),
-        Some(OpenError::Corrupt { .. }) => anyhow!("{}", corrupt_in(&error.to_string(), &shown.to_string())),
+        Some(OpenError::Corrupt { .. }) => {
+            anyhow!("in {shown}: {error}\nhint: {}", damage_hint(&shown.to_string()))
+        }
         Some(_) => error,
         None if error.is::<FromTheFuture>() => anyhow!("in {shown}: {error}"),
         None => {
@@ -152,11 +154,6 @@ fn with_hint(error: anyhow::Error, path: &Path) -> anyhow::Error {
             }
         }
     }
-}
-
-/// The refusal with the directory: a machine may have several, and the hint is to be pasted.
-fn corrupt_in(refusal: &str, directory: &str) -> String {
-    format!("in {directory}: {}", refusal.replace(HINT, &HINT.replace("DIR", directory)))
 }
 
 /// How many databases what is kept needs, where there are too few.
