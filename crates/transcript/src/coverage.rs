@@ -69,7 +69,7 @@ impl Coverage {
     pub fn table(&self) -> String {
         let mut out = String::new();
         for (command, outcomes) in &self.rows {
-            let _ = writeln!(out, "{command}");
+            let _ = writeln!(out, "{}", printable(command));
             for (outcome, places) in outcomes {
                 let shown = places.iter().take(PLACES_SHOWN).cloned().collect::<Vec<_>>().join(", ");
                 let more = if places.len() > PLACES_SHOWN { ", …" } else { "" };
@@ -77,6 +77,14 @@ impl Coverage {
             }
         }
         out
+    }
+}
+
+/// A name as a line of text: a transcript may send one that is none.
+fn printable(name: &str) -> String {
+    match name {
+        "" => "\"\"".into(),
+        name => name.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() }).collect(),
     }
 }
 

@@ -61,6 +61,14 @@ fn conversations_have_titles_of_their_own() {
     }
 }
 
+/// The transcripts send names with all kinds of bytes.
+#[test]
+fn the_table_is_text() {
+    let table = Coverage::of(&corpus().scripts).table();
+    assert!(table.lines().all(|line| !line.is_empty() && !line.chars().any(char::is_control)), "{table}");
+    assert!(table.contains("\nNO\\r\\nSUCH\n"), "{table}");
+}
+
 #[test]
 fn every_difference_gives_its_reason() {
     let listed = differences(&corpus().scripts);
