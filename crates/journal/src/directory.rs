@@ -17,6 +17,7 @@ use rustix::fs::{AtFlags, Dir, FallocateFlags, FlockOperation, Mode, OFlags, ope
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::names;
+use crate::place;
 use crate::storage::{Access, Lock, LockError, Storage, StorageFile};
 
 /// A directory of the real file system.
@@ -44,6 +45,7 @@ impl Directory {
             File::open(parent)?.sync_all()?;
         }
         let handle = File::open(&path)?;
+        place::keep_in_place(&handle);
         Ok(Self { path, handle })
     }
 
@@ -166,6 +168,10 @@ impl Storage for Directory {
             return Err(io::ErrorKind::Unsupported.into());
         }
         Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
+    }
+
+    fn copies_on_write(&self) -> bool {
+        place::copies_on_write(&self.handle)
     }
 }
 

@@ -75,7 +75,9 @@ pub enum OpenError {
         file: String,
     },
     /// A repair is not what was planned any more. Nothing was changed.
-    #[error("the directory `{directory}` is not as it was when the repair was planned: nothing was changed; plan it again")]
+    #[error(
+        "the directory `{directory}` is not as it was when the repair was planned: nothing was changed; plan it again"
+    )]
     Changed {
         /// The directory.
         directory: String,

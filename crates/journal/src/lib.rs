@@ -80,6 +80,7 @@ mod metered;
 mod names;
 mod options;
 mod part;
+mod place;
 mod recover;
 mod repair;
 mod replay;

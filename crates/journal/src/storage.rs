@@ -56,6 +56,11 @@ pub trait Storage: Send + Sync {
     fn lock(&self, name: &str) -> Result<Lock, LockError>;
     /// How many bytes may still be written, as far as the file system tells.
     fn free_bytes(&self) -> io::Result<u64>;
+    /// Whether what is written over a file's bytes takes new space, as far as is known: then a file that was written beforehand
+    /// reserves none.
+    fn copies_on_write(&self) -> bool {
+        false
+    }
 }
 
 /// One file.

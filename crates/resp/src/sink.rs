@@ -105,7 +105,7 @@ pub enum Progress {
 /// reply of a gigabyte costs a few pieces of memory, and its encoding no time under the broker's lock.
 pub trait LazyReply: Send {
     /// Appends the next piece to `out`: about `bytes_max` bytes, beyond it by one element at most. It makes progress at
-    /// every call.
+    /// every call, if only by being done.
     fn encode(&mut self, out: &mut Vec<u8>, proto: Proto, bytes_max: usize) -> Progress;
 
     /// About how many bytes are still to be encoded; for limits and `CLIENT LIST`.

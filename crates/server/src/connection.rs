@@ -6,8 +6,8 @@
 //!            └── waits (poll_event): bytes · woken by another thread · room in the socket ──┘
 //! ```
 //!
-//! A connection stops *executing* while it is parked in a blocking command, held by a pause, or has more than
-//! [`PENDING_BYTES_MAX`] of replies unread; it goes on *reading* up to `client-query-buffer-limit`, so that a client
+//! A connection stops *executing* while it is parked in a blocking command, held by a pause or by a log without room, or has more
+//! than [`PENDING_BYTES_MAX`] of replies unread; it goes on *reading* up to `client-query-buffer-limit`, so that a client
 //! which sends its whole pipeline before it reads a single reply cannot deadlock with us. At that limit it is closed.
 
 use std::io;
@@ -153,18 +153,19 @@ impl Connection {
 
     /// Sends what is pending, then runs what can be run.
     fn step(&mut self) -> Step {
-        let pending = match self.flush_own() {
-            Ok(pending) => pending,
+        let (pending, is_held_back) = match self.flush_own() {
+            Ok(standing) => standing,
             Err(reason) => return Step::Over(reason),
         };
         if let Some(reason) = self.closing {
             return if pending == 0 { Step::Over(reason) } else { Step::Wait };
         }
-        if self.shared.is_stopping() && (self.blocked || self.at == self.batch.len()) {
+        let may_run = !self.blocked && !is_held_back && pending <= PENDING_BYTES_MAX;
+        if self.shared.is_stopping() && (!may_run || self.at == self.batch.len()) {
             self.closing = Some("server is shutting down");
             return Step::Again;
         }
-        if self.blocked || pending > PENDING_BYTES_MAX {
+        if !may_run {
             return self.wait_with_backlog();
         }
         if self.at == self.batch.len() && !self.next_batch() {
@@ -173,7 +174,8 @@ impl Connection {
         if self.batch.is_empty() {
             return if self.take_back() { Step::Again } else { self.wait_for_more() };
         }
-        if self.run_batch() { Step::Again } else { self.wait_within_limit() }
+        self.run_batch();
+        Step::Again
     }
 
     /// Decodes the next requests; false if the framing is broken and was answered.
@@ -255,8 +257,8 @@ impl Connection {
         Step::Wait
     }
 
-    /// Runs the rest of the batch under one hold of the hub; false if it has to wait until the log has room.
-    fn run_batch(&mut self) -> bool {
+    /// Runs the rest of the batch under one hold of the hub, as far as the log has room.
+    fn run_batch(&mut self) {
         let shared = self.shared.clone();
         shared.measure_if_needed(self.batch.bytes() as u64);
         let mut hub = shared.lock();
@@ -312,7 +314,6 @@ impl Connection {
         if !has_room {
             shared.gates.hold_back(&self.conn);
         }
-        has_room
     }
 
     /// Moves the replies so far into the outbox, in order with what others put there.
@@ -366,8 +367,8 @@ impl Connection {
         }
     }
 
-    /// Sends what is pending and takes note of signals; the bytes still pending, or why it is over.
-    fn flush_own(&mut self) -> Result<usize, &'static str> {
+    /// Sends what is pending and takes note of signals; the bytes still pending and whether it is held back, or why it is over.
+    fn flush_own(&mut self) -> Result<(usize, bool), &'static str> {
         let mut outbox = self.conn.outbox.lock();
         if std::mem::take(&mut outbox.resumed) {
             self.blocked = false;
@@ -380,7 +381,7 @@ impl Connection {
         }
         match outbox.close {
             Some(reason) => Err(reason),
-            None => Ok(pending),
+            None => Ok((pending, outbox.held_back)),
         }
     }
 

@@ -151,7 +151,10 @@ impl Gates {
 
     /// Nudges this connection once there is room.
     pub(crate) fn hold_back(&self, conn: &Arc<Conn>) {
-        self.held_back.lock().push(conn.clone());
+        let is_listed = std::mem::replace(&mut conn.outbox.lock().held_back, true);
+        if !is_listed {
+            self.held_back.lock().push(conn.clone());
+        }
         if self.driven.lock().as_ref().is_none_or(|journal| !journal.is_congested() && !journal.is_preparing()) {
             self.release_held_back();
         }
@@ -161,6 +164,7 @@ impl Gates {
         let held_back = std::mem::take(&mut *self.held_back.lock());
         for conn in held_back {
             let mut outbox = conn.outbox.lock();
+            outbox.held_back = false;
             outbox.nudged = true;
             outbox.wake();
         }

@@ -88,6 +88,8 @@ pub(crate) struct Outbox {
     pub(crate) wants_news: bool,
     /// The task is to look again.
     pub(crate) nudged: bool,
+    /// It runs nothing until there is room in the log again: it will be nudged.
+    pub(crate) held_back: bool,
     /// When the soft limit was exceeded first, in monotonic microseconds.
     pub(crate) over_soft_since_us: Option<u64>,
 }
@@ -167,6 +169,8 @@ impl Outbox {
     pub(crate) fn flush(&mut self, socket: &Writer, gates: &Gates) -> Sent {
         let enough = self.total_out + FLUSH_BYTES_MAX as u64;
         loop {
+            // First, as it may come to nothing: what is in front then has a gate of its own.
+            self.encode_front(gates);
             let gate = match self.pieces.front() {
                 Some(piece) => piece.gate,
                 None if self.tail.is_empty() => return Sent::All,
@@ -178,7 +182,6 @@ impl Outbox {
             if self.total_out >= enough {
                 return Sent::Blocked;
             }
-            self.encode_front();
             let written = match self.write_once(socket, gates) {
                 Ok(written) => written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Sent::Blocked,
@@ -191,10 +194,13 @@ impl Outbox {
         }
     }
 
-    /// Makes sure that the first piece is bytes.
-    fn encode_front(&mut self) {
+    /// Makes sure that the first piece is bytes, unless it may not leave yet.
+    fn encode_front(&mut self, gates: &Gates) {
         while let Some(Piece { content: Content::Lazy(body, proto), gate }) = self.pieces.front_mut() {
             let (proto, gate, hint) = (*proto, *gate, body.pending_bytes_hint());
+            if !gates.is_open(gate) {
+                return;
+            }
             let mut bytes = Vec::with_capacity(PIECE_BYTES + 1024);
             let progress = body.encode(&mut bytes, proto, PIECE_BYTES);
             let left = if progress == Progress::Done { 0 } else { body.pending_bytes_hint() };
@@ -275,6 +281,43 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::socket::Accepted;
+
+    /// A reply whose last piece turns out to be empty, as of a range that ended with the piece before.
+    struct Ended;
+
+    impl LazyReply for Ended {
+        fn encode(&mut self, _: &mut Vec<u8>, _: Proto, _: usize) -> Progress {
+            Progress::Done
+        }
+
+        fn pending_bytes_hint(&self) -> usize {
+            64
+        }
+    }
+
+    #[tokio::test]
+    async fn what_follows_a_reply_that_comes_to_nothing_waits_for_its_own_gate() {
+        use std::io::Read as _;
+
+        let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().expect("a pair of sockets");
+        ours.set_nonblocking(true).expect("it is a socket");
+        theirs.set_nonblocking(true).expect("it is a socket");
+        let (_reader, writer, _) = Accepted::Unix(ours).split().expect("there is a runtime");
+        std::future::poll_fn(|cx| writer.poll_ready(cx)).await.expect("it is a socket");
+        let gates = Gates::new(1);
+        for in_a_piece in [false, true] {
+            let mut outbox = Outbox::default();
+            outbox.append_piece(Body::Lazy(Box::new(Ended), Proto::Resp2), Gate::OPEN);
+            outbox.append_buffer(&mut b"+OK\r\n".to_vec(), Gate::at(7));
+            if in_a_piece {
+                outbox.append_shared(Bytes::from_static(b"more"), Gate::at(8));
+            }
+            assert_eq!(outbox.flush(&writer, &gates), Sent::Gated(Gate::at(7)));
+            let received = theirs.read(&mut [0; 16]);
+            assert_eq!(received.expect_err("nothing was sent").kind(), ErrorKind::WouldBlock);
+        }
+    }
 
     #[test]
     fn an_answer_never_leaves_with_one_that_waits_for_something_else() {

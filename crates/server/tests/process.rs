@@ -10,10 +10,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Output;
+use std::time::Instant;
 
 use rbq_transcript::RealServer;
 
-use crate::support::{Server, free_addr, program, shown};
+use crate::support::{Server, free_addr, program, request, shown};
 
 /// Runs the server with arguments with which it ends by itself.
 fn run(args: &[&str], env: &[(&str, &str)]) -> (i32, String) {
@@ -185,6 +186,22 @@ fn signals_close_every_connection_and_the_server_ends_well() {
         assert_eq!(server.wait().code(), Some(0));
         assert!(server.log().contains(&format!("SIG{signal}")) && server.log().contains("bye"), "{}", server.log());
     }
+}
+
+#[test]
+fn a_server_that_ends_does_not_turn_round_a_client_that_reads_no_replies() {
+    let mut server = Server::start(&[]);
+    let mut client = server.client();
+    assert_eq!(shown(&client.ask(&["SET", "s", &"x".repeat(500_000)])), "OK");
+    let mut deaf = server.client();
+    deaf.send(&request(&["GET", "s"]).repeat(100));
+    client.until("CLIENT LIST", |list| list.contains("cmd=get"));
+    let (begun, used) = (Instant::now(), server.cpu_ticks());
+    server.signal("TERM");
+    server.wait_for_log("bye");
+    let (ms, used_ms) = (begun.elapsed().as_millis(), u128::from(server.cpu_ticks() - used) * 10);
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(used_ms < ms / 2, "{used_ms} ms of processor time in {ms} ms");
 }
 
 #[test]

@@ -59,6 +59,14 @@ impl Home {
         expect_not_within(&above, &path)?;
         expect_no_restore(&path)?;
         let storage = (self.open)(&path).with_context(shown)?;
+        if storage.copies_on_write() {
+            tracing::warn!(
+                path = %path.display(),
+                "the file system writes nothing over in place, so no space can be kept in reserve: on a full disk the server ends, and \
+                 starts again when there is space. On btrfs `chattr +C` on the data directory, while it is empty, changes that; else set a \
+                 `maxmemory` that fits"
+            );
+        }
         Ok(Place { path, storage })
     }
 }

@@ -10,7 +10,9 @@ use rbq_broker::op::STATE_VERSION;
 use rbq_broker::settings::AppendFsync;
 use rbq_broker::snapshot::Corrupt;
 use rbq_broker::{Broker, ReplayError, Settings};
-use rbq_journal::{Identity, Journal, OpenError, Options, Policy, Progress, RecoveryReport, Storage, damage_hint, said};
+use rbq_journal::{
+    Identity, Journal, OpenError, Options, Policy, Progress, RecoveryReport, Storage, damage_hint, said,
+};
 use thiserror::Error;
 
 use super::home::{Home, Place};
