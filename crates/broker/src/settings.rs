@@ -118,7 +118,7 @@ settings! {
     "latency-tracking" latency_tracking: Flag = "yes", Live;
     /// Percentiles of those histograms that INFO LATENCYSTATS shows, separated by spaces.
     "latency-tracking-info-percentiles" latency_tracking_info_percentiles: Percentiles = "50 99 99.9", Live;
-    /// Times a second that expiry and other housekeeping run.
+    /// Times a second that memory is measured and the system's clock followed. Keys expire when their time comes, whatever this is.
     "hz" hz: Ranged<1, 500> = "10", Live;
     /// Entries of a stream's block.
     "stream-node-max-entries" stream_node_max_entries: Ranged<0, 9223372036854775807> = "100", Live;

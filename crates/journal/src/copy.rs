@@ -105,7 +105,8 @@ fn copy(source: &Source<'_>, to: Arc<dyn Storage>) -> Result<CopyReport, OpenErr
     }
     let mut report = CopyReport { snapshot_cut: source.snapshot.unwrap_or_default(), ..CopyReport::default() };
     if let Some(cut) = source.snapshot {
-        report.bytes += copy_snapshot(source.store, cut, &to)?;
+        let name = names::snapshot(cut);
+        report.bytes += copy_whole(source.store, &name, &to, &name)?;
     }
     let mut sequence = 0;
     // Whole batches are copied, and the last one may hold more than was asked for.
@@ -133,10 +134,10 @@ fn copy(source: &Source<'_>, to: Arc<dyn Storage>) -> Result<CopyReport, OpenErr
     Ok(report)
 }
 
-fn copy_snapshot(from: &Store, cut: Lsn, to: &Store) -> Result<u64, OpenError> {
-    let name = names::snapshot(cut);
-    let mut window = Window::open(from, &name)?;
-    let file = to.create(&name)?;
+/// Copies a file of any size, durably but for its name; how many bytes it has.
+pub(crate) fn copy_whole(from: &Store, name: &str, to: &Store, copy: &str) -> Result<u64, OpenError> {
+    let mut window = Window::open(from, name)?;
+    let file = to.create(copy)?;
     let mut at = 0;
     while at < window.len() {
         let bytes = window.bytes(at, PIECE_BYTES)?;

@@ -84,20 +84,38 @@ fn wished(wish: Wish) -> Result<(), Ended> {
 pub fn dump(
     storage: Arc<dyn Storage>,
     state_version: u32,
+    visit: impl FnMut(Dumped<'_>) -> Wish,
+) -> Result<(), OpenError> {
+    shown(storage, state_version, true, visit)
+}
+
+/// The same without the snapshot.
+pub fn dump_log(
+    storage: Arc<dyn Storage>,
+    state_version: u32,
+    visit: impl FnMut(Dumped<'_>) -> Wish,
+) -> Result<(), OpenError> {
+    shown(storage, state_version, false, visit)
+}
+
+fn shown(
+    storage: Arc<dyn Storage>,
+    state_version: u32,
+    with_snapshot: bool,
     mut visit: impl FnMut(Dumped<'_>) -> Wish,
 ) -> Result<(), OpenError> {
-    match walk(&Store::new(storage, state_version), &mut visit) {
+    match walk(&Store::new(storage, state_version), with_snapshot, &mut visit) {
         Ok(()) | Err(Ended::NoMore) => Ok(()),
         Err(Ended::Damage(error)) => Err(error),
     }
 }
 
-fn walk(store: &Store, visit: &mut impl FnMut(Dumped<'_>) -> Wish) -> Result<(), Ended> {
+fn walk(store: &Store, with_snapshot: bool, visit: &mut impl FnMut(Dumped<'_>) -> Wish) -> Result<(), Ended> {
     let survey = Survey::of(store)?;
     survey.check_companions()?;
     let identity = identity::read(store)?;
     let layout = survey.layout(store, identity)?;
-    if let Some(cut) = layout.snapshot {
+    if let Some(cut) = layout.snapshot.filter(|_| with_snapshot) {
         wished(visit(Dumped::Snapshot { cut }))?;
         let mut reader = SnapshotReader::open_of(store, cut, identity)?;
         while let Some(section) = reader.next()? {

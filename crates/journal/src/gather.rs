@@ -1,5 +1,5 @@
-//! Records on their way: laid out as batches while they arrive, so that the journal's thread only has to fill in
-//! headers and write.
+//! Records on their way: laid out as batches while they arrive, so that whoever drives the log only has to fill in headers
+//! and write.
 //!
 //! Appending is done under the caller's own lock, so it is a copy and a few words. The buffer holds whole batches one
 //! after another, each with room for its header:

@@ -108,7 +108,7 @@ pub use check::{CheckReport, FileReport, Gap, check};
 pub use copy::{CopyReport, restore};
 pub use directory::Directory;
 pub use draft::Draft;
-pub use dump::{Dumped, dump};
+pub use dump::{Dumped, dump, dump_log};
 pub use error::{Fatal, Full, HINT_NEWER, OpenError, SnapshotError, damage_hint, said};
 #[doc(hidden)]
 pub use fault::Faults;

@@ -1,4 +1,4 @@
-//! The journal itself: every step in order, on one thread, deterministic.
+//! The journal itself: every step in order, by whoever has the log at the time, deterministic.
 //!
 //! ```text
 //!   gathered ──write──► in the segment ──sync──► durable ──note──► noted while nothing happens

@@ -4,6 +4,7 @@
 //! or written where what proves the new content is still there. So an interrupted repair is planned anew from what it left.
 
 use crate::chance::Chance;
+use crate::copy::copy_whole;
 use crate::error::OpenError;
 use crate::identity;
 use crate::names;
@@ -16,7 +17,7 @@ use crate::shelf::Spare;
 use crate::slot::Slots;
 use crate::storage::{Access, Lock};
 use crate::store::Store;
-use crate::walk::{Chain, Found, Window};
+use crate::walk::{Chain, Found};
 
 /// More than a file has that says one thing.
 const COPIED_BYTES_MAX: usize = 64 << 10;
@@ -56,7 +57,7 @@ pub(crate) fn carry_out(store: &Store, _: &Lock, steps: &[Step], identity: Ident
             }
             Step::Keep(name) => {
                 let aside = names::aside(name, attempt);
-                keep_whole(store, name, &aside).inspect_err(|_| forget(store, &aside))?;
+                copy_whole(store, name, store, &aside).inspect_err(|_| forget(store, &aside))?;
                 kept.push(aside);
             }
             Step::Rebuild { name, header } => rebuild_header(store, name, header)?,
@@ -99,22 +100,6 @@ fn keep_copy(store: &Store, name: &str, attempt: u32) -> Result<Option<String>, 
 fn forget(store: &Store, aside: &str) {
     // Best effort: there is an error to tell already.
     let _ = store.remove(aside);
-}
-
-/// Keeps a copy of a file of any size.
-fn keep_whole(store: &Store, name: &str, aside: &str) -> Result<(), OpenError> {
-    let mut window = Window::open(store, name)?;
-    let copy = store.create(aside)?;
-    let mut at = 0;
-    while at < window.len() {
-        let bytes = window.bytes(at, 1 << 20)?;
-        if bytes.is_empty() {
-            break;
-        }
-        copy.write_at(at, bytes)?;
-        at += bytes.len() as u64;
-    }
-    Ok(copy.sync_all()?)
 }
 
 /// Writes the header where it belongs. Whatever a crash leaves of it, what proved the header is still there.

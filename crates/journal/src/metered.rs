@@ -64,6 +64,10 @@ impl Storage for Metered {
     fn free_bytes(&self) -> io::Result<u64> {
         self.inner.free_bytes()
     }
+
+    fn copies_on_write(&self) -> bool {
+        self.inner.copies_on_write()
+    }
 }
 
 struct MeteredFile {
@@ -84,6 +88,11 @@ impl StorageFile for MeteredFile {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.write_at(offset, bytes)?;
+        (self.on_bytes)(bytes.len() as u64)
+    }
+
+    fn write_past_cache(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_past_cache(offset, bytes)?;
         (self.on_bytes)(bytes.len() as u64)
     }
 

@@ -45,7 +45,7 @@ pub(crate) const SPARES_READY: usize = 2;
 /// larger ones. More are removed. So a broker in a steady state zeroes no file.
 pub(crate) const SPARES_KEPT_MAX: u64 = 4;
 
-/// After how much silence the journal notes what is durable, and the longest that `everysec` leaves unsynced, in ms.
+/// After how much silence the journal notes what is durable, in ms.
 pub(crate) const NOTE_AFTER_MS: u64 = 500;
 
 /// How often what is durable is noted while appending does not pause.

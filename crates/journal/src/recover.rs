@@ -158,9 +158,7 @@ pub(crate) fn resume(examined: Examined, beginning: Beginning) -> Result<Recover
     drop(catalog.read());
     let Start { active, chain, time_ms } = match beginning {
         Beginning::After => Start { active, chain, time_ms: report.newest_time_ms },
-        Beginning::Anew { above } => {
-            begin_anew(&store, &catalog, &shelf, &options, &active, chain, above, &mut chance)?
-        }
+        Beginning::Anew { above } => begin_anew(&store, &catalog, &shelf, &active, chain, above, &mut chance)?,
     };
     let shared = Arc::new(Shared::new(store, options, shelf, catalog, chain.lsn - 1, time_ms));
     shared.log_bytes.store(log_bytes, std::sync::atomic::Ordering::Release);
@@ -180,12 +178,10 @@ struct Start {
 
 /// Begins a segment that has nothing to do with those before it. The number that is left out between the two belongs to the
 /// base: no snapshot of the older log can have it.
-#[allow(clippy::too_many_arguments)] // the parts of a journal that is about to be put together
 fn begin_anew(
     store: &Store,
     catalog: &Catalog,
     shelf: &Shelf,
-    options: &Options,
     old: &Active,
     chain: Chain,
     above: Lsn,
@@ -193,12 +189,8 @@ fn begin_anew(
 ) -> Result<Start, OpenError> {
     let base = (chain.lsn - 1).max(above) + 1;
     let chain = Chain { lsn: base + 1, mid_record: false, ..chain };
-    let spare = match shelf.take_of(0) {
-        Some(spare) => spare,
-        None => shelf.make(options.sizes.segment_first_bytes)?,
-    };
     let place = Place { used: Use::Founding, number: old.number + 1, epoch: chance.mark(), chain, time_ms: 0 };
-    let active = begin(store, shelf.template(), spare, place)?;
+    let active = begin(store, shelf.template(), shelf.first()?, place)?;
     let Active { number, capacity, .. } = active;
     catalog.found(Entry { number, first_lsn: place.first_lsn(), capacity });
     Ok(Start { active, chain, time_ms: 0 })
@@ -239,13 +231,9 @@ pub(crate) fn initialise(
     Slots::create(store)?;
     store.sync_dir()?;
     let shelf = fill_shelf(store, survey, options, identity)?;
-    let spare = match shelf.take_of(0) {
-        Some(spare) => spare,
-        None => shelf.make(options.sizes.segment_first_bytes)?,
-    };
     let chain = Chain { sequence: 1, lsn: 1, crc_before: 0, mid_record: false };
     let place = Place { used: Use::Log, number: 1, epoch: chance.mark(), chain, time_ms: 0 };
-    begin(store, shelf.template(), spare, place)?;
+    begin(store, shelf.template(), shelf.first()?, place)?;
     Ok(())
 }
 

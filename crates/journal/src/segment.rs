@@ -45,12 +45,8 @@ impl Use {
         }
     }
 
-    fn of(number: u32) -> Self {
-        match number {
-            0 => Self::Spare,
-            2 => Self::Founding,
-            _ => Self::Log,
-        }
+    fn of(number: u32) -> Option<Self> {
+        [Self::Spare, Self::Log, Self::Founding].into_iter().find(|used| used.number() == number)
     }
 }
 
@@ -131,8 +127,13 @@ impl Header {
             return Err(OpenError::Newer { file: file.into(), what: "format", found: format, known: FORMAT_VERSION });
         }
         let (used, crc_before) = (take.u32(), take.u32());
+        let Some(used) = Use::of(used) else {
+            return Err(damaged(&format!(
+                "the segment is said to be of kind {used}, which this format version has not"
+            )));
+        };
         Ok(Self {
-            used: Use::of(used),
+            used,
             state_version,
             crc_before,
             number: take.u64(),
@@ -220,6 +221,20 @@ mod tests {
             bytes[bit / 8 / 2] ^= 4;
             assert_eq!(with_one_bit_back(&bytes), None, "bit {bit} and another one");
         }
+    }
+
+    #[test]
+    fn a_segment_of_an_unknown_kind_is_no_log() {
+        for used in [Use::Spare, Use::Log, Use::Founding] {
+            let header = Header { used, ..header() };
+            assert_eq!(Header::decode("segment-7", &header.encode()).unwrap(), header);
+        }
+        let mut bytes = header().encode();
+        bytes[16] = 3;
+        let crc = crc32c::crc32c(&bytes[..LEN - 4]);
+        bytes[LEN - 4..].copy_from_slice(&crc.to_le_bytes());
+        let error = Header::decode("segment-7", &bytes).unwrap_err().to_string();
+        assert!(error.contains("is said to be of kind 3"), "{error}");
     }
 
     #[test]

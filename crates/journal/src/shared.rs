@@ -1,7 +1,7 @@
 //! What appenders, the journal's thread, the preparer and snapshots have in common.
 //!
-//! An appender touches the inbox and a few counters, nothing else: no file, and no lock that is held while a file is
-//! written.
+//! Appending touches the inbox and a few counters, nothing else: no file, and no lock that is held while a file is written. Only an
+//! appender that drives the log itself writes, once it has let go of everything else.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;

@@ -284,6 +284,11 @@ impl Shelf {
         sizes.find(|size| self.find_space(*size).is_ok()).map(|size| self.make(size))
     }
 
+    /// A file for a log to begin in.
+    pub(crate) fn first(&self) -> Result<Spare, IoFailure> {
+        self.take_of(0).map_or_else(|| self.make(self.sizes.segment_first_bytes), Ok)
+    }
+
     /// Makes a file full of zeros, durably.
     pub(crate) fn make(&self, capacity: u64) -> Result<Spare, IoFailure> {
         self.find_space(capacity)?;

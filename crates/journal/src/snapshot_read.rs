@@ -18,7 +18,7 @@ pub struct Section {
     pub bytes: Bytes,
 }
 
-/// Reads a snapshot, a section at a time. It holds one section in memory, and has shown all of the snapshot only when
+/// Reads a snapshot, a section at a time. It holds one section in memory, and as much again to read it, and has shown all of the snapshot only when
 /// [`next`](Self::next) has returned `None`: what was shown before an error is not a snapshot.
 pub struct SnapshotReader {
     window: Window,

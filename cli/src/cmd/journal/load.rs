@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rbq_broker::op::STATE_VERSION;
 use rbq_broker::snapshot::Reader;
 use rbq_broker::{Broker, Now, Settings};
-use rbq_journal::{Dumped, Storage, dump};
+use rbq_journal::{Dumped, Storage, dump, dump_log};
 
 use crate::failure::{Failure, Result};
 
@@ -28,7 +28,7 @@ pub(super) fn load(storage: Arc<dyn Storage>) -> Result<()> {
     let mut refusal = None;
     read_snapshot(&storage, &mut broker, &mut cut, &mut refusal)?;
     if refusal.is_none() {
-        dump(storage, STATE_VERSION, |dumped| match dumped {
+        dump_log(storage, STATE_VERSION, |dumped| match dumped {
             Dumped::Record { lsn, bytes } if lsn > cut => {
                 let replayed = broker.replay(bytes);
                 drop(broker.take_garbage());
