@@ -6,8 +6,11 @@
 //!            └── waits (poll_event): bytes · woken by another thread · room in the socket ──┘
 //! ```
 //!
-//! A connection stops *executing* while it is parked in a blocking command, held by a pause or by a log without room, or has more
-//! than [`PENDING_BYTES_MAX`] of replies unread; it goes on *reading* up to `client-query-buffer-limit`, so that a client
+//! A connection stops executing and reading while the log has no room, or has more than [`UNSAFE_BYTES_MAX`] of its requests that are
+//! not safe yet: it must not keep others waiting for more than that, and its client must be slowed down.
+//!
+//! It stops *executing* while it is parked in a blocking command, held by a pause, or has more than [`PENDING_BYTES_MAX`] of replies
+//! unread; it goes on *reading* up to `client-query-buffer-limit`, so that a client
 //! which sends its whole pipeline before it reads a single reply cannot deadlock with us. At that limit it is closed.
 
 use std::io;
@@ -20,7 +23,9 @@ use rbq_resp::{Batch, Decoder, Limits, ProtocolError};
 
 use crate::aside::Aside;
 use crate::hub::{Conn, Flush, Hub, Kept, Shared, dismiss};
-use crate::limits::{self, HOLD_BYTES_MAX, HOLD_COMMANDS_MAX, OUTPUT_HARD_LIMIT, PENDING_BYTES_MAX, QUERY_LIMIT};
+use crate::limits::{
+    self, HOLD_BYTES_MAX, HOLD_COMMANDS_MAX, OUTPUT_HARD_LIMIT, PENDING_BYTES_MAX, QUERY_LIMIT, UNSAFE_BYTES_MAX,
+};
 use crate::outbox::{Outbox, Sent};
 use crate::socket::{Accepted, Reader};
 use crate::turn;
@@ -63,6 +68,10 @@ struct Connection {
     at: usize,
     /// Parked or held: nothing is run until the outbox says resumed.
     blocked: bool,
+    /// Nothing is run until the log is further, and nothing read: it will be, whatever the client does.
+    awaits_log: bool,
+    /// Bytes of requests that were run and logged something since all answers had left.
+    unsafe_bytes: usize,
     /// QUIT was answered, or the framing is broken: closes once everything is sent.
     closing: Option<&'static str>,
     /// The client has sent its last byte.
@@ -111,6 +120,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: Accepted, peer: Peer, io_
         batch: Batch::default(),
         at: 0,
         blocked: false,
+        awaits_log: false,
+        unsafe_bytes: 0,
         closing: None,
         ended: false,
         stranger,
@@ -153,14 +164,14 @@ impl Connection {
 
     /// Sends what is pending, then runs what can be run.
     fn step(&mut self) -> Step {
-        let (pending, is_held_back) = match self.flush_own() {
-            Ok(standing) => standing,
+        let pending = match self.flush_own() {
+            Ok(pending) => pending,
             Err(reason) => return Step::Over(reason),
         };
         if let Some(reason) = self.closing {
             return if pending == 0 { Step::Over(reason) } else { Step::Wait };
         }
-        let may_run = !self.blocked && !is_held_back && pending <= PENDING_BYTES_MAX;
+        let may_run = !self.blocked && !self.awaits_log && pending <= PENDING_BYTES_MAX;
         if self.shared.is_stopping() && (!may_run || self.at == self.batch.len()) {
             self.closing = Some("server is shutting down");
             return Step::Again;
@@ -306,7 +317,10 @@ impl Connection {
             drop(hub);
         }
         match kept {
-            Kept::Something => shared.gates.drive_after_turn(self.conn.io_thread),
+            Kept::Something => {
+                self.unsafe_bytes += self.batch.bytes();
+                shared.gates.drive_after_turn(self.conn.io_thread);
+            }
             Kept::Nothing if self.blocked => {}
             Kept::Nothing => turn::note_other(),
         }
@@ -367,8 +381,8 @@ impl Connection {
         }
     }
 
-    /// Sends what is pending and takes note of signals; the bytes still pending and whether it is held back, or why it is over.
-    fn flush_own(&mut self) -> Result<(usize, bool), &'static str> {
+    /// Sends what is pending and takes note of signals; the bytes still pending, or why it is over.
+    fn flush_own(&mut self) -> Result<usize, &'static str> {
         let mut outbox = self.conn.outbox.lock();
         if std::mem::take(&mut outbox.resumed) {
             self.blocked = false;
@@ -376,12 +390,16 @@ impl Connection {
         }
         let sent = self.shared.flush(&self.conn, &mut outbox);
         let pending = outbox.pending();
+        if pending == 0 || !outbox.gated {
+            self.unsafe_bytes = 0;
+        }
+        self.awaits_log = outbox.held_back || self.unsafe_bytes > UNSAFE_BYTES_MAX;
         if sent == Sent::Broken {
             return Err("connection reset");
         }
         match outbox.close {
             Some(reason) => Err(reason),
-            None => Ok((pending, outbox.held_back)),
+            None => Ok(pending),
         }
     }
 
@@ -395,15 +413,24 @@ impl Connection {
             if self.shared.is_stopping() && self.closing.is_none() {
                 return Poll::Ready(Event::Woken);
             }
+            // Another thread may have sent meanwhile what is waited for.
+            let may_run = match self.awaits_log {
+                true => !outbox.gated && !outbox.held_back,
+                false => outbox.pending() <= PENDING_BYTES_MAX,
+            };
+            if may_run && self.holding && !self.blocked && self.closing.is_none() {
+                return Poll::Ready(Event::Woken);
+            }
             store_waker(&mut outbox, cx);
-            outbox.wants_news = outbox.gated && (self.closing.is_some() || outbox.pending() > PENDING_BYTES_MAX);
+            let is_kept_up = self.closing.is_some() || self.awaits_log || outbox.pending() > PENDING_BYTES_MAX;
+            outbox.wants_news = outbox.gated && is_kept_up;
             outbox.pending() > 0 && !outbox.gated
         };
         if wants_room && self.conn.writer.poll_ready(cx).is_ready() {
             return Poll::Ready(Event::Writable);
         }
-        if self.ended || self.closing.is_some() {
-            // Nothing more will be run: what it still sends is not taken in.
+        if self.ended || self.closing.is_some() || self.awaits_log {
+            // What it still sends is not taken in: nothing more will be run, or not yet.
             return Poll::Pending;
         }
         match self.poll_read(cx) {

@@ -15,6 +15,9 @@ pub(crate) const HOLD_COMMANDS_MAX: usize = 128;
 pub(crate) const HOLD_BYTES_MAX: usize = 64 * 1024;
 /// Replies waiting for a client above which its commands stop being executed, until it reads.
 pub(crate) const PENDING_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of requests whose answers wait for the log, above which a connection's further ones are not executed: what others log
+/// waits behind them.
+pub(crate) const UNSAFE_BYTES_MAX: usize = 1024 * 1024;
 /// Request bytes after which memory is measured anew when `maxmemory` is set: it cannot have grown by much more.
 pub(crate) const UNMEASURED_BYTES_MAX: u64 = 1024 * 1024;
 
