@@ -90,6 +90,31 @@ impl Shared {
         }
         let since_us = *outbox.over_soft_since_us.get_or_insert(now.monotonic_us);
         let over_for_us = now.monotonic_us - since_us;
-        (over_for_us > limit.soft_seconds * 1_000_000).then_some(OUTPUT_SOFT_LIMIT)
+        // Whoever embeds the server may set any number.
+        (over_for_us > limit.soft_seconds.saturating_mul(1_000_000)).then_some(OUTPUT_SOFT_LIMIT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use rbq_broker::Gate;
+
+    use super::*;
+
+    #[test]
+    fn a_soft_limit_that_may_be_exceeded_for_ever_closes_nobody() {
+        let mut outbox = Outbox::default();
+        outbox.append_shared(Bytes::from_static(b"more than a byte"), Gate::OPEN);
+        let mut after = |soft_seconds: u64, elapsed_s: u64| {
+            let limit = OutputLimit { hard_bytes: 0, soft_bytes: 1, soft_seconds };
+            outbox.over_soft_since_us = Some(0);
+            let now = Now { monotonic_us: elapsed_s * 1_000_000, ..Now::default() };
+            Shared::exceeded(limit, &mut outbox, now)
+        };
+        assert_eq!(after(59, 60), Some(OUTPUT_SOFT_LIMIT));
+        // Times a million it is less than half a second in 64 bits.
+        assert_eq!(after(18_446_744_073_710, 60), None);
+        assert_eq!(after(u64::MAX, 60), None);
     }
 }

@@ -271,8 +271,23 @@ pub struct OutputLimit {
     pub hard_bytes: u64,
     /// Bytes that may be exceeded for a while; 0 for none.
     pub soft_bytes: u64,
-    /// That while.
+    /// That while; at most [`SOFT_SECONDS_MAX`].
     pub soft_seconds: u64,
+}
+
+/// The longest while of a soft limit: Redis keeps it in an `int`, and a greater one would be another there.
+pub const SOFT_SECONDS_MAX: u64 = i32::MAX as u64;
+
+impl OutputLimit {
+    fn parse(hard: &str, soft: &str, seconds: &str) -> Option<Self> {
+        // As strtoll reads it: a sign and leading zeros are no mistake.
+        let seconds: u64 = seconds.parse::<i64>().ok()?.try_into().ok()?;
+        Some(Self {
+            hard_bytes: parse_memory(hard)?,
+            soft_bytes: parse_memory(soft)?,
+            soft_seconds: (seconds <= SOFT_SECONDS_MAX).then_some(seconds)?,
+        })
+    }
 }
 
 /// `client-output-buffer-limit`.
@@ -301,14 +316,8 @@ impl Setting for OutputLimits {
             return Err("Wrong number of arguments in buffer limit configuration.".into());
         }
         for class in words.chunks(4) {
-            let bytes = |text| {
-                parse_memory(text).ok_or("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
-            };
-            let limit = OutputLimit {
-                hard_bytes: bytes(class[1])?,
-                soft_bytes: bytes(class[2])?,
-                soft_seconds: bytes(class[3])?,
-            };
+            let limit = OutputLimit::parse(class[1], class[2], class[3])
+                .ok_or("Error in hard, soft or soft_seconds setting in buffer limit configuration.")?;
             match class[0].to_ascii_lowercase().as_str() {
                 "normal" => limits.normal = limit,
                 "replica" | "slave" => limits.replica = limit,
@@ -429,6 +438,17 @@ mod tests {
         assert_eq!(limits.show(), "normal 1 2 3 slave 268435456 67108864 60 pubsub 33554432 8388608 60");
         assert!(limits.update("normal 0 0 0 nobody 1 2 3").is_err());
         assert_eq!(limits.normal.hard_bytes, 1, "a mistake changes nothing");
+    }
+
+    #[test]
+    fn the_seconds_of_a_buffer_limit_are_a_number_that_redis_holds() {
+        let seconds =
+            |text: &str| OutputLimits::parse(&format!("pubsub 0 1mb {text}")).map(|it| it.pubsub.soft_seconds);
+        let fine = ["0", "060", "+7", "2147483647"].map(seconds);
+        assert_eq!(fine, [Ok(0), Ok(60), Ok(7), Ok(SOFT_SECONDS_MAX)]);
+        for text in ["2147483648", "18446744073710", "18446744073709551615", "-1", "1k", "1b", "x"] {
+            assert!(seconds(text).is_err_and(|said| said.starts_with("Error in hard, soft or soft_seconds")), "{text}");
+        }
     }
 
     #[test]
