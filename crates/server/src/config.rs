@@ -69,11 +69,11 @@ impl Config {
     pub fn from_args(name: &'static str, args: impl IntoIterator<Item = OsString>) -> Result<Self> {
         let matches = command(name).try_get_matches_from(args).map_err(of_usage)?;
         check_variables(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
-        Self::from_matches(&matches, |key| std::env::var(key).ok())
+        Self::from_matches(&matches, |key| std::env::var_os(key))
     }
 
     /// The same from matches of [`command`] and an environment.
-    pub fn from_matches(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -> Result<Self> {
+    pub fn from_matches(matches: &ArgMatches, env: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         let mut settings = Settings::default();
         let mut file = matches.get_one::<PathBuf>("config").cloned();
         if let Some(path) = &mut file {
@@ -85,6 +85,9 @@ impl Config {
         for parameter in PARAMETERS {
             let variable = variable(parameter);
             if let Some(value) = env(&variable) {
+                // The value may be a password, and is not said.
+                let value =
+                    value.into_string().map_err(|_| anyhow!("environment variable {variable}: it is no UTF-8"))?;
                 if is_of_kubernetes(&variable, &value, &env) {
                     warnings.push(format!(
                         "{variable}={value} is left aside: Kubernetes sets it for a service named `rbq` (`enableServiceLinks: false` \
@@ -119,7 +122,7 @@ fn of_usage(error: clap::Error) -> anyhow::Error {
 
 /// Kubernetes sets `RBQ_PORT=tcp://10.0.0.1:6379` in every pod beside a service of that name, with others that are no parameters.
 /// Nobody wrote it, so it is nobody's typo; what a pod's spec says of the same variable replaces it.
-fn is_of_kubernetes(variable: &str, value: &str, env: impl Fn(&str) -> Option<String>) -> bool {
+fn is_of_kubernetes(variable: &str, value: &str, env: impl Fn(&str) -> Option<OsString>) -> bool {
     let is_link = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
     variable == "RBQ_PORT" && is_link && env("RBQ_SERVICE_HOST").is_some()
 }
@@ -249,11 +252,13 @@ fn check_exposure(settings: &Settings) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use super::*;
 
     fn config(args: &[&str], env: &[(&str, &str)]) -> Result<Config> {
         let matches = command("rbq-server").try_get_matches_from([&["rbq-server"], args].concat())?;
-        let env = |key: &str| env.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned());
+        let env = |key: &str| env.iter().find(|(name, _)| *name == key).map(|(_, value)| OsString::from(value));
         Config::from_matches(&matches, env)
     }
 
@@ -291,6 +296,17 @@ mod tests {
         let path = file.path().to_str().expect("a plain path");
         let text = error(&["--config", path], &[]);
         assert_eq!(text, format!("{path}, line 2: there is no parameter `max_clients`; did you mean `maxclients`?"));
+    }
+
+    #[test]
+    fn a_variable_that_is_no_text_is_refused_by_its_name() {
+        let matches = command("rbq-server").try_get_matches_from(["rbq-server"]).expect("there is nothing to refuse");
+        for (name, value) in [("RBQ_REQUIREPASS", b"p\xe4ss".as_slice()), ("RBQ_MAXMEMORY", b"1gb\xa0")] {
+            let env = |key: &str| (key == name).then(|| OsString::from_vec(value.to_vec()));
+            let refused =
+                Config::from_matches(&matches, env).expect_err("the server would be another one than was meant");
+            assert_eq!(refused.to_string(), format!("environment variable {name}: it is no UTF-8"));
+        }
     }
 
     #[test]
