@@ -113,12 +113,6 @@ fn explain(error: io::Error, host: &str, port: u16) -> anyhow::Error {
 }
 
 fn bind_unix(path: &Path, settings: &Settings) -> Result<std::os::unix::net::UnixListener> {
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        bail!(
-            "somebody listens on {} already\nhint: stop it, or choose another path with `--unixsocket`",
-            path.display()
-        );
-    }
     if let Ok(found) = std::fs::symlink_metadata(path) {
         if !std::os::unix::fs::FileTypeExt::is_socket(&found.file_type()) {
             bail!(
@@ -126,8 +120,7 @@ fn bind_unix(path: &Path, settings: &Settings) -> Result<std::os::unix::net::Uni
                 path.display()
             );
         }
-        // Nobody answers: it was left behind by a server that did not end cleanly.
-        std::fs::remove_file(path).with_context(|| format!("cannot remove the old socket {}", path.display()))?;
+        remove_left_behind(path)?;
     }
     let listener =
         std::os::unix::net::UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
@@ -137,6 +130,25 @@ fn bind_unix(path: &Path, settings: &Settings) -> Result<std::os::unix::net::Uni
         std::fs::set_permissions(path, mode)?;
     }
     Ok(listener)
+}
+
+/// Removes a socket that nobody has bound any more: a server that did not end cleanly leaves it. The system refuses a connection
+/// to such a one. Whatever else it says (not for this user, not of this kind, no room in the queue) may be of somebody's.
+fn remove_left_behind(path: &Path) -> Result<()> {
+    const HINT: &str = "hint: stop it, or choose another path with `--unixsocket`";
+    let shown = path.display();
+    // Not to be waited for: a server that hangs takes nobody out of its queue.
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::unix(path)?) {
+        Ok(()) => bail!("somebody listens on {shown} already\n{HINT}"),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path).with_context(|| format!("cannot remove the old socket {shown}"))
+        }
+        // It went meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => bail!("{shown} is there already, and somebody may listen on it: {}\n{HINT}", said(&error)),
+    }
 }
 
 /// Accepts TCP connections for ever.
@@ -220,5 +232,49 @@ pub(crate) fn is_loopback(word: &str) -> bool {
     match (host, 0).to_socket_addrs() {
         Ok(mut addrs) => addrs.all(|addr: SocketAddr| addr.ip().is_loopback()),
         Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::{UnixDatagram, UnixListener};
+
+    use super::*;
+
+    /// Why no server listens on this path; the socket that is there is still there.
+    fn refusal(path: &Path) -> String {
+        let refused = bind_unix(path, &Settings::default()).expect_err("somebody has it").to_string();
+        assert!(std::fs::symlink_metadata(path).is_ok(), "nobody's to remove");
+        refused
+    }
+
+    #[test]
+    fn only_a_socket_that_refuses_connections_was_left_behind() {
+        let dir = tempfile::tempdir().expect("a directory is made");
+        let path = dir.path().join("rbq.sock");
+        drop(UnixListener::bind(&path).expect("it is free"));
+        drop(bind_unix(&path, &Settings::default()).expect("nobody listens there any more"));
+
+        let datagrams = dir.path().join("log");
+        let _theirs = UnixDatagram::bind(&datagrams).expect("it is free");
+        let said = refusal(&datagrams);
+        let wanted = format!(
+            "{} is there already, and somebody may listen on it: protocol wrong type for socket\nhint: ",
+            datagrams.display()
+        );
+        assert!(said.starts_with(&wanted), "{said}");
+    }
+
+    #[test]
+    fn a_server_that_hangs_is_not_waited_for_and_keeps_its_socket() {
+        let dir = tempfile::tempdir().expect("a directory is made");
+        let path = dir.path().join("rbq.sock");
+        let address = SockAddr::unix(&path).expect("it is short");
+        let hanging = Socket::new(Domain::UNIX, Type::STREAM, None).expect("there are sockets");
+        hanging.bind(&address).expect("it is free");
+        hanging.listen(0).expect("it is bound");
+        assert!(refusal(&path).starts_with("somebody listens on "));
+        // Its queue has room for one, and that one is still in it.
+        assert!(refusal(&path).contains("somebody may listen on it: resource temporarily unavailable"));
     }
 }
