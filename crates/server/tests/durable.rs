@@ -190,7 +190,7 @@ fn the_log_is_bounded_by_snapshots_it_asks_for_itself() {
 }
 
 #[test]
-fn a_torn_tail_is_cut_and_kept_aside_and_damage_before_it_is_refused() {
+fn damage_before_the_logs_end_is_refused_and_the_refusal_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(&dir, &[]);
     let mut client = server.client();
@@ -213,6 +213,41 @@ fn a_torn_tail_is_cut_and_kept_aside_and_damage_before_it_is_refused() {
     fs::write(&segment, &whole).unwrap();
     let server = start(&dir, &[]);
     assert_eq!(server.client().text("LLEN queue"), "50", "refusing has changed nothing");
+}
+
+#[test]
+fn a_torn_tail_is_cut_told_of_and_kept_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir, &[]);
+    let mut client = server.client();
+    for number in 0..49 {
+        client.text(&format!("RPUSH queue {number}"));
+    }
+    let before = fs::read(data(&dir).join("durable")).unwrap();
+    assert_eq!(client.text("RPUSH queue 49"), "50");
+    kill(server);
+    // As if the power had gone while the last one was written: noise at its end, and nothing that says it was ever whole.
+    let segment = files(&data(&dir), "segment-").pop().unwrap();
+    let mut bytes = fs::read(&segment).unwrap();
+    let end = bytes.iter().rposition(|&byte| byte != 0).unwrap();
+    bytes[end - 8..=end].fill(0xa5);
+    fs::write(&segment, &bytes).unwrap();
+    fs::write(data(&dir).join("durable"), before).unwrap();
+
+    let server = start(&dir, &[]);
+    assert_eq!(server.client().text("LRANGE queue -2 -1"), "47,48");
+    let kept = files(&data(&dir), "torn-");
+    let [kept] = kept.as_slice() else { panic!("kept aside: {kept:?}") };
+    assert!(fs::read(kept).unwrap().windows(8).any(|bytes| bytes == [0xa5; 8]));
+    let log = server.log();
+    let told = log.lines().find(|line| line.contains("the log's end is not whole")).unwrap_or_else(|| panic!("{log}"));
+    assert!(told.contains(kept.file_name().unwrap().to_str().unwrap()), "{told}");
+    // It is cut once.
+    assert_eq!(server.client().text("RPUSH queue again"), "50");
+    kill(server);
+    let server = start(&dir, &[]);
+    assert_eq!(server.client().text("LRANGE queue -2 -1"), "48,again");
+    assert!(!server.log().contains("not whole"), "{}", server.log());
 }
 
 #[test]
