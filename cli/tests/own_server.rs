@@ -3,11 +3,11 @@
 
 mod support;
 
-use std::process::Output;
+use std::process::{Command, Output};
 
 use insta::assert_snapshot;
 use support::own::Server;
-use support::{rbq, run, start};
+use support::{Patience, rbq, run, start, text};
 
 #[test]
 fn every_tool_works_with_our_own_server() {
@@ -71,7 +71,10 @@ fn a_subscriber_hears_and_a_told_server_leaves_in_order() {
     let mut server = Server::start();
     let subscriber = start(&mut server.command(&["sub", "news", "-n", "1"]));
     // Nobody tells when the subscriber has arrived; a publisher may ask.
-    while run(&mut server.command(&["cli", "publish", "news", "hi"]), b"").stdout != b"1\n" {}
+    let patience = Patience::begin();
+    while run(&mut server.command(&["cli", "publish", "news", "hi"]), b"").stdout != b"1\n" {
+        patience.spend();
+    }
     let Output { stdout, status, .. } = subscriber.wait_with_output().unwrap();
     assert_eq!((stdout.as_slice(), status.code()), (&b"hi\n"[..], Some(0)));
     assert_eq!(server.play(&["cli", "shutdown"], ""), "exit 0\n");
@@ -86,4 +89,21 @@ fn the_server_speaks_for_itself_on_the_command_line() {
     assert!(String::from_utf8_lossy(&help.stdout).contains("--maxmemory"));
     let wrong = run(&mut rbq(&["server", "--nosuch"]), b"");
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+/// Plays another test of this file for somebody who has settings for a server and for tools of their own.
+#[test]
+fn what_is_set_where_the_tests_are_run_changes_none_of_them() {
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", "every_tool_works_with_our_own_server"]);
+    again.envs([
+        ("RBQ_REQUIREPASS", "sesame"),
+        ("RBQ_MAXMEMORY", "1"),
+        ("RBQ_APPENDONLY", "no"),
+        ("RBQ_PROTO_MAX_BULK_LEN", "1mb"),
+        ("RBQ_REPLY_TIMEOUT", "soon"),
+        ("RBQ_URL", "redis://a..b"),
+    ]);
+    let said = text(&run(&mut again, b""));
+    assert!(said.contains("1 passed"), "{said}");
 }

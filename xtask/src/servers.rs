@@ -1,18 +1,18 @@
 //! Servers to compare and to measure: started on a free port, ready when they answer, ended by their own id.
 //!
-//! rbq and `redis-server` take the same flags, so one list serves both. A server keeps nothing: its folder is removed
-//! with it, unless it is started in a folder of somebody else's.
+//! rbq and `redis-server` take the same flags, so one list serves both, and nothing of rbq's comes from the environment. A server
+//! keeps nothing: its folder is removed with it, unless it is started in a folder of somebody else's.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::{env, fmt, thread};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use crate::workspace;
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is asked meanwhile.
 const POLL: Duration = Duration::from_millis(5);
 
-/// Nothing on disk, one address, and no limit on what a client may leave unread.
+/// Nothing on disk, and one address.
 const FLAGS: &[&str] = &["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
 
 /// For a server whose data is what is looked at.
@@ -123,7 +123,7 @@ impl Program {
                 Err(log) => problem = log,
             }
         }
-        bail!("`{}` does not start: {problem}", self.path.display())
+        Err(DidNotStart { program: self.path.display().to_string(), log: problem }.into())
     }
 
     /// Starts it once, though it may end before it answers.
@@ -138,6 +138,7 @@ impl Program {
         let mut command = Command::new(&self.path);
         command.args(&self.args).args(["--port", &addr.port().to_string()]).current_dir(folder);
         command.stdin(Stdio::null()).stdout(File::create(&log)?).stderr(File::options().append(true).open(&log)?);
+        without_settings(&mut command, env::vars_os().map(|(name, _)| name));
         let child = command.spawn().with_context(|| format!("starting `{}`", self.path.display()))?;
         let mut server = Server { name: self.name.clone(), child, addr, folder: None };
         let deadline = Instant::now() + PATIENCE;
@@ -152,6 +153,13 @@ impl Program {
     }
 }
 
+/// A server has what its flags say, and nothing of what somebody has set for a server of their own.
+fn without_settings(command: &mut Command, variables: impl Iterator<Item = OsString>) {
+    for variable in variables.filter(|name| name.to_string_lossy().starts_with("RBQ_")) {
+        command.env_remove(variable);
+    }
+}
+
 fn answers(addr: SocketAddr) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(addr)?;
@@ -163,6 +171,23 @@ fn answers(addr: SocketAddr) -> bool {
     };
     ask().unwrap_or(false)
 }
+
+/// A server that ended before it answered.
+#[derive(Debug)]
+pub struct DidNotStart {
+    /// Where it is.
+    pub program: String,
+    /// What it said.
+    pub log: String,
+}
+
+impl fmt::Display for DidNotStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` does not start: {}", self.program, self.log)
+    }
+}
+
+impl std::error::Error for DidNotStart {}
 
 /// How fast a server is built, and how fast it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,5 +261,21 @@ impl Drop for Server {
         // One that has ended already needs nothing.
         let _ = self.kill();
         drop(self.folder.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_setting_of_the_caller_reaches_a_server() {
+        let mut command = Command::new("rbq-server");
+        without_settings(&mut command, ["RBQ_REQUIREPASS", "PATH", "RBQ_CONFIG"].into_iter().map(OsString::from));
+        let changed: Vec<_> = command.get_envs().collect();
+        assert_eq!(
+            changed,
+            [("RBQ_CONFIG", None), ("RBQ_REQUIREPASS", None)].map(|(name, value)| (OsStr::new(name), value))
+        );
     }
 }

@@ -1,5 +1,5 @@
 //! Running `rbq` (and `redis-cli`) and showing exit code, stdout and stderr together.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::print_stderr, clippy::unwrap_used)]
 
 pub(crate) mod keys;
 #[path = "../../../crates/client/tests/oracle/mod.rs"]
@@ -8,9 +8,11 @@ pub(crate) mod oracle;
 pub(crate) mod either;
 pub(crate) mod letters;
 pub(crate) mod own;
+pub(crate) mod patience;
 
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::thread;
 
 use rbq_client::{Client, Options, Request, Value};
@@ -20,16 +22,57 @@ pub(crate) use oracle::Oracle;
 pub(crate) use oracle::certificates::Certificates;
 #[allow(unused_imports)]
 pub(crate) use oracle::cluster;
+#[allow(unused_imports)]
+pub(crate) use patience::{PATIENCE, Patience, Patient, listen};
 
-/// `rbq` with a clean environment: no server, password, context, history or colours of whoever runs the tests.
+/// `rbq` with a clean environment: no server, password, context, history, colours or settings of a server of whoever runs the tests.
 pub(crate) fn rbq(args: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("rbq"));
     command.args(args);
-    for variable in ["RBQ_URL", "RBQ_CONTEXT", "REDISCLI_AUTH", "NO_COLOR", "CLICOLOR_FORCE", "XDG_STATE_HOME"] {
+    for variable in ["REDISCLI_AUTH", "NO_COLOR", "CLICOLOR_FORCE", "XDG_STATE_HOME"] {
         command.env_remove(variable);
     }
+    without_settings(&mut command);
     command.env("RBQ_HISTORY", "").env("RBQ_CONTEXTS", "");
     command
+}
+
+/// Takes everything from a command that `rbq` would read in its environment. What the tests read themselves, they read in their own.
+fn without_settings(command: &mut Command) {
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("RBQ_") {
+            command.env_remove(variable);
+        }
+    }
+}
+
+/// Another program that is to start this command, with the environment that it would have; its arguments are still to come.
+pub(crate) fn again_by(program: &str, command: &Command) -> Command {
+    let mut starter = Command::new(program);
+    for (variable, value) in command.get_envs() {
+        match value {
+            Some(value) => starter.env(variable, value),
+            None => starter.env_remove(variable),
+        };
+    }
+    assert!(command.get_current_dir().is_none(), "it is started where the tests are");
+    starter
+}
+
+/// `redis-cli`, which comes with `redis-server`, though in a package of its own.
+pub(crate) fn redis_cli() -> Command {
+    static IS_THERE: LazyLock<bool> = LazyLock::new(|| {
+        let found = Command::new("redis-cli").arg("--version").stdout(Stdio::null()).status();
+        found.is_ok_and(|status| status.success())
+    });
+    assert!(*IS_THERE, "`redis-cli` is not installed (package `redis-tools`)");
+    Command::new("redis-cli")
+}
+
+/// A test that needs what is not here says so loudly and passes, so that one can work without it; where `CI` is set it fails.
+pub(crate) fn skipped(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{why}, and CI must not skip this test");
+    eprintln!("\n*** SKIPPED: {why}; this test proved nothing ***\n");
 }
 
 /// Runs to the end with this stdin.
@@ -49,7 +92,7 @@ pub(crate) fn start(command: &mut Command) -> Child {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Exit code, stdout and stderr in one text. Blanks at line ends are left out: `redis_cli.rs` looks at every byte.
+/// Exit code, stdout and stderr in one text. Blanks at line ends are left out: `redis_cli/` looks at every byte.
 pub(crate) fn text(output: &Output) -> String {
     let mut text = format!("exit {}\n", output.status.code().map_or("by a signal".to_owned(), |code| code.to_string()));
     for (name, bytes) in [("out", &output.stdout), ("err", &output.stderr)] {
@@ -87,7 +130,9 @@ pub(crate) async fn ask(client: &Client, line: &str) -> Value {
 
 /// Asks again and again until the answer is this one; the server tells no one when its other clients have arrived.
 pub(crate) async fn until(client: &Client, line: &str, mut wanted: impl FnMut(&Value) -> bool) {
+    let patience = Patience::begin();
     while !wanted(&ask(client, line).await) {
+        patience.spend();
         tokio::task::yield_now().await;
     }
 }

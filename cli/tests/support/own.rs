@@ -1,11 +1,11 @@
 //! Our own server, for the tools that are tried against it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead as _, Read as _};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{rbq, run, text};
+use super::{listen, rbq, run, text};
 
 /// An `rbq server` on a Unix socket in a directory of its own.
 pub(crate) struct Server {
@@ -49,18 +49,25 @@ impl Server {
     }
 }
 
-/// A server that is ready.
 fn serve(dir: &TempDir) -> Child {
-    let mut command =
-        rbq(&["server", "--port", "0", "--unixsocket", "rbq.sock", "--dir", dir.path().to_str().unwrap()]);
+    ready(&mut rbq(&["server", "--port", "0", "--unixsocket", "rbq.sock", "--dir", dir.path().to_str().unwrap()]))
+}
+
+/// Starts a server and waits until it is ready.
+pub(crate) fn ready(command: &mut Command) -> Child {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut log = listen(child.stderr.take().unwrap());
     let mut said = String::new();
     while !said.contains("ready to accept connections") {
-        assert!(log.read_line(&mut said).unwrap() > 0, "the server ended: {said}");
+        let read = log.read_line(&mut said);
+        if !matches!(read, Ok(1..)) {
+            child.kill().unwrap();
+            let status = child.wait().unwrap();
+            panic!("the server is not ready: {read:?}, {status}, {said}");
+        }
     }
     // Read on, or a full pipe would hold up the server.
-    std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
+    std::thread::spawn(move || log.into_inner().0.read_to_end(&mut Vec::new()));
     child
 }
 

@@ -5,30 +5,19 @@
 #![allow(dead_code)]
 
 use std::process::Command;
-use std::time::Duration;
 
 use expectrl::process::unix::{UnixProcess, WaitStatus};
 use expectrl::session::OsSession;
 use expectrl::{Eof, Expect, Session};
 
-use super::support::{Oracle, rbq};
+use super::support::{Oracle, PATIENCE, again_by, rbq};
 
 pub(crate) type Terminal = OsSession;
 
-/// Long enough for a busy machine; nothing waits for it when all is well.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// As a shell at a terminal starts a command: Ctrl-C ends it, though whoever started the tests may have let that be ignored.
 pub(crate) fn open(command: Command) -> Terminal {
-    let mut started = Command::new("env");
+    let mut started = again_by("env", &command);
     started.arg("--default-signal=INT,QUIT").arg(command.get_program()).args(command.get_args());
-    for (variable, value) in command.get_envs() {
-        match value {
-            Some(value) => started.env(variable, value),
-            None => started.env_remove(variable),
-        };
-    }
-    assert!(command.get_current_dir().is_none(), "it is started where the tests are");
     let mut terminal = Session::spawn(started).unwrap();
     terminal.set_expect_timeout(Some(PATIENCE));
     terminal
