@@ -7,14 +7,14 @@ mod between;
 mod support;
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use between::{Between, Deeds};
 use rbq_client::{Client, Value};
 use support::either::Either;
 use support::keys::{self, ask, client_of, same};
 use support::own::Server;
-use support::{Oracle, oracle, rbq, run, text};
+use support::{Oracle, oracle, rbq, redis_cli, run, text};
 
 /// Entries of a stream: three pages of 500, the last one in part.
 const ENTRIES: usize = 1_200;
@@ -95,7 +95,7 @@ async fn exported(source: &Either, words: &'static [&'static str], deeds: Deeds)
     command.env("RBQ_URL", between.url());
     let output = tokio::task::spawn_blocking(move || run(&mut command, b"")).await.unwrap();
     let target = Server::start();
-    let piped = run(Command::new("redis-cli").args(["-s", &target.socket(), "--pipe"]), &output.stdout);
+    let piped = run(redis_cli().args(["-s", &target.socket(), "--pipe"]), &output.stdout);
     let piped = String::from_utf8_lossy(&piped.stdout).into_owned();
     assert!(piped.contains("errors: 0"), "{piped}");
     let said = told(&Output { stdout: Vec::new(), ..output });

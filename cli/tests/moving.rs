@@ -3,13 +3,11 @@
 
 mod support;
 
-use std::process::Command;
-
 use insta::assert_snapshot;
 use rbq_client::{Client, Value};
 use support::keys::{ask, client_of, directory, everything, fill, import, log_of, said, same};
 use support::own::Server;
-use support::{Oracle, client, oracle, rbq, run, text};
+use support::{Oracle, Patience, client, oracle, rbq, redis_cli, run, text};
 
 /// Exports a server and pipes the commands into a fresh redis-server, or imports it there if that is too old for its commands.
 async fn piped(server: &Server) -> Vec<String> {
@@ -22,7 +20,7 @@ async fn piped(server: &Server) -> Vec<String> {
     let exported = run(&mut server.command(&["export", "-q"]), b"");
     assert_eq!(exported.status.code(), Some(0), "{exported:?}");
     let oracle = Oracle::start(&[]).unwrap();
-    let piped = run(Command::new("redis-cli").args(["-p", &oracle.port.to_string(), "--pipe"]), &exported.stdout);
+    let piped = run(redis_cli().args(["-p", &oracle.port.to_string(), "--pipe"]), &exported.stdout);
     let said = String::from_utf8_lossy(&piped.stdout).into_owned();
     assert!(said.contains("errors: 0"), "{said}");
     everything(&client(&oracle).await).await
@@ -94,7 +92,7 @@ async fn an_export_of_redis_is_what_its_import_would_be() {
     err| skipped 1 zset in database 0: rbq has no such type (scores)
     ");
     let server = Server::start();
-    let piped = run(Command::new("redis-cli").args(["-s", &server.socket(), "--pipe"]), &std::fs::read(&file).unwrap());
+    let piped = run(redis_cli().args(["-s", &server.socket(), "--pipe"]), &std::fs::read(&file).unwrap());
     assert!(String::from_utf8_lossy(&piped.stdout).contains("errors: 0"), "{piped:?}");
     same(&everything(&client_of(&server).await).await, &everything(&redis).await);
     let again = text(&run(rbq(&["export", file.to_str().unwrap()]).env("RBQ_URL", oracle.url()), b""));
@@ -125,7 +123,9 @@ async fn a_part_is_exported_by_database_and_by_pattern() {
 
 async fn rewritten(redis: &Client) {
     ask(redis, &["bgrewriteaof"]).await;
+    let patience = Patience::begin();
     loop {
+        patience.spend();
         let info = ask(redis, &["info", "persistence"]).await;
         let info = String::from_utf8_lossy(info.as_bytes().unwrap()).into_owned();
         if info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0") {
@@ -238,7 +238,9 @@ async fn keys_whose_expiry_was_renewed_or_taken_away_are_imported_as_a_reload_ha
         ask(&redis, &line.split(' ').collect::<Vec<_>>()).await;
     }
     let over_ms = clock_ms(&redis).await + 3_100;
+    let patience = Patience::begin();
     while clock_ms(&redis).await < over_ms {
+        patience.spend();
         tokio::task::yield_now().await;
     }
     let server = Server::start();
@@ -353,7 +355,7 @@ async fn what_nobody_owns_gets_an_owner_on_a_redis_that_has_no_xnack() {
     let exported = run(&mut server.command(&["export"]), b"");
     let said = String::from_utf8_lossy(&exported.stderr).into_owned();
     assert_eq!(said, format!("exported 1 key (1 stream)\n{given}\n"));
-    let piped = run(Command::new("redis-cli").args(["-p", &oracle.port.to_string(), "--pipe"]), &exported.stdout);
+    let piped = run(redis_cli().args(["-p", &oracle.port.to_string(), "--pipe"]), &exported.stdout);
     assert!(String::from_utf8_lossy(&piped.stdout).contains("errors: 0"), "{piped:?}");
     assert_eq!(owners(&redis).await, wanted);
 }
@@ -365,7 +367,7 @@ async fn an_exact_export_hands_back_again_what_nobody_owns() {
     let exported = run(&mut server.command(&["export", "--exact"]), b"");
     assert_eq!(exported.stderr, b"exported 1 key (1 stream)\n");
     let second = Server::start();
-    let piped = run(Command::new("redis-cli").args(["-s", &second.socket(), "--pipe"]), &exported.stdout);
+    let piped = run(redis_cli().args(["-s", &second.socket(), "--pipe"]), &exported.stdout);
     assert!(String::from_utf8_lossy(&piped.stdout).contains("errors: 0"), "{piped:?}");
     assert_eq!(owners(&client_of(&second).await).await, "1-1  -1 1 2-1 ann IDLE 1");
 }

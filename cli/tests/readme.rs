@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-use support::rbq;
+use support::{again_by, rbq};
 use tempfile::TempDir;
 
 const README: &str = include_str!("../../README.md");
@@ -37,14 +37,7 @@ fn the_tour_works_when_it_is_pasted() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
 
     // Its environment is that of the other tests, and the program that of a shell.
-    let clean = rbq(&[]);
-    let mut shell = Command::new("bash");
-    for (name, value) in clean.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
+    let mut shell = again_by("bash", &rbq(&[]));
     shell.arg("-c").arg(shell_under("## 60 seconds")).current_dir(home.path()).process_group(0);
     shell.env("RBQ_PORT", port.to_string()).env("RBQ_URL", format!("redis://127.0.0.1:{port}"));
     let child = shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

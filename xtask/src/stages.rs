@@ -186,6 +186,10 @@ fn is_optional(what: &str) -> bool {
     what == DENY
 }
 
+/// What makes an ext4 in a file and has errors in it, and how each says that it is there.
+const EXT4_TOOLS: [(&str, &str); 4] =
+    [("mkfs.ext4", "-V"), ("e2fsck", "-V"), ("losetup", "--version"), ("mount", "--version")];
+
 /// What cannot be checked here, and what to do about it.
 fn lacking_tools() -> Vec<(&'static str, &'static str)> {
     let python = env::var("RBQ_PYTHON").unwrap_or_else(|_| "python3".into());
@@ -201,6 +205,17 @@ fn lacking_tools() -> Vec<(&'static str, &'static str)> {
             answers(&node, &["-e", "require('ioredis')"]),
             "conversation with ioredis",
             "`.ci/clients` installs it; then set NODE_PATH",
+        ),
+        (answers("redis-cli", &["--version"]), "comparison with redis-cli", "install the package `redis-tools`"),
+        (
+            rustix::process::geteuid().is_root(),
+            "disks that run full or become read-only, restores for other users",
+            "run the tests as root: they mount small file systems of their own",
+        ),
+        (
+            EXT4_TOOLS.iter().all(|(program, flag)| answers(program, &[flag])),
+            "disks that become read-only by themselves",
+            "install the packages `e2fsprogs` and `mount`",
         ),
         (answers("cargo-deny", &["--version"]), DENY, "`cargo install cargo-deny`"),
     ];

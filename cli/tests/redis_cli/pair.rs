@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::process::{Command, Output};
 use std::thread;
 
-use crate::support::{Oracle, rbq, run};
+use crate::support::{Oracle, rbq, redis_cli, run};
 
 /// A server, and how both programs are told of it.
 pub(crate) struct Pair {
@@ -37,7 +37,7 @@ impl Pair {
     }
 
     pub(crate) fn redis_cli(&self, args: &[&str]) -> Command {
-        let mut command = Command::new("redis-cli");
+        let mut command = redis_cli();
         command.env_remove("REDISCLI_AUTH");
         self.tell(command, args)
     }

@@ -1,22 +1,23 @@
 //! A real file system that runs full, or becomes read-only, under a real server.
 //!
-//! It is a small tmpfs, which only root may mount; without it the tests say so and show nothing. A simulated disk with either is
-//! in the journal's own tests, at every operation.
+//! It is a small tmpfs, which only root may mount; without it the tests say so and show nothing, and fail where `CI` is set. A
+//! simulated disk with either is in the journal's own tests, at every operation.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use rbq_broker::settings::Text;
 use rbq_broker::{Broker, DiskRoom, Now, Settings};
 use rbq_server::{lone, room};
 use tempfile::TempDir;
 
-use crate::support::{Client, Server};
+use crate::support::{Client, PATIENCE, Server, skipped};
 
 /// Three prepared segments and some more.
 const DISK_BYTES: usize = 96 << 20;
@@ -38,7 +39,7 @@ impl Disk {
         match mounted {
             Ok(output) if output.status.success() => Some(Self(dir)),
             other => {
-                eprintln!("SKIPPED: no small file system can be mounted here (are you root?): {other:?}");
+                skipped(&format!("no small file system can be mounted here (are you root?): {other:?}"));
                 None
             }
         }
@@ -113,6 +114,7 @@ fn a_full_disk_refuses_adds_keeps_what_was_answered_drains_and_serves_again_with
         client.text("GET nothing");
         client.text(&add);
     }
+    server.wait_for_log("adding is refused");
     assert_eq!(server.log().matches("adding is refused").count(), 1);
     // Reading and taking go on.
     assert_eq!(client.text("LLEN queue"), kept.to_string());
@@ -298,9 +300,13 @@ fn whoever_has_a_log_alone_is_told_of_the_reserve_and_of_its_end() {
     let journal = lone::open(&settings, &mut broker, || {}).unwrap().journal;
     disk.fill();
     let mut from_the_reserve = 0;
+    let deadline = Instant::now() + PATIENCE;
     loop {
         match room::look(&journal, 60_000) {
-            DiskRoom::Awaited => std::thread::yield_now(),
+            DiskRoom::Awaited => {
+                assert!(Instant::now() < deadline, "the room is awaited without end");
+                std::thread::yield_now();
+            }
             DiskRoom::Nothing(_) => break,
             room => {
                 from_the_reserve += u32::from(room != DiskRoom::Enough);
@@ -310,4 +316,21 @@ fn whoever_has_a_log_alone_is_told_of_the_reserve_and_of_its_end() {
     }
     assert!(from_the_reserve > 10, "{from_the_reserve}");
     journal.close().unwrap();
+}
+
+/// Plays a test of this file where no program can be found, and so nothing mounted.
+#[test]
+fn without_its_tools_a_test_says_so_and_in_ci_it_fails() {
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", "--nocapture", "whoever_has_a_log_alone_is_told_of_the_reserve_and_of_its_end"]);
+    again.env("PATH", "/nowhere").env_remove("CI");
+    let output = again.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && said.contains("*** SKIPPED: no small file system can be mounted here"),
+        "{said}"
+    );
+    let output = again.env("CI", "true").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("CI must not skip this test"), "{said}");
 }
