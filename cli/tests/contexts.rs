@@ -2,17 +2,19 @@
 #![allow(clippy::unwrap_used)]
 
 mod support;
+#[path = "support/terminal.rs"]
+mod terminal;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use expectrl::process::unix::WaitStatus;
-use expectrl::{Eof, Expect, Session};
+use expectrl::{Eof, Expect};
 use insta::assert_snapshot;
 use support::{Certificates, Oracle, rbq, run, shown, text};
 use tempfile::TempDir;
+use terminal::{exit_code, open};
 
 /// A user with a home of their own.
 struct Home {
@@ -267,14 +269,11 @@ fn on_a_terminal_a_protected_contexts_name_is_typed() {
     let home = Home::with(&[&["prod", "redis://h", "--protected"]]);
     let question = "`prod` is protected; type its name to go on: ";
     for (answer, said, code) in [("yes\r", "nothing was changed", 1), ("prod\r", "forgot `prod`", 0)] {
-        let mut terminal = Session::spawn(home.command(&["context", "rm", "prod", "--yes"])).unwrap();
-        terminal.set_expect_timeout(None);
+        let mut terminal = open(home.command(&["context", "rm", "prod", "--yes"]));
         terminal.expect(question).unwrap();
         terminal.send(answer).unwrap();
         terminal.expect(said).unwrap();
-        terminal.expect(Eof).unwrap();
-        let WaitStatus::Exited(_, ended) = terminal.get_process().wait().unwrap() else { panic!("it was killed") };
-        assert_eq!(ended, code);
+        assert_eq!(exit_code(terminal), code);
     }
 }
 
@@ -391,15 +390,13 @@ fn rbq_cli_sends_nothing_that_destroys_to_a_protected_context() {
 fn the_prompt_of_rbq_cli_says_where_it_is_and_asks_in_a_protected_context() {
     let Some(oracle) = Oracle::start(&[]) else { return };
     let home = Home::with(&[&["prod", &oracle.url(), "--protected", "--use"]]);
-    let open = |args: &[&str]| {
+    let prompt = |args: &[&str]| {
         let mut command = home.command(args);
         command.env("REDISCLI_HISTFILE", "/dev/null").env("TERM", "xterm-256color");
-        let mut terminal = Session::spawn(command).unwrap();
-        terminal.set_expect_timeout(None);
-        terminal
+        open(command)
     };
     // Whether a server is on this machine's port or not.
-    let mut terminal = open(&["cli"]);
+    let mut terminal = prompt(&["cli"]);
     terminal
         .expect("note: `rbq cli` does not follow the current context; `--context prod` does, and plain `rbq`")
         .unwrap();
@@ -407,7 +404,7 @@ fn the_prompt_of_rbq_cli_says_where_it_is_and_asks_in_a_protected_context() {
     terminal.send("quit\r").unwrap();
     terminal.expect(Eof).unwrap();
     let place = format!("prod 127.0.0.1:{}> ", oracle.port);
-    let mut terminal = open(&["cli", "--context", "prod"]);
+    let mut terminal = prompt(&["cli", "--context", "prod"]);
     for (answer, said) in [("\r", "nothing was changed"), ("prod\r", "(integer) 1")] {
         terminal.expect(&place).unwrap();
         terminal.send("append a 1\r").unwrap();

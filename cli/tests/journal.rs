@@ -5,28 +5,28 @@
 #![allow(clippy::unwrap_used)]
 
 mod support;
+#[path = "support/terminal.rs"]
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Read};
+use std::io::BufRead;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use expectrl::process::unix::WaitStatus;
-use expectrl::{Eof, Expect, Session};
+use expectrl::Expect;
 use insta::assert_snapshot;
 use rbq_broker::settings::Text;
 use rbq_broker::{Broker, Now, Settings};
 use rbq_journal::{Directory, Identity, Journal, Options};
 use rbq_server::lone;
-use support::{rbq, run, start, text};
+use support::own::ready;
+use support::{Patience, listen, rbq, run, start, text};
 use tempfile::TempDir;
-
-/// Long enough for a busy machine; nothing waits for it when all is well.
-const PATIENCE: Duration = Duration::from_secs(30);
+use terminal::{exit_code, open};
 
 /// An `rbq server` with a log, on a Unix socket.
 struct Server {
@@ -41,16 +41,7 @@ fn server_command(dir: &Path) -> Command {
 
 impl Server {
     fn start(dir: &Path) -> Self {
-        let mut command = server_command(dir);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut said = String::new();
-        while !said.contains("ready to accept connections") {
-            assert!(log.read_line(&mut said).unwrap() > 0, "the server ended: {said}");
-        }
-        // Read on, or a full pipe would hold up the server.
-        std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
-        Self { child, url: format!("unix://{}/rbq.sock", dir.display()) }
+        Self { child: ready(&mut server_command(dir)), url: format!("unix://{}/rbq.sock", dir.display()) }
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -297,7 +288,7 @@ fn a_reader_of_a_dump_may_leave() {
     run(&mut server.command(&["cli"]), many.as_bytes());
     server.stop();
     let mut child = start(&mut rbq(&["journal", "dump", data(&dir).to_str().unwrap()]));
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut stdout = listen(child.stdout.take().unwrap());
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
     assert!(line.contains("ListPush key=mail"), "{line}");
@@ -518,7 +509,10 @@ fn a_backup_made_under_writes_has_all_that_was_there_before_and_is_a_server_agai
             writeln!(requests, "rpush noise {number}").unwrap();
         }
     });
-    while server.play(&["cli", "exists", "noise"], "") != "exit 0\nout| 1\n" {}
+    let patience = Patience::begin();
+    while server.play(&["cli", "exists", "noise"], "") != "exit 0\nout| 1\n" {
+        patience.spend();
+    }
     let mut relative = server.command(&["backup", "copy"]);
     let made = run(relative.current_dir(dir.path()), b"");
     assert_eq!(made.status.code(), Some(0), "{made:?}");
@@ -684,13 +678,11 @@ fn on_a_terminal_a_repair_asks_and_takes_only_a_yes() {
     let damaged = fs::read(&segment).unwrap();
     for (answer, said, code) in [("\r", "nothing was changed", 1), ("yes\r", "repaired: a start accepts it now", 0)] {
         assert_eq!(fs::read(&segment).unwrap(), damaged);
-        let mut terminal = Session::spawn(rbq(&["journal", "repair", data.to_str().unwrap()])).unwrap();
-        terminal.set_expect_timeout(Some(PATIENCE));
+        let mut terminal = open(rbq(&["journal", "repair", data.to_str().unwrap()]));
         terminal.expect("go on? [y/N] ").unwrap();
         terminal.send(answer).unwrap();
         terminal.expect(said).unwrap();
-        terminal.expect(Eof).unwrap();
-        assert!(matches!(terminal.get_process().wait().unwrap(), WaitStatus::Exited(_, ended) if ended == code));
+        assert_eq!(exit_code(terminal), code);
     }
     assert_ne!(fs::read(&segment).unwrap(), damaged);
 }
@@ -754,13 +746,17 @@ fn a_backup_that_is_interrupted_ends_with_130_and_leaves_nothing() {
         let copy = dir.path().join(format!("copy-{number}"));
         let partial = copy.with_extension("partial");
         let backup = start(&mut server.command(&["backup", copy.to_str().unwrap()]));
+        let patience = Patience::begin();
         while !partial.exists() && !copy.exists() {
+            patience.spend();
             std::thread::yield_now();
         }
         signal(&backup, "INT");
         let said = shown(&dir, &text(&backup.wait_with_output().unwrap()));
         // The server looks whether anybody waits whenever it has copied a piece.
+        let patience = Patience::begin();
         while partial.exists() {
+            patience.spend();
             std::thread::yield_now();
         }
         if copy.exists() {
@@ -787,7 +783,9 @@ fn a_restore_that_is_killed_leaves_nothing_that_a_server_takes_for_data_and_the_
         let (whole, partial) = (target.join("rbq-data"), target.join("rbq-data.partial"));
         let args = ["restore", copy.to_str().unwrap(), target.to_str().unwrap()];
         let mut restore = start(&mut rbq(&args));
+        let patience = Patience::begin();
         while !partial.exists() && !whole.exists() {
+            patience.spend();
             std::thread::yield_now();
         }
         restore.kill().unwrap();

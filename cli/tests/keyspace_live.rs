@@ -3,18 +3,19 @@
 #![allow(clippy::unwrap_used)]
 
 mod support;
+#[path = "support/terminal.rs"]
+mod terminal;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use expectrl::process::unix::WaitStatus;
-use expectrl::session::OsSession;
-use expectrl::{Eof, Expect, Session};
+use expectrl::Expect;
 use rbq_client::{Client, Options, Value};
-use support::{Oracle, ask, client, cluster, play, rbq, run, start, text};
+use support::{Oracle, Patience, ask, client, cluster, listen, play, rbq, run, start, text};
+use terminal::{exit_code, open};
 
 fn begin(oracle: &Oracle, args: &[&str]) -> Child {
     start(rbq(args).env("RBQ_URL", oracle.url()))
@@ -45,13 +46,13 @@ async fn a_queues_tail_shows_what_arrives_and_takes_nothing() {
     let control = client(&oracle).await;
     // It is not there yet: whoever follows it waits.
     let mut child = begin(&oracle, &["queue", "tail", "jobs", "-f", "--every", "10ms", "-o", "jsonl"]);
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut stderr = listen(child.stderr.take().unwrap());
     assert_eq!(line(&mut stderr), "there is no queue `jobs` yet; waiting for its first message");
     assert_eq!(
         line(&mut stderr),
         "looking every 10ms; what is taken between two looks, or by a consumer that waits, is not seen"
     );
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut stdout = listen(child.stdout.take().unwrap());
     ask(&control, "lpush jobs one two").await;
     assert_eq!([line(&mut stdout), line(&mut stdout)], [r#"{"payload":"one"}"#, r#"{"payload":"two"}"#]);
     ask(&control, "lpush jobs three").await;
@@ -67,7 +68,7 @@ async fn who_looks_makes_no_key_younger() {
     ask(&control, "lpush jobs one").await;
     let mut child = start(&mut server.command(&["queue", "tail", "jobs", "-f", "-o", "jsonl"]));
     // Held: it ends when nobody reads any more.
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut stdout = listen(child.stdout.take().unwrap());
     assert_eq!(line(&mut stdout), r#"{"payload":"one"}"#);
     let list = ask(&control, "client list").await;
     let list = String::from_utf8_lossy(list.as_bytes().unwrap()).into_owned();
@@ -83,7 +84,7 @@ async fn a_streams_tail_shows_what_is_added_and_belongs_to_no_group() {
     ask(&control, "xadd orders 1-1 n 1").await;
     ask(&control, "xadd orders 2-1 n 2").await;
     let mut child = begin(&oracle, &["stream", "tail", "orders", "-f", "-n", "1", "-o", "raw"]);
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut stdout = listen(child.stdout.take().unwrap());
     assert_eq!(line(&mut stdout), "2-1\t2");
     ask(&control, "xadd orders 3-1 data three").await;
     assert_eq!(line(&mut stdout), "3-1\tthree");
@@ -98,12 +99,15 @@ async fn lag_is_watched_line_by_line_off_a_terminal() {
     ask(&control, "xadd orders 1-1 n 1").await;
     ask(&control, "xgroup create orders billing 0").await;
     let mut child = begin(&oracle, &["group", "lag", "orders", "--watch", "10ms", "-o", "raw"]);
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut stdout = listen(child.stdout.take().unwrap());
     let first = line(&mut stdout);
     let values: Vec<&str> = first.split('\t').collect();
     assert_eq!(values[1..], ["orders", "billing", "1", "yes", "0"]);
     ask(&control, "xadd orders 2-1 n 1").await;
-    while line(&mut stdout).split('\t').nth(3) != Some("2") {}
+    let patience = Patience::begin();
+    while line(&mut stdout).split('\t').nth(3) != Some("2") {
+        patience.spend();
+    }
     assert_eq!(ended(&mut child), 130);
 }
 
@@ -144,7 +148,9 @@ async fn moving_loses_and_doubles_nothing_while_others_write() {
                 assert!(matches!(output.status.code(), Some(0 | 1)), "{}", text(&output));
             }
         });
+        let patience = Patience::begin();
         while !mover.is_finished() {
+            patience.spend();
             tokio::task::yield_now().await;
         }
         stop.store(true, Ordering::Relaxed);
@@ -186,7 +192,10 @@ async fn a_stream_that_is_never_left_alone_is_moved_all_the_same_and_what_others
     for first in 0..10 {
         writers.push(tokio::spawn(write_and_delete(client(&oracle).await, first, Arc::clone(&stop))));
     }
-    while matches!(ask(&control, "xlen source").await, Value::Integer(..100)) {}
+    let patience = Patience::begin();
+    while matches!(ask(&control, "xlen source").await, Value::Integer(..100)) {
+        patience.spend();
+    }
     let url = oracle.url();
     let mover = std::thread::spawn(move || {
         for _ in 0..5 {
@@ -194,7 +203,9 @@ async fn a_stream_that_is_never_left_alone_is_moved_all_the_same_and_what_others
             assert_eq!(output.status.code(), Some(0), "{}", text(&output));
         }
     });
+    let patience = Patience::begin();
     while !mover.is_finished() {
+        patience.spend();
         tokio::task::yield_now().await;
     }
     stop.store(true, Ordering::Relaxed);
@@ -213,20 +224,6 @@ async fn a_stream_that_is_never_left_alone_is_moved_all_the_same_and_what_others
     there.sort_unstable();
     written.sort_unstable();
     assert_eq!(there, written);
-}
-
-fn terminal(command: Command) -> OsSession {
-    let mut terminal = Session::spawn(command).unwrap();
-    terminal.set_expect_timeout(None);
-    terminal
-}
-
-fn exit_code(mut terminal: OsSession) -> i32 {
-    terminal.expect(Eof).unwrap();
-    match terminal.get_process().wait().unwrap() {
-        WaitStatus::Exited(_, code) => code,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[tokio::test]
@@ -251,7 +248,7 @@ async fn a_person_is_asked_and_only_a_yes_counts() {
         for (answer, said, code) in [("n\r", "nothing was changed", 1), ("y\r", done, 0)] {
             let mut command = rbq(args);
             command.env("RBQ_URL", oracle.url());
-            let mut terminal = terminal(command);
+            let mut terminal = open(command);
             terminal.expect("go on? [y/N] ").unwrap();
             terminal.send(answer).unwrap();
             terminal.expect(said).unwrap();
@@ -279,7 +276,7 @@ async fn in_a_protected_context_its_name_is_typed() {
     let refused = run(&mut command(&["queue", "purge", "jobs", "--yes"]), b"");
     assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
     for (answer, said, code) in [("y\r", "nothing was changed", 1), ("prod\r", "threw away 1 message", 0)] {
-        let mut terminal = terminal(command(&["queue", "purge", "jobs", "--yes"]));
+        let mut terminal = open(command(&["queue", "purge", "jobs", "--yes"]));
         terminal.expect("`prod` is protected; type its name to go on: ").unwrap();
         terminal.send(answer).unwrap();
         terminal.expect(said).unwrap();
@@ -295,7 +292,7 @@ async fn on_a_terminal_the_watched_lag_is_drawn_anew() {
     ask(&control, "xgroup create orders billing 0").await;
     let mut command = rbq(&["group", "lag", "orders", "-w", "10ms"]);
     command.env("RBQ_URL", oracle.url());
-    let mut terminal = terminal(command);
+    let mut terminal = open(command);
     for _ in 0..2 {
         terminal.expect("\x1b[H\x1b[J").unwrap();
         terminal.expect("CHANGE/S").unwrap();

@@ -3,7 +3,7 @@
 
 mod oracle;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oracle::Oracle;
 use rbq_client::{
@@ -258,7 +258,10 @@ async fn a_listener_alone_keeps_the_connection_and_the_last_handle_closes_it() {
     next_event(&mut pushes).await;
     drop(pushes);
     // The server notices the closed connection on its own time.
-    while publisher.call(["PUBLISH", "c", "hi"]).await.unwrap() != Value::Integer(0) {}
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while publisher.call(["PUBLISH", "c", "hi"]).await.unwrap() != Value::Integer(0) {
+        assert!(Instant::now() < deadline, "a closed connection is published to without end");
+    }
     drop((publisher, publisher_pushes));
 }
 

@@ -6,10 +6,11 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Instant;
 
 use tempfile::TempDir;
 
-use crate::support::{Client, Server};
+use crate::support::{Client, PATIENCE, Server};
 
 /// So much that a copy takes its time.
 const ELEMENTS: usize = 40;
@@ -31,13 +32,14 @@ fn fill(client: &mut Client) {
 }
 
 /// Asks for a backup and does not wait for its end, only for its beginning, or for its end if that comes first.
-fn begin(client: &mut Client, copy: &Path) -> bool {
+fn begin(client: &mut Client, copy: &Path) {
     client.request(&["RBQ", "BACKUP", copy.to_str().unwrap()]);
     let partial = partial(copy);
+    let deadline = Instant::now() + PATIENCE;
     while !partial.exists() && !copy.exists() {
+        assert!(Instant::now() < deadline, "no backup was begun in {}", copy.display());
         thread::yield_now();
     }
-    partial.exists()
 }
 
 fn partial(copy: &Path) -> PathBuf {

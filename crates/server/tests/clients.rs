@@ -78,7 +78,7 @@ fn the_redis_crate_is_at_home() {
 
         let mut other = client.get_connection().unwrap();
         let consumer = std::thread::spawn(move || other.blpop("queue", 30.0).unwrap());
-        while !redis::cmd("INFO").arg("clients").query::<String>(&mut one).unwrap().contains("blocked_clients:1\r\n") {}
+        server.client().until("INFO clients", |text| text.contains("blocked_clients:1\r\n"));
         one.rpush("queue", "job").unwrap();
         assert_eq!(consumer.join().unwrap(), Some(["queue".into(), "job".into()]));
 
