@@ -549,4 +549,9 @@ impl Journal {
     pub(crate) fn awaits(&self, lsn: Lsn) -> bool {
         self.shared.is_sync_wanted_of(lsn)
     }
+
+    /// Whether somebody wants its end.
+    pub(crate) fn is_wanted_to_end(&self) -> bool {
+        self.shared.stop_wanted().is_some()
+    }
 }

@@ -187,11 +187,15 @@ fn whoever_closes_keeps_what_was_appended_a_moment_before() {
     }
     drop(is_noting);
     journal.append(b"second");
-    let closing = thread::spawn(move || journal.close());
-    // Long enough for it to be wanted, as a rule: what comes too early shows nothing, and fails nothing.
-    thread::sleep(Duration::from_millis(50));
-    drop(lets_go);
-    closing.join().unwrap().unwrap();
+    thread::scope(|scope| {
+        let closing = scope.spawn(|| journal.finish());
+        while !journal.is_wanted_to_end() {
+            thread::yield_now();
+        }
+        drop(lets_go);
+        closing.join().unwrap().unwrap();
+    });
+    drop(journal);
     disk.observe(None);
     let (_, records) = open(&disk, options(9, None));
     assert_eq!(records, [b"first".to_vec(), b"second".to_vec()]);
