@@ -4,8 +4,9 @@
 //! the rounds counts. Throughput alone would measure our own client on a small machine; what a broker costs is the
 //! processor time it takes for each message, so that is what most bars are about.
 //!
-//! Nobody writes to disk here: `redis-server` runs without snapshots and append-only file, rbq in memory. Comparing an
-//! `fsync` with none would say nothing.
+//! Both sides promise the same: nothing (`redis-server` without snapshots and append-only file, rbq in memory), or by
+//! `--durability` that what is answered is on the disk, at once or within a second. Comparing an `fsync` with none would say nothing;
+//! so what rbq's own costs is seen beside rbq in memory. How long a start takes after a kill is another question (`--restart`).
 
 mod disk;
 mod fanout;
