@@ -48,7 +48,7 @@ pub use view::View;
 
 use crate::catalog::Known;
 use crate::group::Group;
-use crate::keyspace::Db;
+use crate::keyspace::{Db, Waiting};
 use crate::latency::Latency;
 use crate::log::OpLog;
 use crate::mail::Mail;
@@ -76,6 +76,13 @@ pub(crate) struct Pause {
 pub struct Garbage {
     values: Vec<Value>,
     dbs: Vec<Db>,
+    images: Vec<Waiting>,
+}
+
+impl Garbage {
+    fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.dbs.is_empty() && self.images.is_empty()
+    }
 }
 
 /// The whole broker.
@@ -234,10 +241,10 @@ impl Broker {
 
     /// Whether [`take_actions`](Self::take_actions) or [`take_garbage`](Self::take_garbage) has something.
     pub fn has_chores(&self) -> bool {
-        !self.actions.is_empty() || !self.garbage.values.is_empty() || !self.garbage.dbs.is_empty()
+        !self.actions.is_empty() || !self.garbage.is_empty()
     }
 
-    /// Large values that came off, for the driver to drop on another thread.
+    /// What came off and takes long to drop, for the driver to drop on another thread.
     pub fn take_garbage(&mut self) -> Garbage {
         std::mem::take(&mut self.garbage)
     }

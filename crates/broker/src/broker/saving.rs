@@ -12,7 +12,7 @@ use super::{Action, Broker, Snapshots};
 use crate::apply::apply;
 use crate::catalog::Known;
 use crate::command::EmptyReply;
-use crate::keyspace::Image;
+use crate::keyspace::{Db, Image};
 use crate::log::Record;
 use crate::op::wire::{DecodeError, Input};
 use crate::session::ClientId;
@@ -142,7 +142,8 @@ impl Broker {
 
     /// Gives up the snapshot under way, if there is one.
     pub fn end_snapshot(&mut self) {
-        self.groups[0].dbs.iter_mut().for_each(crate::keyspace::Db::end_saving);
+        let waiting = self.groups[0].dbs.iter_mut().map(Db::end_saving).filter(|waiting| !waiting.is_empty());
+        self.garbage.images.extend(waiting);
         self.garbage.dbs.append(&mut self.flushed);
     }
 

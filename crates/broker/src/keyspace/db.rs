@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 
 use super::index::Index;
-use super::saving::{Image, SLICE_BYTES, Saving};
+use super::saving::{Image, SLICE_BYTES, Saving, Waiting};
 use super::slab::Slab;
 use crate::value::Value;
 
@@ -161,7 +161,8 @@ impl Db {
     pub fn remove(&mut self, slot: u32) -> Entry {
         self.save_before_change(slot);
         let entry = self.entries.remove(slot);
-        self.index.remove(entry.hash, slot);
+        let entries = &self.entries;
+        self.index.remove(entry.hash, slot, |slot| entries.get(slot).expect("every indexed slot is in use").hash);
         if let Some(deadline) = entry.deadline_ms {
             self.deadlines.remove(&(deadline.get(), slot));
         }
@@ -184,7 +185,7 @@ impl Db {
     /// Begins to hand this database out as it is now, under the number it has.
     pub fn begin_saving(&mut self, db: u8) {
         self.epoch += 1;
-        self.saving = Some(Box::new(Saving { db, cursor: 0, images: Vec::new() }));
+        self.saving = Some(Box::new(Saving { db, cursor: 0, waiting: Waiting::default() }));
     }
 
     /// Whether some of it has yet to be handed out.
@@ -192,27 +193,42 @@ impl Db {
         self.saving.is_some()
     }
 
-    /// Stops handing it out.
-    pub fn end_saving(&mut self) {
-        self.saving = None;
+    /// Stops handing it out; the images that nobody took.
+    pub fn end_saving(&mut self) -> Waiting {
+        self.saving.take().map(|saving| saving.waiting).unwrap_or_default()
     }
 
-    /// Hands out images: those that changes forced out, then those of the next slots, until `keys` were walked over or what
-    /// they hold is large. When all have been handed out, it is no longer saving.
+    /// Hands out images, first those that changes forced out, then those of the next slots, until there are `keys` of them,
+    /// slots walked over in vain included, or what they hold is large. When all have been handed out, it is no longer saving.
     pub fn save_slice(&mut self, keys: usize, images: &mut Vec<Image>) {
         let Some(mut saving) = self.saving.take() else { return };
-        images.append(&mut saving.images);
         let (mut left, mut bytes) = (keys, 0);
-        while left > 0 && bytes < SLICE_BYTES && saving.cursor < self.entries.slots() {
-            let slot = saving.cursor;
-            saving.cursor += 1;
+        while left > 0 && bytes < SLICE_BYTES {
+            let Some(image) = saving.waiting.pop() else { break };
             left -= 1;
-            let Some(entry) = self.entries.get_mut(slot).filter(|entry| entry.epoch != self.epoch) else { continue };
-            entry.epoch = self.epoch;
-            images.push(image(saving.db, entry));
-            bytes += entry.key.len() + entry.value.kind().memory_bytes();
+            bytes += image.bytes();
+            images.push(image);
         }
-        if saving.cursor < self.entries.slots() {
+        while left > 0
+            && bytes < SLICE_BYTES
+            && let Some(slots) = self.entries.stretch(saving.cursor)
+        {
+            for slot in slots {
+                if left == 0 || bytes >= SLICE_BYTES {
+                    break;
+                }
+                saving.cursor = slot + 1;
+                left -= 1;
+                let Some(entry) = self.entries.get_mut(slot).filter(|entry| entry.epoch != self.epoch) else {
+                    continue;
+                };
+                entry.epoch = self.epoch;
+                let image = image(saving.db, entry);
+                bytes += image.bytes();
+                images.push(image);
+            }
+        }
+        if !saving.waiting.is_empty() || self.entries.stretch(saving.cursor).is_some() {
             self.saving = Some(saving);
         }
     }
@@ -229,7 +245,7 @@ impl Db {
         let Some(saving) = &mut self.saving else { return };
         let Some(entry) = self.entries.get_mut(slot).filter(|entry| entry.epoch != self.epoch) else { return };
         entry.epoch = self.epoch;
-        saving.images.push(image(saving.db, entry));
+        saving.waiting.push(image(saving.db, entry));
     }
 
     /// The earliest deadline of any key.
@@ -254,29 +270,34 @@ impl Db {
 
     /// All entries in slot order.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        (0..self.entries.slots()).filter_map(|slot| self.entries.get(slot))
+        self.entries.iter_from(0)
     }
 
-    /// One step of a SCAN: visits at least `slots` slots from `cursor` on, and returns the next cursor, zero at the
-    /// end. A key that is there from the first step to the last is visited exactly once.
+    /// One step of a SCAN: looks at `slots` slots from `cursor` on, passing over long stretches without a key, and returns the
+    /// next cursor, zero at the end. A key that is there from the first step to the last is visited exactly once.
     pub fn scan<'a>(&'a self, cursor: u64, slots: u64, mut visit: impl FnMut(&'a Entry)) -> u64 {
-        let end = u64::from(self.entries.slots());
-        let stop = cursor.saturating_add(slots).min(end);
-        for slot in cursor..stop {
-            if let Some(entry) = self.entries.get(slot as u32) {
-                visit(entry);
+        let Ok(mut cursor) = u32::try_from(cursor) else { return 0 };
+        let mut left = slots;
+        while let Some(stretch) = self.entries.stretch(cursor) {
+            if left == 0 {
+                return stretch.start.into();
             }
+            let looked_at = left.min(stretch.len() as u64);
+            cursor = stretch.start + looked_at as u32;
+            left -= looked_at;
+            (stretch.start..cursor).filter_map(|slot| self.entries.get(slot)).for_each(&mut visit);
         }
-        if stop >= end { 0 } else { stop }
+        0
     }
 
     /// Some live entry: the one in the first slot of these random ones that holds one, else the next in order.
     pub fn pick(&self, random: &[u64], now_ms: u64) -> Option<&Entry> {
-        let slots = self.entries.slots();
-        let live = |slot: u32| self.entries.get(slot).filter(|entry| !entry.is_expired(now_ms));
-        let mut tried = random.iter().map(|number| (number % u64::from(slots.max(1))) as u32);
+        let slots = u64::from(self.entries.slots().max(1));
+        let is_live = |entry: &&Entry| !entry.is_expired(now_ms);
+        let mut tried = random.iter().map(|number| (number % slots) as u32);
         let start = tried.clone().next().unwrap_or(0);
-        tried.find_map(live).or_else(|| (start..slots).chain(0..start).find_map(live))
+        let in_order = || self.entries.iter_from(start).chain(self.iter()).find(is_live);
+        tried.find_map(|slot| self.entries.get(slot).filter(is_live)).or_else(in_order)
     }
 
     fn hash(&self, key: &[u8]) -> u64 {

@@ -6,8 +6,10 @@
 //! ```
 //!
 //! An entry's slot never moves while its key lives. That one invariant makes SCAN's guarantees hold without
-//! surprises: a cursor is a slot number, and growing the hash table moves numbers, not entries.
+//! surprises: a cursor is a slot number, and growing the hash table moves numbers, not entries. Where many keys went,
+//! the slab gives back what no key is in, and the hash table shrinks.
 
+mod bits;
 mod db;
 mod index;
 mod saving;
@@ -16,4 +18,4 @@ mod slab;
 mod tests;
 
 pub use db::{Db, Entry, Found};
-pub use saving::Image;
+pub use saving::{Image, Waiting};

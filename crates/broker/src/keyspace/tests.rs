@@ -1,11 +1,11 @@
 //! The keyspace against a map that anybody understands, and what a SCAN promises.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use rbq_resp::Bulk;
 
-use super::{Db, Found};
+use super::{Db, Found, Image};
 use crate::string::Str;
 use crate::value::Value;
 
@@ -167,6 +167,171 @@ proptest! {
             prop_assert_eq!(seen.get(&name(key)), Some(&1));
         }
     }
+}
+
+/// A key that is there at a moment, and its value then.
+type Moment = BTreeMap<Vec<u8>, i64>;
+
+/// Something that happens to a database of thousands of keys.
+#[derive(Debug, Clone)]
+enum Tide {
+    /// So many new keys come.
+    Rise(usize),
+    /// Of the keys there are, so many in a thousand stay, by this stride.
+    Ebb(usize, usize),
+    /// Every so manieth key gets another value.
+    Change(usize),
+    /// A slice of the snapshot under way is taken; without one, one is begun.
+    Slice(usize),
+    /// A step of the SCAN under way, of so many slots; without one, one is begun.
+    Scan(u64),
+}
+
+fn tides() -> impl Strategy<Value = Vec<Tide>> {
+    let tide = prop_oneof![
+        2 => (1..600usize).prop_map(Tide::Rise),
+        2 => (prop_oneof![Just(0), 0..20usize, 0..1000usize], 1..50usize).prop_map(|(stay, by)| Tide::Ebb(stay, by)),
+        2 => (1..40usize).prop_map(Tide::Change),
+        6 => (1..300usize).prop_map(Tide::Slice),
+        6 => (1..300u64).prop_map(Tide::Scan),
+    ];
+    prop::collection::vec(tide, 1..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Chunks of slots and partitions of the index come and go under a snapshot and a SCAN.
+    #[test]
+    fn a_snapshot_is_exact_and_a_scan_complete_while_most_keys_come_and_go(tides in tides(), seed: u64) {
+        let (mut db, mut model, mut value) = (Db::new(seed), Moment::new(), 0);
+        let mut saving: Option<(Moment, Vec<Image>)> = None;
+        let mut scanning: Option<(u64, BTreeSet<Vec<u8>>, Vec<Vec<u8>>)> = None;
+        let end = [Tide::Slice(10_000), Tide::Slice(10_000), Tide::Scan(u64::MAX), Tide::Scan(u64::MAX)];
+        for tide in tides.into_iter().chain(end) {
+            match tide {
+                Tide::Rise(keys) => {
+                    for _ in 0..keys {
+                        value += 1;
+                        let key = format!("key:{value}").into_bytes();
+                        put(&mut db, &key, value);
+                        model.insert(key, value);
+                    }
+                }
+                Tide::Ebb(stay, by) => {
+                    let goes = |number: usize| number * by % 1000 >= stay;
+                    let gone: Vec<Vec<u8>> = model.keys().enumerate().filter(|(number, _)| goes(*number)).map(|(_, key)| key.clone()).collect();
+                    for key in gone {
+                        remove(&mut db, &key);
+                        model.remove(&key);
+                        if let Some((_, stays, _)) = &mut scanning {
+                            stays.remove(&key);
+                        }
+                    }
+                }
+                Tide::Change(by) => {
+                    for (key, held) in model.iter_mut().step_by(by) {
+                        value += 1;
+                        *held = value;
+                        put(&mut db, key, value);
+                    }
+                }
+                Tide::Slice(keys) => {
+                    let (moment, mut images) = saving.take().unwrap_or_else(|| {
+                        db.begin_saving(3);
+                        (model.clone(), Vec::new())
+                    });
+                    let before = images.len();
+                    db.save_slice(keys, &mut images);
+                    prop_assert!(images.len() - before <= keys);
+                    if db.is_saving() {
+                        saving = Some((moment, images));
+                        continue;
+                    }
+                    prop_assert_eq!(images.len(), moment.len(), "each once");
+                    let images: Moment = images.into_iter().map(|image| (image.key.into(), number(&image.value))).collect();
+                    prop_assert_eq!(images, moment);
+                }
+                Tide::Scan(slots) => {
+                    let begin = || (0, model.keys().cloned().collect(), Vec::new());
+                    let (cursor, stays, mut seen) = scanning.take().unwrap_or_else(begin);
+                    let next = db.scan(cursor, slots, |entry| seen.push(entry.key.to_vec()));
+                    if next != 0 {
+                        scanning = Some((next, stays, seen));
+                        continue;
+                    }
+                    let mut seen: Vec<Vec<u8>> = seen.into_iter().filter(|key| stays.contains(key)).collect();
+                    seen.sort_unstable();
+                    prop_assert!(seen.iter().eq(&stays), "each exactly once");
+                }
+            }
+            prop_assert_eq!(db.len(), model.len());
+            prop_assert_eq!(db.iter().count(), model.len());
+            prop_assert_eq!(db.pick(&[value as u64], 0).is_some(), !model.is_empty());
+            for (key, held) in model.iter().step_by(17) {
+                prop_assert_eq!(db.live(key, 0).map(|entry| number(&entry.value)), Some(*held));
+            }
+        }
+        prop_assert!(saving.is_none() && scanning.is_none(), "the last steps ended both");
+    }
+}
+
+#[test]
+fn a_nearly_empty_database_is_walked_in_few_steps() {
+    let mut db = Db::new(1);
+    (0..100_000).for_each(|number| put(&mut db, format!("key:{number}").as_bytes(), number));
+    let stays = |number: i64| number % 25_000 == 24_999;
+    (0..100_000)
+        .filter(|number| !stays(*number))
+        .for_each(|number| remove(&mut db, format!("key:{number}").as_bytes()));
+    let (mut cursor, mut calls, mut seen) = (0, 0, 0);
+    loop {
+        cursor = db.scan(cursor, 10, |_| seen += 1);
+        calls += 1;
+        if cursor == 0 {
+            break;
+        }
+    }
+    assert_eq!(seen, 4);
+    assert!(calls <= 16, "{calls} calls");
+    db.begin_saving(0);
+    let mut images = Vec::new();
+    db.save_slice(200, &mut images);
+    assert_eq!((images.len(), db.is_saving()), (4, false));
+}
+
+/// What waits is handed out in pieces as well: a slice is taken while everybody waits.
+#[test]
+fn images_that_were_forced_out_end_a_slice_too() {
+    let key = |number: i64| format!("key:{number}").into_bytes();
+    let mut db = Db::new(1);
+    (0..5000).for_each(|number| put(&mut db, &key(number), number));
+    db.begin_saving(0);
+    (0..5000).for_each(|number| put(&mut db, &key(number), -1));
+    let mut images = Vec::new();
+    let mut slices = 0;
+    while db.is_saving() {
+        let before = images.len();
+        db.save_slice(500, &mut images);
+        assert!(images.len() - before <= 500);
+        slices += 1;
+    }
+    assert_eq!((images.len(), slices), (5000, 20), "as many slices again walk over all slots in vain");
+    assert!(images.iter().all(|image| key(number(&image.value)) == *image.key), "as they were at the moment");
+
+    // Large ones, which are shared: it is what is written before the next slice that counts.
+    let mut db = Db::new(1);
+    let large = || Value::String(Str::new(Bulk::Slice(&[b'x'; 300_000])));
+    for number in 0..20 {
+        db.insert(&key(number), large(), None, 0);
+    }
+    db.begin_saving(0);
+    (0..20).for_each(|number| remove(&mut db, &key(number)));
+    let mut images = Vec::new();
+    db.save_slice(500, &mut images);
+    assert_eq!(images.len(), 4);
+    assert!(!db.end_saving().is_empty(), "what nobody took is for somebody to drop");
+    assert!(!db.is_saving());
 }
 
 #[test]

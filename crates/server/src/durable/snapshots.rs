@@ -1,7 +1,8 @@
 //! The thread that takes snapshots, and that begins and ends the log: one of these at a time.
 //!
 //! It holds the broker for a moment to begin, and for each slice of images; it encodes and writes between the holds. So the
-//! service goes on, and at most a slice is in memory twice.
+//! service goes on. In memory twice is a slice, and of what changed meanwhile what was not written yet, as it was when the
+//! snapshot was begun: the whole of it at the very most, if all of it changes while the disk writes nothing.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
