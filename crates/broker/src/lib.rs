@@ -21,6 +21,7 @@ mod decimal;
 pub mod digest;
 pub mod effects;
 pub mod error;
+mod give_back;
 pub mod group;
 pub mod keyspace;
 pub mod latency;

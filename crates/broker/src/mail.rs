@@ -34,6 +34,12 @@ pub enum Letter {
 /// Letters of at least this many bytes are shared rather than copied into each receiver's buffer.
 const SHARED_BYTES_MIN: usize = 1024;
 
+/// What an arena keeps from one hold to the next.
+const ARENA_KEPT_BYTES: usize = 1024 * 1024;
+
+/// What the list of letters keeps: about as much.
+const LETTERS_KEPT: usize = 16 * 1024;
+
 /// A letter's content, put down once for any number of receivers.
 #[derive(Clone)]
 pub enum Envelope {
@@ -58,10 +64,12 @@ impl Mail {
         self.letters.is_empty()
     }
 
-    /// Forgets what was handed on; keeps the allocations.
+    /// Forgets what was handed on; keeps allocations of a usual size.
     pub fn clear(&mut self) {
         self.arena.clear();
+        self.arena.shrink_to(ARENA_KEPT_BYTES);
         self.letters.clear();
+        self.letters.shrink_to(LETTERS_KEPT);
     }
 
     /// Puts down a letter that `write` encodes.

@@ -21,6 +21,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use crate::give_back::give_back;
 use crate::session::ClientId;
 
 /// How a client tracks.
@@ -205,6 +206,7 @@ impl Tracker {
 
     fn note_readers(&mut self, key: &[u8], silent: Option<ClientId>) {
         let Some((key, readers)) = self.readers.remove_entry(key) else { return };
+        give_back(&mut self.readers);
         self.oldest.remove(&readers.age);
         self.items -= readers.clients.len();
         for client in readers.clients {
@@ -236,6 +238,7 @@ impl Tracker {
 
     fn forget_keys(&mut self) {
         self.readers.clear();
+        give_back(&mut self.readers);
         self.oldest.clear();
         self.items = 0;
     }

@@ -24,6 +24,7 @@ use smallvec::SmallVec;
 
 use crate::catalog::Known;
 use crate::command::EmptyReply;
+use crate::give_back::give_back;
 use crate::session::ClientId;
 
 /// A key in a database.
@@ -149,6 +150,7 @@ impl Waiters {
                     }
                 }
             }
+            give_back(&mut self.queues);
         }
         if let Some(timer_us) = parked.timer_us() {
             self.timers.remove(&(timer_us, client));
@@ -241,6 +243,7 @@ impl Watchers {
             clients.retain(|other| *other != client);
             if clients.is_empty() {
                 self.keys.remove(&key);
+                give_back(&mut self.keys);
             }
         }
     }

@@ -22,6 +22,9 @@ use crate::time::Now;
 use crate::value::Value;
 use crate::waiters::{Class, Key, Parked};
 
+/// Keys that became ready in one command, for as many of which there is room from one command to the next.
+const READY_KEPT: usize = 16 * 1024;
+
 impl Broker {
     /// Tries a blocking command; parks its client if there is nothing.
     #[allow(clippy::too_many_arguments)] // the parts of a request's context; a struct would only rename them
@@ -95,6 +98,9 @@ impl Broker {
         while let Some(key) = self.ready.pop_front() {
             self.ready_set.remove(&key);
             self.serve_key(&key, now);
+        }
+        if self.ready.capacity() > READY_KEPT {
+            (self.ready, self.ready_set) = Default::default();
         }
     }
 

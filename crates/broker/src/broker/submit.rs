@@ -19,6 +19,9 @@ pub(crate) struct Submitted {
     pub(crate) recheck_ms: Option<u64>,
 }
 
+/// Expired keys that one command stumbled over, for as many of which there is room from one command to the next.
+const EXPIRED_KEPT: usize = 16 * 1024;
+
 impl Broker {
     /// Applies an op and everything that follows from it.
     pub(crate) fn submit(&mut self, stamp: Stamp, op: &Op<'_>, sink: &mut impl Sink) -> Submitted {
@@ -116,7 +119,9 @@ impl Broker {
             self.purge(&key, deadline_ms, now);
         }
         self.notify_missed(&missed);
-        self.seen_expired = expired;
+        if expired.capacity() <= EXPIRED_KEPT {
+            self.seen_expired = expired;
+        }
         result
     }
 
