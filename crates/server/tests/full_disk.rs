@@ -1,6 +1,6 @@
 //! A real file system that runs full, or becomes read-only, under a real server.
 //!
-//! It is a small tmpfs, which only root may mount; without it the tests say so and show nothing, and fail where `CI` is set. A
+//! It is a small tmpfs, which only root may mount; without it the tests say so and show nothing. A
 //! simulated disk with either is in the journal's own tests, at every operation.
 
 #![allow(clippy::unwrap_used)]

@@ -1,6 +1,6 @@
-//! A real file system that hangs under a real server: it is frozen, which only root may do.
+//! A real file system that hangs under a real server: it is frozen, which only root may do. Without root the test says so and shows nothing.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used)]
 
 #[path = "support/disk.rs"]
 mod disk;
@@ -25,7 +25,7 @@ fn pushes_run(client: &mut Client) -> usize {
 fn what_a_client_has_on_its_way_into_the_log_is_bounded_and_goes_on_when_the_disk_does() {
     let disk = match Disk::ext4() {
         Ok(disk) => disk,
-        Err(why) => return eprintln!("SKIPPED: no file system can be frozen here (are you root?): {why}"),
+        Err(why) => return support::skipped(&format!("no file system can be frozen here (are you root?): {why}")),
     };
     let server = Server::start(&["--appendonly", "yes", "--dir", disk.path()]);
     let mut other = server.client();

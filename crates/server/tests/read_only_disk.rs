@@ -4,7 +4,7 @@
 //! whose open files can still be written while none can be made or renamed (here one that is immutable), and a file system
 //! that makes itself read-only after an error of its own (here ext4 with `errors=remount-ro`, which is asked to have one). Neither
 //! is a full disk that could be drained: nobody can promise that anything more is kept. All need root, and the tools of ext4;
-//! without them the tests say so and show nothing, and fail where `CI` is set.
+//! without them the tests say so and show nothing.
 
 #![allow(clippy::unwrap_used)]
 

@@ -141,9 +141,9 @@ pub(crate) fn program() -> Command {
     command
 }
 
-/// A test that needs what is not here says so loudly and passes, so that one can work without it; where `CI` is set it fails.
+/// A test that needs what is not here says so loudly and passes, so that one can work without it; `cargo xtask test` lists it at its
+/// end.
 pub(crate) fn skipped(why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{why}, and CI must not skip this test");
     eprintln!("\n*** SKIPPED: {why}; this test proved nothing ***\n");
 }
 
