@@ -66,9 +66,6 @@ impl Broker {
         self.author = Some(client);
         self.session_mut(client).active_at = now;
         let flow = self.turn(client, request, now, out);
-        if flow.has_run() {
-            self.stats.commands_processed += 1;
-        }
         let session = self.session_mut(client);
         session.commands += u64::from(flow.has_run());
         if flow.has_run() && flow != Flow::Park && session.silences_answer() {
@@ -166,7 +163,8 @@ impl Broker {
     ) -> Flow {
         self.ran = Some(known);
         self.session_mut(client).last_command = Some(known);
-        let errors = reply.output().errors();
+        self.stats.commands_processed += u64::from(mode != Mode::Retry);
+        let (errors, counted) = (reply.output().errors(), self.stats.error_replies);
         let flow = self.run_as(client, known, request, now, reply, mode).unwrap_or_else(|error| {
             reply.error(&error.to_string());
             Flow::Continue
@@ -179,7 +177,8 @@ impl Broker {
         if is_shown && mode != Mode::Retry {
             self.show_monitors(client, known, request, now);
         }
-        if reply.output().errors() > errors {
+        // Those of what EXEC ran are counted.
+        if reply.output().errors() - errors > self.stats.error_replies.saturating_sub(counted) {
             self.stats.error(reply.output().last_error());
             self.stats.commands[known.number].failed += 1;
         }

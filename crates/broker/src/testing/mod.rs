@@ -4,6 +4,7 @@
 //! held against a snapshot.
 
 mod backup;
+mod counted;
 pub(crate) mod driver;
 mod events;
 mod full;
