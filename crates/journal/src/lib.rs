@@ -115,6 +115,7 @@ pub use fault::Faults;
 pub use journal::{Figures, Journal, Opened};
 pub use kind::Kind;
 pub use metered::{Metered, OnBytes};
+pub use names::SCRATCH;
 pub use options::{
     BATCH_BYTES_MAX, BATCH_BYTES_MIN, IN_FLIGHT_BYTES_MAX, Identity, Lsn, OnFatal, OnProgress, Options, Policy,
     Progress, SEGMENT_BYTES, SEGMENT_BYTES_MAX, SEGMENT_FIRST_BYTES, SEGMENTS_OF_A_SIZE, Sizes,

@@ -9,6 +9,7 @@
 //! spare-0000000000000003.log        prepared for the segments to come
 //! snapshot-00000000000000004711.rbq the state after record 4711
 //! snapshot-….tmp, id.tmp            unfinished: of no use
+//! sync-price.tmp                    of no use either: whoever has the directory measured what a sync costs
 //! torn-00000000000000000815-….cut   what a crash left unfinished, kept for whoever wants to look
 //! aside-…                           what a repair took away
 //! ```
@@ -21,6 +22,9 @@ use crate::options::Lsn;
 pub(crate) const LOCK: &str = "lock";
 pub(crate) const ID: &str = "id";
 pub(crate) const ID_UNFINISHED: &str = "id.tmp";
+/// A file for whoever has the directory to try something with: it is no part of the journal, and the next start removes it if it is
+/// still there.
+pub const SCRATCH: &str = "sync-price.tmp";
 pub(crate) const DURABLE: &str = "durable";
 pub(crate) const MARK: &str = "backup.mark";
 
@@ -85,7 +89,7 @@ pub(crate) fn parse(name: &str) -> Name {
     if let Some(cut) = numbered("snapshot-", ".rbq", snapshot) {
         return Name::Snapshot(cut);
     }
-    if numbered("snapshot-", ".tmp", snapshot_unfinished).is_some() || name == ID_UNFINISHED {
+    if numbered("snapshot-", ".tmp", snapshot_unfinished).is_some() || [ID_UNFINISHED, SCRATCH].contains(&name) {
         return Name::Unfinished;
     }
     if name.starts_with("torn-") && name.ends_with(".cut") {
@@ -104,6 +108,7 @@ mod tests {
         assert_eq!(parse(&spare(8)), Name::Spare(8));
         assert_eq!(parse(&snapshot(9)), Name::Snapshot(9));
         assert_eq!(parse(&snapshot_unfinished(9)), Name::Unfinished);
+        assert_eq!((parse(ID_UNFINISHED), parse(SCRATCH)), (Name::Unfinished, Name::Unfinished));
         assert_eq!(parse(&torn(1, 2)), Name::Torn);
         assert_eq!(parse(&aside(&segment(7), 1)), Name::Aside);
         assert_eq!((parse(ID), parse(MARK)), (Name::Id, Name::Mark));

@@ -41,7 +41,7 @@ pub(crate) fn open(settings: &Settings, home: &Home, broker: &mut Broker, gates:
     let start = Instant::now();
     let progress = gates.clone();
     let options = options(settings, move |progressed| progress.advance(progressed));
-    let recovered = recover(settings, storage, broker, options);
+    let recovered = recover(settings, storage.clone(), broker, options);
     let Recovered { journal, snapshot_bytes, report, ops, is_ahead } =
         recovered.map_err(|error| with_hint(error, &path))?;
     tell(&report, ops, start, &path);
@@ -52,7 +52,7 @@ pub(crate) fn open(settings: &Settings, home: &Home, broker: &mut Broker, gates:
             "the log is from the future, which is accepted: a snapshot with the time of now takes its place"
         );
     }
-    Ok(Keeping { journal, sync_us: price_at(&path), snapshot_bytes, wants_snapshot: is_ahead })
+    Ok(Keeping { journal, sync_us: price_at(&*storage), snapshot_bytes, wants_snapshot: is_ahead })
 }
 
 /// Opens the data directory for a log that begins anew with what is in memory, at a position after `above`. What was there
@@ -66,15 +66,15 @@ pub(super) fn found(
     let Place { path, storage } = home.open(settings)?;
     let progress = gates.clone();
     let options = options(settings, move |progressed| progress.advance(progressed));
-    let founded = Journal::found(storage, options, above).map_err(|error| with_hint(error.into(), &path));
+    let founded = Journal::found(storage.clone(), options, above).map_err(|error| with_hint(error.into(), &path));
     let (journal, report) = founded?;
-    let (journal, sync_us) = (Arc::new(journal), price_at(&path));
+    let (journal, sync_us) = (Arc::new(journal), price_at(&*storage));
     Ok((Keeping { journal, sync_us, snapshot_bytes: 0, wants_snapshot: false }, report))
 }
 
 /// What a sync costs in a directory that is ours. Not to know it is no reason to serve nobody: the disk may be full.
-fn price_at(path: &Path) -> Option<u64> {
-    let measured = sync_price::measure(path);
+fn price_at(storage: &dyn Storage) -> Option<u64> {
+    let measured = sync_price::measure(storage);
     measured
         .inspect_err(|error| tracing::warn!(error = said(error), "what a sync takes here could not be measured"))
         .ok()
@@ -312,5 +312,22 @@ mod tests {
         let accepting = Settings { accept_clock: rbq_broker::settings::Flag(true), ..settings.clone() };
         let said = refused(&accepting);
         assert!(said.starts_with("position 1 of the log"), "{said}");
+    }
+
+    #[test]
+    fn what_a_kill_left_of_a_measurement_is_gone_with_the_next_start() {
+        let dir = tempfile::tempdir().expect("a directory is made");
+        let storage = || Arc::new(rbq_journal::Directory::create(dir.path()).expect("it is there"));
+        let settings = Settings::default();
+        let start = || {
+            let mut broker = Broker::new(settings.clone(), 1, crate::clock::Clock::new().now());
+            let recovered = recover(&settings, storage(), &mut broker, options(&settings, |_| {}));
+            recovered.expect("it is whole").journal.close().expect("nothing is to be written");
+        };
+        start();
+        let left = dir.path().join(rbq_journal::SCRATCH);
+        std::fs::write(&left, [0; 4096]).expect("it is written");
+        start();
+        assert!(!left.exists());
     }
 }
