@@ -5,7 +5,6 @@
 //! to do writes itself, and syncs where that is quick: whoever finds the log free has it.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, Builder, JoinHandle};
@@ -225,12 +224,12 @@ impl Journal {
             Err(Full::Preparing { directory }) => {
                 let needed = bytes.saturating_add(2 * self.shared.options.sizes.segment_bytes);
                 match self.free_bytes() {
-                    Ok(free) if free < needed => Err(Full::Disk {
+                    Some(free) if free < needed => Err(Full::Disk {
                         directory,
                         cause: format!("{free} bytes are left, and the change takes {bytes}"),
                     }),
                     // What cannot be asked is found out by trying.
-                    Ok(_) | Err(_) => Ok(()),
+                    Some(_) | None => Ok(()),
                 }
             }
             answer => answer,
@@ -325,9 +324,11 @@ impl Journal {
         self.shared.store.place()
     }
 
-    /// How many bytes the disk has left, as far as the file system tells.
-    pub fn free_bytes(&self) -> io::Result<u64> {
-        self.shared.store.storage().free_bytes()
+    /// How many bytes the disk had left when the thread that prepares files last asked, which it does once a second and before each
+    /// file; none where the file system does not tell. Asks nobody, so it may be called with a lock held.
+    #[must_use]
+    pub fn free_bytes(&self) -> Option<u64> {
+        Some(self.shared.shelf.free()).filter(|free| *free < u64::MAX)
     }
 
     /// Why the journal stopped, if it did.
@@ -459,6 +460,8 @@ impl fmt::Debug for Journal {
 fn prepare_files(shared: &Shared) {
     let stops = || shared.has_stopped();
     while !stops() {
+        // Files may be prepared already, and others take what there is.
+        shared.shelf.ask_free();
         match shared.shelf.prepare() {
             Prepared::Made => shared.tell(),
             Prepared::Enough => shared.shelf.wait(Prepared::Enough, RETRY_EVERY_MS, stops),

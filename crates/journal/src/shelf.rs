@@ -82,6 +82,8 @@ pub(crate) struct Shelf {
     changed: Condvar,
     room_all: AtomicU64,
     room_add: AtomicU64,
+    /// What the disk had left when it was last asked; `u64::MAX` where it does not tell.
+    free: AtomicU64,
     /// Nobody waits for what is being prepared any more.
     has_stopped: AtomicBool,
 }
@@ -108,6 +110,7 @@ impl Shelf {
             changed: Condvar::new(),
             room_all: AtomicU64::new(0),
             room_add: AtomicU64::new(0),
+            free: AtomicU64::new(u64::MAX),
             has_stopped: AtomicBool::new(false),
         })
     }
@@ -301,9 +304,21 @@ impl Shelf {
         made
     }
 
+    /// Asks the disk what it has left. It may not answer for long: nobody who holds something that others wait for asks it.
+    pub(crate) fn ask_free(&self) -> u64 {
+        let free = self.store.storage().free_bytes().unwrap_or(u64::MAX);
+        self.free.store(free, Ordering::Relaxed);
+        free
+    }
+
+    /// What it had left when it was last asked; `u64::MAX` where it does not tell.
+    pub(crate) fn free(&self) -> u64 {
+        self.free.load(Ordering::Relaxed)
+    }
+
     /// To try would take what there is from others for a moment, such as a snapshot that would make room.
     fn find_space(&self, bytes: u64) -> Result<(), IoFailure> {
-        if self.store.storage().free_bytes().is_ok_and(|free| free < bytes) {
+        if self.ask_free() < bytes {
             return Err(self.store.failure("a further file", "allocate", rustix::io::Errno::NOSPC.into()));
         }
         Ok(())

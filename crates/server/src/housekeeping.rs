@@ -1,20 +1,18 @@
 //! What happens beside the connections: timers, measurements, chores, the end.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rbq_broker::session::Session;
-use rbq_broker::{Action, ClientId, DiskRoom, HostFacts, Now, Persistence};
+use rbq_broker::{Action, Asker, ClientId, DiskRoom, HostFacts, Now, Persistence};
 use rbq_journal::{Figures, Journal};
 
-use crate::clock::Jump;
 use crate::durable;
 use crate::hub::{Conn, Flush, Hub, Shared, dismiss};
 use crate::limits::{self, BUFFERS_OF_ALL};
 use crate::memory;
-use crate::rewrite;
+use crate::news::News;
 
 /// After how long it is seen again whether the log has room to expire keys.
 const ROOM_AWAITED_US: u64 = 10_000;
@@ -90,15 +88,8 @@ fn measure(shared: &Shared, fixed: &HostFacts) -> u64 {
     hub.broker.set_facts(facts);
     want_snapshot_if_due(shared, &mut hub, memory.allocated);
     see_whether_there_is_space(shared, &mut hub);
-    match hub.clock.follow() {
-        Some(Jump::Ahead(by)) => tracing::warn!(seconds = by.as_secs(), "the system clock was set ahead"),
-        Some(Jump::Back(by)) => {
-            tracing::warn!(
-                seconds = by.as_secs(),
-                "the system clock was set back: running at half speed until it is met"
-            );
-        }
-        None => {}
+    if let Some(jump) = hub.clock.follow() {
+        shared.teller.note(News::Clock(jump));
     }
     hub.broker.settings.hz.0.max(1) as u64
 }
@@ -140,8 +131,8 @@ fn want_snapshot_if_due(shared: &Shared, hub: &mut Hub, memory_used: u64) {
 
 /// Whether a snapshot has room on a full disk, and the log that it replaces takes much more: it is no larger than what is in memory.
 fn would_make_room(journal: &Journal, figures: &Figures, memory_used: u64) -> bool {
-    let has_room = || journal.free_bytes().is_ok_and(|free| free >= memory_used);
-    figures.segments > 1 && figures.log_bytes_since_snapshot / 2 >= memory_used && has_room()
+    let has_room = journal.free_bytes().is_some_and(|free| free >= memory_used);
+    figures.segments > 1 && figures.log_bytes_since_snapshot / 2 >= memory_used && has_room
 }
 
 /// Space that returned is noticed without a request, too: keys whose time has come wait for it.
@@ -266,8 +257,9 @@ fn close(hub: &mut Hub, client: ClientId, reason: &'static str) {
     }
 }
 
-/// Does what commands asked for and drops what they left. Returns when SHUTDOWN was asked for.
-pub(crate) async fn run_chores(shared: Arc<Shared>, file: Option<PathBuf>) {
+/// Does what commands asked for, or has it done: this thread accepts connections and keeps time, and waits for no disk. Returns when
+/// SHUTDOWN was asked for.
+pub(crate) async fn run_chores(shared: Arc<Shared>) {
     loop {
         shared.chores.notified().await;
         let actions = std::mem::take(&mut *shared.actions.lock());
@@ -276,10 +268,7 @@ pub(crate) async fn run_chores(shared: Arc<Shared>, file: Option<PathBuf>) {
                 Action::Shutdown => return,
                 Action::PurgeMemory => purge_memory(),
                 Action::Backup(order) => durable::back_up(shared.clone(), order),
-                Action::RewriteConfig(asker) => {
-                    let outcome = rewrite_config(&shared, file.as_deref());
-                    durable::announce(&shared, |hub, _| hub.broker.finish_rewrite(asker, &outcome));
-                }
+                Action::RewriteConfig(asker) => have_config_rewritten(&shared, asker),
                 // Done already, by the thread that ran the command.
                 Action::ParameterChanged(_)
                 | Action::Sleep(_)
@@ -288,20 +277,13 @@ pub(crate) async fn run_chores(shared: Arc<Shared>, file: Option<PathBuf>) {
                 | Action::Switch(_) => {}
             }
         }
-        let garbage = shared.lock().broker.take_garbage();
-        drop(garbage);
     }
 }
 
-fn rewrite_config(shared: &Shared, file: Option<&Path>) -> Result<(), String> {
-    let settings = shared.lock().broker.settings.clone();
-    let path = file.expect("a server without a file refuses the command");
-    let outcome = rewrite::rewrite(path, &settings).map_err(|error| format!("{error:#}"));
-    match &outcome {
-        Ok(()) => tracing::info!(file = %path.display(), "configuration file rewritten"),
-        Err(error) => tracing::error!(error, "configuration file not rewritten"),
+fn have_config_rewritten(shared: &Shared, asker: Asker) {
+    if let Err(busy) = shared.scribe.ask(asker) {
+        durable::announce(shared, |hub, _| hub.broker.finish_rewrite(asker, &Err(busy)));
     }
-    outcome
 }
 
 fn purge_memory() {
@@ -309,16 +291,18 @@ fn purge_memory() {
     let _ = tikv_jemalloc_ctl::epoch::advance();
 }
 
-/// Lets every connection send what it has and closes it.
+/// Lets every connection send what it has and closes it; what is being written meanwhile is written. What is being freed is nobody's.
 pub(crate) async fn stop(shared: &Shared) {
-    /// How long clients that do not read are waited for.
+    /// How long clients that do not read are waited for, and a disk, or a reader of the log, that stands still.
     const PATIENCE: Duration = Duration::from_secs(3);
     shared.stopping.store(true, Ordering::Release);
     for conn in shared.lock().conns() {
         conn.outbox.lock().wake();
     }
     let deadline = tokio::time::Instant::now() + PATIENCE;
-    while shared.connections.load(Ordering::Acquire) > 0 && tokio::time::Instant::now() < deadline {
+    let is_busy =
+        || shared.connections.load(Ordering::Acquire) > 0 || !shared.scribe.is_idle() || !shared.teller.is_idle();
+    while is_busy() && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

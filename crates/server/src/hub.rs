@@ -1,26 +1,32 @@
 //! The one broker behind the one lock, and what every thread shares.
 //!
 //! Whoever holds the lock runs commands and moves what they caused into outboxes; whoever let go of it talks to
-//! sockets. The lock is never held across a system call or an await.
+//! sockets. The lock is never held across an await, nor across a system call that may wait for something: a file, a socket, the reader of
+//! the log. What a hold has to say it [notes](crate::news); what the disk has left the journal's own thread asked before. (To wake a thread
+//! is a call, too, and waits for nothing. DEBUG SLEEP is there to be waited for.)
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use rbq_broker::{Action, Broker, ClientId, DiskRoom, Gate, Letter, Now};
+use rbq_broker::{Action, Asker, Broker, ClientId, DiskRoom, Gate, Letter, Now};
 use rbq_journal::Journal;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::durable::{self, Home, Keeping, Snapshots};
+use crate::durable::{self, Home, Keeping, Snapshots, Wish};
 use crate::flusher;
 use crate::gates::Gates;
 use crate::histogram::Histogram;
 use crate::limits::{self, UNMEASURED_BYTES_MAX};
 use crate::logs;
+use crate::news::{News, Teller};
 use crate::outbox::{Outbox, Sent};
+use crate::scribe::Scribe;
 use crate::socket::Writer;
+use crate::sweeper::Sweeper;
 
 /// A connection as other threads see it.
 pub(crate) struct Conn {
@@ -81,7 +87,7 @@ pub(crate) struct Shared {
     hub: Mutex<Hub>,
     /// Rearms the timer.
     pub(crate) timer: Notify,
-    /// Something for the main thread to do: an action, garbage, shutdown.
+    /// Something for the main thread to do: an action, shutdown.
     pub(crate) chores: Notify,
     pub(crate) actions: Mutex<Vec<Action>>,
     pub(crate) stopping: AtomicBool,
@@ -93,8 +99,19 @@ pub(crate) struct Shared {
     pub(crate) unmeasured: AtomicU64,
     pub(crate) limits: limits::Shared,
     pub(crate) gates: Arc<Gates>,
-    pub(crate) snapshots: Snapshots,
     pub(crate) home: Home,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) sweeper: Sweeper,
+    pub(crate) scribe: Scribe,
+    pub(crate) teller: Teller,
+}
+
+/// The other ends of the lines to threads that have yet to be started.
+pub(crate) struct Lines {
+    pub(crate) wishes: Receiver<Wish>,
+    pub(crate) calls: Receiver<()>,
+    pub(crate) askers: Receiver<Asker>,
+    pub(crate) news: Receiver<News>,
 }
 
 /// Whether a hold logged anything.
@@ -113,7 +130,11 @@ pub(crate) struct Flush {
 }
 
 impl Shared {
-    pub(crate) fn new(broker: Broker, clock: Clock, gates: Arc<Gates>, snapshots: Snapshots, home: Home) -> Self {
+    pub(crate) fn new(broker: Broker, clock: Clock, gates: Arc<Gates>, home: Home) -> (Self, Lines) {
+        let (snapshots, wishes) = Snapshots::new();
+        let (sweeper, calls) = Sweeper::new();
+        let (scribe, askers) = Scribe::new();
+        let (teller, news) = Teller::new();
         let limits = limits::Shared::of(&broker.settings);
         let hub = Hub {
             broker,
@@ -132,7 +153,7 @@ impl Shared {
             is_disk_full: false,
             backup: None,
         };
-        Self {
+        let shared = Self {
             hub: Mutex::new(hub),
             timer: Notify::new(),
             chores: Notify::new(),
@@ -143,9 +164,13 @@ impl Shared {
             unmeasured: AtomicU64::new(0),
             limits,
             gates,
-            snapshots,
             home,
-        }
+            snapshots,
+            sweeper,
+            scribe,
+            teller,
+        };
+        (shared, Lines { wishes, calls, askers, news })
     }
 
     /// Takes the lock.
@@ -197,7 +222,7 @@ impl Shared {
             // Something small may have room in what is left of the last file, and the next one none.
             DiskRoom::Enough if hub.is_disk_full && journal.full().is_none() => {
                 hub.is_disk_full = false;
-                tracing::info!("the log has room again: adding goes on");
+                self.teller.note(News::DiskHasRoom);
             }
             DiskRoom::Enough | DiskRoom::Awaited => {}
             // So far it is a broker in memory only, and that one goes on.
@@ -206,7 +231,7 @@ impl Shared {
             }
             DiskRoom::DrainsOnly(why) | DiskRoom::Nothing(why) if !hub.is_disk_full => {
                 hub.is_disk_full = true;
-                tracing::error!(reason = %why, "adding is refused until there is room");
+                self.teller.note(News::DiskIsFull { why: why.clone() });
             }
             DiskRoom::DrainsOnly(_) | DiskRoom::Nothing(_) => {}
         }
@@ -264,9 +289,18 @@ impl Shared {
         }
     }
 
+    fn wish(&self, wish: Wish) {
+        if self.snapshots.want(wish).is_err() {
+            self.teller.note(News::NobodySaves);
+        }
+    }
+
     /// Hands what the broker wants done to the main thread, except for what must be done before the lock is released.
     pub(crate) fn hand_over_chores(&self, hub: &mut Hub) {
-        if !hub.broker.has_chores() {
+        if hub.broker.has_garbage() {
+            self.sweeper.call();
+        }
+        if !hub.broker.has_actions() {
             return;
         }
         let actions = hub.broker.take_actions();
@@ -279,8 +313,8 @@ impl Shared {
                         journal.request_sync();
                     }
                 }
-                Action::Snapshot => self.snapshots.want(),
-                Action::Switch(order) => self.snapshots.switch(order.clone()),
+                Action::Snapshot => self.wish(Wish::Snapshot),
+                Action::Switch(order) => self.wish(Wish::Switch(order.clone())),
                 // In force before CONFIG SET is answered.
                 Action::ParameterChanged(parameter) => {
                     if parameter.name == "appendfsync" {

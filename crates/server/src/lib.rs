@@ -28,15 +28,18 @@ mod listen;
 mod logs;
 mod memory;
 mod neighbour;
+mod news;
 mod outbox;
 mod rewrite;
+mod scribe;
 mod signals;
 mod socket;
+mod sweeper;
 mod threads;
 mod turn;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -50,7 +53,7 @@ pub use crate::config::{Config, command};
 use crate::durable::Home;
 pub use crate::durable::{Recovered, clock_refusal, lone, room};
 use crate::gates::Gates;
-use crate::hub::Shared;
+use crate::hub::{Lines, Shared};
 use crate::listen::Listeners;
 use crate::signals::Outlived;
 use crate::threads::Threads;
@@ -194,13 +197,13 @@ async fn serve(config: Config, listeners: Listeners, io_threads: usize, home: Ho
         true => Some(durable::open(&config.settings, &home, &mut broker, &gates)?),
         false => None,
     };
-    let (snapshots, wishes) = durable::Snapshots::new();
-    let shared = Arc::new(Shared::new(broker, clock, gates, snapshots, home));
+    let (shared, lines) = Shared::new(broker, clock, gates, home);
+    let shared = Arc::new(shared);
     let sync_us = kept.as_ref().and_then(|kept| kept.sync_us);
     if let Some(kept) = kept {
         shared.lock().keep_in(kept);
     }
-    durable::start(shared.clone(), wishes)?;
+    start_helpers(&shared, lines, config.file.clone())?;
     let threads = Arc::new(Threads::start(io_threads, &shared)?);
     let names = listeners.names();
     let unix_path = listeners.unix.as_ref().map(|(_, path)| path.clone());
@@ -224,7 +227,7 @@ async fn serve(config: Config, listeners: Listeners, io_threads: usize, home: Ho
         durability = durable::price(&config.settings, sync_us),
         "ready to accept connections"
     );
-    let why = wait_for_the_end(&shared, &config, signals).await?;
+    let why = wait_for_the_end(&shared, signals).await?;
     tracing::info!(why, "shutting down");
     housekeeping::stop(&shared).await;
     let (journal, left) = {
@@ -241,10 +244,19 @@ async fn serve(config: Config, listeners: Listeners, io_threads: usize, home: Ho
     Ok(())
 }
 
-async fn wait_for_the_end(shared: &Arc<Shared>, config: &Config, mut signals: Outlived) -> Result<&'static str> {
+/// Starts the threads beside those that serve: each does one thing that may take its time.
+fn start_helpers(shared: &Arc<Shared>, lines: Lines, file: Option<PathBuf>) -> Result<()> {
+    durable::start(shared.clone(), lines.wishes)?;
+    sweeper::start(shared.clone(), lines.calls)?;
+    news::start(shared.clone(), lines.news)?;
+    // Without a file CONFIG REWRITE is refused before anybody is asked.
+    file.map_or(Ok(()), |file| scribe::start(shared.clone(), file, lines.askers))
+}
+
+async fn wait_for_the_end(shared: &Arc<Shared>, mut signals: Outlived) -> Result<&'static str> {
     tokio::select! {
         signal = signals.until_the_end() => signal.context("cannot wait for signals"),
-        () = housekeeping::run_chores(shared.clone(), config.file.clone()) => Ok("SHUTDOWN"),
+        () = housekeeping::run_chores(shared.clone()) => Ok("SHUTDOWN"),
     }
 }
 

@@ -331,6 +331,35 @@ fn config_rewrite_is_not_ok_when_the_file_could_not_be_written() {
     assert!(said.starts_with("-ERR Rewriting config file: cannot read "), "{said}");
 }
 
+/// Puts a pipe into the place of a file: whoever reads it waits until somebody writes, as for a disk that hangs.
+fn hang(path: &str) {
+    fs::remove_file(path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn a_disk_that_hangs_under_config_rewrite_keeps_nobody_else_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(&dir, "");
+    let mut server = Server::start(&["--config", &path]);
+    let mut asker = server.client();
+    hang(&path);
+    asker.request(&["CONFIG", "REWRITE"]);
+    // Who comes is greeted, and waits end in time.
+    let mut other = server.client();
+    assert_eq!(other.text("PING"), "PONG");
+    assert_eq!(other.text("BLPOP nothing 0.01"), "nil");
+    fs::write(&path, "hz = 11\n").unwrap();
+    assert_eq!(shown(&asker.reply()), "OK");
+    assert!(fs::read_to_string(&path).unwrap().starts_with("hz = 10\n"));
+
+    hang(&path);
+    asker.request(&["CONFIG", "REWRITE"]);
+    assert_eq!(other.text("PING"), "PONG");
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0), "nobody waits for it for ever");
+}
+
 #[test]
 fn the_working_directory_is_what_dir_says() {
     let dir = tempfile::tempdir().unwrap();

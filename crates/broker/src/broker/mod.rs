@@ -239,9 +239,14 @@ impl Broker {
         std::mem::take(&mut self.actions)
     }
 
-    /// Whether [`take_actions`](Self::take_actions) or [`take_garbage`](Self::take_garbage) has something.
-    pub fn has_chores(&self) -> bool {
-        !self.actions.is_empty() || !self.garbage.is_empty()
+    /// Whether [`take_actions`](Self::take_actions) has something.
+    pub fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
+    /// Whether [`take_garbage`](Self::take_garbage) has something.
+    pub fn has_garbage(&self) -> bool {
+        !self.garbage.is_empty()
     }
 
     /// What came off and takes long to drop, for the driver to drop on another thread.

@@ -1,22 +1,23 @@
 //! The threaded handle on a simulated disk: who is told what, and when nothing is told any more.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
 use super::world::{Model, digest, options, start, turn_and_sync};
-use crate::error::{Fatal, OpenError};
+use crate::error::{Fatal, Full, OpenError};
 use crate::journal::Journal;
 use crate::log::Written;
 use crate::options::{Options, Policy, SPARES_READY, Sizes};
 use crate::recover::{Recovered, recover};
 use crate::shelf::Purpose;
 use crate::sim::{Image, Op, SimStorage};
+use crate::storage::{Access, Lock, LockError, Storage, StorageFile};
 
 /// Wakes whoever waits whenever the journal tells something.
 #[derive(Default)]
@@ -515,4 +516,57 @@ fn a_snapshot_waits_for_the_log_up_to_its_cut() {
             }
         }
     }
+}
+
+/// A disk that notes who asks it what it has left.
+struct Asked {
+    disk: SimStorage,
+    by: Arc<Mutex<Vec<ThreadId>>>,
+}
+
+impl Storage for Asked {
+    fn place(&self) -> String {
+        self.disk.place()
+    }
+    fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        self.disk.create(name)
+    }
+    fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
+        self.disk.open(name, access)
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.disk.list()
+    }
+    fn sync_dir(&self) -> io::Result<()> {
+        self.disk.sync_dir()
+    }
+    fn lock(&self, name: &str) -> Result<Lock, LockError> {
+        self.disk.lock(name)
+    }
+    fn free_bytes(&self) -> io::Result<u64> {
+        self.by.lock().push(thread::current().id());
+        self.disk.free_bytes()
+    }
+}
+
+#[test]
+fn who_asks_for_room_with_a_lock_held_does_not_ask_the_disk() {
+    let (disk, by) = (SimStorage::new(), Arc::default());
+    disk.limit_space(Some(1 << 30));
+    let storage = Asked { disk, by: Arc::clone(&by) };
+    let opened = Journal::open(Arc::new(storage), options(13, None)).unwrap();
+    let journal = opened.begin().unwrap().0;
+    by.lock().clear();
+    // It has no room, and may be preparing some: what the disk had left decides.
+    let refused = journal.admit_now(1 << 40).unwrap_err();
+    assert!(matches!(refused, Full::Disk { .. }), "{refused}");
+    assert!(journal.free_bytes().is_some_and(|free| free < 1 << 30));
+    assert!(!by.lock().contains(&thread::current().id()));
+    journal.close().unwrap();
 }

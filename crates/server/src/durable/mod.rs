@@ -14,7 +14,9 @@ pub(crate) use backups::back_up;
 pub(crate) use home::Home;
 pub(crate) use recovery::{Keeping, open, policy};
 pub use recovery::{Recovered, clock_refusal};
-pub(crate) use snapshots::{Snapshots, start};
+pub(crate) use snapshots::{Snapshots, Wish, start};
+
+use std::time::{Duration, Instant};
 
 use rbq_broker::settings::{AppendFsync, Setting as _};
 use rbq_broker::{Now, Settings};
@@ -24,15 +26,24 @@ use crate::hub::{Flush, Hub, Shared};
 
 /// Tells the broker from a thread of our own how something ended, and sends what follows from it.
 pub(crate) fn announce(shared: &Shared, tell: impl FnOnce(&mut Hub, Now)) {
+    announce_then(shared, tell, |_| {});
+}
+
+/// The same; once the broker is let go, and before anybody is sent anything, `then` is told how long it was held.
+fn announce_then(shared: &Shared, tell: impl FnOnce(&mut Hub, Now), then: impl FnOnce(Duration)) {
     let mut flush = Flush::default();
     let mut hub = shared.lock();
+    let start = Instant::now();
     let now = hub.clock.now();
     tell(&mut hub, now);
     hub.sort_mail(shared, &mut flush, now);
     hub.deliver(shared, &mut flush, now);
     shared.keep(&mut hub, now);
     shared.after_hold(&mut hub, now);
+    let held = start.elapsed();
+    hub.holds.record(held.as_nanos() as u64);
     drop(hub);
+    then(held);
     shared.gates.drive();
     flush.run(shared);
 }

@@ -14,16 +14,16 @@
 //! base stands, and goes with it, as it does in Redis.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow};
-use rbq_broker::{DiskRoom, SwitchOrder};
+use rbq_broker::{DiskRoom, Now, SwitchOrder};
 use rbq_journal::{Journal, RecoveryReport};
 
 use super::recovery::{self, Keeping};
-use super::snapshots::{self, Taken};
-use super::{announce, in_full, price};
-use crate::hub::Shared;
+use super::snapshots::{self, Holds, Taken};
+use super::{announce, announce_then, in_full, price};
+use crate::hub::{Hub, Shared};
 
 /// Does what was asked for, and tells the broker how it ended.
 pub(super) fn switch(shared: &Shared, order: &SwitchOrder) {
@@ -35,32 +35,36 @@ fn switch_on(shared: &Shared, order: &SwitchOrder) {
     let above = shared.lock().broker.log().newest();
     let begun = recovery::found(&order.settings, &shared.home, above, &shared.gates);
     let outcome = begun.and_then(|(kept, before)| Ok((take_base(shared, kept)?, before)));
-    match &outcome {
-        Ok((taken, before)) => tell_on(shared, order, taken, before, start),
+    let told = outcome.as_ref().map(drop).map_err(in_full);
+    let tell = |hub: &mut Hub, now: Now| {
+        hub.broker.finish_switch(order, told, now);
+        // It was begun with the policy of the moment when it was ordered, and somebody may have set another one since.
+        shared.follow_policy(hub);
+    };
+    announce_then(shared, tell, |held| match &outcome {
+        Ok((taken, before)) => tell_on(shared, order, taken, before, held, start),
         Err(error) => {
             tracing::error!(error = in_full(error), "appendonly not switched on: in memory only, as before")
         }
-    }
-    let outcome = outcome.map(drop).map_err(|error| in_full(&error));
-    announce(shared, |hub, now| {
-        hub.broker.finish_switch(order, outcome, now);
-        // It was begun with the policy of the moment when it was ordered, and somebody may have set another one since.
-        shared.follow_policy(hub);
     });
 }
 
 /// From here on what changes is kept, and what is there is written. After an error nothing is kept.
 fn take_base(shared: &Shared, kept: Keeping) -> Result<Taken> {
     let journal = kept.journal.clone();
+    let mut holds = Holds::default();
     let (encoder, cut, time_ms) = {
         let mut hub = shared.lock();
+        let start = Instant::now();
         let now = hub.clock.now();
         let cut = journal.appended();
         hub.keep_in(kept);
         shared.gates.guard(journal.clone());
-        (hub.broker.begin_base(cut, now), cut, now.unix_ms())
+        let encoder = hub.broker.begin_base(cut, now);
+        holds.note(&mut hub, start);
+        (encoder, cut, now.unix_ms())
     };
-    let written = snapshots::write(shared, &journal, encoder, cut, time_ms);
+    let written = snapshots::write(shared, &journal, encoder, cut, time_ms, holds);
     let outcome = written.and_then(|taken| {
         journal.note()?;
         let mut hub = shared.lock();
@@ -91,7 +95,14 @@ fn withdraw(shared: &Shared, journal: &Arc<Journal>) {
     }
 }
 
-fn tell_on(shared: &Shared, order: &SwitchOrder, taken: &Taken, before: &RecoveryReport, start: Instant) {
+fn tell_on(
+    shared: &Shared,
+    order: &SwitchOrder,
+    taken: &Taken,
+    before: &RecoveryReport,
+    held: Duration,
+    start: Instant,
+) {
     if before.last_lsn > 0 {
         tracing::warn!(
             position = before.last_lsn,
@@ -103,7 +114,7 @@ fn tell_on(shared: &Shared, order: &SwitchOrder, taken: &Taken, before: &Recover
         position = taken.report.cut,
         bytes = taken.report.bytes,
         ms = start.elapsed().as_millis() as u64,
-        longest_hold_us = taken.longest_hold.as_micros() as u64,
+        longest_hold_us = taken.longest_hold.max(held).as_micros() as u64,
         durability = price(&order.settings, sync_us),
         "appendonly switched on"
     );
