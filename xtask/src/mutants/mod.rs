@@ -5,7 +5,8 @@
 //! ```
 //!
 //! With `--durable` the bugs are those of keeping what was acknowledged, and `cargo xtask torture` has to find them: by
-//! kills, or by power cuts where a kill cannot show them.
+//! kills, or by power cuts where a kill cannot show them. Only a word that was not kept counts: a server that cannot be
+//! started at all, a disk that is full or a machine that hangs finds no bug. A season without any bug is played first.
 //!
 //! A comparison that finds nothing is worth what it would have found. So realistic small bugs are put into a copy of
 //! the sources, one at a time, and each has to show as a difference. It takes minutes, so CI does not run it; what CI
@@ -68,6 +69,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mutants: Vec<&Mutant> = catalog.iter().filter(|mutant| mutant.breaks.contains(&options.only)).collect();
     ensure!(!mutants.is_empty(), "no bug's description holds `{}`", options.only);
     let nursery = Nursery::new()?;
+    nursery.try_out_healthy(options).context("without any bug")?;
     for mutant in &mutants {
         let start = Instant::now();
         let outcome = nursery.try_out(mutant, options);
@@ -87,7 +89,7 @@ fn line(mutant: &Mutant, outcome: &Result<Option<String>>, took: Duration) -> St
     let outcome = match outcome {
         Ok(Some(how)) => format!("caught by {how}"),
         Ok(None) => "NOT CAUGHT".to_owned(),
-        Err(error) => format!("NOT TRIED: {error}"),
+        Err(error) => format!("NOT TRIED: {error:#}"),
     };
     format!("{:<64} {outcome:<44} {:>5.1} s", mutant.breaks, took.as_secs_f64())
 }
@@ -130,7 +132,17 @@ impl Nursery {
         let (server, tools) = built?;
         match tools {
             None => compare(&server, options),
-            Some(tools) => torture(&server, tools, options),
+            Some(tools) => torture(&server, tools, options.seed, options.loops),
+        }
+    }
+
+    /// A season without any bug: where that goes wrong, nothing that comes after it shows anything.
+    fn try_out_healthy(&self, options: &Options) -> Result<()> {
+        let (server, tools) = self.build(options)?;
+        let Some(tools) = tools else { return Ok(()) };
+        match torture(&server, tools, options.seed, torture::SEASON_LOOPS)? {
+            Some(how) => bail!("a word is not kept: {how}"),
+            None => Ok(()),
         }
     }
 
@@ -152,11 +164,14 @@ fn compare(server: &Path, options: &Options) -> Result<Option<String>> {
 }
 
 /// A kill shows less than a power cut and is the plainer case, so it comes first.
-fn torture(server: &Path, tools: PathBuf, options: &Options) -> Result<Option<String>> {
+fn torture(server: &Path, tools: PathBuf, seed: u64, loops: u64) -> Result<Option<String>> {
     let kill = End::Kill(Program::rbq(Some(server), Profile::Dev)?.kept());
-    let by_kill = torture::broken(&kill, options.seed, options.loops).map(|how| format!("kill, {how}"));
-    let by_power = || torture::broken(&End::PowerCut(tools), options.seed, options.loops);
-    Ok(by_kill.or_else(|| by_power().map(|how| format!("power cut, {how}"))))
+    for (name, end) in [("kill", kill), ("power cut", End::PowerCut(tools))] {
+        if let Some(how) = torture::broken(&end, seed, loops).context(name)? {
+            return Ok(Some(format!("{name}, {how}")));
+        }
+    }
+    Ok(None)
 }
 
 /// Files that are the same keep their time, so that cargo builds only what differs.

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, channel};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use fastrand::Rng;
 use rbq_resp::Value;
 
@@ -14,7 +14,7 @@ use super::lane::Op;
 use super::lane_draw::{self, Blobs};
 use super::wire::{Event, Line, PATIENCE};
 use super::world::World;
-use super::{groups, queues};
+use super::{groups, kept, queues};
 use crate::servers::Server;
 
 /// Requests in flight on a connection that does not wait for each answer.
@@ -99,12 +99,18 @@ pub(crate) struct Outcome {
     pub(crate) flying: Vec<(usize, Job)>,
 }
 
+struct InFlight {
+    job: Job,
+    sent_at: u64,
+    /// How many replies it has yet to get.
+    left: usize,
+}
+
 struct Client {
     line: Line,
     role: Role,
     depth: usize,
-    /// Jobs in flight, and how many replies each has yet to get.
-    waiting: VecDeque<(Job, usize)>,
+    waiting: VecDeque<InFlight>,
 }
 
 /// Speaks with the server until it is killed, and reads to the end what it said.
@@ -136,7 +142,7 @@ pub(crate) fn drive(world: &mut World, server: &mut Server, plan: &Plan, rng: &m
         .clients
         .iter()
         .enumerate()
-        .flat_map(|(number, client)| client.waiting.iter().map(move |(job, _)| (number, job.clone())));
+        .flat_map(|(number, client)| client.waiting.iter().map(move |flying| (number, flying.job.clone())));
     Ok(Outcome { acked: crew.acked, flying: flying.collect() })
 }
 
@@ -162,8 +168,8 @@ impl Crew {
                     break;
                 }
                 let Some(job) = draw(client.role, world, self.plan.blobs, rng) else { break };
-                let sent = world.sends(&job);
-                client.waiting.push_back((job, sent.len()));
+                let (sent_at, sent) = world.sends(&job);
+                client.waiting.push_back(InFlight { job, sent_at, left: sent.len() });
                 requests.extend(sent);
             }
             if !requests.is_empty() {
@@ -177,17 +183,20 @@ impl Crew {
 
     fn hear(&mut self, world: &mut World, number: usize, reply: Value) -> Result<()> {
         let client = &mut self.clients[number];
-        let (job, left) = client.waiting.front_mut().context("a reply that nobody asked for")?;
+        let first = client.waiting.front_mut().context("a reply that nobody asked for")?;
         if let Value::Error(error) = &reply
-            && !matches!(job, Job::Save)
+            && !matches!(first.job, Job::Save)
         {
-            bail!("{:?}: {job:?} answers {error}", client.role);
+            let refusal = anyhow!("{:?}: {:?} answers {error}", client.role, first.job);
+            // Whoever has no room says so and keeps his word.
+            let has_room = !error.starts_with("MISCONF");
+            return if has_room { kept(Err(refusal)) } else { Err(refusal) };
         }
-        *left -= 1;
-        if *left == 0 {
-            let (job, _) = client.waiting.pop_front().expect("it was looked at");
+        first.left -= 1;
+        if first.left == 0 {
+            let InFlight { job, sent_at, .. } = client.waiting.pop_front().expect("it was looked at");
             self.acked += 1;
-            world.acknowledged(&job, reply)?;
+            world.acknowledged(&job, sent_at, reply)?;
         }
         Ok(())
     }

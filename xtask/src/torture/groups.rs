@@ -8,7 +8,8 @@
 //!
 //! Invariant: an entry of a group is on that way as far as a consumer was told, and further only by a request in
 //! flight. Done is done: it is never pending again. Each claim that was told counts as one delivery, and its owner is
-//! one of those who were told since nothing was in flight.
+//! one of those who were told since nothing was in flight. Of a log that lost its end that holds for what was told before something
+//! began that is in it (see `world`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ use rbq_resp::Value;
 
 use super::Loss;
 use super::wire::{Request, Wire, array, text};
+use super::world::Span;
 
 pub(crate) const GROUPS: usize = 2;
 pub(crate) const CONSUMERS: usize = 2;
@@ -88,13 +90,18 @@ impl Job {
 struct Pending {
     owners: BTreeSet<usize>,
     deliveries: u64,
+    /// When each delivery was told that came since nothing was in flight.
+    told_at: Vec<u64>,
     acking: bool,
 }
 
 #[derive(Debug, Default)]
 struct Group {
     pending: BTreeMap<Id, Pending>,
-    done: BTreeSet<Id>,
+    /// Entries that are done, and since when that is known.
+    done: BTreeMap<Id, u64>,
+    /// Reads since nothing was in flight, by the newest entry that each delivered.
+    reads: BTreeMap<Id, Span>,
     /// The newest entry whose delivery was told.
     upto: Id,
     /// The newest entry that was delivered when nothing was in flight.
@@ -103,11 +110,20 @@ struct Group {
     delivered: BTreeSet<Id>,
 }
 
+/// An entry that somebody was told of.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    tag: u64,
+    at: u64,
+}
+
 /// The stream and its groups, as far as anybody knows.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    /// Tags by ID, of entries that were told and may not have been trimmed.
-    entries: BTreeMap<Id, u64>,
+    /// Entries that were told and may not have been trimmed.
+    entries: BTreeMap<Id, Told>,
+    /// When tags were sent since nothing was in flight.
+    sent: BTreeMap<u64, u64>,
     next_tag: u64,
     newest_told: Id,
     groups: [Group; GROUPS],
@@ -126,6 +142,14 @@ pub(crate) struct Found {
     entries: BTreeMap<Id, u64>,
     last: Id,
     groups: Vec<(Id, BTreeMap<Id, FoundPending>)>,
+}
+
+#[cfg(test)]
+impl Found {
+    /// Nothing but the groups.
+    pub(crate) fn nothing() -> Self {
+        Self { groups: vec![Default::default(); GROUPS], ..Self::default() }
+    }
 }
 
 impl Groups {
@@ -154,76 +178,144 @@ impl Groups {
         }
     }
 
+    /// A job is sent.
+    pub(crate) fn sends(&mut self, job: &Job, now: u64) {
+        if let Job::Add(tags) = job {
+            self.sent.extend(tags.iter().map(|tag| (*tag, now)));
+        }
+    }
+
     /// A job was answered.
-    pub(crate) fn acknowledged(&mut self, job: &Job, reply: Value) -> Result<()> {
+    pub(crate) fn acknowledged(&mut self, job: &Job, reply: Value, span: Span) -> Result<()> {
+        let now = span.told_at;
         match job {
             Job::Add(tags) => {
                 let ids = if tags.len() > 1 { array(reply)? } else { vec![reply] };
                 ensure!(ids.len() == tags.len(), "{} of {} entries were added", ids.len(), tags.len());
                 for (id, tag) in ids.iter().zip(tags) {
-                    self.shown(Id::of(id)?, *tag)?;
+                    self.shown(Id::of(id)?, *tag, now)?;
                 }
             }
             Job::Trim => {}
             Job::Read(group, consumer, _) => {
                 for entry in array(reply)?.into_iter().flat_map(|stream| array(stream).unwrap_or_default()).skip(1) {
+                    let mut newest = None;
                     for entry in array(entry)? {
                         let (id, tag) = entry_of(entry)?;
-                        self.shown(id, tag)?;
-                        self.groups[*group].delivered(id, *consumer)?;
+                        self.shown(id, tag, now)?;
+                        self.groups[*group].delivered(id, *consumer, now)?;
+                        newest = newest.max(Some(id));
                     }
+                    self.groups[*group].reads.extend(newest.map(|id| (id, span)));
                 }
             }
             Job::Ack(group, ids) => {
                 for id in ids {
-                    self.groups[*group].settled(*id);
+                    self.groups[*group].settled(*id, now);
                 }
             }
             Job::AutoClaim(group, consumer, _) => {
                 let fields = array(reply)?;
                 for entry in array(fields[1].clone())? {
-                    self.groups[*group].claimed(entry_of(entry)?.0, *consumer);
+                    self.groups[*group].claimed(entry_of(entry)?.0, *consumer, now);
                 }
                 for id in array(fields[2].clone())? {
                     // It was trimmed: no longer pending, and never again.
-                    self.groups[*group].settled(Id::of(&id)?);
+                    self.groups[*group].settled(Id::of(&id)?, now);
                 }
             }
             Job::Look => {
                 for entry in array(reply)? {
                     let (id, tag) = entry_of(entry)?;
-                    self.shown(id, tag)?;
+                    self.shown(id, tag, now)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn shown(&mut self, id: Id, tag: u64) -> Result<()> {
-        let known = *self.entries.entry(id).or_insert(tag);
+    fn shown(&mut self, id: Id, tag: u64, now: u64) -> Result<()> {
+        let known = self.entries.entry(id).or_insert(Told { tag, at: now }).tag;
         ensure!(known == tag, "the entry {id:?} was {known}, and is {tag}");
         self.newest_told = self.newest_told.max(id);
         Ok(())
     }
 
-    /// Compares what was found with what may be, and goes on from it.
-    pub(crate) fn check(&mut self, found: &Found, flying: &[(usize, Job)], loss: Loss) -> Result<()> {
+    /// When the newest request that was surely carried out was sent, by what was found.
+    pub(crate) fn newest_present(&self, found: &Found) -> u64 {
+        let added = found.entries.values().filter_map(|tag| self.sent.get(tag).copied());
+        let each = self.groups.iter().zip(&found.groups);
+        let read = each.flat_map(|(group, (upto, _))| group.reads.range(..=*upto).map(|(_, span)| span.sent_at));
+        added.chain(read).max().unwrap_or_default()
+    }
+
+    /// Compares what was found with what may be, and goes on from it. Something that began at `newest` is there.
+    pub(crate) fn check(&mut self, found: &Found, flying: &[(usize, Job)], loss: Loss, newest: u64) -> Result<()> {
         let mut tags = BTreeSet::new();
         for (id, tag) in &found.entries {
             ensure!(*tag < self.next_tag && tags.insert(*tag), "the entry {id:?}, {tag}, is there twice or made up");
-            let told = self.entries.get(id).copied().unwrap_or(*tag);
+            let told = self.entries.get(id).map_or(*tag, |told| told.tag);
             ensure!(told == *tag || loss == Loss::Suffix, "the entry {id:?} was {told}, and is {tag}");
         }
-        if loss == Loss::Nothing {
-            self.check_entries(found, flying)?;
-            for number in 0..GROUPS {
-                self.check_group(number, found, flying).with_context(|| format!("group {number}: {found:?}"))?;
-            }
+        match loss {
+            Loss::Nothing => self.check_entries(found, flying)?,
+            Loss::Suffix => self.check_beginning(found, newest)?,
+        }
+        for number in 0..GROUPS {
+            let outcome = match loss {
+                Loss::Nothing => self.check_group(number, found, flying),
+                Loss::Suffix => self.check_groups_beginning(number, found, flying, newest),
+            };
+            outcome.with_context(|| format!("group {number}: {found:?}"))?;
         }
         for (group, (upto, pending)) in self.groups.iter_mut().zip(&found.groups) {
             group.go_on(*upto, pending);
         }
-        (self.entries, self.newest_told) = (found.entries.clone(), found.last);
+        // What is there now stays.
+        self.entries = found.entries.iter().map(|(id, tag)| (*id, Told { tag: *tag, at: 0 })).collect();
+        self.sent.clear();
+        self.newest_told = found.last;
+        Ok(())
+    }
+
+    /// Every entry that was told before `newest` is there, unless it was trimmed.
+    fn check_beginning(&self, found: &Found, newest: u64) -> Result<()> {
+        let oldest = found.entries.keys().next().copied().unwrap_or_default();
+        for (id, told) in self.entries.iter().filter(|(_, told)| told.at < newest) {
+            ensure!(
+                *id <= found.last,
+                "{id:?} was told before others began what is there, the newest is {:?}",
+                found.last
+            );
+            // A trim takes the oldest, and leaves so many.
+            let is_trimmed = *id < oldest && found.entries.len() >= KEPT;
+            let is_there = is_trimmed || found.entries.contains_key(id);
+            ensure!(is_there, "the entry {id:?}, {told:?}, was there before others began what is there");
+        }
+        Ok(())
+    }
+
+    /// What was told before `newest` of a group holds.
+    fn check_groups_beginning(&self, number: usize, found: &Found, flying: &[(usize, Job)], newest: u64) -> Result<()> {
+        let group = &self.groups[number];
+        let (upto, pending) = &found.groups[number];
+        let read = group.reads.iter().rev().find(|(_, span)| span.told_at < newest);
+        ensure!(read.is_none_or(|(id, _)| id <= upto), "{read:?} was delivered before others began what is there");
+        ensure!(*upto >= group.began_at, "{:?} was delivered long ago", group.began_at);
+        for (id, there) in pending {
+            let was_done = group.done.get(id).is_some_and(|at| *at < newest);
+            ensure!(!was_done, "{id:?} was acknowledged before others began what is there, and is pending");
+            let told = group.pending.get(id).map_or(0, |one| one.told_before(newest));
+            ensure!(there.deliveries >= told, "{id:?} has {} deliveries, told were {told}", there.deliveries);
+        }
+        // A claim in flight drops what was trimmed, and nothing else does.
+        let claims = flying.iter().any(|(_, job)| matches!(job, Job::AutoClaim(of, ..) if *of == number));
+        let oldest = found.entries.keys().next().copied().unwrap_or_default();
+        let may_drop = |id: &Id| claims && *id < oldest;
+        let missing = group.pending.iter().filter(|(id, _)| !pending.contains_key(id));
+        let lost =
+            missing.filter(|(_, one)| one.told_before(newest) > 0).find(|(id, one)| !one.acking && !may_drop(id));
+        ensure!(lost.is_none(), "the pending entry {lost:?} is lost");
         Ok(())
     }
 
@@ -258,7 +350,7 @@ impl Groups {
         let claims = may_claim.iter().filter(|count| **count > 0).count() as u64;
         let reads = may_read.iter().sum::<usize>();
         for (id, there) in pending {
-            ensure!(!group.done.contains(id), "{id:?} was acknowledged and is pending");
+            ensure!(!group.done.contains_key(id), "{id:?} was acknowledged and is pending");
             let told = group.pending.get(id);
             // Its delivery may be in flight, while a claim of it was told already.
             let unread = u64::from(reads > 0 && *id > group.began_at && !group.delivered.contains(id));
@@ -281,39 +373,53 @@ impl Groups {
     }
 }
 
+impl Pending {
+    /// How many deliveries were told before this.
+    fn told_before(&self, now: u64) -> u64 {
+        let later = self.told_at.iter().filter(|at| **at >= now).count() as u64;
+        self.deliveries - later
+    }
+}
+
 impl Group {
-    fn delivered(&mut self, id: Id, consumer: usize) -> Result<()> {
+    fn delivered(&mut self, id: Id, consumer: usize, now: u64) -> Result<()> {
         ensure!(id > self.began_at, "{id:?} was delivered long ago and is delivered as new");
         ensure!(self.delivered.insert(id), "{id:?} is delivered as new for the second time");
         self.upto = self.upto.max(id);
-        self.claimed(id, consumer);
+        self.claimed(id, consumer, now);
         Ok(())
     }
 
-    fn settled(&mut self, id: Id) {
+    fn settled(&mut self, id: Id, now: u64) {
         self.pending.remove(&id);
-        self.done.insert(id);
+        self.done.entry(id).or_insert(now);
     }
 
     /// Replies of two consumers may come in another order than what they tell of.
-    fn claimed(&mut self, id: Id, consumer: usize) {
-        if self.done.contains(&id) {
+    fn claimed(&mut self, id: Id, consumer: usize, now: u64) {
+        if self.done.contains_key(&id) {
             return;
         }
-        let fresh = || Pending { owners: BTreeSet::new(), deliveries: 0, acking: false };
+        let fresh = || Pending { owners: BTreeSet::new(), deliveries: 0, told_at: Vec::new(), acking: false };
         let one = self.pending.entry(id).or_insert_with(fresh);
         one.owners.insert(consumer);
         one.deliveries += 1;
+        one.told_at.push(now);
     }
 
     fn go_on(&mut self, upto: Id, found: &BTreeMap<Id, FoundPending>) {
         let pending = |one: &FoundPending| Pending {
             owners: BTreeSet::from([one.consumer]),
             deliveries: one.deliveries,
+            told_at: Vec::new(),
             acking: false,
         };
-        self.done.retain(|id| *id <= upto && !found.contains_key(id));
-        self.done.extend(self.pending.keys().filter(|id| **id <= upto && !found.contains_key(id)));
+        self.done.retain(|id, _| *id <= upto && !found.contains_key(id));
+        let settled = self.pending.keys().filter(|id| **id <= upto && !found.contains_key(id));
+        self.done.extend(settled.map(|id| (*id, 0)));
+        // What is done now stays done, whatever is lost.
+        self.done.values_mut().for_each(|at| *at = 0);
+        self.reads.clear();
         self.pending = found.iter().map(|(id, one)| (*id, pending(one))).collect();
         (self.upto, self.began_at) = (upto, upto);
         self.delivered.clear();
@@ -361,11 +467,26 @@ mod tests {
 
     const ENTRY: Id = Id(7, 0);
 
+    const READ: Span = Span { sent_at: 3, told_at: 4 };
+    const ACK: Span = Span { sent_at: 5, told_at: 6 };
+
+    fn id() -> Value {
+        Value::Bulk("7-0".into())
+    }
+
+    /// A read's answer with the entry.
+    fn told_entry() -> Value {
+        let bulk = |text: &'static str| Value::Bulk(text.into());
+        let entry = Value::Array(vec![id(), Value::Array(vec![bulk("v"), bulk("0")])]);
+        Value::Array(vec![Value::Array(vec![bulk("s"), Value::Array(vec![entry])])])
+    }
+
     /// One entry, delivered to the first consumer of the first group.
     fn delivered() -> Groups {
         let mut groups = Groups { next_tag: 1, ..Groups::default() };
-        groups.shown(ENTRY, 0).unwrap();
-        groups.groups[0].delivered(ENTRY, 0).unwrap();
+        groups.sends(&Job::Add(vec![0]), 1);
+        groups.acknowledged(&Job::Add(vec![0]), id(), Span { sent_at: 1, told_at: 2 }).unwrap();
+        groups.acknowledged(&Job::Read(0, 0, 1), told_entry(), READ).unwrap();
         groups
     }
 
@@ -376,7 +497,7 @@ mod tests {
     }
 
     fn fits(mut groups: Groups, pending: Option<(usize, u64)>, flying: &[(usize, Job)]) -> bool {
-        groups.check(&found(pending), flying, Loss::Nothing).is_ok()
+        groups.check(&found(pending), flying, Loss::Nothing, 0).is_ok()
     }
 
     #[test]
@@ -398,15 +519,72 @@ mod tests {
     #[test]
     fn an_acknowledged_entry_is_never_pending_again() {
         let mut groups = delivered();
-        groups.acknowledged(&Job::Ack(0, vec![ENTRY]), Value::Integer(1)).unwrap();
+        groups.acknowledged(&Job::Ack(0, vec![ENTRY]), Value::Integer(1), ACK).unwrap();
         assert!(!fits(groups, Some((0, 1)), &[]));
     }
 
     #[test]
     fn an_entry_is_delivered_as_new_once() {
         let mut groups = delivered();
-        assert!(groups.groups[0].delivered(ENTRY, 1).is_err());
-        groups.check(&found(Some((0, 1))), &[], Loss::Nothing).unwrap();
-        assert!(groups.groups[0].delivered(ENTRY, 1).is_err());
+        assert!(groups.groups[0].delivered(ENTRY, 1, 5).is_err());
+        groups.check(&found(Some((0, 1))), &[], Loss::Nothing, 0).unwrap();
+        assert!(groups.groups[0].delivered(ENTRY, 1, 5).is_err());
+    }
+
+    fn begins(mut groups: Groups, found: &Found, newest: u64) -> bool {
+        groups.check(found, &[], Loss::Suffix, newest).is_ok()
+    }
+
+    /// The entry, which nobody has read.
+    fn unread() -> Found {
+        Found { groups: Found::nothing().groups, ..found(None) }
+    }
+
+    #[test]
+    fn what_is_there_tells_how_far_a_log_goes() {
+        assert_eq!(delivered().newest_present(&Found::nothing()), 0);
+        assert_eq!(delivered().newest_present(&unread()), 1);
+        assert_eq!(delivered().newest_present(&found(None)), READ.sent_at);
+    }
+
+    #[test]
+    fn a_log_without_its_end_has_what_was_told_before_it_ends() {
+        // The entry was told at 2, its delivery at 4.
+        for (found, ends_before) in [(Found::nothing(), 2), (unread(), 4), (found(None), 4)] {
+            assert!(begins(delivered(), &found, ends_before), "{found:?}");
+            assert!(!begins(delivered(), &found, ends_before + 1), "{found:?}");
+        }
+        assert!(begins(delivered(), &found(Some((0, 1))), 9));
+    }
+
+    #[test]
+    fn what_was_acknowledged_or_claimed_before_a_log_ends_stays_so() {
+        let acked = || {
+            let mut groups = delivered();
+            groups.acknowledged(&Job::Ack(0, vec![ENTRY]), Value::Integer(1), ACK).unwrap();
+            groups
+        };
+        assert!(begins(acked(), &found(Some((0, 1))), 6) && !begins(acked(), &found(Some((0, 1))), 7));
+        assert!(begins(acked(), &found(None), 7));
+        let claimed = || {
+            let mut groups = delivered();
+            groups.groups[0].claimed(ENTRY, 1, 6);
+            groups
+        };
+        assert!(begins(claimed(), &found(Some((0, 1))), 6) && !begins(claimed(), &found(Some((0, 1))), 7));
+        assert!(begins(claimed(), &found(Some((1, 2))), 7));
+    }
+
+    #[test]
+    fn what_was_found_once_is_there_whatever_is_lost() {
+        let settled = |pending| {
+            let mut groups = delivered();
+            groups.check(&found(pending), &[], Loss::Suffix, 1).unwrap();
+            groups
+        };
+        let pending = Some((0, 1));
+        assert!(begins(settled(pending), &found(pending), 1) && begins(settled(None), &found(None), 1));
+        assert!(!begins(settled(pending), &found(None), 1) && !begins(settled(None), &found(pending), 1));
+        assert!(!begins(settled(pending), &Found::nothing(), 1) && !begins(settled(pending), &unread(), 1));
     }
 }

@@ -26,6 +26,7 @@ pub mod power_cut;
 mod queues;
 mod season;
 mod wire;
+mod word;
 mod world;
 
 use std::env;
@@ -37,9 +38,10 @@ use clap::{Args, ValueEnum};
 
 use crate::servers::{Profile, Program};
 use season::{Season, Tally};
+use word::{BrokenWord, kept};
 
 /// Kills of one data directory before a new one is begun, at most.
-const SEASON_LOOPS: u64 = 20;
+pub const SEASON_LOOPS: u64 = 20;
 
 /// When the log is synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -74,14 +76,19 @@ pub enum End {
     PowerCut(PathBuf),
 }
 
-/// How the first word was broken, in so many kills from this seed on.
-#[must_use]
-pub fn broken(end: &End, seed: u64, loops: u64) -> Option<String> {
-    (0..loops.div_ceil(SEASON_LOOPS)).find_map(|number| {
+/// How the first word was broken, in so many kills from this seed on. An error is trouble of another kind, which tells nothing
+/// about words: no server could be started, nobody answered any more.
+pub fn broken(end: &End, seed: u64, loops: u64) -> Result<Option<String>> {
+    for number in 0..loops.div_ceil(SEASON_LOOPS) {
         let season = Season { seed: seed + number, loops: SEASON_LOOPS, policy: None };
-        let story = season.play_aside(end).err()?.root_cause().to_string();
-        Some(format!("seed {}: {}", season.seed, story.lines().next().unwrap_or_default()))
-    })
+        let Err(error) = season.play_aside(end) else { continue };
+        let Some(word) = error.downcast_ref::<BrokenWord>() else {
+            return Err(error.context(format!("seed {}", season.seed)));
+        };
+        let story = word.story();
+        return Ok(Some(format!("seed {}: {}", season.seed, story.lines().next().unwrap_or_default())));
+    }
+    Ok(None)
 }
 
 /// What the end of a server may take with it.
@@ -154,4 +161,15 @@ fn again(season: &Season, end: &End) -> String {
         "seed {}; again: cargo xtask torture --seed {} --loops {}{policy}{power}",
         season.seed, season.seed, season.loops
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_does_not_start_breaks_no_word() {
+        let trouble = broken(&End::Kill(Program::new("nobody", "false")), 1, 1).unwrap_err();
+        assert!(format!("{trouble:#}").contains("does not start"), "{trouble:#}");
+    }
 }

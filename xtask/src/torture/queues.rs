@@ -9,7 +9,8 @@
 //! step further at most than its clients were told: a step further only if the request for it was in flight. Messages
 //! of a producer keep their order, and nothing that was taken from a queue is in it again.
 //!
-//! Who took what is not known in advance, other than in a lane. So the facts are kept by message: known, moved, gone.
+//! Who took what is not known in advance, other than in a lane. So the facts are kept by message: known, moved, gone; and since
+//! when, because a log that lost its end has all that was told before something began that is in it (see `world`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,6 +21,7 @@ use rbq_resp::Value;
 
 use super::Loss;
 use super::wire::{Request, Wire, array, text};
+use super::world::Span;
 
 pub(crate) const QUEUES: usize = 2;
 pub(crate) const MOVERS: usize = 2;
@@ -103,13 +105,20 @@ impl Job {
     }
 }
 
-/// What is known of a message that is not gone.
+/// What is known of a message.
 #[derive(Clone, Copy, Debug, Default)]
 struct Fate {
-    /// It was acknowledged, or shown to somebody.
-    known: bool,
+    /// When it was sent.
+    sent_at: u64,
+    /// When it was acknowledged, or first shown to somebody.
+    known_at: Option<u64>,
+    /// When it left its queue, as its taker was told.
+    taken: Option<Span>,
+    /// The mover that has it, or had it before it finished it.
     held_by: Option<usize>,
     finishing: bool,
+    /// When somebody was told that it is nowhere any more.
+    ended_at: Option<u64>,
 }
 
 /// Where messages are.
@@ -123,7 +132,7 @@ pub(crate) struct Found {
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
     live: BTreeMap<Message, Fate>,
-    gone: BTreeSet<Message>,
+    gone: BTreeMap<Message, Fate>,
     /// The newest message that has left its queue.
     left_upto: BTreeMap<Road, u64>,
     /// The same when nothing was in flight: since then replies of two takers may come in another order than they took.
@@ -165,30 +174,39 @@ impl Queues {
         Job::Move(mover, rng.usize(..QUEUES))
     }
 
+    /// A job is sent.
+    pub(crate) fn sends(&mut self, job: &Job, now: u64) {
+        let Job::Push(messages) = job else { return };
+        for message in messages {
+            self.live.entry(*message).or_default().sent_at = now;
+        }
+    }
+
     /// A job was answered.
-    pub(crate) fn acknowledged(&mut self, job: &Job, reply: Value) -> Result<()> {
+    pub(crate) fn acknowledged(&mut self, job: &Job, reply: Value, span: Span) -> Result<()> {
         match job {
-            Job::Push(messages) => messages.iter().for_each(|message| self.know(*message)),
+            Job::Push(messages) => messages.iter().for_each(|message| self.know(*message, span.told_at)),
             Job::Pop(..) => {
                 for value in array(reply)? {
-                    self.leaves(Message::of(&value)?, POPPER)?;
+                    let message = Message::of(&value)?;
+                    let fate = self.leaves(message, POPPER, span)?;
+                    self.gone.insert(message, Fate { ended_at: Some(span.told_at), ..fate });
                 }
             }
             Job::Move(mover, _) if reply != Value::Null => {
                 let message = Message::of(&reply)?;
-                self.leaves(message, *mover)?;
-                self.gone.remove(&message);
-                self.live.insert(message, Fate { known: true, held_by: Some(*mover), finishing: false });
+                let fate = self.leaves(message, *mover, span)?;
+                self.live.insert(message, Fate { held_by: Some(*mover), ..fate });
             }
             Job::Move(..) => {}
             Job::Finish(_, message) => {
                 ensure!(reply == Value::Integer(1), "message {message} was not where it was moved to: {reply:?}");
-                self.live.remove(message);
-                self.gone.insert(*message);
+                let fate = self.live.remove(message).unwrap_or_default();
+                self.gone.insert(*message, Fate { ended_at: Some(span.told_at), ..fate });
             }
             Job::Look(_) => {
                 for value in array(reply)? {
-                    self.know(Message::of(&value)?);
+                    self.know(Message::of(&value)?, span.told_at);
                 }
             }
         }
@@ -196,31 +214,48 @@ impl Queues {
     }
 
     /// One that is gone may be acknowledged later than it was taken.
-    fn know(&mut self, message: Message) {
+    fn know(&mut self, message: Message, now: u64) {
         if let Some(fate) = self.live.get_mut(&message) {
-            fate.known = true;
+            fate.known_at.get_or_insert(now);
         }
     }
 
-    fn leaves(&mut self, message: Message, taker: usize) -> Result<()> {
+    /// What is known of a message that was just taken, which is then nowhere.
+    fn leaves(&mut self, message: Message, taker: usize, span: Span) -> Result<Fate> {
         let road = message.road();
-        let fate = self.live.remove(&message);
-        ensure!(fate.is_some_and(|fate| fate.held_by.is_none()), "message {message} was given out twice");
+        let fate = self.live.remove(&message).filter(|fate| fate.held_by.is_none());
+        let mut fate = fate.with_context(|| format!("message {message} was given out twice"))?;
         let before = self.left_before.get(&road).copied().unwrap_or_default();
         let before = before.max(self.taken_upto.insert((taker, road), message.number).unwrap_or_default());
         ensure!(before < message.number, "message {message} came after {before}");
         let upto = self.left_upto.entry(road).or_default();
         *upto = (*upto).max(message.number);
-        self.gone.insert(message);
-        Ok(())
+        fate.known_at.get_or_insert(span.told_at);
+        fate.taken = Some(span);
+        Ok(fate)
     }
 
-    /// Compares what was found with what may be.
-    pub(crate) fn check(&mut self, found: &Found, flying: &[(usize, Job)], loss: Loss) -> Result<()> {
+    /// When the newest request that was surely carried out was sent, by what was found.
+    pub(crate) fn newest_present(&self, found: &Found) -> u64 {
+        let pushed = found.queues.iter().chain(&found.held).flatten();
+        let pushed = pushed.filter_map(|message| Some(self.fate(*message)?.sent_at));
+        let moved = found.held.iter().flatten().filter_map(|message| Some(self.fate(*message)?.taken?.sent_at));
+        pushed.chain(moved).max().unwrap_or_default()
+    }
+
+    fn fate(&self, message: Message) -> Option<&Fate> {
+        self.live.get(&message).or_else(|| self.gone.get(&message))
+    }
+
+    /// Compares what was found with what may be. Something that began at `newest` is there.
+    pub(crate) fn check(&mut self, found: &Found, flying: &[(usize, Job)], loss: Loss, newest: u64) -> Result<()> {
         self.check_places(found)?;
-        if loss == Loss::Nothing {
-            self.settle_pushes(found, flying);
-            self.check_facts(found, flying)?;
+        match loss {
+            Loss::Nothing => {
+                self.settle_pushes(found, flying);
+                self.check_facts(found, flying)?;
+            }
+            Loss::Suffix => self.check_beginning(found, flying, newest)?,
         }
         self.go_on(found);
         Ok(())
@@ -249,53 +284,83 @@ impl Queues {
         for (connection, job) in flying.iter().rev() {
             let Job::Push(messages) = job else { continue };
             let took_place = |message: &Message| {
-                let known = self.live.get(message).is_none_or(|fate| fate.known);
+                let known = self.live.get(message).is_none_or(|fate| fate.known_at.is_some());
                 known || there.contains(message)
             };
             if messages.iter().any(took_place) || later.contains(connection) {
                 later.insert(*connection);
-                messages.iter().for_each(|message| self.know(*message));
+                messages.iter().for_each(|message| self.know(*message, 0));
             }
         }
     }
 
     fn check_facts(&self, found: &Found, flying: &[(usize, Job)]) -> Result<()> {
-        let mut may_pop = [0; QUEUES];
-        let mut may_move = BTreeMap::new();
-        for (_, job) in flying {
-            match job {
-                Job::Pop(queue, count) => may_pop[*queue] += *count,
-                Job::Move(mover, queue) => *may_move.entry((*mover, *queue)).or_insert(0_usize) += 1,
-                _ => {}
-            }
-        }
         for message in found.queues.iter().chain(&found.held).flatten() {
-            ensure!(!self.gone.contains(message), "message {message} was acknowledged as taken, and is back");
+            ensure!(!self.gone.contains_key(message), "message {message} was acknowledged as taken, and is back");
         }
-        for (mover, held) in found.held.iter().enumerate() {
-            for message in held {
-                let fate = self.live[message];
-                if fate.held_by.is_none() {
-                    let budget = may_move.get_mut(&(mover, message.queue)).filter(|budget| **budget > 0);
-                    *budget.with_context(|| format!("message {message} was moved by nobody"))? -= 1;
-                }
-                ensure!(fate.held_by.is_none_or(|by| by == mover), "message {message} is held by another");
-            }
-        }
-        self.check_missing(found, may_pop)
-    }
-
-    fn check_missing(&self, found: &Found, mut may_pop: [usize; QUEUES]) -> Result<()> {
-        let held: BTreeSet<Message> = found.held.iter().flatten().copied().collect();
-        let mut oldest: BTreeMap<Road, u64> = BTreeMap::new();
         for message in found.queues.iter().flatten() {
             let left = self.left_upto.get(&message.road()).copied().unwrap_or_default();
             ensure!(left < message.number, "message {message} is in its queue, and {left} has left it");
+        }
+        self.check_held(found, flying)?;
+        self.check_missing(found, flying, u64::MAX)
+    }
+
+    /// All that was told before `newest` has to be there, as something is there that began then.
+    fn check_beginning(&self, found: &Found, flying: &[(usize, Job)], newest: u64) -> Result<()> {
+        let is_told = |at: Option<u64>| at.is_some_and(|at| at < newest);
+        for message in found.queues.iter().flatten() {
+            let fate = self.fate(*message).copied().unwrap_or_default();
+            let is_back = is_told(fate.taken.map(|span| span.told_at)) || is_told(fate.ended_at);
+            ensure!(!is_back, "message {message} is in its queue, and had left it before others began what is there");
+        }
+        for message in found.held.iter().flatten() {
+            let fate = self.fate(*message).copied().unwrap_or_default();
+            ensure!(!is_told(fate.ended_at), "message {message} was finished before others began what is there");
+        }
+        self.check_held(found, flying)?;
+        self.check_missing(found, flying, newest)
+    }
+
+    /// What is held was moved there, whenever that was.
+    fn check_held(&self, found: &Found, flying: &[(usize, Job)]) -> Result<()> {
+        let mut may_move = BTreeMap::new();
+        for (_, job) in flying {
+            if let Job::Move(mover, queue) = job {
+                *may_move.entry((*mover, *queue)).or_insert(0_usize) += 1;
+            }
+        }
+        for (mover, held) in found.held.iter().enumerate() {
+            for message in held {
+                let fate = self.fate(*message).copied().unwrap_or_default();
+                if fate.taken.is_none() {
+                    let budget = may_move.get_mut(&(mover, message.queue)).filter(|budget| **budget > 0);
+                    *budget.with_context(|| format!("message {message} was moved by nobody"))? -= 1;
+                } else {
+                    ensure!(fate.held_by == Some(mover), "message {message} is held by another");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was known before `newest` and is nowhere was taken by somebody.
+    fn check_missing(&self, found: &Found, flying: &[(usize, Job)], newest: u64) -> Result<()> {
+        let mut may_pop = [0; QUEUES];
+        for (_, job) in flying {
+            if let Job::Pop(queue, count) = job {
+                may_pop[*queue] += *count;
+            }
+        }
+        let held: BTreeSet<Message> = found.held.iter().flatten().copied().collect();
+        let mut oldest: BTreeMap<Road, u64> = BTreeMap::new();
+        for message in found.queues.iter().flatten() {
             oldest.entry(message.road()).or_insert(message.number);
         }
         let queued: BTreeSet<Message> = found.queues.iter().flatten().copied().collect();
         let missing = self.live.iter().filter(|(message, _)| !held.contains(message) && !queued.contains(message));
-        for (message, fate) in missing.filter(|(_, fate)| fate.known && !fate.finishing) {
+        let is_known = |fate: &Fate| fate.known_at.is_some_and(|at| at < newest);
+        for (message, fate) in missing.filter(|(_, fate)| is_known(fate) && !fate.finishing) {
             let is_held = fate.held_by.is_some();
             ensure!(!is_held && may_pop[message.queue] > 0, "message {message} is lost: {fate:?}, {found:?}");
             may_pop[message.queue] -= 1;
@@ -307,11 +372,13 @@ impl Queues {
 
     /// Goes on from what was found.
     fn go_on(&mut self, found: &Found) {
-        self.gone.extend(self.live.keys());
-        self.live.clear();
+        // What it did until now it did for good, and is not found again whatever is lost.
+        let for_ever = Fate { known_at: Some(0), ended_at: Some(0), ..Fate::default() };
+        self.gone.extend(std::mem::take(&mut self.live));
+        self.gone.values_mut().for_each(|fate| *fate = for_ever);
         let mut oldest: BTreeMap<Road, u64> = BTreeMap::new();
         for message in found.queues.iter().flatten() {
-            self.live.insert(*message, Fate { known: true, ..Fate::default() });
+            self.live.insert(*message, Fate { known_at: Some(0), ..Fate::default() });
             oldest.entry(message.road()).or_insert(message.number);
         }
         for (road, number) in oldest {
@@ -319,14 +386,15 @@ impl Queues {
             *upto = (*upto).min(number - 1);
         }
         for (mover, held) in found.held.iter().enumerate() {
-            let fate = Fate { known: true, held_by: Some(mover), finishing: false };
+            let taken = Some(Span { sent_at: 0, told_at: 0 });
+            let fate = Fate { known_at: Some(0), taken, held_by: Some(mover), ..Fate::default() };
             for message in held {
                 let upto = self.left_upto.entry(message.road()).or_default();
                 *upto = (*upto).max(message.number);
             }
             self.live.extend(held.iter().map(|message| (*message, fate)));
         }
-        self.gone.retain(|message| !self.live.contains_key(message));
+        self.gone.retain(|message, _| !self.live.contains_key(message));
         self.left_before.clone_from(&self.left_upto);
         self.taken_upto.clear();
     }
@@ -349,6 +417,9 @@ mod tests {
     const FIRST: Message = Message { producer: 0, queue: 0, number: 1 };
     const SECOND: Message = Message { number: 2, ..FIRST };
 
+    const TAKEN: Span = Span { sent_at: 3, told_at: 4 };
+    const FINISHED: Span = Span { sent_at: 5, told_at: 6 };
+
     fn bulk(message: Message) -> Value {
         Value::Bulk(message.to_string().into())
     }
@@ -356,9 +427,10 @@ mod tests {
     /// Both messages are acknowledged.
     fn queues() -> Queues {
         let mut queues = Queues::default();
-        queues.live.extend([FIRST, SECOND].map(|message| (message, Fate::default())));
         queues.numbers.insert(FIRST.road(), 2);
-        queues.acknowledged(&Job::Push(vec![FIRST, SECOND]), Value::Integer(2)).unwrap();
+        let push = Job::Push(vec![FIRST, SECOND]);
+        queues.sends(&push, 1);
+        queues.acknowledged(&push, Value::Integer(2), Span { sent_at: 1, told_at: 2 }).unwrap();
         queues
     }
 
@@ -372,7 +444,7 @@ mod tests {
     }
 
     fn fits(mut queues: Queues, found: &Found, flying: &[(usize, Job)]) -> bool {
-        queues.check(found, flying, Loss::Nothing).is_ok()
+        queues.check(found, flying, Loss::Nothing, 0).is_ok()
     }
 
     #[test]
@@ -386,7 +458,7 @@ mod tests {
     #[test]
     fn a_taken_message_does_not_come_back() {
         let mut taken = queues();
-        taken.acknowledged(&Job::Pop(0, 1), Value::Array(vec![bulk(FIRST)])).unwrap();
+        taken.acknowledged(&Job::Pop(0, 1), Value::Array(vec![bulk(FIRST)]), TAKEN).unwrap();
         assert!(!fits(taken, &found(&[FIRST, SECOND], &[]), &[]));
     }
 
@@ -400,7 +472,55 @@ mod tests {
     #[test]
     fn a_moved_message_is_not_given_out_again() {
         let mut moved = queues();
-        moved.acknowledged(&Job::Move(0, 0), bulk(FIRST)).unwrap();
-        assert!(moved.acknowledged(&Job::Pop(0, 1), Value::Array(vec![bulk(FIRST)])).is_err());
+        moved.acknowledged(&Job::Move(0, 0), bulk(FIRST), TAKEN).unwrap();
+        assert!(moved.acknowledged(&Job::Pop(0, 1), Value::Array(vec![bulk(FIRST)]), FINISHED).is_err());
+    }
+
+    fn begins(mut queues: Queues, found: &Found, flying: &[(usize, Job)], newest: u64) -> bool {
+        queues.check(found, flying, Loss::Suffix, newest).is_ok()
+    }
+
+    #[test]
+    fn what_is_there_tells_how_far_a_log_goes() {
+        let mut moved = queues();
+        moved.acknowledged(&Job::Move(0, 0), bulk(FIRST), TAKEN).unwrap();
+        assert_eq!(moved.newest_present(&found(&[], &[])), 0);
+        assert_eq!(moved.newest_present(&found(&[FIRST], &[])), 1);
+        assert_eq!(moved.newest_present(&found(&[], &[FIRST])), TAKEN.sent_at);
+    }
+
+    #[test]
+    fn a_log_without_its_end_has_what_was_acknowledged_before_it_ends() {
+        // It was acknowledged at 2.
+        assert!(begins(queues(), &found(&[], &[]), &[], 2));
+        assert!(!begins(queues(), &found(&[], &[]), &[], 3));
+        assert!(begins(queues(), &found(&[SECOND], &[]), &[(0, Job::Pop(0, 1))], 3));
+        assert!(!begins(queues(), &found(&[FIRST], &[]), &[(0, Job::Pop(0, 1))], 3));
+    }
+
+    #[test]
+    fn what_was_taken_or_finished_before_a_log_ends_is_not_back() {
+        let taken = || {
+            let mut queues = queues();
+            queues.acknowledged(&Job::Move(0, 0), bulk(FIRST), TAKEN).unwrap();
+            queues.acknowledged(&Job::Finish(0, FIRST), Value::Integer(1), FINISHED).unwrap();
+            queues
+        };
+        for (queue, held, ends_before) in [(&[FIRST, SECOND][..], &[][..], 4), (&[SECOND][..], &[FIRST][..], 6)] {
+            assert!(begins(taken(), &found(queue, held), &[], ends_before), "{ends_before}");
+            assert!(!begins(taken(), &found(queue, held), &[], ends_before + 1), "{ends_before}");
+        }
+        assert!(begins(taken(), &found(&[SECOND], &[]), &[], 7));
+        let other = Found { held: vec![vec![], vec![FIRST]], ..found(&[SECOND], &[]) };
+        assert!(!begins(taken(), &other, &[], 0), "it was another's");
+    }
+
+    #[test]
+    fn what_was_found_once_is_there_whatever_is_lost() {
+        let mut settled = queues();
+        settled.check(&found(&[SECOND], &[FIRST]), &[(0, Job::Move(0, 0))], Loss::Suffix, 1).unwrap();
+        assert!(settled.check(&found(&[], &[FIRST]), &[], Loss::Suffix, 1).is_err());
+        assert!(settled.check(&found(&[SECOND], &[]), &[], Loss::Suffix, 1).is_err());
+        assert!(settled.check(&found(&[SECOND], &[FIRST]), &[], Loss::Suffix, 1).is_ok());
     }
 }

@@ -9,6 +9,7 @@ use fastrand::Rng;
 use super::crew::{self, Plan};
 use super::lane_draw::Blobs;
 use super::wire::Wire;
+use super::word::started;
 use super::world::World;
 use super::{End, Loss, Policy};
 use crate::servers::Program;
@@ -78,7 +79,7 @@ impl Season {
             };
             let told = || format!("after kill {number}, under {policy:?}, {plan:?}");
             stumble(end, policy, folder, &mut rng)?;
-            server = program(end, self.policy(number), &mut rng).start_in(folder).with_context(told)?;
+            server = started(program(end, self.policy(number), &mut rng).start_in(folder)).with_context(told)?;
             let lost = world.check(&mut Wire::open(server.addr())?, &outcome, loss).with_context(told)?;
             tally += Tally { acked: outcome.acked, lost };
             policy = self.policy(number);
