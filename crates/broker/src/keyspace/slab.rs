@@ -1,11 +1,11 @@
 //! Numbered slots that never move.
 //!
 //! Slots come in chunks that are never reallocated, so growing costs one chunk and never a copy of everything. A value goes
-//! into the lowest chunk that has room, and a chunk without any value gives its memory back:
+//! into the lowest chunk that has room, and chunks without any value give their memory back, all but the lowest of them:
 //!
 //! ```text
 //!   peak      ████ ████ ████ ████ ████ ████        slots() 24
-//!   drained   ·█·· ···· ··█· ···· ···· ····        two chunks are held; slots() 12, as the chunks at the end are gone
+//!   drained   ·█·· ···· ··█·                       slots() 12: the chunks at the end are gone
 //!   goes on   ████ █··· ··█·                       the low ones fill again, the high ones drain and go
 //! ```
 //!
@@ -34,7 +34,7 @@ const NONE: u8 = u8::MAX;
 
 #[derive(Debug)]
 struct Chunk<T> {
-    /// As many as were ever used since it was last empty; an empty one holds no memory.
+    /// As many as were used since it last gave its memory back.
     slots: Vec<Slot<T>>,
     free: u8,
     taken: u8,
@@ -43,19 +43,20 @@ struct Chunk<T> {
 /// A growing and shrinking array of slots.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
-    /// The last one has a value.
+    /// The last one holds memory.
     chunks: Vec<Chunk<T>>,
-    /// Chunks with a value.
-    used: Bits,
+    /// Chunks that hold memory.
+    held: Bits,
     /// Chunks with room for another one.
     roomy: Bits,
-    /// The memory of a chunk that came to be empty, so that a value that comes and goes does not allocate each time.
-    spare: Vec<Slot<T>>,
+    /// The chunk that came to be empty last and still holds memory, so that a value that comes and goes changes none of all this.
+    /// Invariant: without a value only this one holds memory.
+    spare: Option<usize>,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), used: Bits::default(), roomy: Bits::default(), spare: Vec::new() }
+        Self { chunks: Vec::new(), held: Bits::default(), roomy: Bits::default(), spare: None }
     }
 }
 
@@ -69,10 +70,9 @@ impl<T> Slab<T> {
     pub(super) fn insert(&mut self, value: T) -> u32 {
         let at = self.roomy.first_from(0).unwrap_or_else(|| self.add_chunk());
         let chunk = &mut self.chunks[at];
-        if chunk.taken == 0 {
-            chunk.slots = std::mem::take(&mut self.spare);
+        if chunk.slots.is_empty() {
             chunk.slots.reserve_exact(CHUNK_SLOTS);
-            self.used.insert(at);
+            self.held.insert(at);
         }
         let place = match chunk.free {
             NONE => {
@@ -105,8 +105,8 @@ impl<T> Slab<T> {
             self.roomy.insert(at);
         }
         chunk.taken -= 1;
-        if chunk.taken == 0 {
-            self.give_back(at);
+        if chunk.taken == 0 && self.spare != Some(at) {
+            self.change_spare(at);
         }
         value
     }
@@ -129,15 +129,15 @@ impl<T> Slab<T> {
         }
     }
 
-    /// The next slots, from `from` on, of a chunk that has a value; none if no chunk from there on has one. Any of them may be
-    /// free. Chunks without a value, however many, are passed over in one step.
+    /// The next slots, from `from` on, of a chunk that holds memory; none if no chunk from there on does. Any of them may be
+    /// free. Chunks that hold none, however many, are passed over in one step.
     pub(super) fn stretch(&self, from: u32) -> Option<Range<u32>> {
-        let at = self.used.first_from(place(from).0)?;
+        let at = self.held.first_from(place(from).0)?;
         let stretch = self.stretch_of(at);
         if from < stretch.end {
             return Some(from.max(stretch.start)..stretch.end);
         }
-        Some(self.stretch_of(self.used.first_from(at + 1)?))
+        Some(self.stretch_of(self.held.first_from(at + 1)?))
     }
 
     /// The values in order of their slots, from the one in `from` on.
@@ -160,17 +160,20 @@ impl<T> Slab<T> {
         at
     }
 
-    /// Lets go of the memory of a chunk that has no value any more, and of the chunk itself if it is at the end.
-    fn give_back(&mut self, at: usize) {
-        let chunk = &mut self.chunks[at];
-        chunk.free = NONE;
-        let mut slots = std::mem::take(&mut chunk.slots);
-        if self.spare.capacity() == 0 {
-            slots.clear();
-            self.spare = slots;
+    /// Of two chunks without a value the lower one keeps its memory: it is the next to get one.
+    fn change_spare(&mut self, emptied: usize) {
+        let other = self.spare.filter(|&spare| self.chunks[spare].taken == 0);
+        self.spare = Some(other.map_or(emptied, |other| other.min(emptied)));
+        if let Some(other) = other {
+            self.give_back(other.max(emptied));
         }
-        self.used.remove(at);
-        while self.chunks.pop_if(|last| last.taken == 0).is_some() {
+    }
+
+    /// Lets go of a chunk's memory, and of the chunks at the end that hold none.
+    fn give_back(&mut self, at: usize) {
+        self.chunks[at] = Chunk { slots: Vec::new(), free: NONE, taken: 0 };
+        self.held.remove(at);
+        while self.chunks.pop_if(|last| last.slots.is_empty()).is_some() {
             self.roomy.remove(self.chunks.len());
         }
         if self.chunks.capacity() > CHUNKS_MIN && self.chunks.len() < self.chunks.capacity() / 4 {
@@ -220,18 +223,25 @@ mod tests {
         let numbers: Vec<u32> = (0..10_000).map(|value| slab.insert(value)).collect();
         let stays = [5, 7000, 9999];
         numbers.iter().filter(|slot| !stays.contains(*slot)).for_each(|&slot| _ = slab.remove(slot));
-        assert_eq!((slab.slots(), slab.chunks_held()), (10_000, 3));
+        assert_eq!((slab.slots(), slab.chunks_held()), (10_000, 3 + 1), "and one to spare");
         slab.remove(9999);
-        assert_eq!((slab.slots(), slab.chunks_held()), (7008, 2));
+        assert_eq!((slab.slots(), slab.chunks_held()), (7008, 2 + 1));
         for value in 0..100 {
             assert!(slab.insert(value) < 128);
         }
         slab.remove(7000);
-        assert_eq!(slab.slots(), 101);
+        // The last chunk without a value is the one to spare.
+        assert_eq!((slab.slots(), slab.chunks_held()), (7008, 5));
+        slab.remove(100);
+        slab.remove(99);
+        slab.remove(98);
+        slab.remove(97);
+        slab.remove(96);
+        assert_eq!((slab.slots(), slab.chunks_held()), (101, 4));
         assert_eq!(slab.chunks.capacity(), CHUNKS_MIN, "neither does the list of chunks hold what it did");
         let left: Vec<u32> = (0..slab.slots()).filter(|slot| slab.get(*slot).is_some()).collect();
         left.iter().for_each(|&slot| _ = slab.remove(slot));
-        assert_eq!((slab.slots(), slab.chunks.len()), (0, 0));
+        assert_eq!((slab.chunks.len(), slab.chunks_held()), (1, 1));
     }
 
     proptest! {
@@ -258,11 +268,11 @@ mod tests {
                     let slot = *model.keys().nth(nth).expect("it is below the number there is");
                     prop_assert_eq!(Some(slab.remove(slot)), model.remove(&slot));
                 }
-                let end = model.last_key_value().map_or(0, |(slot, _)| slot / 32 * 32 + 32);
-                prop_assert!(slab.slots() <= end && model.keys().all(|slot| *slot < slab.slots()));
+                prop_assert!(model.keys().all(|slot| *slot < slab.slots()));
+                prop_assert!(slab.chunks.last().is_none_or(|last| !last.slots.is_empty()), "the end holds memory");
                 let mut used: Vec<u32> = model.keys().map(|slot| slot / 32).collect();
                 used.dedup();
-                prop_assert_eq!(slab.chunks_held(), used.len());
+                prop_assert!((used.len()..=used.len() + 1).contains(&slab.chunks_held()));
                 for from in [0, 1, 31, 32, 33, 200, slab.slots(), u32::MAX] {
                     prop_assert!(slab.iter_from(from).eq(model.range(from..).map(|(_, value)| value)));
                     match slab.stretch(from) {
@@ -273,7 +283,7 @@ mod tests {
                         None => prop_assert_eq!(model.range(from..).next(), None),
                     }
                 }
-                for slot in 0..end + 100 {
+                for slot in 0..slab.slots() + 100 {
                     prop_assert_eq!(slab.get(slot), model.get(&slot));
                     prop_assert_eq!(slab.get_mut(slot).copied(), model.get(&slot).copied());
                 }

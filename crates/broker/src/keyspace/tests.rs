@@ -172,6 +172,9 @@ proptest! {
 /// A key that is there at a moment, and its value then.
 type Moment = BTreeMap<Vec<u8>, i64>;
 
+/// A SCAN under way: its cursor, the keys that were there throughout, and all that it met.
+type Scan = (u64, BTreeSet<Vec<u8>>, Vec<Vec<u8>>);
+
 /// Something that happens to a database of thousands of keys.
 #[derive(Debug, Clone)]
 enum Tide {
@@ -206,7 +209,7 @@ proptest! {
     fn a_snapshot_is_exact_and_a_scan_complete_while_most_keys_come_and_go(tides in tides(), seed: u64) {
         let (mut db, mut model, mut value) = (Db::new(seed), Moment::new(), 0);
         let mut saving: Option<(Moment, Vec<Image>)> = None;
-        let mut scanning: Option<(u64, BTreeSet<Vec<u8>>, Vec<Vec<u8>>)> = None;
+        let mut scanning: Option<Scan> = None;
         let end = [Tide::Slice(10_000), Tide::Slice(10_000), Tide::Scan(u64::MAX), Tide::Scan(u64::MAX)];
         for tide in tides.into_iter().chain(end) {
             match tide {
