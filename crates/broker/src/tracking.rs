@@ -286,6 +286,17 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_changed_leave_no_large_table() {
+        let mut tracker = Tracker::new(1);
+        tracker.enable(client(1), &Tracking::default());
+        let names: Vec<String> = (0..10_000).map(|number| format!("key:{number}")).collect();
+        names.iter().for_each(|name| tracker.remember(client(1), name.as_bytes()));
+        let full = tracker.readers.allocation_size();
+        names.iter().for_each(|name| tracker.note(name.as_bytes(), None));
+        assert!(tracker.readers.allocation_size() < full / 5);
+    }
+
+    #[test]
     fn a_client_that_left_is_told_nothing() {
         let mut tracker = Tracker::new(1);
         tracker.enable(client(1), &Tracking::default());

@@ -258,3 +258,27 @@ impl Watchers {
         self.keys.iter().filter(|((db, key), _)| test(*db, key)).flat_map(|(_, clients)| clients.clone()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::driver::Driver;
+
+    /// Enough for either table to take a megabyte.
+    const KEYS: usize = 10_000;
+
+    #[test]
+    fn who_waited_for_many_keys_or_watched_them_leaves_no_large_tables() {
+        let names: String = (0..KEYS).map(|number| format!(" key:{number}")).collect();
+        let mut driver = Driver::new(1);
+        // It waits, and is given up at once.
+        driver.run(&format!("BLPOP{names} 1"));
+        let queues = &driver.broker().waiters.queues;
+        assert!(queues.is_empty() && queues.allocation_size() < 100_000, "{} bytes", queues.allocation_size());
+
+        driver.run(&format!("WATCH{names}"));
+        assert_eq!(driver.broker().watchers.keys_len(), KEYS);
+        driver.run("UNWATCH");
+        let watched = &driver.broker().watchers.keys;
+        assert!(watched.is_empty() && watched.allocation_size() < 100_000, "{} bytes", watched.allocation_size());
+    }
+}
