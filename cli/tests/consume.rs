@@ -13,7 +13,7 @@ use insta::{allow_duplicates, assert_snapshot};
 use rbq_client::Value;
 use support::either::Either;
 use support::own::Server;
-use support::{ask, oracle, rbq, run, start, text, until};
+use support::{Patience, ask, oracle, rbq, run, start, text, until};
 
 fn end(child: Child) -> String {
     text(&child.wait_with_output().unwrap())
@@ -288,7 +288,10 @@ async fn a_cluster_is_followed_and_everything_beside_a_key_is_in_its_slot() {
     }
     for name in ["b", "c", "d"] {
         let child = start(rbq(&["sub", "--shard", name, "-n", "1"]).env("RBQ_URL", &url));
-        while play(&["pub", "--shard", name, "hi"]).contains("heard 0 times") {}
+        let patience = Patience::begin();
+        while play(&["pub", "--shard", name, "hi"]).contains("heard 0 times") {
+            patience.spend();
+        }
         assert_eq!(end(child), "exit 0\nout| hi\n");
     }
 }

@@ -4,12 +4,12 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, Write};
 use std::path::Path;
 
 use rbq_client::{Request, Value};
 use rbq_resp::slot;
-use support::{cluster, rbq, run, start, text};
+use support::{Patience, cluster, listen, rbq, run, start, text};
 
 const MESSAGES: usize = 600;
 
@@ -61,7 +61,9 @@ async fn a_slot_that_moves_under_producer_and_consumer_costs_nothing() {
                 writeln!(stdin, "m{sent}").unwrap();
                 sent += 1;
             }
+            let patience = Patience::begin();
             while count_lines(&done) < upto / 2 {
+                patience.spend();
                 tokio::task::yield_now().await;
             }
             let (from, to) = (&nodes[(owner + round) % 3], &nodes[(owner + round + 1) % 3]);
@@ -111,7 +113,7 @@ async fn what_was_moved_is_consumed_though_its_slot_is_still_on_its_way() {
         };
         from.client.call(Request::from(&add("m0")[..])).await.unwrap();
         let mut child = start(rbq(&[&["consume", kind, name, "-n", "3"], more].concat()).env("RBQ_URL", &url));
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut stdout = listen(child.stdout.take().unwrap());
         let mut seen = String::new();
         stdout.read_line(&mut seen).unwrap();
         cluster::begin_move(slot(name.as_bytes()), from, to).await;
@@ -151,7 +153,9 @@ async fn what_is_in_work_is_acknowledged_where_it_was_moved_to() {
         );
         let args = [&["consume", kind, name, "-c", "ann", "-n", "3", "--exec", &exec][..], more].concat();
         let child = start(rbq(&args).env("RBQ_URL", &url));
+        let patience = Patience::begin();
         while count_lines(&begun) < 1 {
+            patience.spend();
             tokio::task::yield_now().await;
         }
         cluster::begin_move(slot(name.as_bytes()), from, to).await;
@@ -167,7 +171,10 @@ async fn what_is_in_work_is_acknowledged_where_it_was_moved_to() {
             cluster::end_move(slot(name.as_bytes()), from, to, &nodes).await;
         } else {
             // A queue's next message needs both lists, and one is not there before there is something in it.
-            while asking(to, &held).await != Value::Array(vec![]) {}
+            let patience = Patience::begin();
+            while asking(to, &held).await != Value::Array(vec![]) {
+                patience.spend();
+            }
             cluster::end_move(slot(name.as_bytes()), from, to, &nodes).await;
             assert_eq!(text(&child.wait_with_output().unwrap()), "exit 0\n");
         }
@@ -214,14 +221,17 @@ async fn a_master_that_dies_is_followed_to_its_replica_though_it_was_the_one_tha
         let sent = "exit 0\nerr| sent 1, acknowledged 1, failed 0\n";
         assert_eq!(send(&url, "m0"), sent);
         let mut child = start(rbq(&[&["consume", kind, "b", "-n", "2"], more].concat()).env("RBQ_URL", &url));
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut stdout = listen(child.stdout.take().unwrap());
+        let mut stderr = listen(child.stderr.take().unwrap());
         let mut seen = String::new();
         stdout.read_line(&mut seen).unwrap();
         // It is acknowledged, and the replica knows of it.
+        let patience = Patience::begin();
         while let Some(held) = held
             && first.client.call(Request::from(held)).await.unwrap() != Value::Array(vec![])
-        {}
+        {
+            patience.spend();
+        }
         first.client.call(["SET", "{b}:mark", "1"]).await.unwrap();
         first.client.call(["WAIT", "1", "0"]).await.unwrap();
         drop(first);

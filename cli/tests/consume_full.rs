@@ -4,11 +4,11 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 
 use rbq_client::{Client, Value};
 use support::either::Either;
-use support::{ask, text, until};
+use support::{Patience, ask, listen, text, until};
 
 async fn fill(control: &Client) {
     ask(control, "config set maxmemory 1").await;
@@ -37,7 +37,7 @@ async fn a_queue_waits_for_room_and_says_what_drains_without() {
         fill(&control).await;
         let args = ["consume", "queue", "jobs", "-q", "-c", "ann"];
         let mut child = server.start(&[&args[..], &["-n", "3"]].concat());
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut stderr = listen(child.stderr.take().unwrap());
         let said = hear(&mut stderr, "--ack none");
         assert!(said.starts_with("OOM ") && said.contains("; trying again until it is accepted"), "{said}");
         // Nothing was taken.
@@ -78,8 +78,10 @@ async fn what_is_in_work_is_acknowledged_on_a_full_server_and_dies_when_there_is
             );
             let work = ["-c", "ann", "-n", "2", "--exec", &exec, "--concurrency", "2", "--backoff", "1ms"];
             let mut child = server.start(&[&["consume"], args, &work].concat());
-            let mut stderr = BufReader::new(child.stderr.take().unwrap());
+            let mut stderr = listen(child.stderr.take().unwrap());
+            let patience = Patience::begin();
             while fs::read_to_string(path("begun")).unwrap_or_default().lines().count() < 2 {
+                patience.spend();
                 tokio::task::yield_now().await;
             }
             fill(&control).await;

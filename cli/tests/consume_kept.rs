@@ -5,13 +5,13 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::process::{Child, Command};
 
 use insta::{allow_duplicates, assert_snapshot};
 use rbq_client::Value;
 use support::either::Either;
-use support::{ask, text, until};
+use support::{ask, listen, text, until};
 
 const GROUP: [&str; 6] = ["consume", "stream", "jobs", "--group", "g", "--create"];
 const QUEUE: [&str; 4] = ["consume", "queue", "jobs", "-q"];
@@ -203,7 +203,7 @@ async fn a_reader_that_leaves_is_noticed_though_no_message_comes() {
             &["consume", "queue", "tasks", "-q"],
         ] {
             let mut child = site.start(args);
-            let mut stdout = BufReader::new(child.stdout.take().unwrap());
+            let mut stdout = listen(child.stdout.take().unwrap());
             for _ in 0..3 {
                 let mut line = String::new();
                 assert!(stdout.read_line(&mut line).unwrap() > 0, "{args:?}");

@@ -12,7 +12,7 @@ use std::process::{Child, ChildStderr, Command};
 use rbq_client::{Client, Options, Value};
 use support::either::Either;
 use support::own::Server;
-use support::{Oracle, ask, client, rbq, run, start, text, until};
+use support::{Oracle, Patience, Patient, ask, client, listen, rbq, run, start, text, until};
 
 const MESSAGES: usize = 240;
 
@@ -47,7 +47,7 @@ fn terminate(child: &Child) {
 }
 
 /// Reads stderr up to a line that says this; gives everything up to there.
-fn hear(stderr: &mut BufReader<ChildStderr>, wanted: &str) -> String {
+fn hear(stderr: &mut BufReader<Patient<ChildStderr>>, wanted: &str) -> String {
     let mut said = String::new();
     while !said.contains(wanted) {
         assert!(stderr.read_line(&mut said).unwrap() > 0, "never said `{wanted}`: {said}");
@@ -56,7 +56,7 @@ fn hear(stderr: &mut BufReader<ChildStderr>, wanted: &str) -> String {
 }
 
 /// The rest of stderr, and the exit code.
-fn end(mut child: Child, mut stderr: BufReader<ChildStderr>) -> (Option<i32>, String) {
+fn end(mut child: Child, mut stderr: BufReader<Patient<ChildStderr>>) -> (Option<i32>, String) {
     let mut said = String::new();
     stderr.read_to_string(&mut said).unwrap();
     (child.wait().unwrap().code(), said)
@@ -99,9 +99,11 @@ async fn a_server_that_is_killed_again_and_again_costs_no_message_and_doubles_no
         let wanted = MESSAGES.to_string();
         let work = ["--exec", &exec, "--concurrency", "8", "-n", &wanted];
         let mut child = begin(&url, &[args, &work].concat());
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut stderr = listen(child.stderr.take().unwrap());
         for kill_at in [20, 70, 71, 120, 170] {
+            let patience = Patience::begin();
             while lines_of(&done).len() < kill_at {
+                patience.spend();
                 tokio::task::yield_now().await;
             }
             server.kill_and_start();
@@ -193,7 +195,7 @@ async fn what_is_printed_is_printed_once_whatever_becomes_of_the_connection() {
             ask(&control, "del jobs jobs:processing:ann").await;
             let wanted = MESSAGES.to_string();
             let mut child = begin(&server.url(), &[&args[..], &["-n", &wanted, "--batch", "7"]].concat());
-            let stdout = BufReader::new(child.stdout.take().unwrap());
+            let stdout = listen(child.stdout.take().unwrap());
             let reader = std::thread::spawn(move || stdout.lines().map(Result::unwrap).collect::<Vec<_>>());
             // A connection that was never there is not made again.
             until(&control, "client list", |list| {
@@ -235,7 +237,7 @@ async fn ctrl_c_in_an_outage_ends_at_once_what_has_nothing_in_hand_and_else_when
         let mut server = Server::start();
         let url = server.url();
         let mut idle = begin(&url, args);
-        let mut stderr = BufReader::new(idle.stderr.take().unwrap());
+        let mut stderr = listen(idle.stderr.take().unwrap());
         let control = connect(&url).await;
         until(&control, "client list", |list| {
             let list = String::from_utf8_lossy(list.as_bytes().unwrap()).into_owned();
@@ -257,8 +259,10 @@ async fn ctrl_c_in_an_outage_ends_at_once_what_has_nothing_in_hand_and_else_when
         assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
         let exec = format!("{exec}; read line < {}", gate.display());
         let mut busy = begin(&url, &[args, &["--exec", &exec]].concat());
-        let mut stderr = BufReader::new(busy.stderr.take().unwrap());
+        let mut stderr = listen(busy.stderr.take().unwrap());
+        let patience = Patience::begin();
         while lines_of(&begun).is_empty() {
+            patience.spend();
             tokio::task::yield_now().await;
         }
         server.child.kill().unwrap();
@@ -278,13 +282,15 @@ async fn at_the_gate(
     dir: &Path,
     args: &[&str],
     more: &[&str],
-) -> (Child, BufReader<ChildStderr>, std::path::PathBuf) {
+) -> (Child, BufReader<Patient<ChildStderr>>, std::path::PathBuf) {
     let (begun, gate) = (dir.join("begun"), dir.join("gate"));
     assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
     let exec = format!("echo $RBQ_FIELD_data >> {}; read line < {}", begun.display(), gate.display());
     let mut child = begin(&server.url(), &[args, &["--exec", &exec], more].concat());
-    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let stderr = listen(child.stderr.take().unwrap());
+    let patience = Patience::begin();
     while lines_of(&begun).is_empty() {
+        patience.spend();
         tokio::task::yield_now().await;
     }
     (child, stderr, gate)
@@ -357,8 +363,8 @@ async fn a_master_that_becomes_a_replica_is_waited_for() {
             let control = client(&oracle).await;
             produce(&oracle.url(), kind, 1);
             let mut child = begin(&oracle.url(), &[args, &["-n", "2"]].concat());
-            let mut stdout = BufReader::new(child.stdout.take().unwrap());
-            let mut stderr = BufReader::new(child.stderr.take().unwrap());
+            let mut stdout = listen(child.stdout.take().unwrap());
+            let mut stderr = listen(child.stderr.take().unwrap());
             let mut line = String::new();
             stdout.read_line(&mut line).unwrap();
             // Nobody listens there.
@@ -394,7 +400,10 @@ async fn a_server_that_still_reads_its_data_is_waited_for() {
         ask(&control, "config set key-load-delay 100000").await;
         let other = server.client().await;
         let reload = tokio::spawn(async move { ask(&control, "debug reload").await });
-        while other.call(["PING"]).await.is_ok() {}
+        let patience = Patience::begin();
+        while other.call(["PING"]).await.is_ok() {
+            patience.spend();
+        }
         fs::write(&gate, "go\n").unwrap();
         assert!(hear(&mut stderr, "trying to reach it").starts_with("LOADING "));
         ask(&other, "config set key-load-delay 0").await;
@@ -412,10 +421,10 @@ async fn a_server_that_stays_away_is_given_up() {
         let url = server.url();
         produce(&url, kind, 1);
         let mut child = begin(&url, &[args, &["--reconnect", "200ms"]].concat());
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut stdout = listen(child.stdout.take().unwrap());
         stdout.read_line(&mut String::new()).unwrap();
         drop(server);
-        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let stderr = listen(child.stderr.take().unwrap());
         let (code, said) = end(child, stderr);
         assert_eq!(code, Some(4), "{said}");
         let (first, rest) = said.split_once('\n').unwrap();
@@ -425,7 +434,7 @@ async fn a_server_that_stays_away_is_given_up() {
     let server = Server::start();
     let control = connect(&server.url()).await;
     let mut child = begin(&server.url(), &["consume", "queue", "jobs", "-q", "--ack", "none", "--reconnect", "0s"]);
-    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let stderr = listen(child.stderr.take().unwrap());
     until(&control, "client list", |list| String::from_utf8_lossy(list.as_bytes().unwrap()).contains("cmd=brpop"))
         .await;
     ask(&control, "client kill type normal skipme yes").await;

@@ -3,11 +3,11 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::process::{Child, Command};
 
 use rbq_client::{Client, Value};
-use support::{Oracle, ask, client, rbq, run, start, text, until};
+use support::{Oracle, ask, client, listen, rbq, run, start, text, until};
 
 /// Long enough for a server that is not stopped, on a machine with much else to do.
 const TIMEOUT: &str = "3s";
@@ -82,7 +82,7 @@ async fn who_tries_to_reach_a_silent_server_with_nothing_in_hand_is_ended_by_ctr
     let server = process(&control).await;
     signal(&server, "-STOP");
     for (args, mut child) in children {
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut lines = listen(child.stderr.take().unwrap()).lines();
         while !lines.next().unwrap().unwrap().contains("trying to reach it") {}
         signal(&child.id().to_string(), "-INT");
         assert_eq!(child.wait().unwrap().code(), Some(130), "{args:?}");
@@ -125,7 +125,7 @@ async fn a_producer_goes_on_when_the_server_does() {
     let server = process(&control).await;
     let mut child = start(&mut command(&oracle, &["produce", "queue", "jobs"]));
     let mut stdin = child.stdin.take().unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut stderr = listen(child.stderr.take().unwrap());
     stdin.write_all(b"one\n").unwrap();
     until(&control, "llen jobs", |length| *length == Value::Integer(1)).await;
     signal(&server, "-STOP");
