@@ -9,7 +9,7 @@ use std::process::{Child, Command};
 use rbq_client::{Client, Value};
 use support::keys::{ask, client_of, directory, everything, import, same};
 use support::own::Server;
-use support::{Oracle, client, cluster, rbq, run, start, text, until};
+use support::{Oracle, Patience, client, cluster, rbq, run, start, text, until};
 
 /// More than a server takes in before it looks how much memory it has.
 const ENTRIES: usize = 100_000;
@@ -81,9 +81,11 @@ async fn a_target_that_gets_full_within_a_key_has_nothing_of_it() {
 
 /// Begins an import and holds its target up where a part of a large key is there. One that was done before that begins anew.
 async fn held_up(look: &Client, command: &mut Command) -> Child {
+    let patience = Patience::begin();
     loop {
         let mut import = start(command);
         while import.try_wait().unwrap().is_none() {
+            patience.spend();
             if !unfinished(look).await.is_empty() {
                 ask(look, &["client", "pause", "100000", "write"]).await;
                 if !unfinished(look).await.is_empty() {

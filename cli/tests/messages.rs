@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 
 use insta::{allow_duplicates, assert_snapshot};
 use rbq_client::Value;
-use support::{Oracle, ask, client, oracle, play, rbq, run, shown, start, until};
+use support::{Oracle, Patient, ask, client, oracle, play, rbq, run, shown, start, until};
 
 /// Starts `rbq` against the oracle.
 fn begin(oracle: &Oracle, args: &[&str]) -> Child {
@@ -136,7 +136,7 @@ async fn what_the_reader_did_not_take_is_neither_lost_nor_acknowledged() {
 
     let mut child = begin(&oracle, &["consume", "queue", "jobs", "-q", "--batch", "7", "--no-wait"]);
     let mut first = String::new();
-    BufReader::with_capacity(1, child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    BufReader::with_capacity(1, Patient(child.stdout.take().unwrap())).read_line(&mut first).unwrap();
     assert_eq!(first, lines);
     assert_snapshot!(end(child, &oracle), @"exit 0");
     // The pipe held some more when its reader left; what was not accepted is back, whole and in order.

@@ -12,7 +12,7 @@ use rbq_resp::slot;
 use support::cluster::{self, Node};
 use support::keys::{ask, client_of, everything, fill, import, same};
 use support::own::Server;
-use support::{Oracle, client, oracle, rbq, run, start, text, until};
+use support::{Oracle, Patience, client, oracle, rbq, run, start, text, until};
 
 /// Imports into a node's cluster, and shows what is said.
 fn import_into(node: &Node, args: &[&str]) -> String {
@@ -124,7 +124,9 @@ async fn commands_that_were_sent_to_a_node_whose_slot_went_arrive_in_their_order
     let (number, heir) = (slot(b"bar"), nodes[1].text(&["CLUSTER", "MYID"]).await);
     ask(&nodes[1].client, &["CLUSTER", "SETSLOT", &number.to_string(), "NODE", &heir]).await;
     // The one that is paused is told by the other, whose word counts more.
+    let patience = Patience::begin();
     while !nodes[0].text(&["CLUSTER", "NODES"]).await.contains(&format!("0-{} {}-", number - 1, number + 1)) {
+        patience.spend();
         tokio::task::yield_now().await;
     }
     ask(&nodes[0].client, &["client", "unpause"]).await;
@@ -148,7 +150,9 @@ async fn a_slot_that_moves_while_keys_are_read_makes_the_export_partly_done() {
     command.env("RBQ_URL", nodes[0].oracle.url()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let export = command.spawn().unwrap();
     // Its connection has asked for a key: it has seen the layout, and is not done.
+    let patience = Patience::begin();
     loop {
+        patience.spend();
         let clients = nodes[1].text(&["CLIENT", "LIST"]).await;
         if clients.contains("cmd=exec") {
             break;

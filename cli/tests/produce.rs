@@ -3,12 +3,12 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, Read, Write};
 
 use insta::assert_snapshot;
 use rbq_client::{Client, Options, Value};
 use support::own::Server;
-use support::{Oracle, ask, client, play, rbq, start, text, until};
+use support::{Oracle, ask, client, listen, play, rbq, start, text, until};
 use tempfile::TempDir;
 
 #[test]
@@ -272,7 +272,7 @@ async fn a_server_that_is_full_is_waited_for_and_nothing_of_the_input_is_lost() 
     ask(&control, "config set maxmemory 1").await;
     let file = messages(&dir, 5000);
     let mut child = start(rbq(&["produce", "queue", "jobs", "--right", "--file", &file]).env("RBQ_URL", oracle.url()));
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut stderr = listen(child.stderr.take().unwrap());
     let mut said = String::new();
     while !said.contains("trying again for 30s") {
         assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
