@@ -7,7 +7,7 @@ mod between;
 mod support;
 
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use between::{Between, Deeds};
 use rbq_client::{Client, Value};
@@ -74,13 +74,19 @@ fn told(output: &Output) -> String {
     text(output).lines().filter(|line| !is_progress(line)).map(|line| format!("{line}\n")).collect()
 }
 
+/// What happens between two requests may take a slow machine any time, and the command says nothing of it.
+fn patient(mut command: Command) -> Command {
+    command.env("RBQ_REPLY_TIMEOUT", "0s");
+    command
+}
+
 /// What an import said and what came of it, and how often the key was read.
 async fn imported(source: &Either, words: &'static [&'static str], deeds: Deeds) -> (String, Vec<String>, usize) {
     let between = Between::start(&socket(source), words, deeds).await;
     let target = Server::start();
     let url = between.url();
     // Not in this thread, which the proxy needs.
-    let mut command = target.command(&["import", &url]);
+    let mut command = patient(target.command(&["import", &url]));
     let output = tokio::task::spawn_blocking(move || run(&mut command, b"")).await.unwrap();
     let look = client_of(&target).await;
     let Value::Array(left) = ask(&look, &["keys", "*:rbq:import:*"]).await else { panic!("no array") };
@@ -91,7 +97,7 @@ async fn imported(source: &Either, words: &'static [&'static str], deeds: Deeds)
 /// The same of an export that is piped into a server.
 async fn exported(source: &Either, words: &'static [&'static str], deeds: Deeds) -> (String, Vec<String>) {
     let between = Between::start(&socket(source), words, deeds).await;
-    let mut command = rbq(&["export"]);
+    let mut command = patient(rbq(&["export"]));
     command.env("RBQ_URL", between.url());
     let output = tokio::task::spawn_blocking(move || run(&mut command, b"")).await.unwrap();
     let target = Server::start();

@@ -41,7 +41,8 @@ fn no_server_is_exit_4_and_a_hint() {
     err| error: could not connect to /nowhere/rbq.sock: no such file or directory
     err| hint: is a server running there? --url or RBQ_URL name another
     ");
-    let output = run(&mut rbq(&["sub", "c", "-u", "redis://no.such.host.invalid"]), b"");
+    // No name, as is known without a network.
+    let output = run(&mut rbq(&["sub", "c", "-u", "redis://a..b"]), b"");
     assert_eq!(output.status.code(), Some(4));
 }
 
@@ -272,7 +273,10 @@ fn with_e_an_error_in_a_script_counts() {
     out| OK
     out| PONG
     ");
-    assert_snapshot!(play(&oracle, &["cli", "--no-raw"], "client kill type normal skipme no\nping\n"), @r"
+    // Whether the server has closed when the next one is sent is up to the machine.
+    let said = play(&oracle, &["cli", "--no-raw"], "client kill type normal skipme no\nping\n");
+    let said = said.replace("Connection reset by peer", "Server closed the connection");
+    assert_snapshot!(said, @r"
     exit 1
     out| (integer) 1
     err| Error: Server closed the connection
