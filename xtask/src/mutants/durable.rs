@@ -21,8 +21,8 @@ pub const DURABLE: &[Mutant] = &[
     },
     Mutant {
         file: "crates/broker/src/keyspace/db.rs",
-        before: "        entry.epoch = self.epoch;\n        saving.images.push(image(saving.db, entry));",
-        after: "        entry.epoch = self.epoch;\n        let _ = &mut saving.images;",
+        before: "        entry.epoch = self.epoch;\n        saving.waiting.push(image(saving.db, entry));",
+        after: "        entry.epoch = self.epoch;\n        let _ = &mut saving.waiting;",
         breaks: "a key that changes during a snapshot is not in it",
     },
     Mutant {
