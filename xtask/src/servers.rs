@@ -23,6 +23,9 @@ const STARTS_MAX: usize = 5;
 /// How long a server may take until it answers. Generous: a busy machine is not a failure.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long after its connections were closed a server may still be there that ends.
+const PATIENCE_FOR_AN_END: Duration = Duration::from_secs(10);
+
 /// How often it is asked meanwhile.
 const POLL: Duration = Duration::from_millis(5);
 
@@ -140,11 +143,11 @@ impl Program {
         command.stdin(Stdio::null()).stdout(File::create(&log)?).stderr(File::options().append(true).open(&log)?);
         without_settings(&mut command, env::vars_os().map(|(name, _)| name));
         let child = command.spawn().with_context(|| format!("starting `{}`", self.path.display()))?;
-        let mut server = Server { name: self.name.clone(), child, addr, folder: None };
+        let mut server = Server { name: self.name.clone(), child, addr, log, folder: None };
         let deadline = Instant::now() + PATIENCE;
         while !answers(addr) {
             if server.child.try_wait()?.is_some() {
-                return Ok(Err(fs::read_to_string(&log).unwrap_or_default()));
+                return Ok(Err(server.said()));
             }
             ensure!(Instant::now() < deadline, "`{}` does not answer", self.path.display());
             thread::sleep(POLL);
@@ -231,6 +234,7 @@ pub struct Server {
     pub name: String,
     child: Child,
     addr: SocketAddr,
+    log: PathBuf,
     /// Its working folder, if that is to be removed with it.
     folder: Option<TempDir>,
 }
@@ -246,6 +250,24 @@ impl Server {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it has said so far.
+    #[must_use]
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Whether it ends by itself, which somebody who lost his connection may see a moment before it has ended.
+    pub fn ends(&mut self) -> Result<bool> {
+        let deadline = Instant::now() + PATIENCE_FOR_AN_END;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                return Ok(false);
+            }
+            thread::sleep(POLL);
+        }
+        Ok(true)
     }
 
     /// Ends it with SIGKILL: it learns nothing of it. Returns when it is gone.

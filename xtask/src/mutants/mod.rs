@@ -55,7 +55,7 @@ pub struct Options {
     #[arg(long)]
     pub durable: bool,
     /// How many kills such a bug may survive
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 240)]
     pub loops: u64,
     /// How many commands a bug may survive
     #[arg(long, default_value_t = 200_000)]

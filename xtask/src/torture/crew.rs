@@ -6,13 +6,14 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, channel};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use fastrand::Rng;
 use rbq_resp::Value;
 
 use super::lane::Op;
 use super::lane_draw::{self, Blobs};
 use super::wire::{Event, Line, PATIENCE};
+use super::word::closed;
 use super::world::World;
 use super::{groups, kept, queues};
 use crate::servers::Server;
@@ -127,7 +128,9 @@ pub(crate) fn drive(world: &mut World, server: &mut Server, plan: &Plan, rng: &m
         crew.say_more(world, rng);
         match next(&events)? {
             Event::Reply(number, reply) => crew.hear(world, number, reply)?,
-            Event::Closed(number) => bail!("the server closed connection {number}: {:?}", crew.clients[number].role),
+            Event::Closed(number) => {
+                return Err(closed(server, &format!("{number}: {:?}", crew.clients[number].role)));
+            }
         }
     }
     server.kill()?;

@@ -6,11 +6,11 @@
 use std::error::Error;
 use std::fmt;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
-use crate::servers::DidNotStart;
+use crate::servers::{DidNotStart, Server};
 
-/// What a server does not say when it refuses a directory for what is in it.
+/// What a server says when it ends, or refuses a directory, for something that the machine lacks.
 const LACKS: [&str; 4] = ["in use", "no space left", "too many open files", "cannot allocate memory"];
 
 /// A server did not do as it had told.
@@ -43,14 +43,26 @@ pub(crate) fn kept<T>(compared: Result<T>) -> Result<T> {
 
 /// What comes of a start on a directory that was served from: a server that refuses it for what is in it has lost everything.
 pub(crate) fn started<T>(outcome: Result<T>) -> Result<T> {
-    let is_refusal = |ended: &DidNotStart| {
-        let log = ended.log.to_lowercase();
-        !LACKS.iter().any(|lack| log.contains(lack))
-    };
+    let is_refusal = |ended: &DidNotStart| is_its_own_doing(&ended.log);
     match outcome {
         Err(error) if error.downcast_ref().is_some_and(is_refusal) => kept(Err(error)),
         outcome => outcome,
     }
+}
+
+/// What it means that a server closed a connection while nobody had ended it: one that ends by itself, and lacks nothing, keeps no word.
+pub(crate) fn closed(server: &mut Server, whose: &str) -> anyhow::Error {
+    let story = anyhow!("the server closed connection {whose}");
+    match server.ends() {
+        Ok(true) if is_its_own_doing(&server.said()) => BrokenWord(story.context("it ended by itself")).into(),
+        Ok(_) => story,
+        Err(error) => error,
+    }
+}
+
+fn is_its_own_doing(log: &str) -> bool {
+    let log = log.to_lowercase();
+    !LACKS.iter().any(|lack| log.contains(lack))
 }
 
 #[cfg(test)]
