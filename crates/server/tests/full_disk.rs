@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/disk.rs"]
+mod disk;
 mod support;
 
 use std::fs;
@@ -15,67 +17,44 @@ use std::time::Instant;
 use rbq_broker::settings::Text;
 use rbq_broker::{Broker, DiskRoom, Now, Settings};
 use rbq_server::{lone, room};
-use tempfile::TempDir;
 
+use crate::disk::Disk;
 use crate::support::{Client, PATIENCE, Server, skipped};
 
 /// Three prepared segments and some more.
-const DISK_BYTES: usize = 96 << 20;
+const DISK_BYTES: u64 = 96 << 20;
 
 const BALLAST_BYTES: usize = 24 << 20;
 
-/// A small file system, gone with the test.
-struct Disk(TempDir);
-
-impl Disk {
-    fn mount() -> Option<Self> {
-        Self::mount_of(DISK_BYTES)
-    }
-
-    fn mount_of(bytes: usize) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let size = format!("size={bytes}");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir.path()).output();
-        match mounted {
-            Ok(output) if output.status.success() => Some(Self(dir)),
-            other => {
-                skipped(&format!("no small file system can be mounted here (are you root?): {other:?}"));
-                None
-            }
-        }
-    }
-
-    /// The same with a file that takes up some of it, and can be removed.
-    fn mount_with_ballast() -> Option<(Self, PathBuf)> {
-        let disk = Self::mount()?;
-        let ballast = disk.path().join("ballast");
-        fs::write(&ballast, vec![1; BALLAST_BYTES]).unwrap();
-        Some((disk, ballast))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Fills it to the last byte; what fills it can be removed.
-    fn fill(&self) -> PathBuf {
-        let path = self.path().join("filler");
-        let filler = fs::File::create(&path).unwrap();
-        let mut piece = vec![1; 1 << 20];
-        while !piece.is_empty() {
-            match std::io::Write::write(&mut &filler, &piece) {
-                Ok(written) if written > 0 => {}
-                _ => piece.truncate(piece.len() / 2),
-            }
-        }
-        path
-    }
+fn mount() -> Option<Disk> {
+    mount_of(DISK_BYTES)
 }
 
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
+fn mount_of(bytes: u64) -> Option<Disk> {
+    let mounted = Disk::in_memory(bytes);
+    mounted.inspect_err(|why| skipped(&format!("no small file system can be mounted here (are you root?): {why}"))).ok()
+}
+
+/// The same with a file that takes up some of it, and can be removed.
+fn mount_with_ballast() -> Option<(Disk, PathBuf)> {
+    let disk = mount()?;
+    let ballast = Path::new(disk.path()).join("ballast");
+    fs::write(&ballast, vec![1; BALLAST_BYTES]).unwrap();
+    Some((disk, ballast))
+}
+
+/// Fills it to the last byte; what fills it can be removed.
+fn fill(disk: &Disk) -> PathBuf {
+    let path = Path::new(disk.path()).join("filler");
+    let filler = fs::File::create(&path).unwrap();
+    let mut piece = vec![1; 1 << 20];
+    while !piece.is_empty() {
+        match std::io::Write::write(&mut &filler, &piece) {
+            Ok(written) if written > 0 => {}
+            _ => piece.truncate(piece.len() / 2),
+        }
     }
+    path
 }
 
 fn start(disk: &Disk) -> Server {
@@ -84,14 +63,14 @@ fn start(disk: &Disk) -> Server {
 
 fn start_with(disk: &Disk, options: &[&str]) -> Server {
     // What is in memory stays there: the log alone has to do with the disk.
-    let dir = disk.path().to_str().unwrap();
+    let dir = disk.path();
     let usual = ["--appendonly", "yes", "--dir", dir, "--auto-aof-rewrite-percentage", "0"];
     Server::start(&[&usual, options].concat())
 }
 
 #[test]
 fn a_full_disk_refuses_adds_keeps_what_was_answered_drains_and_serves_again_with_space() {
-    let Some((disk, ballast)) = Disk::mount_with_ballast() else { return };
+    let Some((disk, ballast)) = mount_with_ballast() else { return };
     let server = start(&disk);
     let mut client = server.client();
     client.text("XADD stream 1-1 field value");
@@ -142,8 +121,8 @@ fn a_full_disk_refuses_adds_keeps_what_was_answered_drains_and_serves_again_with
 /// What was drained is still in the log, and nobody but the broker can let go of it.
 #[test]
 fn a_queue_that_was_drained_on_a_full_disk_takes_adds_again_without_anybody_making_space() {
-    let Some(disk) = Disk::mount() else { return };
-    let start = || Server::start(&["--appendonly", "yes", "--dir", disk.path().to_str().unwrap()]);
+    let Some(disk) = mount() else { return };
+    let start = || Server::start(&["--appendonly", "yes", "--dir", disk.path()]);
     let mut server = start();
     let mut client = server.client();
     let add = format!("RPUSH queue {}", "x".repeat(30_000));
@@ -164,7 +143,7 @@ fn a_queue_that_was_drained_on_a_full_disk_takes_adds_again_without_anybody_maki
 
 #[test]
 fn on_a_disk_that_is_full_to_the_end_of_the_reserve_changes_are_refused_and_everybody_is_answered() {
-    let Some((disk, ballast)) = Disk::mount_with_ballast() else { return };
+    let Some((disk, ballast)) = mount_with_ballast() else { return };
     let server = start(&disk);
     let mut client = server.client();
     let names = ["a", "b"].map(|letter| letter.repeat(60_000));
@@ -191,9 +170,9 @@ fn on_a_disk_that_is_full_to_the_end_of_the_reserve_changes_are_refused_and_ever
 
 #[test]
 fn on_a_full_disk_appendonly_is_not_switched_on_and_the_broker_goes_on_in_memory() {
-    let Some(disk) = Disk::mount() else { return };
-    let ballast = disk.path().join("ballast");
-    let dir = disk.path().to_str().unwrap();
+    let Some(disk) = mount() else { return };
+    let ballast = Path::new(disk.path()).join("ballast");
+    let dir = disk.path();
     let server = Server::start(&["--appendonly", "no", "--dir", dir]);
     let mut client = server.client();
     let element = "x".repeat(1_000_000);
@@ -221,7 +200,7 @@ fn on_a_full_disk_appendonly_is_not_switched_on_and_the_broker_goes_on_in_memory
 
 #[test]
 fn a_transaction_that_has_no_room_is_refused_before_any_of_it_is_applied_and_others_are_served() {
-    let Some(disk) = Disk::mount() else { return };
+    let Some(disk) = mount() else { return };
     let server = start(&disk);
     let mut client = server.client();
     assert_eq!(client.text("MULTI"), "OK");
@@ -237,13 +216,13 @@ fn a_transaction_that_has_no_room_is_refused_before_any_of_it_is_applied_and_oth
 
 #[test]
 fn what_makes_much_of_a_small_request_is_refused_where_the_disk_has_no_room_for_it() {
-    let Some(disk) = Disk::mount() else { return };
+    let Some(disk) = mount() else { return };
     let server = start(&disk);
     let mut client = server.client();
     for _ in 0..20 {
         client.text(&format!("RPUSH words {}", "x".repeat(300_000)));
     }
-    let filler = disk.fill();
+    let filler = fill(&disk);
     // Twelve megabytes of fifty bytes, until they have no room in what was prepared.
     let sort = "SORT words ALPHA GET # GET # STORE more";
     let mut refused = client.text(sort);
@@ -262,7 +241,7 @@ fn what_makes_much_of_a_small_request_is_refused_where_the_disk_has_no_room_for_
 
 #[test]
 fn keys_that_expire_on_a_full_disk_stop_nobody_and_are_removed_when_there_is_space() {
-    let Some(disk) = Disk::mount_of(256 << 20) else { return };
+    let Some(disk) = mount_of(256 << 20) else { return };
     let server = start_with(&disk, &["--enable-debug-command", "yes"]);
     let mut client = server.client();
     // They stay until the disk is full, and to remove them takes more of the log than is prepared.
@@ -273,7 +252,7 @@ fn keys_that_expire_on_a_full_disk_stop_nobody_and_are_removed_when_there_is_spa
         assert_eq!(client.text(&format!("SET {name}{number} x PX 1")), "OK");
     }
     assert_eq!(client.text("SET other x"), "OK");
-    let filler = disk.fill();
+    let filler = fill(&disk);
     assert_eq!(client.text("DEBUG SET-ACTIVE-EXPIRE 1"), "OK");
     client.until("INFO persistence", |figures| figures.contains("aof_last_write_status:err"));
     for number in 0..100 {
@@ -294,11 +273,11 @@ fn keys_that_expire_on_a_full_disk_stop_nobody_and_are_removed_when_there_is_spa
 
 #[test]
 fn whoever_has_a_log_alone_is_told_of_the_reserve_and_of_its_end() {
-    let Some(disk) = Disk::mount() else { return };
-    let settings = Settings { dir: Text(disk.path().to_str().unwrap().into()), ..Settings::default() };
+    let Some(disk) = mount() else { return };
+    let settings = Settings { dir: Text(disk.path().into()), ..Settings::default() };
     let mut broker = Broker::new(settings.clone(), 1, Now::default());
     let journal = lone::open(&settings, &mut broker, || {}).unwrap().journal;
-    disk.fill();
+    fill(&disk);
     let mut from_the_reserve = 0;
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -14,7 +14,7 @@ mod support;
 
 use std::fs;
 
-use crate::disk::{Disk, tool};
+use crate::disk::{DISK_BYTES, Disk, tool};
 use crate::support::{Client, Server, free_addr, program, request, shown};
 
 fn skipped(why: &str) {
@@ -43,7 +43,7 @@ fn fill(client: &mut Client) {
 
 #[test]
 fn a_file_system_that_is_served_from_stays_writable_and_a_read_only_one_is_not_served_from() {
-    let disk = match Disk::in_memory() {
+    let disk = match Disk::in_memory(DISK_BYTES) {
         Ok(disk) => disk,
         Err(why) => return skipped(&why),
     };

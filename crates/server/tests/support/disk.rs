@@ -8,7 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// More than a log prepares before it has grown.
-const DISK_BYTES: u64 = 160 << 20;
+pub(crate) const DISK_BYTES: u64 = 160 << 20;
 
 /// Runs a program that changes what is mounted where; why not, if it does not.
 pub(crate) fn tool(name: &str, args: &[&str]) -> Result<String, String> {
@@ -27,9 +27,9 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    pub(crate) fn in_memory() -> Result<Self, String> {
+    pub(crate) fn in_memory(bytes: u64) -> Result<Self, String> {
         let disk = Self { dir: tempfile::tempdir().unwrap(), device: None, _image: None };
-        tool("mount", &["-t", "tmpfs", "-o", &format!("size={DISK_BYTES}"), "tmpfs", disk.path()])?;
+        tool("mount", &["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs", disk.path()])?;
         Ok(disk)
     }
 
