@@ -460,11 +460,13 @@ impl fmt::Debug for Journal {
 fn prepare_files(shared: &Shared) {
     let stops = || shared.has_stopped();
     while !stops() {
-        // Files may be prepared already, and others take what there is.
-        shared.shelf.ask_free();
         match shared.shelf.prepare() {
             Prepared::Made => shared.tell(),
-            Prepared::Enough => shared.shelf.wait(Prepared::Enough, RETRY_EVERY_MS, stops),
+            Prepared::Enough => {
+                // Nothing is made, before which it would be asked, and others take what there is.
+                shared.shelf.ask_free();
+                shared.shelf.wait(Prepared::Enough, RETRY_EVERY_MS, stops);
+            }
             Prepared::Refused => {
                 // Whoever waits for room need wait no longer: it is refused now.
                 shared.tell();

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::clock::Jump;
 use crate::hub::Shared;
+use crate::threads;
 
 /// Lines that wait to be written: each is a change for the worse or the better, and they are rare.
 const NEWS_MAX: usize = 64;
@@ -76,8 +77,7 @@ pub(crate) fn start(shared: Arc<Shared>, news: Receiver<News>) -> Result<()> {
             teller.waiting.fetch_sub(1, Ordering::AcqRel);
         }
     };
-    std::thread::Builder::new().name("teller".into()).spawn(run).context("cannot start the teller's thread")?;
-    Ok(())
+    threads::start_one("teller", run)
 }
 
 fn say(news: News) {

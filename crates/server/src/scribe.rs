@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use rbq_broker::Asker;
 
 use crate::hub::Shared;
-use crate::{durable, rewrite};
+use crate::{durable, rewrite, threads};
 
 /// So many may wait behind a writing; each is a client that waits, or that went and came again.
 const ASKERS_MAX: usize = 64;
@@ -61,8 +61,7 @@ pub(crate) fn start(shared: Arc<Shared>, file: PathBuf, askers: Receiver<Asker>)
             shared.scribe.waiting.fetch_sub(answered.len(), Ordering::AcqRel);
         }
     };
-    std::thread::Builder::new().name("scribe".into()).spawn(run).context("cannot start the scribe's thread")?;
-    Ok(())
+    threads::start_one("scribe", run)
 }
 
 fn write(shared: &Shared, file: &std::path::Path) -> Result<(), String> {

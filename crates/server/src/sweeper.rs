@@ -8,9 +8,10 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::hub::Shared;
+use crate::threads;
 
 /// A handle on the thread.
 pub(crate) struct Sweeper {
@@ -38,8 +39,7 @@ pub(crate) fn start(shared: Arc<Shared>, calls: Receiver<()>) -> Result<()> {
             drop(garbage);
         }
     };
-    std::thread::Builder::new().name("sweeper".into()).spawn(run).context("cannot start the sweeper's thread")?;
-    Ok(())
+    threads::start_one("sweeper", run)
 }
 
 #[cfg(test)]

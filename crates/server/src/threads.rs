@@ -62,3 +62,10 @@ fn start(number: usize, shared: Arc<Shared>) -> Result<IoThread> {
     std::thread::Builder::new().name(format!("io-{number}")).spawn(work).context("cannot start an I/O thread")?;
     Ok(IoThread { sockets, connections })
 }
+
+/// Starts a thread that does one thing beside those that serve.
+pub(crate) fn start_one(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+    let started = std::thread::Builder::new().name(name.into()).spawn(run);
+    started.with_context(|| format!("cannot start the {name} thread"))?;
+    Ok(())
+}

@@ -15,6 +15,7 @@ use rbq_journal::{Journal, SnapshotReport};
 
 use super::{announce_then, in_full, switch};
 use crate::hub::{Hub, Shared};
+use crate::threads;
 
 /// The one kind of section there is.
 pub(super) const SECTION: u32 = 1;
@@ -69,8 +70,7 @@ pub(crate) fn start(shared: Arc<Shared>, wishes: Receiver<Wish>) -> Result<()> {
             }
         }
     };
-    std::thread::Builder::new().name("snapshot".into()).spawn(run).context("cannot start the snapshot thread")?;
-    Ok(())
+    threads::start_one("snapshot", run)
 }
 
 fn take_and_tell(shared: &Shared) {
